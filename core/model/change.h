@@ -1,0 +1,73 @@
+#pragma once
+
+#include <chrono>
+#include <optional>
+#include <string>
+#include <variant>
+
+#include "core/base/secret.h"
+#include "core/model/instance.h"
+
+namespace orch {
+
+// The vocabulary of changes to one server. Values only: core/mysql/change_statements says the SQL,
+// core/plan decides, core/execute carries out.
+
+enum class ReplicationThreads { Both, Receiver, Applier };
+
+struct StopReplication {
+  ReplicationThreads threads{ReplicationThreads::Both};
+};
+struct StartReplication {
+  ReplicationThreads threads{ReplicationThreads::Both};
+};
+
+/// How a replica finds its place in the new source's log.
+enum class Positioning {
+  Keep,            ///< as the replica does now: auto position, MASTER_USE_GTID or coordinates
+  Gtid,            ///< auto position; MariaDB: slave_pos
+  MariaDbCurrent,  ///< MariaDB, for a server that was a source so far: its own transactions count
+  Coordinates,     ///< file and position, GTID off
+};
+
+/// CHANGE REPLICATION SOURCE / CHANGE MASTER. Every option of the link that the server would
+/// otherwise forget (TLS, keys, delay, heartbeat, channel) is repeated from the server's own
+/// status.
+struct PointTo {
+  InstanceKey source{};
+  Positioning positioning{Positioning::Keep};
+  BinlogCoordinates coordinates{};  ///< for Coordinates, and for Keep without GTID
+  /// Given when the link is new (a former source becomes a replica).
+  std::optional<std::string> user{};
+  std::optional<Secret> password{};
+};
+
+/// RESET REPLICA ALL: the server forgets its source.
+struct ResetReplication {};
+struct SetReadOnly {
+  bool on{true};
+};
+struct SetSemiSyncSource {
+  bool on{true};
+};
+struct SetSemiSyncReplica {
+  bool on{true};
+};
+struct SetDelay {
+  std::chrono::seconds delay{0};
+};
+struct FlushBinaryLogs {
+  int times{1};
+};
+
+using Change = std::variant<StopReplication, StartReplication, PointTo, ResetReplication,
+                            SetReadOnly, SetSemiSyncSource, SetSemiSyncReplica, SetDelay,
+                            FlushBinaryLogs>;
+
+/// User and password that replicas use, for a server that never had a source.
+struct ReplicationCredentials {
+  std::string user{};
+  Secret password{};
+};
+
+}  // namespace orch

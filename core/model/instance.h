@@ -1,0 +1,230 @@
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "core/base/clock.h"
+#include "core/model/binlog_coordinates.h"
+#include "core/model/instance_key.h"
+#include "core/model/promotion_rule.h"
+#include "core/model/server_version.h"
+
+namespace orch {
+
+/// State of a replication thread: what Slave_IO_Running / Slave_SQL_Running say.
+enum class ThreadState { None = -1, Stopped = 0, Running = 1, Other = 2 };
+
+/// What a server is and how it is configured.
+struct ServerFacts {
+  std::uint32_t id{0};           ///< @@server_id
+  std::string uuid{};            ///< @@server_uuid; "" for MariaDB
+  std::string version{};         ///< @@version verbatim; "Unknown" for a record nobody probed
+  std::string version_comment{};  ///< @@version_comment
+  bool read_only{false};          ///< @@read_only
+  /// @@super_read_only; nothing where the server has none. Not stored.
+  std::optional<bool> super_read_only{};
+  std::chrono::seconds uptime{0};
+  std::string binlog_format{};     ///< STATEMENT, MIXED, ROW, "" or (MaxScale) INHERIT
+  std::string binlog_row_image{};  ///< FULL, MINIMAL, NOBLOB, ""
+  bool log_bin{false};
+  bool log_replica_updates{false};  ///< @@log_slave_updates / @@log_replica_updates
+  bool binlog_server{false};        ///< MaxScale as a binlog server
+  BinlogCoordinates binlog{};       ///< where its own binary log ends
+};
+
+/// TLS and key options of a replica's link to its source, verbatim from the replica status, as
+/// CHANGE SOURCE must repeat them. Not stored.
+struct SourceTls {
+  std::string ca_file{};
+  std::string ca_path{};
+  std::string cert{};
+  std::string cipher{};
+  std::string crl_file{};
+  std::string crl_path{};
+  std::string key{};
+  std::optional<bool> verify_server_cert{};
+  std::string tls_version{};
+  std::string tls_ciphersuites{};
+  std::string public_key_path{};
+  std::optional<bool> get_public_key{};
+};
+
+/// How a server follows its source, by its own replica status. `configured` is false and all
+/// else empty when SHOW REPLICA STATUS has no row.
+struct Replication {
+  bool configured{false};
+  InstanceKey source{};      ///< Source_Host (resolved) and Source_Port
+  std::string source_uuid{};  ///< Source_UUID; "No" where the status has no such column
+  std::string user{};         ///< Source_User. Not stored
+  std::string channel{};      ///< Channel_Name or Connection_name. Not stored
+  /// How many sources the server has; more than one is recognised, shown, and never moved
+  /// (DISC-8). Not stored.
+  int channels{0};
+  ThreadState io_state{ThreadState::None};
+  ThreadState sql_state{ThreadState::None};
+  /// The stored flags slave_io_running / slave_sql_running. A probe sets them to `state ==
+  /// Running`; a stored record may disagree with the states (see analysis).
+  bool io_running{false};
+  bool sql_running{false};
+  BinlogCoordinates read{};   ///< what the receiver has read of the source's log
+  BinlogCoordinates exec{};   ///< what the applier has executed
+  BinlogCoordinates relay{};  ///< the applier's place in its own relay log
+  std::string last_io_error{};   ///< plain text, unquoted; 'quoted' only in the store
+  std::string last_sql_error{};  ///< likewise
+  std::chrono::seconds sql_delay{0};
+  /// Seconds_Behind_Source. Nothing when the server says NULL. It can read 0 while the receiver is
+  /// behind, so that candidate choice must not use it.
+  std::optional<std::chrono::seconds> seconds_behind{};
+  /// The lag query's answer where one is configured, else `seconds_behind`.
+  std::optional<std::chrono::seconds> lag{};
+  bool has_filters{false};
+  bool has_credentials{false};        ///< the status names a user
+  bool credentials_available{false};  ///< orch can read user and password for others
+  bool allow_tls{false};              ///< Source_SSL_Allowed is Yes
+  SourceTls tls{};
+  /// Options that a plain CHANGE SOURCE keeps by itself are not listed here. Not stored.
+  std::chrono::seconds connect_retry{0};
+  std::string retrieved_gtid_set{};  ///< Retrieved_Gtid_Set. Not stored
+  std::string gtid_io_pos{};         ///< MariaDB Gtid_IO_Pos: received so far. Not stored
+};
+
+struct Gtid {
+  std::string mode{};  ///< @@gtid_mode: ON, OFF, ON_PERMISSIVE, OFF_PERMISSIVE, ""
+  bool supports_oracle{false};  ///< mode is neither "" nor OFF
+  bool uses_oracle{false};      ///< Auto_Position = 1
+  bool uses_mariadb{false};     ///< Using_Gtid is present and not No
+  bool uses_pseudo{false};
+  std::string executed{};  ///< @@gtid_executed verbatim
+  std::string purged{};    ///< @@gtid_purged verbatim
+  std::string errant{};    ///< executed here and not by the source; see discovery
+  /// MariaDB: gtid_current_pos, gtid_binlog_pos, gtid_slave_pos. Not stored.
+  std::string mariadb_current_pos{};
+  std::string mariadb_binlog_pos{};
+  std::string mariadb_slave_pos{};
+};
+
+struct SemiSync {
+  bool available{false};       ///< both sides' plugins are loaded
+  unsigned priority{0};        ///< DetectSemiSyncEnforcedQuery; 0 = asynchronous
+  bool source_enabled{false};
+  bool replica_enabled{false};
+  std::chrono::milliseconds source_timeout{0};
+  unsigned source_wait_for_replica_count{0};
+  bool source_status{false};
+  unsigned source_clients{0};
+  bool replica_status{false};
+  /// Variable names say source/replica (8.0.26+ plugins) and not master/slave. Not stored.
+  bool new_names{false};
+};
+
+/// MySQL Group Replication, as the member itself sees it.
+struct GroupMembership {
+  std::string name{};  ///< "" when not in a group
+  bool single_primary{true};
+  std::string state{};  ///< ONLINE, RECOVERING, OFFLINE, ERROR, UNREACHABLE
+  std::string role{};   ///< PRIMARY, SECONDARY
+  std::vector<InstanceKey> others{};
+  InstanceKey primary{};
+};
+
+struct Location {
+  std::string data_center{};
+  std::string region{};
+  std::string physical_environment{};
+};
+
+/// A downtime row; it may have ended.
+struct Downtime {
+  bool active{false};
+  std::string owner{};
+  std::string reason{};
+  std::string begin{};  ///< backend text
+  std::string end{};    ///< backend text
+  std::chrono::seconds elapsed{0};
+};
+
+/// What the backend knows about when the server was looked at.
+struct Freshness {
+  std::optional<TimePoint> last_checked{};
+  std::optional<TimePoint> last_attempted_check{};
+  std::optional<TimePoint> last_seen{};
+  bool last_check_partial_success{false};
+  bool is_last_check_valid{false};   ///< last_checked <= last_seen
+  bool is_up_to_date{false};         ///< checked within InstancePollSeconds
+  bool is_recently_checked{false};   ///< checked within five times that
+  std::chrono::seconds since_last_check{0};
+  std::optional<std::chrono::seconds> since_last_seen{};
+};
+
+/// One MySQL server: what the latest probe, or the backend's record of it, says.
+struct Instance {
+  InstanceKey key{};
+  std::string alias{};
+  std::string cluster_name{};
+  std::string suggested_cluster_alias{};
+  unsigned replication_depth{0};  ///< 0 = top of its cluster
+  bool is_co_master{false};
+  std::string ancestry_uuid{};
+
+  ServerFacts server{};
+  Replication replication{};
+  Gtid gtid{};
+  SemiSync semi_sync{};
+  GroupMembership group{};
+  Location location{};
+  std::vector<InstanceKey> replicas{};  ///< as the server itself reports them
+
+  PromotionRule promotion_rule{PromotionRule::Neutral};
+  bool is_candidate{false};  ///< a stored rule of must or prefer
+  std::string unresolved_hostname{};
+  Downtime downtime{};
+  Freshness freshness{};
+  std::chrono::nanoseconds last_discovery_latency{0};
+};
+
+// --- What the specification's predicates say about one instance (discovery document, 5.3) ---
+
+[[nodiscard]] Flavor flavor(const Instance& instance);
+[[nodiscard]] bool is_mariadb(const Instance& instance);
+[[nodiscard]] bool is_replica(const Instance& instance);
+/// Not a replica, and no group member but the primary.
+[[nodiscard]] bool is_source_of_cluster(const Instance& instance);
+[[nodiscard]] bool replica_running(const Instance& instance);
+[[nodiscard]] bool replication_threads_stopped(const Instance& instance);
+[[nodiscard]] bool replication_threads_exist(const Instance& instance);
+[[nodiscard]] bool applier_up_to_date(const Instance& instance);
+[[nodiscard]] bool uses_gtid(const Instance& instance);
+[[nodiscard]] bool is_group_member(const Instance& instance);
+[[nodiscard]] bool is_group_primary(const Instance& instance);
+[[nodiscard]] bool is_group_secondary(const Instance& instance);
+/// `ancestor`'s UUID is in this instance's ancestry.
+[[nodiscard]] bool is_descendant_of(const Instance& instance, const Instance& ancestor);
+/// |lag - delay| for a delayed replica, else the lag, against `limit`; unknown lag counts as 0.
+[[nodiscard]] bool has_reasonable_lag(const Instance& instance, std::chrono::seconds limit);
+[[nodiscard]] bool is_detached_source(const Instance& instance);
+/// Last check valid and recent: the record may be believed.
+[[nodiscard]] bool is_valid_and_recent(const Instance& instance);
+
+// --- Texts of the contract (cli document, 8.1; discovery document, 17) ---
+
+/// "detached", "unknown", "null" or "<n>s".
+[[nodiscard]] std::string lag_status(const Instance& instance);
+/// "invalid", "unchecked", "nonreplicating", "lag" or "ok". `lag_limit` is
+/// ReasonableMaintenanceReplicationLagSeconds.
+[[nodiscard]] std::string status_text(const Instance& instance, std::chrono::seconds lag_limit);
+/// The six tokens lag, status, version, ro/rw, format/nobinlog, extras.
+[[nodiscard]] std::vector<std::string> description_tokens(const Instance& instance,
+                                                          std::chrono::seconds lag_limit);
+/// "[0s,ok,8.4.3,rw,ROW,>>,GTID]".
+[[nodiscard]] std::string bracket_description(const Instance& instance,
+                                              std::chrono::seconds lag_limit);
+/// last_check_invalid, not_recently_checked, not_replicating, replication_lag (at most one of
+/// these), errant_gtid, group_replication_member_not_online. `lag_limit` is
+/// ReasonableReplicationLagSeconds.
+[[nodiscard]] std::vector<std::string> problems(const Instance& instance,
+                                                std::chrono::seconds lag_limit);
+
+}  // namespace orch

@@ -1,0 +1,48 @@
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "core/base/error.h"
+#include "core/model/instance.h"
+
+namespace orch {
+
+/// One name and what it resolved to.
+struct ResolvedName {
+  std::string hostname{};
+  std::string resolved{};
+};
+
+/// How a probe of one server ended.
+enum class ProbeOutcome {
+  Clean,    ///< everything that was asked was answered
+  Soft,     ///< the server was read, but a secondary statement failed: see `soft_errors`
+  Partial,  ///< logged in and read the basics, then failed
+  Failed,   ///< nothing was read
+  Skipped,  ///< a filter on the replication user says: leave it alone, record no check
+};
+
+/// Everything that one probe learnt; the caller decides what to keep where. Names of the cluster,
+/// depth, ancestry and errant GTIDs come afterwards, from the source's record: see settle().
+struct Observation {
+  InstanceKey asked{};  ///< the key as the caller gave it
+  ProbeOutcome outcome{ProbeOutcome::Failed};
+  std::optional<Error> error{};  ///< Partial and Failed: why
+  std::vector<Error> soft_errors{};
+  Instance instance{};  ///< meaningful when found(): Clean, Soft
+
+  std::optional<PromotionRule> detected_promotion_rule{};
+  std::string detected_cluster_alias{};   ///< "" when not asked or not answered
+  std::string detected_cluster_domain{};  ///< likewise
+  std::vector<ResolvedName> resolved{};
+  std::optional<bool> tls_required{};  ///< found out by trying (mixed TLS)
+  int round_trips{0};                  ///< packets sent that a reply was awaited for, login excluded
+
+  [[nodiscard]] bool found() const {
+    return outcome == ProbeOutcome::Clean || outcome == ProbeOutcome::Soft;
+  }
+};
+
+}  // namespace orch

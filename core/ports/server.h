@@ -1,0 +1,33 @@
+#pragma once
+
+#include <chrono>
+
+#include "core/base/clock.h"
+#include "core/base/result.h"
+#include "core/model/change.h"
+#include "core/model/instance.h"
+#include "core/model/observation.h"
+
+namespace orch {
+
+/// The servers that orch manages, as the executor sees them. Implemented by
+/// core/mysql/live_server.h; tests use tests/support/fake_servers.h. Thread-safe.
+class Servers {
+ public:
+  virtual ~Servers() = default;
+
+  /// Reads the server anew. Never throws, never outlives `deadline`.
+  virtual Observation probe(const InstanceKey& key, SteadyPoint deadline) = 0;
+
+  /// Applies one change to the server that `as_probed` describes (its version, flavor and present
+  /// options choose the words). Errors: Unreachable, Denied, Refused (the server said no), Broken.
+  virtual Result<> apply(const Instance& as_probed, const Change& change,
+                         SteadyPoint deadline) = 0;
+
+  /// User and password for replication, as the server knows them (ReplicationCredentialsQuery, or
+  /// its own replication metadata). Errors: NotFound.
+  virtual Result<ReplicationCredentials> replication_credentials(const Instance& as_probed,
+                                                                 SteadyPoint deadline) = 0;
+};
+
+}  // namespace orch

@@ -1,0 +1,72 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <initializer_list>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+#include "core/base/clock.h"
+#include "core/base/result.h"
+#include "storage/dialect.h"
+
+namespace orch::storage {
+
+/// NULL, integer, real, text (or blob).
+using SqlValue = std::variant<std::monostate, std::int64_t, double, std::string>;
+
+/// One row of an answer. Readers are forgiving, as the contract asks: NULL or unparsable text reads
+/// as 0, false or "". Columns by their place in the SELECT list.
+class Row {
+ public:
+  explicit Row(std::vector<SqlValue> values) : values_(std::move(values)) {}
+
+  [[nodiscard]] std::size_t size() const { return values_.size(); }
+  [[nodiscard]] bool is_null(std::size_t column) const;
+  [[nodiscard]] std::int64_t integer(std::size_t column) const;
+  [[nodiscard]] bool boolean(std::size_t column) const { return integer(column) != 0; }
+  [[nodiscard]] std::string text(std::size_t column) const;
+  /// A timestamp column in any form that parse_time() reads.
+  [[nodiscard]] std::optional<TimePoint> time(std::size_t column) const;
+
+ private:
+  std::vector<SqlValue> values_;
+};
+
+/// The door to the backend database: SQLite now, MySQL behind the same interface. One statement at
+/// a time; safe for several threads. A busy database is waited for, within a bound.
+/// Errors: Unreachable (cannot open, locked for too long), Denied (read-only), Broken (no database,
+/// damaged, full disk); every message names the file or server.
+class Database {
+ public:
+  virtual ~Database() = default;
+
+  [[nodiscard]] virtual const Dialect& dialect() const = 0;
+
+  /// Calls `each` for every row.
+  virtual Result<> select(std::string_view sql, std::span<const SqlValue> arguments,
+                          const std::function<void(const Row&)>& each) = 0;
+  /// How many rows were changed.
+  virtual Result<std::int64_t> execute(std::string_view sql,
+                                       std::span<const SqlValue> arguments) = 0;
+  /// Runs `work` as one transaction: all of it or, when it fails, nothing. Nested calls join.
+  virtual Result<> transaction(const std::function<Result<>()>& work) = 0;
+  /// The generated key of the latest INSERT of this connection.
+  [[nodiscard]] virtual std::int64_t last_insert_id() const = 0;
+
+  Result<> select(std::string_view sql, std::initializer_list<SqlValue> arguments,
+                  const std::function<void(const Row&)>& each) {
+    return select(sql, std::span<const SqlValue>(arguments.begin(), arguments.size()), each);
+  }
+  Result<std::int64_t> execute(std::string_view sql,
+                               std::initializer_list<SqlValue> arguments = {}) {
+    return execute(sql, std::span<const SqlValue>(arguments.begin(), arguments.size()));
+  }
+};
+
+}  // namespace orch::storage
