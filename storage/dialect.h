@@ -16,8 +16,7 @@ class Dialect {
 
   /// INSERT ... that replaces the named columns of the row with the same key, and leaves the
   /// others: `ON CONFLICT (keys) DO UPDATE` or `ON DUPLICATE KEY UPDATE`. `rows` value tuples.
-  [[nodiscard]] std::string upsert(std::string_view table,
-                                   const std::vector<std::string>& keys,
+  [[nodiscard]] std::string upsert(std::string_view table, const std::vector<std::string>& keys,
                                    const std::vector<std::string>& columns,
                                    std::size_t rows = 1) const;
   /// "INSERT OR IGNORE INTO" / "INSERT IGNORE INTO".

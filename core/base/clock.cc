@@ -39,7 +39,8 @@ std::optional<microseconds> take_fraction(std::string_view& text) {
     ++digits;
   }
   if (digits == 0) return std::nullopt;
-  for (std::size_t i = digits; i < 6; ++i) value *= 10;
+  for (std::size_t i = digits; i < 6; ++i)
+    value *= 10;
   text.remove_prefix(digits);
   return microseconds(value);
 }
@@ -84,8 +85,7 @@ TimePoint SystemClock::now() const {
 }
 
 std::string format_time(TimePoint time) {
-  const std::time_t whole =
-      std::chrono::floor<seconds>(time).time_since_epoch().count();
+  const std::time_t whole = std::chrono::floor<seconds>(time).time_since_epoch().count();
   std::tm utc{};
   gmtime_r(&whole, &utc);
   std::array<char, 32> text{};

@@ -28,7 +28,9 @@ struct Error {
     message.insert(0, ": ").insert(0, context);
     return std::move(*this);
   }
-  [[nodiscard]] Error within(std::string_view context) const& { return Error(*this).within(context); }
+  [[nodiscard]] Error within(std::string_view context) const& {
+    return Error(*this).within(context);
+  }
 
   friend bool operator==(const Error&, const Error&) = default;
 };

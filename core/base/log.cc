@@ -14,16 +14,21 @@ namespace orch::log {
 namespace {
 
 // The one piece of process-wide state: every thread logs to the same stderr.
-std::atomic<LogLevel> current_level{LogLevel::Error};  // NOLINT(cppcoreguidelines-avoid-non-const-global-variables)
+std::atomic<LogLevel> current_level{
+    LogLevel::Error};  // NOLINT(cppcoreguidelines-avoid-non-const-global-variables)
 
-constexpr std::array kLevelNames = {"DEBUG",   "INFO",  "NOTICE",  "WARNING",
+constexpr std::array kLevelNames = {"DEBUG", "INFO",     "NOTICE", "WARNING",
                                     "ERROR", "CRITICAL", "FATAL"};
 
 }  // namespace
 
-void set_level(LogLevel level) { current_level.store(level, std::memory_order_relaxed); }
+void set_level(LogLevel level) {
+  current_level.store(level, std::memory_order_relaxed);
+}
 
-LogLevel level() { return current_level.load(std::memory_order_relaxed); }
+LogLevel level() {
+  return current_level.load(std::memory_order_relaxed);
+}
 
 void write(LogLevel level, std::string_view message) {
   if (level < log::level()) return;

@@ -18,14 +18,16 @@ struct Failure {
 [[nodiscard]] inline Failure fail(ErrorKind kind, std::string message) {
   return Failure{Error{kind, std::move(message)}};
 }
-[[nodiscard]] inline Failure fail(Error error) { return Failure{std::move(error)}; }
+[[nodiscard]] inline Failure fail(Error error) {
+  return Failure{std::move(error)};
+}
 
 /// A value or the reason why there is none. Offers only what std::expected offers too.
 template <typename T = void>
 class [[nodiscard]] Result {
  public:
   // Implicit on purpose: `return value;` and `return fail(...)` are the two ways to make one.
-  Result(T value) : state_(std::in_place_index<0>, std::move(value)) {}           // NOLINT
+  Result(T value) : state_(std::in_place_index<0>, std::move(value)) {}                  // NOLINT
   Result(Failure failure) : state_(std::in_place_index<1>, std::move(failure.error)) {}  // NOLINT
 
   [[nodiscard]] explicit operator bool() const { return state_.index() == 0; }
@@ -90,17 +92,17 @@ class [[nodiscard]] Result<void> {
 #define ORCH_CONCAT(a, b) ORCH_CONCAT_(a, b)
 
 /// Passes a failure up; goes on after a success. The value, if any, is dropped.
-#define ORCH_TRY(expression)                                                          \
-  do {                                                                                \
-    auto orch_result = (expression);                                                  \
-    if (!orch_result) return ::orch::fail(std::move(orch_result).error());            \
+#define ORCH_TRY(expression)                                               \
+  do {                                                                     \
+    auto orch_result = (expression);                                       \
+    if (!orch_result) return ::orch::fail(std::move(orch_result).error()); \
   } while (false)
 
 /// Declares or assigns the value of a Result, or passes its failure up:
 /// `ORCH_ASSIGN(const Instance source, store.find(key));`
 #define ORCH_ASSIGN(target, expression) \
   ORCH_ASSIGN_(target, expression, ORCH_CONCAT(orch_result_, __LINE__))
-#define ORCH_ASSIGN_(target, expression, result)                          \
-  auto result = (expression);                                             \
-  if (!result) return ::orch::fail(std::move(result).error());            \
+#define ORCH_ASSIGN_(target, expression, result)               \
+  auto result = (expression);                                  \
+  if (!result) return ::orch::fail(std::move(result).error()); \
   target = *std::move(result)

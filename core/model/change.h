@@ -60,9 +60,9 @@ struct FlushBinaryLogs {
   int times{1};
 };
 
-using Change = std::variant<StopReplication, StartReplication, PointTo, ResetReplication,
-                            SetReadOnly, SetSemiSyncSource, SetSemiSyncReplica, SetDelay,
-                            FlushBinaryLogs>;
+using Change =
+    std::variant<StopReplication, StartReplication, PointTo, ResetReplication, SetReadOnly,
+                 SetSemiSyncSource, SetSemiSyncReplica, SetDelay, FlushBinaryLogs>;
 
 /// User and password that replicas use, for a server that never had a source.
 struct ReplicationCredentials {

@@ -19,9 +19,9 @@ enum class ThreadState { None = -1, Stopped = 0, Running = 1, Other = 2 };
 
 /// What a server is and how it is configured.
 struct ServerFacts {
-  std::uint32_t id{0};           ///< @@server_id
-  std::string uuid{};            ///< @@server_uuid; "" for MariaDB
-  std::string version{};         ///< @@version verbatim; "Unknown" for a record nobody probed
+  std::uint32_t id{0};            ///< @@server_id
+  std::string uuid{};             ///< @@server_uuid; "" for MariaDB
+  std::string version{};          ///< @@version verbatim; "Unknown" for a record nobody probed
   std::string version_comment{};  ///< @@version_comment
   bool read_only{false};          ///< @@read_only
   /// @@super_read_only; nothing where the server has none. Not stored.
@@ -56,7 +56,7 @@ struct SourceTls {
 /// else empty when SHOW REPLICA STATUS has no row.
 struct Replication {
   bool configured{false};
-  InstanceKey source{};      ///< Source_Host (resolved) and Source_Port
+  InstanceKey source{};       ///< Source_Host (resolved) and Source_Port
   std::string source_uuid{};  ///< Source_UUID; "No" where the status has no such column
   std::string user{};         ///< Source_User. Not stored
   std::string channel{};      ///< Channel_Name or Connection_name. Not stored
@@ -69,9 +69,9 @@ struct Replication {
   /// Running`; a stored record may disagree with the states (see analysis).
   bool io_running{false};
   bool sql_running{false};
-  BinlogCoordinates read{};   ///< what the receiver has read of the source's log
-  BinlogCoordinates exec{};   ///< what the applier has executed
-  BinlogCoordinates relay{};  ///< the applier's place in its own relay log
+  BinlogCoordinates read{};      ///< what the receiver has read of the source's log
+  BinlogCoordinates exec{};      ///< what the applier has executed
+  BinlogCoordinates relay{};     ///< the applier's place in its own relay log
   std::string last_io_error{};   ///< plain text, unquoted; 'quoted' only in the store
   std::string last_sql_error{};  ///< likewise
   std::chrono::seconds sql_delay{0};
@@ -92,7 +92,7 @@ struct Replication {
 };
 
 struct Gtid {
-  std::string mode{};  ///< @@gtid_mode: ON, OFF, ON_PERMISSIVE, OFF_PERMISSIVE, ""
+  std::string mode{};           ///< @@gtid_mode: ON, OFF, ON_PERMISSIVE, OFF_PERMISSIVE, ""
   bool supports_oracle{false};  ///< mode is neither "" nor OFF
   bool uses_oracle{false};      ///< Auto_Position = 1
   bool uses_mariadb{false};     ///< Using_Gtid is present and not No
@@ -107,8 +107,8 @@ struct Gtid {
 };
 
 struct SemiSync {
-  bool available{false};       ///< both sides' plugins are loaded
-  unsigned priority{0};        ///< DetectSemiSyncEnforcedQuery; 0 = asynchronous
+  bool available{false};  ///< both sides' plugins are loaded
+  unsigned priority{0};   ///< DetectSemiSyncEnforcedQuery; 0 = asynchronous
   bool source_enabled{false};
   bool replica_enabled{false};
   std::chrono::milliseconds source_timeout{0};
@@ -152,9 +152,9 @@ struct Freshness {
   std::optional<TimePoint> last_attempted_check{};
   std::optional<TimePoint> last_seen{};
   bool last_check_partial_success{false};
-  bool is_last_check_valid{false};   ///< last_checked <= last_seen
-  bool is_up_to_date{false};         ///< checked within InstancePollSeconds
-  bool is_recently_checked{false};   ///< checked within five times that
+  bool is_last_check_valid{false};  ///< last_checked <= last_seen
+  bool is_up_to_date{false};        ///< checked within InstancePollSeconds
+  bool is_recently_checked{false};  ///< checked within five times that
   std::chrono::seconds since_last_check{0};
   std::optional<std::chrono::seconds> since_last_seen{};
 };

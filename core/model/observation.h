@@ -38,7 +38,7 @@ struct Observation {
   std::string detected_cluster_domain{};  ///< likewise
   std::vector<ResolvedName> resolved{};
   std::optional<bool> tls_required{};  ///< found out by trying (mixed TLS)
-  int round_trips{0};                  ///< packets sent that a reply was awaited for, login excluded
+  int round_trips{0};  ///< packets sent that a reply was awaited for, login excluded
 
   [[nodiscard]] bool found() const {
     return outcome == ProbeOutcome::Clean || outcome == ProbeOutcome::Soft;

@@ -42,7 +42,7 @@ class Topology {
  private:
   [[nodiscard]] std::optional<std::size_t> index_of(const InstanceKey& key) const;
 
-  std::vector<Instance> instances_;             ///< by key
+  std::vector<Instance> instances_;                 ///< by key
   std::vector<std::optional<std::size_t>> source_;  ///< per instance
   std::vector<std::vector<std::size_t>> replicas_;  ///< per instance, by key
 };

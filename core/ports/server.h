@@ -21,8 +21,7 @@ class Servers {
 
   /// Applies one change to the server that `as_probed` describes (its version, flavor and present
   /// options choose the words). Errors: Unreachable, Denied, Refused (the server said no), Broken.
-  virtual Result<> apply(const Instance& as_probed, const Change& change,
-                         SteadyPoint deadline) = 0;
+  virtual Result<> apply(const Instance& as_probed, const Change& change, SteadyPoint deadline) = 0;
 
   /// User and password for replication, as the server knows them (ReplicationCredentialsQuery, or
   /// its own replication metadata). Errors: NotFound.
