@@ -9,7 +9,6 @@
 #include <string>
 #include <string_view>
 #include <variant>
-#include <vector>
 
 #include "core/base/clock.h"
 #include "core/base/result.h"
@@ -20,22 +19,24 @@ namespace orch::storage {
 /// NULL, integer, real, text (or blob).
 using SqlValue = std::variant<std::monostate, std::int64_t, double, std::string>;
 
-/// One row of an answer. Readers are forgiving, as the contract asks: NULL or unparsable text reads
-/// as 0, false or "". Columns by their place in the SELECT list.
+/// One row of an answer, valid during the call that brings it. Readers are forgiving, as the
+/// contract asks: NULL or unparsable text reads as 0, false or "". Columns by their place in the
+/// SELECT list.
 class Row {
  public:
-  explicit Row(std::vector<SqlValue> values) : values_(std::move(values)) {}
+  virtual ~Row() = default;
 
-  [[nodiscard]] std::size_t size() const { return values_.size(); }
-  [[nodiscard]] bool is_null(std::size_t column) const;
-  [[nodiscard]] std::int64_t integer(std::size_t column) const;
+  [[nodiscard]] virtual bool is_null(std::size_t column) const = 0;
+  [[nodiscard]] virtual std::int64_t integer(std::size_t column) const = 0;
+  /// Valid as long as the row.
+  [[nodiscard]] virtual std::string_view view(std::size_t column) const = 0;
+
   [[nodiscard]] bool boolean(std::size_t column) const { return integer(column) != 0; }
-  [[nodiscard]] std::string text(std::size_t column) const;
+  [[nodiscard]] std::string text(std::size_t column) const { return std::string(view(column)); }
   /// A timestamp column in any form that parse_time() reads.
-  [[nodiscard]] std::optional<TimePoint> time(std::size_t column) const;
-
- private:
-  std::vector<SqlValue> values_;
+  [[nodiscard]] std::optional<TimePoint> time(std::size_t column) const {
+    return parse_time(view(column));
+  }
 };
 
 /// The door to the backend database: SQLite now, MySQL behind the same interface. One statement at
@@ -47,6 +48,8 @@ class Database {
   virtual ~Database() = default;
 
   [[nodiscard]] virtual const Dialect& dialect() const = 0;
+  /// The file or server, for node_health and for messages.
+  [[nodiscard]] virtual const std::string& name() const = 0;
 
   /// Calls `each` for every row.
   virtual Result<> select(std::string_view sql, std::span<const SqlValue> arguments,
@@ -54,6 +57,8 @@ class Database {
   /// How many rows were changed.
   virtual Result<std::int64_t> execute(std::string_view sql,
                                        std::span<const SqlValue> arguments) = 0;
+  /// Runs several statements without arguments, separated by `;`; stops at the first failure.
+  virtual Result<> execute_script(std::string_view sql) = 0;
   /// Runs `work` as one transaction: all of it or, when it fails, nothing. Nested calls join.
   virtual Result<> transaction(const std::function<Result<>()>& work) = 0;
   /// The generated key of the latest INSERT of this connection.

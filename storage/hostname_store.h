@@ -1,0 +1,45 @@
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "core/base/clock.h"
+#include "core/base/result.h"
+#include "core/model/observation.h"
+#include "storage/database.h"
+
+namespace orch::storage {
+
+/// What names resolve to, and the virtual names used in their place.
+class HostnameStore {
+ public:
+  HostnameStore(Database& database, const Clock& clock) : database_(database), clock_(clock) {}
+
+  [[nodiscard]] Result<std::optional<std::string>> find_resolved(const std::string& hostname) const;
+  /// By host name.
+  [[nodiscard]] Result<std::vector<ResolvedName>> list_resolved() const;
+  /// Also remembers, where the names differ, who was last called so.
+  Result<> save_resolved(std::span<const ResolvedName> names);
+  /// Empties hostname_resolve.
+  Result<std::int64_t> forget_resolved();
+  Result<std::int64_t> expire_resolved(std::chrono::minutes age);
+
+  [[nodiscard]] Result<std::optional<std::string>> find_unresolved(
+      const std::string& hostname) const;
+  /// Real name and virtual name, by real name.
+  [[nodiscard]] Result<std::vector<ResolvedName>> list_unresolved() const;
+  /// An empty virtual name forgets.
+  Result<> save_unresolved(const std::string& hostname, const std::string& virtual_name);
+  Result<> forget_unresolved(const std::string& hostname);
+  Result<std::int64_t> expire_unresolved(std::chrono::minutes age);
+
+ private:
+  Database& database_;
+  const Clock& clock_;
+};
+
+}  // namespace orch::storage

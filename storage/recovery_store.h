@@ -1,0 +1,76 @@
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "core/base/clock.h"
+#include "core/base/result.h"
+#include "core/model/recovery.h"
+#include "storage/database.h"
+#include "storage/node_store.h"
+
+namespace orch::storage {
+
+struct Acknowledgement {
+  std::string owner{};
+  std::string comment{};
+};
+
+/// Recoveries and their steps, failure detections, and the global switch.
+class RecoveryStore {
+ public:
+  RecoveryStore(Database& database, const Clock& clock, NodeIdentity self)
+      : database_(database), clock_(clock), self_(std::move(self)) {}
+
+  /// Registers a recovery that starts now, by this process: its id, or nothing when the instance
+  /// has an active one already.
+  Result<std::optional<std::int64_t>> claim(const RecoveryRecord& recovery);
+  /// Keeps how a recovery ended: success, successor, lists and errors; its end is now.
+  Result<> save_end(const RecoveryRecord& recovery);
+  Result<> save_step(const std::string& uid, const std::string& message);
+
+  [[nodiscard]] Result<std::optional<RecoveryRecord>> find(std::int64_t id) const;
+  [[nodiscard]] Result<std::optional<RecoveryRecord>> find(const std::string& uid) const;
+  /// Newest first; all clusters when `cluster` is empty.
+  [[nodiscard]] Result<std::vector<RecoveryRecord>> list(const std::string& cluster,
+                                                         std::size_t page,
+                                                         std::size_t page_size = 20) const;
+  /// Recoveries that block others: active ones, newest first.
+  [[nodiscard]] Result<std::vector<RecoveryRecord>> list_active() const;
+  /// Oldest first.
+  [[nodiscard]] Result<std::vector<RecoveryStep>> list_steps(const std::string& uid) const;
+
+  // Acknowledging ends the active period; how many recoveries were acknowledged. Of an instance or
+  // a cluster it ends active detections as well.
+  Result<std::int64_t> acknowledge_all(const Acknowledgement& acknowledgement);
+  Result<std::int64_t> acknowledge_cluster(const std::string& name, const std::string& alias,
+                                           const Acknowledgement& acknowledgement);
+  Result<std::int64_t> acknowledge_instance(const InstanceKey& key,
+                                            const Acknowledgement& acknowledgement);
+
+  /// Registers a detection; false when the instance has an active one of the same actionability.
+  Result<bool> claim_detection(const FailureDetection& detection);
+  /// Newest first.
+  [[nodiscard]] Result<std::vector<FailureDetection>> list_detections(
+      std::size_t page, std::size_t page_size = 20) const;
+
+  Result<> save_global_switch(bool recoveries_disabled);
+  [[nodiscard]] Result<bool> globally_disabled() const;
+
+  /// Drops recoveries, steps and detections older than `age`.
+  Result<std::int64_t> expire(std::chrono::days age);
+
+ private:
+  Result<std::int64_t> acknowledge(const std::string& where, std::vector<SqlValue> arguments,
+                                   const Acknowledgement& acknowledgement);
+  Result<> end_detections(const std::string& where, std::vector<SqlValue> arguments);
+
+  Database& database_;
+  const Clock& clock_;
+  NodeIdentity self_;
+};
+
+}  // namespace orch::storage
