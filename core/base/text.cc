@@ -162,4 +162,11 @@ std::string printable(std::string_view text) {
   return result;
 }
 
+std::string quoted_excerpt(std::string_view text, std::size_t limit) {
+  const bool cut = text.size() > limit;
+  std::string shown = printable(text.substr(0, limit));
+  std::replace(shown.begin(), shown.end(), '\n', ' ');
+  return '"' + shown + (cut ? "...\"" : "\"");
+}
+
 }  // namespace orch

@@ -39,4 +39,8 @@ std::size_t edit_distance(std::string_view a, std::string_view b);
 /// line feed and tab) by '?': what may be shown on a terminal or put into JSON.
 std::string printable(std::string_view text);
 
+/// `text` in double quotes for a message about it: printable, on one line, and cut after `limit`
+/// bytes.
+std::string quoted_excerpt(std::string_view text, std::size_t limit = 40);
+
 }  // namespace orch

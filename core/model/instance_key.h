@@ -35,6 +35,9 @@ bool is_detached(const InstanceKey& key);
 InstanceKey detached(const InstanceKey& key);
 InstanceKey reattached(const InstanceKey& key);
 
+/// Whether the text can be a host name: 1 to 255 ASCII letters, digits, '.', '-', '_', the first no
+/// '-'. Underscores are not for DNS, but /etc/hosts and container networks have them.
+bool is_hostname(std::string_view text);
 /// Whether the host is an IPv4 address in its dotted form.
 bool is_ipv4(std::string_view hostname);
 /// Whether the host is an IP address, of either family.

@@ -32,6 +32,12 @@ TEST_SUITE("core/base/text") {
     CHECK(edit_distance("same", "same") == 0);
   }
 
+  TEST_CASE("an excerpt is short, quoted and on one line") {
+    CHECK(quoted_excerpt("a\nb\x01") == "\"a b?\"");
+    CHECK(quoted_excerpt(std::string(50, 'x'), 4) == "\"xxxx...\"");
+    CHECK(quoted_excerpt("xxxx", 4) == "\"xxxx\"");
+  }
+
   TEST_CASE("replacing leaves the rest alone") {
     CHECK(replace_all("a::b::c", "::", "-") == "a-b-c");
     CHECK(replace_all("abc", "", "x") == "abc");
