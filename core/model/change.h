@@ -40,6 +40,9 @@ struct PointTo {
   /// Given when the link is new (a former source becomes a replica).
   std::optional<std::string> user{};
   std::optional<Secret> password{};
+  /// For a new link: TLS and key options as another replica of the cluster uses them (REC-42).
+  std::optional<SourceTls> tls{};
+  bool use_tls{false};  ///< with `tls`: switch TLS on
 };
 
 /// RESET REPLICA ALL: the server forgets its source.

@@ -1,0 +1,87 @@
+#pragma once
+
+#include <chrono>
+#include <functional>
+#include <map>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "core/base/clock.h"
+#include "core/plan/step.h"
+#include "core/ports/ha.h"
+#include "core/ports/maintenance.h"
+#include "core/ports/server.h"
+
+namespace orch {
+
+/// Learns what happens while it happens: progress lines, audit, a journal. Called from several
+/// threads, but never at the same time.
+class StepObserver {
+ public:
+  virtual ~StepObserver() = default;
+  /// Before the planner's batch is begun.
+  virtual void decided(const Run&) {}
+  virtual void step_started(const Step&) {}
+  /// `error` is null when the step succeeded.
+  virtual void step_ended(const Step&, const Error* /*error*/, std::chrono::milliseconds /*took*/) {
+  }
+};
+
+/// Time and waiting, so that tests need neither.
+struct Pace {
+  std::function<SteadyPoint()> now{};                      ///< default: steady_clock
+  std::function<bool(std::chrono::milliseconds)> pause{};  ///< default: sleeps; false = stop now
+};
+
+struct ExecutorSettings {
+  std::chrono::milliseconds probe_limit{10'000};  ///< MySQLDiscoveryReadTimeoutSeconds
+  std::chrono::milliseconds change_limit{30'000};
+  std::size_t width{5};  ///< MaxConcurrentReplicaOperations
+  std::size_t survey_width{32};
+  int max_rounds{200};
+  Pace pace{};
+};
+
+/// What one run is about.
+struct RunScope {
+  std::set<InstanceKey> probe{};  ///< read before the first decision
+  std::string reason{};           ///< for maintenance: "relocate-below db2:3306"
+  bool lock{true};                ///< claim maintenance on each server before it is changed
+};
+
+/// How a run ended.
+struct Outcome {
+  std::optional<Error> error{};  ///< nothing: done
+  Account account{};
+  std::vector<StepResult> steps{};
+  /// Servers left otherwise than they were, against the intention: "db1:3306 is left read-only".
+  std::vector<std::string> left{};
+  Topology topology{};  ///< as last read
+};
+
+/// Carries plans out: asks the planner, does the steps, reads the servers again, asks again. Asks
+/// before each change whether this process still leads; every wait has a limit.
+class Executor {
+ public:
+  Executor(Servers& servers, const Leadership& leadership, MaintenanceLocks& locks,
+           StepObserver& observer, ExecutorSettings settings);
+
+  /// `records` with the named servers read anew, side by side. One that does not answer keeps its
+  /// record, marked as not valid. What only the backend knows (alias, promotion rule, downtime,
+  /// cluster name) is kept.
+  [[nodiscard]] Topology survey(const Topology& records, const std::set<InstanceKey>& keys);
+
+  [[nodiscard]] Outcome run(const Planner& planner, const Topology& records, const RunScope& scope);
+
+ private:
+  struct Session;
+  Servers& servers_;
+  const Leadership& leadership_;
+  MaintenanceLocks& locks_;
+  StepObserver& observer_;
+  ExecutorSettings settings_;
+};
+
+}  // namespace orch

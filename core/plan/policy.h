@@ -1,0 +1,34 @@
+#pragma once
+
+#include <chrono>
+#include <functional>
+
+#include "core/model/instance.h"
+
+namespace orch {
+
+/// What operators chose, for the planners. Built from the settings by the caller; each field
+/// is named after its key.
+struct Policy {
+  /// PromotionIgnoreHostnameFilters. The rule must_not is looked at apart from this.
+  std::function<bool(const Instance&)> ignored_for_promotion{};
+  bool prevent_cross_data_center_master_failover{false};
+  bool prevent_cross_region_master_failover{false};
+  std::chrono::minutes fail_master_promotion_on_lag{0};  ///< 0 = off
+  bool fail_master_promotion_if_sql_thread_not_up_to_date{false};
+  /// ApplyMySQLPromotionAfterMasterFailover; a takeover always applies it.
+  bool apply_promotion{true};
+
+  bool verify_replication_filters{false};
+  bool lower_replica_version_allowed{false};
+  std::chrono::seconds reasonable_replication_lag{10};
+  std::chrono::seconds reasonable_maintenance_replication_lag{20};
+  /// InstanceBulkOperationsWaitTimeoutSeconds: how long siblings may take to apply what they hold.
+  std::chrono::seconds bulk_wait{10};
+  /// How long the server to be promoted may take for it, as long as it makes progress.
+  std::chrono::seconds promotion_wait{std::chrono::hours(24)};
+  /// How long replication may take to run after it was started.
+  std::chrono::seconds start_wait{10};
+};
+
+}  // namespace orch

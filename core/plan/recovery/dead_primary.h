@@ -1,0 +1,22 @@
+#pragma once
+
+#include <optional>
+
+#include "core/plan/policy.h"
+#include "core/plan/step.h"
+
+namespace orch {
+
+struct FailoverRequest {
+  InstanceKey failed{};
+  std::optional<InstanceKey> designated{};  ///< promote this one and no other
+};
+
+/// What to do next about a dead (or to be replaced) primary: fence it where it answers, stop the
+/// receivers, let everybody apply what it holds, promote the most advanced, move the siblings.
+[[nodiscard]] Decision next_failover_step(const FailoverRequest& request, const Policy& policy,
+                                          const Progress& so_far, const Topology& fresh);
+
+[[nodiscard]] Planner failover(FailoverRequest request, Policy policy);
+
+}  // namespace orch

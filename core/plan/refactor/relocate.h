@@ -1,0 +1,46 @@
+#pragma once
+
+#include <functional>
+#include <optional>
+
+#include "core/base/result.h"
+#include "core/plan/policy.h"
+#include "core/plan/refactor/move.h"
+#include "core/plan/step.h"
+
+namespace orch {
+
+// One replica below another server. The planners check with the topology as probed at their
+// start; texts of refusals are those of the contract (cli document, 7.1 to 7.4).
+
+/// By the best method that applies (refactoring document, 8.1): repoint, GTID.
+[[nodiscard]] Planner relocate(InstanceKey server, InstanceKey destination, Policy policy);
+/// By GTID only (5.5), also compares what both have executed (REF-11).
+[[nodiscard]] Planner move_gtid(InstanceKey server, InstanceKey destination, Policy policy);
+/// Same position, other source; without destination the present one (5.4).
+[[nodiscard]] Planner repoint(InstanceKey server, std::optional<InstanceKey> destination,
+                              Policy policy);
+
+/// Which replicas a bulk operation takes; "" pattern = all.
+using ReplicaFilter = std::function<bool(const Instance&)>;
+
+[[nodiscard]] Planner relocate_replicas(InstanceKey of, InstanceKey destination,
+                                        ReplicaFilter filter, Policy policy);
+[[nodiscard]] Planner move_replicas_gtid(InstanceKey of, InstanceKey destination,
+                                         ReplicaFilter filter, Policy policy);
+[[nodiscard]] Planner repoint_replicas(InstanceKey of, std::optional<InstanceKey> destination,
+                                       ReplicaFilter filter, Policy policy);
+[[nodiscard]] Planner take_siblings(InstanceKey server, Policy policy);
+
+/// Source host name on purpose wrong, so that the replica cannot connect; and back (5.9).
+[[nodiscard]] Planner detach(InstanceKey server, Policy policy);
+[[nodiscard]] Planner reattach(InstanceKey server, Policy policy);
+
+/// Why `server` cannot move below `destination` by GTID; nothing when it can.
+[[nodiscard]] Result<> check_gtid_move(const Instance& server, const Instance& destination,
+                                       const Policy& policy);
+/// The rules of the refactoring document, 3, as an error with the contract's text.
+[[nodiscard]] Result<> check_can_replicate(const Instance& server, const Instance& source,
+                                           const Policy& policy);
+
+}  // namespace orch

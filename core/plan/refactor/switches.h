@@ -1,0 +1,24 @@
+#pragma once
+
+#include <chrono>
+
+#include "core/plan/policy.h"
+#include "core/plan/step.h"
+
+namespace orch {
+
+// Operations on one server alone.
+
+[[nodiscard]] Planner stop_replication(InstanceKey server, Policy policy);
+/// Stops the receiver and waits until all that was received is applied, then stops the applier.
+[[nodiscard]] Planner stop_replication_nicely(InstanceKey server, Policy policy);
+[[nodiscard]] Planner start_replication(InstanceKey server, Policy policy);
+[[nodiscard]] Planner restart_replication(InstanceKey server, Policy policy);
+/// Stops replication if it runs, then makes the server forget its source.
+[[nodiscard]] Planner reset_replication(InstanceKey server, Policy policy);
+[[nodiscard]] Planner set_read_only(InstanceKey server, bool on, Policy policy);
+[[nodiscard]] Planner set_semi_sync_source(InstanceKey server, bool on);
+[[nodiscard]] Planner set_semi_sync_replica(InstanceKey server, bool on);
+[[nodiscard]] Planner delay_replication(InstanceKey server, std::chrono::seconds delay);
+
+}  // namespace orch

@@ -1,0 +1,153 @@
+#pragma once
+
+#include <chrono>
+#include <functional>
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "core/base/error.h"
+#include "core/model/change.h"
+#include "core/model/topology.h"
+#include "core/plan/position.h"
+
+namespace orch {
+
+// The vocabulary of plans. A planner is a pure function that is asked again after each batch of
+// steps, with fresh facts; core/execute does what it says.
+
+// --- Conditions that a step may wait for ---
+
+/// Everything received is executed.
+struct AppliedReceived {};
+/// Everything up to the position is executed.
+struct HasExecuted {
+  Position position{};
+};
+/// Both threads run, and the source is this one.
+struct ReplicatesFrom {
+  InstanceKey source{};
+};
+/// Both threads are stopped.
+struct IsStopped {};
+
+using Condition = std::variant<AppliedReceived, HasExecuted, ReplicatesFrom, IsStopped>;
+
+/// How a condition stands. `reason` says what is missing, or why it will never hold.
+struct Standing {
+  enum class State { Holds, NotYet, Never };
+  State state{State::NotYet};
+  std::string reason{};
+};
+[[nodiscard]] Standing standing(const Condition& condition, const Instance& instance);
+
+// --- Steps ---
+
+struct WaitFor {
+  Condition condition{};
+  std::chrono::seconds limit{10};
+  /// Ends earlier when the server executes nothing for so long.
+  std::optional<std::chrono::seconds> stall_limit{};
+};
+/// Asks the server for the replication user and password; kept by the executor, never in a plan.
+struct ReadCredentials {};
+/// Reads the server anew.
+struct Reprobe {};
+
+using Action = std::variant<Change, WaitFor, ReadCredentials, Reprobe>;
+
+/// One action on one server, and why.
+struct Step {
+  InstanceKey server{};
+  Action action{};
+  std::string why{};
+  /// For PointTo: user and password are those that ReadCredentials got from this server.
+  std::optional<InstanceKey> credentials_from{};
+  bool point_of_no_return{false};
+};
+
+/// "db2:3306: stop replication", "db3:3306: wait (10s) until everything received is applied".
+[[nodiscard]] std::string describe(const Step& step);
+/// The same without the server.
+[[nodiscard]] std::string describe(const Action& action);
+[[nodiscard]] bool changes_server(const Step& step);
+
+/// How a step ended.
+struct StepResult {
+  Step step{};
+  std::optional<Error> error{};
+};
+
+// --- Decisions ---
+
+/// What a planner knows and cannot read from the servers again.
+struct PlanFacts {
+  std::optional<InstanceKey> winner{};
+  std::optional<BinlogCoordinates> at_promotion{};  ///< the winner's own log, before new writes
+  std::optional<std::string> lost_transactions{};
+};
+
+/// Do these, then ask again. Steps on one server run in order, and the first that fails ends that
+/// server's share; different servers may be worked on at the same time.
+struct Run {
+  std::vector<Step> steps{};
+  PlanFacts facts{};  ///< what is set here is remembered
+};
+
+struct LostReplica {
+  InstanceKey key{};
+  std::string because{};
+};
+
+/// What became of the servers, in the end.
+struct Account {
+  std::optional<InstanceKey> promoted{};
+  BinlogCoordinates coordinates{};  ///< of the promoted server's log, at promotion
+  std::vector<InstanceKey> moved{};
+  std::vector<LostReplica> lost{};
+  /// What the old primary is known to have had and nobody has; "nothing", or "unknown: ...".
+  std::string lost_transactions{};
+  std::vector<std::string> notes{};
+};
+
+struct Done {
+  Account account{};
+};
+struct GiveUp {
+  Error because{};
+  Account account{};
+};
+
+using Decision = std::variant<Run, Done, GiveUp>;
+
+/// What happened so far in this run.
+struct Progress {
+  Topology at_start{};  ///< as probed before the first step
+  std::vector<StepResult> steps{};
+  PlanFacts facts{};
+};
+
+/// Pure. `fresh` is read after the steps in `so_far` ran. A planner that starts anew in the middle
+/// (after a crash) finds its way by `fresh` alone.
+using Planner = std::function<Decision(const Progress& so_far, const Topology& fresh)>;
+
+// --- Questions about progress ---
+
+/// The latest step that failed on the server; nothing when none did.
+[[nodiscard]] const StepResult* failure_on(const Progress& so_far, const InstanceKey& server);
+/// The latest result of a step with such an action on the server.
+[[nodiscard]] const StepResult* latest(const Progress& so_far, const InstanceKey& server,
+                                       const std::function<bool(const Action&)>& is_it);
+
+/// Whether the action is a Change of type T.
+template <typename T>
+[[nodiscard]] bool is_change(const Action& action) {
+  const Change* change = std::get_if<Change>(&action);
+  return change != nullptr && std::holds_alternative<T>(*change);
+}
+
+/// Whether the latest probe reached the server.
+[[nodiscard]] bool answers(const Instance& instance);
+
+}  // namespace orch
