@@ -17,7 +17,7 @@ struct ResolvedName {
 
 /// How a probe of one server ended.
 enum class ProbeOutcome {
-  Clean,    ///< everything that was asked was answered
+  Clean,    ///< all that matters was answered; refused optional statements: see `soft_errors`
   Soft,     ///< the server was read, but a secondary statement failed: see `soft_errors`
   Partial,  ///< logged in and read the basics, then failed
   Failed,   ///< nothing was read
@@ -32,6 +32,11 @@ struct Observation {
   std::optional<Error> error{};  ///< Partial and Failed: why
   std::vector<Error> soft_errors{};
   Instance instance{};  ///< meaningful when found(): Clean, Soft
+
+  /// Peers that read the binary log and did not register with host and port: the port is a guess,
+  /// the peer may be no replica at all. Part of `instance.replicas` once seen to follow this
+  /// server: see crawl().
+  std::vector<InstanceKey> replica_candidates{};
 
   std::optional<PromotionRule> detected_promotion_rule{};
   std::string detected_cluster_alias{};   ///< "" when not asked or not answered

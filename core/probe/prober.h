@@ -1,0 +1,56 @@
+#pragma once
+
+#include <chrono>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "core/base/clock.h"
+#include "core/base/result.h"
+#include "core/config/settings.h"
+#include "core/model/instance_key.h"
+#include "core/model/observation.h"
+
+namespace orch {
+
+/// What the probe takes from the configuration.
+struct ProbeSettings {
+  ConnectionSettings connection{};
+  DiscoverySettings discovery{};
+  ClassificationSettings classification{};
+  std::chrono::seconds mysql_connect_timeout{2};
+  /// Names resolved before (table hostname_resolve); may be empty. Called from probing threads.
+  std::function<std::optional<std::string>(const std::string& hostname)> stored_name{};
+};
+
+/// Reads servers: one connection a server, kept for the next time, and in the steady state one
+/// round trip. Thread-safe.
+class Prober {
+ public:
+  /// Errors: InvalidInput, for a pattern of the settings that does not compile.
+  static Result<Prober> create(ProbeSettings settings);
+  Prober(Prober&& other) noexcept;
+  Prober& operator=(Prober&& other) noexcept;
+  ~Prober();
+
+  /// Reads one server anew. Never outlives `deadline`.
+  [[nodiscard]] Observation probe(const InstanceKey& key, SteadyPoint deadline);
+
+  /// Connect timeout plus MySQLDiscoveryReadTimeoutSeconds: the bound on one whole probe.
+  [[nodiscard]] std::chrono::milliseconds timeout() const;
+  [[nodiscard]] SteadyPoint deadline() const {
+    return std::chrono::steady_clock::now() + timeout();
+  }
+
+  /// Closes what is kept for the server.
+  void forget(const InstanceKey& key);
+
+ private:
+  struct State;
+  explicit Prober(std::unique_ptr<State> state);
+
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace orch
