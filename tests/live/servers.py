@@ -1,0 +1,378 @@
+"""Real MySQL and MariaDB servers on loopback: nodes, and clusters of them."""
+import contextlib
+import fcntl
+import json
+import os
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from software import CACHE, Problem, Software, certificates
+
+RUN = CACHE / "run"
+PORTS = range(17001, 30000, 10)
+
+# Small memory and no fsync: a killed process loses nothing that it committed, a power cut might.
+COMMON = """
+skip_name_resolve=1
+max_connections=300
+thread_stack=256K
+thread_cache_size=4
+table_open_cache=100
+table_definition_cache=400
+innodb_buffer_pool_size=6M
+innodb_log_buffer_size=2M
+innodb_flush_method=nosync
+innodb_flush_log_at_trx_commit=2
+innodb_use_native_aio=0
+innodb_adaptive_hash_index=0
+innodb_read_io_threads=1
+innodb_write_io_threads=2
+innodb_purge_threads=1
+sync_binlog=0
+log_bin=bin
+relay_log=relay
+relay_log_recovery=1
+read_only=1
+"""
+MARIADB = COMMON + """
+binlog_format=ROW
+log_slave_updates=1
+slave_net_timeout=4
+performance_schema=0
+innodb_log_file_size=8M
+aria_pagecache_buffer_size=128K
+key_buffer_size=8K
+query_cache_type=0
+query_cache_size=0
+tmp_memory_table_size=1M
+"""
+MYSQL = COMMON + """
+super_read_only=1
+log_replica_updates=1
+replica_net_timeout=4
+mysqlx=0
+secure_file_priv=NULL
+innodb_redo_log_capacity=8M
+plugin_load_add=semisync_source.so;semisync_replica.so
+performance_schema_instrument='memory/%=OFF'
+performance_schema_max_memory_classes=0
+performance_schema_digests_size=100
+performance_schema_error_size=100
+performance_schema_max_digest_length=0
+performance_schema_max_thread_instances=300
+performance_schema_max_table_instances=400
+performance_schema_events_statements_history_long_size=10
+performance_schema_events_waits_history_long_size=10
+performance_schema_events_stages_history_long_size=10
+performance_schema_events_transactions_history_long_size=10
+"""
+# What every master holds: its cluster's names and the replication account, and a table to write to.
+SCHEMA = """
+CREATE DATABASE meta;
+CREATE TABLE meta.cluster (anchor TINYINT PRIMARY KEY, cluster_name VARCHAR(128),
+  cluster_domain VARCHAR(128), data_center VARCHAR(128), repl_user VARCHAR(128), repl_pass VARCHAR(128));
+INSERT INTO meta.cluster VALUES (1, '{name}', '{name}.test', 'dc1', 'repl', 'repl_password');
+CREATE DATABASE app;
+CREATE TABLE app.seq (id BIGINT AUTO_INCREMENT PRIMARY KEY, seq BIGINT NOT NULL, server INT NOT NULL, KEY (seq));
+"""
+
+
+def exited(pid):
+    """The process, with all its threads, has let its ports and files go."""
+    try:
+        is_zombie = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].startswith(" Z")
+        return is_zombie and len(os.listdir(f"/proc/{pid}/task")) == 1
+    except OSError:
+        return True
+
+
+def command_line(pid):
+    """The process's arguments; it has none while it is just starting or exiting."""
+    try:
+        while not exited(pid):
+            words = Path(f"/proc/{pid}/cmdline").read_text().split("\0")
+            if words != [""]:
+                return words
+            time.sleep(0.002)
+    except OSError:
+        pass
+    return []
+
+
+class Node:
+    """One server. Its process is known by the configuration file on its command line, which only
+    this tool writes, so nothing else can be signalled."""
+
+    def __init__(self, cluster, number, host, port):
+        self.cluster, self.number, self.host, self.port = cluster, number, host, port
+        self.software = cluster.software
+        self.dir = cluster.dir / str(port)
+        self.data, self.cnf = self.dir / "data", self.dir / "my.cnf"
+
+    def __str__(self):
+        return f"{self.host}:{self.port}"
+
+    def create(self, options):
+        self.dir.mkdir(parents=True)
+        subprocess.run(["cp", "-a", "--sparse=always", "--reflink=auto", self.software.template, self.data], check=True)
+        options = {"datadir": self.data, "socket": "sock", "port": self.port, "server_id": self.port,
+                   "bind_address": self.host, "report_host": self.host, "report_port": self.port, **options}
+        self.cnf.write_text("[mysqld]" + (MYSQL if self.software.is_mysql else MARIADB)
+                            + "".join(f"{key}={value}\n" for key, value in options.items()))
+
+    def pid(self):
+        try:
+            pid = int((self.dir / "pid").read_text())
+        except (OSError, ValueError):
+            return None
+        return pid if f"--defaults-file={self.cnf}" in command_line(pid) else None
+
+    def state(self):
+        pid = self.pid()
+        if not pid:
+            return "down"
+        return "stopped" if "State:\tT" in Path(f"/proc/{pid}/status").read_text() else "up"
+
+    def launch(self):
+        if self.pid():
+            return
+        (self.data / "sock.lock").unlink(missing_ok=True)  # a killed MySQL server leaves it
+        with open(self.dir / "err.log", "a") as log:
+            child = subprocess.Popen(self.software.server(f"--defaults-file={self.cnf}"), cwd=self.data,
+                                     stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True,
+                                     env={**os.environ, "MALLOC_ARENA_MAX": "1"})
+        (self.dir / "pid").write_text(f"{child.pid}\n")
+
+    def wait(self, seconds=60):
+        """Until the server greets a client."""
+        end = time.monotonic() + seconds
+        while time.monotonic() < end and self.pid():
+            with contextlib.suppress(OSError), socket.create_connection((self.host, self.port), 1) as s:
+                s.settimeout(1)
+                if s.recv(5)[4:] == b"\x0a":
+                    return
+            time.sleep(0.02)
+        last = "".join(open(self.dir / "err.log").readlines()[-8:])
+        raise Problem(f"{self} did not come up, see {self.dir}/err.log:\n{last}")
+
+    def start(self):
+        self.launch()
+        self.wait()
+
+    def signal(self, number):
+        pid = self.pid()
+        if pid:
+            os.kill(pid, number)
+            while number == signal.SIGKILL and not exited(pid):
+                time.sleep(0.002)
+
+    def kill(self):
+        self.signal(signal.SIGKILL)
+
+    def freeze(self):
+        self.signal(signal.SIGSTOP)
+
+    def thaw(self):
+        self.signal(signal.SIGCONT)
+
+    def client(self, text, *flags):
+        """Runs statements as root; the socket's name is relative, as a path may be too long for it."""
+        return subprocess.run(self.software.client("-uroot", "-Ssock", *flags), input=text, text=True,
+                              cwd=self.data, capture_output=True, timeout=120)
+
+    def sql(self, text):
+        """What the statements answer: lines of words between tabs."""
+        done = self.client(text, "-N", "-B")
+        if done.returncode:
+            raise Problem(f"{self}: {done.stderr.strip()}")
+        return done.stdout.rstrip("\n")
+
+    def replica_status(self):
+        """The columns of SHOW REPLICA STATUS by name; empty when it has no source."""
+        lines = self.client("SHOW REPLICA STATUS", "-E").stdout.splitlines()
+        return dict(line.strip().split(": ", 1) if ": " in line else (line.strip().rstrip(":"), "")
+                    for line in lines if not line.startswith("*"))
+
+    def source(self):
+        """Whom it replicates from, as host:port; nothing when it has no source."""
+        s = self.replica_status()
+        host, port = (s.get("Source_Host", s.get("Master_Host")), s.get("Source_Port", s.get("Master_Port")))
+        return f"{host}:{port}" if host else ""
+
+    def replicates(self):
+        s = self.replica_status()
+        return s.get("Replica_IO_Running", s.get("Slave_IO_Running")) == "Yes" \
+            and s.get("Replica_SQL_Running", s.get("Slave_SQL_Running")) == "Yes"
+
+    def follow(self, source, gtid=True, tls=None):
+        """Makes it a replica of another node, from that node's first binary log on."""
+        if self.software.is_mysql:
+            word, start = "SOURCE", "CHANGE REPLICATION SOURCE TO"
+            position = "SOURCE_AUTO_POSITION=1" if gtid else "SOURCE_LOG_FILE='bin.000001', SOURCE_LOG_POS=4"
+            position += f", GET_SOURCE_PUBLIC_KEY=1, SOURCE_RETRY_COUNT=86400, SOURCE_BIND='{self.host}'"
+        else:
+            word, start = "MASTER", "CHANGE MASTER TO"
+            position = "MASTER_USE_GTID=slave_pos" if gtid else \
+                "MASTER_USE_GTID=no, MASTER_LOG_FILE='bin.000001', MASTER_LOG_POS=4"
+        if tls:
+            position += f", {word}_SSL=1, {word}_SSL_CA='{tls}/ca.pem'"
+        self.sql(f"{start} {word}_HOST='{source.host}', {word}_PORT={source.port}, {word}_USER='repl',"
+                 f" {word}_PASSWORD='repl_password', {word}_CONNECT_RETRY=1, {word}_HEARTBEAT_PERIOD=1, {position};"
+                 f" START REPLICA")
+
+
+def parse_tree(tree, count):
+    """"1>2,2>3" -> {2: 1, 3: 2} and the masters [1]. "1<>2" is a pair of which 1 is writable."""
+    if tree in ("star", "chain"):
+        tree = ",".join(f"{1 if tree == 'star' else i - 1}>{i}" for i in range(2, count + 1))
+    sources, writable = {}, set()
+    for edge in filter(None, tree.replace(" ", "").split(",")):
+        found = re.fullmatch(r"(\d+)(<?)>(\d+)", edge)
+        if not found:
+            raise Problem(f"bad edge {edge!r} in the tree: write 1>2 or 1<>2")
+        a, b = int(found[1]), int(found[3])
+        for upper, lower in [(a, b)] + ([(b, a)] if found[2] else []):
+            if not (1 <= upper <= count and 1 <= lower <= count) or lower in sources:
+                raise Problem(f"edge {edge!r}: nodes are 1 to {count}, and each has one source")
+            sources[lower] = upper
+        if found[2]:
+            writable.add(a)
+    return sources, [i for i in range(1, count + 1) if i not in sources or i in writable]
+
+
+def choose_ports(hosts, taken):
+    """The first free block. A cluster keeps its ports even while its nodes are down."""
+    def is_free(host, port):
+        with socket.socket() as s:
+            s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                return port not in taken and s.bind((host, port)) is None
+            except OSError:
+                return False
+
+    for first in PORTS:
+        if all(is_free(host, first + i) for i, host in enumerate(hosts)):
+            return first
+    raise Problem(f"no free block of {len(hosts)} ports from {PORTS.start} to {PORTS.stop}")
+
+
+class Cluster:
+    """A named set of nodes. cluster.json, written before the first process starts, says which."""
+
+    def __init__(self, name, spec):
+        self.name, self.spec, self.dir = name, spec, RUN / name
+        self.software = Software(spec["flavor"])
+        self.nodes = [Node(self, i, host, port) for i, (host, port) in enumerate(spec["nodes"], 1)]
+
+    def __getitem__(self, number):
+        """The node of that number, from 1 as in the tree."""
+        return self.nodes[number - 1]
+
+    @staticmethod
+    def load(name):
+        try:
+            return Cluster(name, json.loads((RUN / name / "cluster.json").read_text()))
+        except OSError:
+            raise Problem(f"there is no cluster {name}") from None
+
+    @staticmethod
+    def all():
+        found = []
+        for path in sorted(RUN.glob("*/cluster.json")):
+            with contextlib.suppress(Problem, ValueError):  # another may be taking it down just now
+                found.append(Cluster.load(path.parent.name))
+        return found
+
+    @staticmethod
+    def up(name, flavor, nodes, tree="star", gtid=True, semi_sync=False, tls=False, spread=False, settings=()):
+        """Starts a cluster; on any failure or interruption nothing of it is left.
+        settings: my.cnf options, "option=value" or "3:option=value" for the third node only."""
+        if not re.fullmatch(r"[A-Za-z0-9_.-]{1,60}", name) or name.startswith("."):
+            raise Problem(f"bad name {name!r}")
+        sources, masters = parse_tree(tree, nodes)
+        Software(flavor).install()
+        hosts = [f"127.0.0.{10 + i}" if spread else "127.0.0.1" for i in range(1, nodes + 1)]
+        RUN.mkdir(parents=True, exist_ok=True)
+        with open(RUN / "lock", "w") as lock:  # no two at once choose the same ports
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            first = choose_ports(hosts, {n.port for c in Cluster.all() for n in c.nodes})
+            cluster = Cluster(name, {"flavor": flavor, "nodes": [[h, first + i] for i, h in enumerate(hosts)]})
+            try:
+                cluster.dir.mkdir()
+            except FileExistsError:
+                raise Problem(f"{name} exists: take it down first") from None
+            (cluster.dir / "cluster.json").write_text(json.dumps(cluster.spec))
+        try:
+            cluster.create_nodes(masters, gtid, semi_sync, tls, settings)
+            cluster.replicate(sources, masters, gtid, tls)
+        except BaseException:
+            cluster.down()
+            raise
+        return cluster
+
+    def create_nodes(self, masters, gtid, semi_sync, tls, settings):
+        certs = certificates() if tls else None
+
+        def make(node):
+            options = {}
+            if self.software.is_mysql:
+                options.update(gtid_mode="ON" if gtid else "OFF", enforce_gtid_consistency="ON" if gtid else "OFF")
+            if semi_sync:
+                upper, lower = ("source", "replica") if self.software.is_mysql else ("master", "slave")
+                options[f"rpl_semi_sync_{upper if node.number in masters else lower}_enabled"] = 1
+            if tls:
+                options.update(ssl_ca=certs / "ca.pem", ssl_cert=certs / "server-cert.pem",
+                               ssl_key=certs / "server-key.pem")
+            for setting in settings:
+                found = re.fullmatch(r"(?:(\d+):)?([A-Za-z0-9_-]+)=(.*)", setting)
+                if not found:
+                    raise Problem(f"bad setting {setting!r}: write option=value or 2:option=value")
+                if found[1] in (None, str(node.number)):
+                    options[found[2]] = found[3]
+            node.create(options)
+            node.start()
+
+        self.each(make)
+
+    def replicate(self, sources, masters, gtid, tls):
+        """Points the replicas at their sources, opens the masters and waits until all have their data."""
+        certs = certificates() if tls else None
+        self.each(lambda n: n.follow(self[sources[n.number]], gtid, certs),
+                  [n for n in self.nodes if n.number in sources])
+        for number in masters:
+            name = self.name if len(masters) == 1 else f"{self.name}-{number}"
+            self[number].sql("SET GLOBAL read_only=0;" + SCHEMA.format(name=name))  # opens super_read_only, too
+        has_table = "SELECT COUNT(*) FROM information_schema.tables WHERE table_schema='app'"
+        self.each(lambda n: self.wait_for(lambda: n.sql(has_table) == "1", f"{n} to replicate"))
+
+    def wait_for(self, condition, what, seconds=30):
+        """Waits until a condition holds; it is asked again and again, so nothing rests on a time."""
+        end = time.monotonic() + seconds
+        while not condition():
+            if time.monotonic() > end:
+                raise Problem(f"{self.name}: waited {seconds} s in vain for {what}, see {self.dir}/*/err.log")
+            time.sleep(0.02)
+
+    def each(self, what, nodes=None):
+        """what(node) for all nodes, some at a time."""
+        with ThreadPoolExecutor(8) as pool:
+            return list(pool.map(what, self.nodes if nodes is None else nodes))
+
+    def down(self):
+        """Kills what runs and deletes the data, whatever state it is in."""
+        for node in self.nodes:
+            node.kill()
+        # A node that was being started when we were interrupted may have no pid file yet.
+        for pid in filter(str.isdigit, os.listdir("/proc")):
+            with contextlib.suppress(OSError):
+                if f"\0--defaults-file={self.dir}/" in Path(f"/proc/{pid}/cmdline").read_text(errors="replace"):
+                    os.kill(int(pid), signal.SIGKILL)
+                    while not exited(pid):
+                        time.sleep(0.002)
+        shutil.rmtree(self.dir, ignore_errors=True)
