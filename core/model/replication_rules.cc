@@ -1,0 +1,123 @@
+#include "core/model/replication_rules.h"
+
+#include "core/model/gtid_set.h"
+
+namespace orch {
+
+namespace {
+
+bool has_lower_version(const Instance& replica, const Instance& source) {
+  return !replica.server.binlog_server &&
+         is_smaller_major_version(replica.server.version, source.server.version);
+}
+
+std::string version_text(const Instance& replica, const Instance& source) {
+  return "version " + replica.server.version + " is lower than version " + source.server.version +
+         " of the source";
+}
+
+std::string filters_reason(const Instance& replica, const Instance& source,
+                           const ReplicationRules& rules) {
+  const bool violated =
+      rules.verify_filters && source.replication.has_filters && !replica.replication.has_filters;
+  return violated ? "the source has replication filters, and the replica has none" : "";
+}
+
+std::string identity_reason(const Instance& replica, const Instance& source) {
+  if (replica.server.binlog_server) return "";
+  if (replica.server.id == source.server.id) {
+    return "both have the server id " + std::to_string(source.server.id);
+  }
+  if (!source.server.uuid.empty() && replica.server.uuid == source.server.uuid) {
+    return "both have the server uuid " + source.server.uuid;
+  }
+  return "";
+}
+
+std::string delay_reason(const Instance& replica, const Instance& source,
+                         const ReplicationRules& rules) {
+  const auto delay = source.replication.sql_delay;
+  const bool violated =
+      replica.replication.sql_delay < delay && delay > rules.reasonable_maintenance_lag;
+  if (!violated) return "";
+  return "the source is delayed by " + std::to_string(delay.count()) +
+         " seconds, and the replica by less";
+}
+
+/// Why the link is not possible; "" when it is.
+std::string obstacle(const Instance& replica, const Instance& source,
+                     const ReplicationRules& rules) {
+  if (replica.key == source.key) return "a server cannot replicate from itself";
+  if (!source.server.log_bin) return "the source has no binary log";
+  if (is_replica(source) && !source.server.log_replica_updates) {
+    return "the source is a replica and does not log what it replicates";
+  }
+  if (has_lower_version(replica, source) && !rules.lower_version_allowed) {
+    return version_text(replica, source);
+  }
+  if (replica.server.log_bin && replica.server.log_replica_updates &&
+      is_smaller_binlog_format(replica.server.binlog_format, source.server.binlog_format)) {
+    return "binlog format " + replica.server.binlog_format + " cannot take " +
+           source.server.binlog_format + " of the source";
+  }
+  for (std::string reason :
+       {filters_reason(replica, source, rules), identity_reason(replica, source),
+        delay_reason(replica, source, rules)}) {
+    if (!reason.empty()) return reason;
+  }
+  return "";
+}
+
+/// Why the link is not possible by GTID; "" when it is. MariaDB is left to judge for itself.
+std::string gtid_obstacle(const Instance& replica, const Instance& source) {
+  if (!gtid_compatible(replica, source)) return "the two are not compatible by GTID";
+  if (!replica.gtid.uses_oracle) return "";
+  const auto purged = GtidSet::parse(source.gtid.purged);
+  const auto executed = GtidSet::parse(replica.gtid.executed);
+  if (!purged) return "gtid_purged of the source: " + purged.error().message;
+  if (!executed) return "gtid_executed of the replica: " + executed.error().message;
+  const GtidSet lacking = purged->minus(*executed);
+  if (lacking.empty()) return "";
+  return "the source has purged what the replica lacks: " + lacking.to_string();
+}
+
+Result<> refused_for(const Instance& replica, const Instance& source, const std::string& reason) {
+  if (reason.empty()) return {};
+  return fail(ErrorKind::Refused, to_string(replica.key) + " cannot replicate from " +
+                                      to_string(source.key) + ". Reason: " + reason);
+}
+
+/// Unknown formats: 0.
+int format_rank(std::string_view format) {
+  return format == "STATEMENT" ? 1 : format == "MIXED" ? 2 : format == "ROW" ? 3 : 0;
+}
+
+}  // namespace
+
+Result<> can_replicate_from(const Instance& replica, const Instance& source,
+                            const ReplicationRules& rules) {
+  return refused_for(replica, source, obstacle(replica, source, rules));
+}
+
+std::optional<std::string> replication_warning(const Instance& replica, const Instance& source) {
+  if (!has_lower_version(replica, source)) return std::nullopt;
+  return to_string(replica.key) + ": " + version_text(replica, source) + " " +
+         to_string(source.key);
+}
+
+bool gtid_compatible(const Instance& replica, const Instance& source) {
+  return (replica.gtid.uses_oracle && source.gtid.supports_oracle) ||
+         (replica.gtid.uses_mariadb && is_mariadb(source));
+}
+
+Result<> can_replicate_from_gtid(const Instance& replica, const Instance& source,
+                                 const ReplicationRules& rules) {
+  ORCH_TRY(can_replicate_from(replica, source, rules));
+  return refused_for(replica, source, gtid_obstacle(replica, source));
+}
+
+bool is_smaller_binlog_format(std::string_view a, std::string_view b) {
+  return format_rank(a) != 0 && format_rank(a) < format_rank(b);
+}
+
+}  // namespace orch

@@ -1,0 +1,188 @@
+#include "core/model/replication_rules.h"
+
+#include <doctest/doctest.h>
+
+namespace orch {
+
+namespace {
+
+using std::chrono::seconds;
+
+Instance server(const std::string& host, std::uint32_t id) {
+  Instance i;
+  i.key = {host, 3306};
+  i.server.id = id;
+  i.server.uuid = "uuid-" + host;
+  i.server.version = "8.4.3";
+  i.server.log_bin = true;
+  i.server.log_replica_updates = true;
+  i.server.binlog_format = "ROW";
+  return i;
+}
+
+struct Pair {
+  Instance replica = server("db2", 2);
+  Instance source = server("db1", 1);
+  ReplicationRules rules{};
+
+  /// "" when the link is possible.
+  [[nodiscard]] std::string reason() const {
+    const auto verdict = can_replicate_from(replica, source, rules);
+    if (verdict) return "";
+    CHECK(verdict.error().kind == ErrorKind::Refused);
+    const std::string start =
+        to_string(replica.key) + " cannot replicate from " + to_string(source.key) + ". Reason: ";
+    REQUIRE(verdict.error().message.starts_with(start));
+    return verdict.error().message.substr(start.size());
+  }
+};
+
+void make_replica(Instance& instance) {
+  instance.replication.source = {"db0", 3306};
+  instance.replication.read.log_file = "bin.000001";
+}
+
+const std::string kA = "aaaaaaaa-0000-11ee-8000-0242ac110002";
+
+}  // namespace
+
+TEST_SUITE("core/model/replication_rules") {
+  TEST_CASE("two like servers can replicate") {
+    CHECK(Pair().reason() == "");
+  }
+
+  TEST_CASE("no server follows itself") {
+    Pair p;
+    p.source.key = p.replica.key;
+    CHECK(p.reason() == "a server cannot replicate from itself");
+  }
+
+  TEST_CASE("a source needs a binary log, and a replica as a source must log its updates") {
+    Pair p;
+    p.source.server.log_replica_updates = false;
+    CHECK(p.reason() == "");
+    make_replica(p.source);
+    CHECK(p.reason() == "the source is a replica and does not log what it replicates");
+    p.source.server.log_bin = false;
+    CHECK(p.reason() == "the source has no binary log");
+  }
+
+  TEST_CASE("a lower major version is refused, or allowed with a warning") {
+    Pair p;
+    p.replica.server.version = "8.0.40";
+    CHECK(p.reason() == "version 8.0.40 is lower than version 8.4.3 of the source");
+    p.rules.lower_version_allowed = true;
+    CHECK(p.reason() == "");
+    CHECK(replication_warning(p.replica, p.source) ==
+          "db2:3306: version 8.0.40 is lower than version 8.4.3 of the source db1:3306");
+    p.rules.lower_version_allowed = false;
+    p.replica.server.binlog_server = true;
+    CHECK(p.reason() == "");
+    CHECK_FALSE(replication_warning(p.replica, p.source));
+  }
+
+  TEST_CASE("DISC-5: a two-digit major version is higher than a one-digit one") {
+    Pair p;
+    p.replica.server.version = "10.11.6-MariaDB";
+    p.source.server.version = "9.7.0";
+    CHECK(p.reason() == "");
+  }
+
+  TEST_CASE("a replica that logs its updates takes no larger binlog format") {
+    Pair p;
+    p.replica.server.binlog_format = "MIXED";
+    CHECK(p.reason() == "binlog format MIXED cannot take ROW of the source");
+    p.replica.server.log_replica_updates = false;
+    CHECK(p.reason() == "");
+    p.replica.server.log_replica_updates = true;
+    p.source.server.binlog_format = "STATEMENT";
+    CHECK(p.reason() == "");
+  }
+
+  TEST_CASE("formats are ordered, and unknown ones are not") {
+    CHECK(is_smaller_binlog_format("STATEMENT", "MIXED"));
+    CHECK(is_smaller_binlog_format("MIXED", "ROW"));
+    CHECK_FALSE(is_smaller_binlog_format("ROW", "ROW"));
+    CHECK_FALSE(is_smaller_binlog_format("", "ROW"));
+    CHECK_FALSE(is_smaller_binlog_format("ROW", "INHERIT"));
+  }
+
+  TEST_CASE("filters of the source ask for filters of the replica, when they are verified") {
+    Pair p;
+    p.source.replication.has_filters = true;
+    CHECK(p.reason() == "");
+    p.rules.verify_filters = true;
+    CHECK(p.reason() == "the source has replication filters, and the replica has none");
+    p.replica.replication.has_filters = true;
+    CHECK(p.reason() == "");
+  }
+
+  TEST_CASE("two with one server id or uuid cannot replicate, but for a binlog server") {
+    Pair p;
+    p.replica.server.uuid = p.source.server.uuid;
+    CHECK(p.reason() == "both have the server uuid uuid-db1");
+    p.replica.server.id = 1;
+    CHECK(p.reason() == "both have the server id 1");
+    p.replica.server.binlog_server = true;
+    CHECK(p.reason() == "");
+    Pair unknown;
+    unknown.replica.server.uuid = unknown.source.server.uuid = "";
+    CHECK(unknown.reason() == "");
+  }
+
+  TEST_CASE("a source that is delayed much more than the replica is refused") {
+    Pair p;
+    p.source.replication.sql_delay = seconds(21);
+    CHECK(p.reason() == "the source is delayed by 21 seconds, and the replica by less");
+    p.replica.replication.sql_delay = seconds(21);
+    CHECK(p.reason() == "");
+    p.replica.replication.sql_delay = seconds(0);
+    p.source.replication.sql_delay = seconds(20);
+    CHECK(p.reason() == "");
+  }
+
+  TEST_CASE("the first rule that is violated names the reason") {
+    Pair p;
+    p.replica.server.version = "5.7.44";
+    p.replica.server.binlog_format = "STATEMENT";
+    p.replica.server.id = 1;
+    p.source.replication.sql_delay = seconds(100);
+    CHECK(p.reason() == "version 5.7.44 is lower than version 8.4.3 of the source");
+  }
+
+  TEST_CASE("a GTID link needs one kind of GTID on both sides") {
+    Pair p;
+    CHECK_FALSE(gtid_compatible(p.replica, p.source));
+    p.replica.gtid.uses_oracle = true;
+    CHECK_FALSE(gtid_compatible(p.replica, p.source));
+    p.source.gtid.supports_oracle = true;
+    CHECK(gtid_compatible(p.replica, p.source));
+    p = Pair();
+    p.replica.gtid.uses_mariadb = true;
+    CHECK_FALSE(gtid_compatible(p.replica, p.source));
+    p.source.server.version = "10.11.6-MariaDB";
+    CHECK(gtid_compatible(p.replica, p.source));
+  }
+
+  TEST_CASE("a GTID link is refused when the source purged what the replica lacks") {
+    Pair p;
+    const auto message = [&] {
+      const auto verdict = can_replicate_from_gtid(p.replica, p.source, p.rules);
+      return verdict ? std::string() : verdict.error().message;
+    };
+    CHECK(message().ends_with("Reason: the two are not compatible by GTID"));
+    p.replica.gtid.uses_oracle = true;
+    p.source.gtid.supports_oracle = true;
+    p.source.gtid.purged = kA + ":1-10";
+    p.replica.gtid.executed = kA + ":1-9";
+    CHECK(message().ends_with("the source has purged what the replica lacks: " + kA + ":10"));
+    p.replica.gtid.executed = kA + ":1-10";
+    CHECK(message() == "");
+    p.source.gtid.purged = "garbage";
+    CHECK(message().ends_with("gtid_purged of the source: bad GTID set: not a UUID: \"garbage\""));
+    p.source.server.log_bin = false;
+    CHECK(message().ends_with("Reason: the source has no binary log"));
+  }
+}
+
+}  // namespace orch
