@@ -35,6 +35,10 @@ std::optional<std::uint64_t> parse_uint(std::string_view text);
 /// How many edits (insert, delete, change one character) lie between two words.
 std::size_t edit_distance(std::string_view a, std::string_view b);
 
+/// How many leading bytes of `text` are valid UTF-8: all of them, or those before the first bad
+/// one.
+std::size_t valid_utf8_prefix(std::string_view text);
+
 /// `text` with bytes that are not valid UTF-8 replaced by U+FFFD and control characters (but for
 /// line feed and tab) by '?': what may be shown on a terminal or put into JSON.
 std::string printable(std::string_view text);

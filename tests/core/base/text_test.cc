@@ -26,6 +26,13 @@ TEST_SUITE("core/base/text") {
     CHECK(printable("\xE2\x82") == "\xEF\xBF\xBD\xEF\xBF\xBD");
   }
 
+  TEST_CASE("the first byte that is not UTF-8 is found") {
+    CHECK(valid_utf8_prefix("") == 0);
+    CHECK(valid_utf8_prefix("\xC3\xA9") == 2);
+    CHECK(valid_utf8_prefix("ab\xC3\xA9\xFFx") == 4);
+    CHECK(valid_utf8_prefix("ab\xC3") == 2);
+  }
+
   TEST_CASE("the nearest word is the one with the fewest edits") {
     CHECK(edit_distance("kitten", "sitting") == 3);
     CHECK(edit_distance("", "abc") == 3);

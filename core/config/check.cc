@@ -1,0 +1,177 @@
+#include "core/config/check.h"
+
+#include <algorithm>
+#include <optional>
+#include <string_view>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "core/base/pattern.h"
+#include "core/base/text.h"
+#include "core/model/instance_key.h"
+
+namespace orch {
+
+namespace {
+
+using StringList = std::vector<std::string>;
+
+class Checker {
+ public:
+  void report(Severity severity, std::string_view key, std::string message) {
+    problems_.push_back(
+        {.severity = severity, .key = std::string(key), .message = std::move(message)});
+  }
+
+  void pattern(std::string_view key, const std::string& expression,
+               Severity severity = Severity::Error) {
+    if (expression.empty()) return;
+    const Result<Pattern> compiled = Pattern::compile(expression);
+    if (!compiled) report(severity, key, compiled.error().message);
+  }
+
+  /// A list of expressions, or of IP addresses and expressions: an address is a valid expression.
+  void patterns(std::string_view key, const StringList& expressions) {
+    for (const std::string& expression : expressions) {
+      pattern(key, expression);
+      if (expression.empty()) {
+        report(Severity::Warning, key, "an empty entry matches every instance");
+      }
+    }
+  }
+
+  /// Clusters to recover: an entry that is no expression can still be a cluster's exact name.
+  void clusters(std::string_view key, const StringList& entries) {
+    constexpr std::string_view kAliasPattern = "alias~=";
+    for (const std::string& entry : entries) {
+      if (entry == "*" || entry.starts_with("alias=")) continue;
+      if (entry.starts_with(kAliasPattern)) {
+        pattern(key, entry.substr(kAliasPattern.size()));
+      } else {
+        pattern(key, entry, Severity::Warning);
+      }
+    }
+  }
+
+  /// "host:port" or ":port"; the port may be missing where `port_optional` says so.
+  void address(std::string_view key, std::string_view text, bool port_optional = false) {
+    const std::size_t bracket = text.starts_with('[') ? text.find(']') : 0;
+    const std::size_t colon = bracket == std::string_view::npos ? bracket : text.find(':', bracket);
+    if (colon == std::string_view::npos) {
+      if (!port_optional || bracket == std::string_view::npos || text.empty()) {
+        report(Severity::Error, key, fmt::format("must be host:port, not '{}'", printable(text)));
+      }
+      return;
+    }
+    const std::optional<std::uint64_t> port = parse_uint(text.substr(colon + 1));
+    const std::string_view host = text.substr(0, colon);
+    if (!port || *port > 65535 || host.find_first_of(" \t/'\"") != std::string_view::npos) {
+      report(Severity::Error, key,
+             fmt::format("must be host:port with a port up to 65535, not '{}'", printable(text)));
+    }
+  }
+
+  void one_of(std::string_view key, std::string_view value, const StringList& known) {
+    const bool found = std::any_of(known.begin(), known.end(), [&](const std::string& name) {
+      return equals_ignoring_case(name, value);
+    });
+    if (found) return;
+    report(Severity::Warning, key,
+           fmt::format("'{}' is none of {}", printable(value), join(known, ", ")));
+  }
+
+  std::vector<ConfigProblem> finish() { return std::move(problems_); }
+
+ private:
+  std::vector<ConfigProblem> problems_;
+};
+
+void check_expressions(const Config& config, Checker& checker) {
+  const DiscoverySettings& discovery = config.discovery;
+  checker.patterns("DiscoveryIgnoreReplicaHostnameFilters",
+                   discovery.discovery_ignore_replica_hostname_filters);
+  checker.patterns("DiscoveryIgnoreMasterHostnameFilters",
+                   discovery.discovery_ignore_master_hostname_filters);
+  checker.patterns("DiscoveryIgnoreHostnameFilters", discovery.discovery_ignore_hostname_filters);
+  checker.patterns("DiscoveryIgnoreReplicationUsernameFilters",
+                   discovery.discovery_ignore_replication_username_filters);
+  checker.pattern("RejectHostnameResolvePattern", discovery.reject_hostname_resolve_pattern);
+  const ClassificationSettings& classification = config.classification;
+  for (const auto& [expression, alias] : classification.cluster_name_to_alias) {
+    checker.pattern("ClusterNameToAlias", expression);
+  }
+  checker.pattern("DataCenterPattern", classification.data_center_pattern);
+  checker.pattern("RegionPattern", classification.region_pattern);
+  checker.pattern("PhysicalEnvironmentPattern", classification.physical_environment_pattern);
+  checker.patterns("ProblemIgnoreHostnameFilters",
+                   config.operation.problem_ignore_hostname_filters);
+  checker.patterns("OSCIgnoreHostnameFilters", config.operation.osc_ignore_hostname_filters);
+  if (!config.pseudo_gtid.pseudo_gtid_pattern_is_fixed_substring) {
+    checker.pattern("PseudoGTIDPattern", config.pseudo_gtid.pseudo_gtid_pattern);
+  }
+  const RecoverySettings& recovery = config.recovery;
+  checker.patterns("RecoveryIgnoreHostnameFilters", recovery.recovery_ignore_hostname_filters);
+  checker.patterns("PromotionIgnoreHostnameFilters", recovery.promotion_ignore_hostname_filters);
+  checker.clusters("RecoverMasterClusterFilters", recovery.recover_master_cluster_filters);
+  checker.clusters("RecoverIntermediateMasterClusterFilters",
+                   recovery.recover_intermediate_master_cluster_filters);
+}
+
+void check_addresses(const Config& config, Checker& checker) {
+  if (config.http.listen_socket.empty()) {
+    checker.address("ListenAddress", config.http.listen_address);
+  }
+  if (config.agent.serve_agents_http) {
+    checker.address("AgentsServerPort", config.agent.agents_server_port);
+  }
+  if (config.raft.raft_enabled) {
+    const bool has_default = config.raft.default_raft_port > 0;
+    if (!config.raft.raft_bind.empty()) {
+      checker.address("RaftBind", config.raft.raft_bind, has_default);
+    }
+    for (const std::string& node : config.raft.raft_nodes) {
+      checker.address("RaftNodes", node, has_default);
+    }
+  }
+  if (!config.metrics.graphite_addr.empty()) {
+    checker.address("GraphiteAddr", config.metrics.graphite_addr);
+    if (config.metrics.graphite_path.empty()) {
+      checker.report(Severity::Warning, "GraphitePath", "no metrics are sent without it");
+    }
+  }
+  const auto port = static_cast<std::uint16_t>(config.connection.default_instance_port);
+  for (const std::string& seed : config.discovery.discovery_seeds) {
+    if (parse_instance_key(seed, port)) continue;
+    checker.report(Severity::Error, "DiscoverySeeds",
+                   fmt::format("'{}' names no server; write host:port", printable(seed)));
+  }
+}
+
+void check_words(const Config& config, Checker& checker) {
+  checker.one_of("BackendDB", config.backend.backend_db, {"", "mysql", "sqlite", "sqlite3"});
+  checker.one_of("HostnameResolveMethod", config.discovery.hostname_resolve_method,
+                 {"none", "default", "cname", "ip"});
+  checker.one_of("MySQLHostnameResolveMethod", config.discovery.mysql_hostname_resolve_method,
+                 {"none", "default", "hostname", "@@hostname", "report_host", "@@report_host"});
+  checker.one_of("AuthenticationMethod", config.http.authentication_method,
+                 {"", "basic", "multi", "proxy", "token", "oauth"});
+  checker.one_of("PrependMessagesWithOrcIdentity",
+                 config.general.prepend_messages_with_orc_identity,
+                 {"", "none", "FQDN", "hostname", "custom"});
+  checker.one_of("ConsulKVStoreProvider", config.kv.consul_kv_store_provider,
+                 {"consul", "consul-txn", "consul_txn"});
+  checker.one_of("ConsulScheme", config.kv.consul_scheme, {"http", "https"});
+}
+
+}  // namespace
+
+std::vector<ConfigProblem> check_config(const Config& config) {
+  Checker checker;
+  check_expressions(config, checker);
+  check_addresses(config, checker);
+  check_words(config, checker);
+  return checker.finish();
+}
+
+}  // namespace orch

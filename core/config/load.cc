@@ -1,0 +1,296 @@
+#include "core/config/load.h"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <cstdlib>
+#include <system_error>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "core/base/log.h"
+#include "core/base/text.h"
+#include "core/config/assign.h"
+#include "core/config/check.h"
+#include "core/config/keys.h"
+#include "core/config/value.h"
+
+namespace orch {
+
+namespace {
+
+// No configuration is that large; a device or a wrong file may be.
+constexpr std::size_t kLargestFile = 1U << 20U;
+// Looking for what was meant takes its time; a file with more unknown keys is another kind of file.
+constexpr int kMostGuesses = 50;
+// More keys than there are by far.
+constexpr std::size_t kMostKeys = 512;
+
+Error system_error(int number) {
+  const ErrorKind kind =
+      number == ENOENT || number == ENOTDIR ? ErrorKind::NotFound : ErrorKind::InvalidInput;
+  return {kind, std::generic_category().message(number)};
+}
+
+/// The file's bytes. Errors: NotFound, or InvalidInput; the message is the reason alone.
+Result<std::string> read_file(const std::string& name) {
+  const int file = ::open(name.c_str(), O_RDONLY | O_CLOEXEC);
+  if (file < 0) return fail(system_error(errno));
+  std::string text;
+  std::array<char, 16384> chunk{};
+  ssize_t got = 0;
+  do {
+    got = ::read(file, chunk.data(), chunk.size());
+    if (got > 0) text.append(chunk.data(), static_cast<std::size_t>(got));
+  } while ((got > 0 && text.size() <= kLargestFile) || (got < 0 && errno == EINTR));
+  const int problem = errno;
+  ::close(file);
+  if (got < 0) return fail(system_error(problem));
+  if (text.size() > kLargestFile) {
+    return fail(ErrorKind::InvalidInput, fmt::format("larger than {} bytes", kLargestFile));
+  }
+  return text;
+}
+
+/// `text` with each byte that is not UTF-8 replaced, as orchestrator does in JSON.
+std::string repaired(std::string_view text) {
+  std::string whole;
+  while (true) {
+    const std::size_t good = valid_utf8_prefix(text);
+    whole += text.substr(0, good);
+    if (good == text.size()) return whole;
+    whole += "\xEF\xBF\xBD";
+    text.remove_prefix(good + 1);
+  }
+}
+
+bool is_variable_name(std::string_view name) {
+  return !name.empty() && name.size() < 100 && std::all_of(name.begin(), name.end(), [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_';
+  });
+}
+
+enum class Format { Json, Yaml };
+
+Format format_of(std::string_view text, std::string_view name) {
+  const std::string lower = to_lower(name);
+  if (lower.ends_with(".yaml") || lower.ends_with(".yml")) return Format::Yaml;
+  if (lower.ends_with(".json")) return Format::Json;
+  return trim(text).starts_with('{') ? Format::Json : Format::Yaml;
+}
+
+class Loader {
+ public:
+  explicit Loader(const LoadOptions& options) : options_(options) {
+    loaded_.config = options.start;
+  }
+
+  /// A default file may be missing; one that is there and cannot be read is worth a warning.
+  void read_default(const std::string& name) {
+    Result<std::string> text = read_file(name);
+    if (text) return read_text(*text, name);
+    if (text.error().kind == ErrorKind::NotFound) return;
+    report({.severity = Severity::Warning,
+            .file = name,
+            .message = text.error().message,
+            .in_reading = true});
+  }
+
+  void read_named(const std::string& name) {
+    Result<std::string> text = read_file(name);
+    if (text) return read_text(*text, name);
+    report({.file = name, .message = text.error().message, .in_reading = true});
+  }
+
+  void read_text(std::string_view text, const std::string& name) {
+    constexpr std::string_view kByteOrderMark = "\xEF\xBB\xBF";
+    if (text.starts_with(kByteOrderMark)) text.remove_prefix(kByteOrderMark.size());
+    log::info("Read config: {}", name);
+    loaded_.files.push_back(name);
+    if (trim(text).empty()) {
+      return report({.file = name, .message = "the file is empty", .in_reading = true});
+    }
+    const Format format = format_of(text, name);
+    std::string whole;
+    if (const std::size_t good = valid_utf8_prefix(text); good < text.size()) {
+      const auto end = text.begin() + static_cast<std::ptrdiff_t>(good);
+      report({.severity = format == Format::Json ? Severity::Warning : Severity::Error,
+              .file = name,
+              .line = static_cast<int>(std::count(text.begin(), end, '\n')) + 1,
+              .message = "not UTF-8",
+              .in_reading = true});
+      if (format == Format::Yaml) return;
+      whole = repaired(text);
+      text = whole;
+    }
+    ParsedConfig parsed =
+        format == Format::Json ? parse_json_config(text) : parse_yaml_config(text);
+    if (parsed.problem) {
+      parsed.problem->file = name;
+      return report(*std::move(parsed.problem));
+    }
+    take(parsed.root, format);
+    settle();
+  }
+
+  /// Rules that hold after each file, or once when there is none.
+  void settle() {
+    BackendSettings& backend = loaded_.config.backend;
+    read_credentials("MySQLOrchestratorCredentialsConfigFile",
+                     backend.mysql_orchestrator_credentials_config_file,
+                     backend.mysql_orchestrator_user, backend.mysql_orchestrator_password);
+    substitute("MySQLOrchestratorPassword", backend.mysql_orchestrator_password);
+    ConnectionSettings& connection = loaded_.config.connection;
+    read_credentials("MySQLTopologyCredentialsConfigFile",
+                     connection.mysql_topology_credentials_config_file,
+                     connection.mysql_topology_user, connection.mysql_topology_password);
+    substitute("MySQLTopologyPassword", connection.mysql_topology_password);
+    for (ConfigProblem& problem : adjust_config(loaded_.config))
+      report_checked(std::move(problem));
+  }
+
+  LoadedConfig finish() {
+    if (loaded_.files.empty()) settle();
+    for (ConfigProblem& problem : check_config(loaded_.config))
+      report_checked(std::move(problem));
+    return std::move(loaded_);
+  }
+
+ private:
+  struct Origin {
+    std::size_t file{0};  ///< position in loaded_.files, from 1; 0: no file set the key
+    int line{0};
+  };
+
+  static std::size_t index_of(const ConfigKey& key) {
+    return static_cast<std::size_t>(&key - config_keys().data());
+  }
+
+  void report(ConfigProblem problem) { loaded_.problems.push_back(std::move(problem)); }
+
+  /// A problem that is known by its key; told once, though each file brings it up again.
+  void report_checked(ConfigProblem problem) {
+    if (const ConfigKey* key = find_config_key(problem.key)) {
+      const Origin origin = origins_.at(index_of(*key));
+      if (origin.file > 0) problem.file = loaded_.files[origin.file - 1];
+      problem.line = origin.line;
+    }
+    auto& known = loaded_.problems;
+    if (std::find(known.begin(), known.end(), problem) == known.end()) report(std::move(problem));
+  }
+
+  void take(const ConfigValue& root, Format format) {
+    for (const ConfigMember& member : root.members) {
+      const ConfigKey* key = find_config_key(member.key);
+      if (key == nullptr) {
+        report_unknown(member);
+        continue;
+      }
+      Origin& origin = origins_.at(index_of(*key));
+      if (origin.file == loaded_.files.size()) {
+        const bool last_wins = format == Format::Json;
+        report_key(last_wins ? Severity::Warning : Severity::Error, *key, member.line,
+                   fmt::format("given before, on line {}{}", origin.line,
+                               last_wins ? "; this one counts" : ""));
+        if (!last_wins) continue;
+      }
+      origin = {loaded_.files.size(), member.line};
+      if (std::optional<ConfigProblem> problem = assign(*key, member.value, loaded_.config)) {
+        report_key(problem->severity, *key, member.line, std::move(problem->message));
+      }
+    }
+  }
+
+  void report_key(Severity severity, const ConfigKey& key, int line, std::string message) {
+    report({.severity = severity,
+            .file = loaded_.files.back(),
+            .line = line,
+            .key = std::string(key.name),
+            .message = std::move(message),
+            .in_reading = true});
+  }
+
+  void report_unknown(const ConfigMember& member) {
+    ConfigProblem problem{.severity = Severity::Warning,
+                          .file = loaded_.files.back(),
+                          .line = member.line,
+                          .key = printable(member.key.substr(0, 100)),
+                          .in_reading = true};
+    if (is_retired_key(member.key)) {
+      problem.message = "this key is retired and ignored";
+    } else {
+      if (options_.strict) problem.severity = Severity::Error;
+      const ConfigKey* near = ++guesses_ > kMostGuesses ? nullptr : nearest_config_key(member.key);
+      problem.message = near == nullptr ? "unknown key"
+                                        : fmt::format("unknown key; did you mean {}?", near->name);
+    }
+    report(std::move(problem));
+  }
+
+  void read_credentials(std::string_view key, const std::string& file, std::string& user,
+                        Secret& password) {
+    if (file.empty()) return;
+    const Result<std::string> text = read_file(file);
+    Result<Credentials> credentials =
+        text ? parse_credentials(*text) : Result<Credentials>(fail(text.error()));
+    if (!credentials) {
+      return report_checked({.key = std::string(key),
+                             .message = fmt::format("Failed to parse gcfg data from file: {}: {}",
+                                                    file, credentials.error().message)});
+    }
+    user = std::move(credentials->user);
+    password = std::move(credentials->password);
+  }
+
+  void substitute(std::string_view key, Secret& password) {
+    const std::optional<std::string> name = variable_in(password.reveal());
+    if (!name) return;
+    std::optional<std::string> value = options_.environment(*name);
+    if (!value) {
+      // What stands between the braces may be part of a real password.
+      report_checked({.severity = Severity::Warning,
+                      .key = std::string(key),
+                      .message = fmt::format("the environment variable {} is not set",
+                                             is_variable_name(*name) ? *name : "that it names")});
+    }
+    password = Secret(std::move(value).value_or(""));
+  }
+
+  const LoadOptions& options_;
+  LoadedConfig loaded_;
+  std::array<Origin, kMostKeys> origins_{};
+  int guesses_{0};
+};
+
+}  // namespace
+
+std::optional<std::string> process_environment(const std::string& name) {
+  // Nothing in this program changes the environment.
+  const char* value = std::getenv(name.c_str());  // NOLINT(concurrency-mt-unsafe)
+  if (value == nullptr) return std::nullopt;
+  return value;
+}
+
+LoadedConfig load_config(const LoadOptions& options) {
+  Loader loader(options);
+  for (const std::string& file : options.files)
+    loader.read_named(file);
+  if (options.files.empty()) {
+    for (const std::string_view file : kDefaultConfigFiles)
+      loader.read_default(std::string(file));
+  }
+  return loader.finish();
+}
+
+LoadedConfig load_config_text(std::string_view text, const std::string& name,
+                              const LoadOptions& options) {
+  Loader loader(options);
+  loader.read_text(text, name);
+  return loader.finish();
+}
+
+}  // namespace orch
