@@ -1,0 +1,253 @@
+"""Runs the test suites one after another and adds up what they counted.
+
+Each suite has a log, a time limit that kills what it started, and a line that says how it went. The
+servers that it started are taken down, whatever happens.
+"""
+import argparse
+import contextlib
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+TREE = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(TREE / "tests/live"))
+from servers import Cluster  # noqa: E402
+from software import MirrorProblem, Problem, Software  # noqa: E402
+
+LOGS = TREE / "build/logs"
+PREFIX = f"t{os.getpid()}-"  # of the names of all clusters that this run starts
+SUMMARY = re.compile(r"^(\d+) passed, (\d+) failed(?:, (\d+) skipped)?$", re.M)
+DOCTEST = re.compile(r"test cases:\s*(\d+) \|\s*(\d+) passed \|\s*(\d+) failed")
+SANITIZERS = {"ASAN_OPTIONS": "detect_stack_use_after_return=1", "UBSAN_OPTIONS": "halt_on_error=1:print_stacktrace=1",
+              "TSAN_OPTIONS": "halt_on_error=1:second_deadlock_stack=1"}
+
+
+class Suite:
+    """One suite while it runs: its log, its clock and its counts."""
+
+    def __init__(self, name, seconds):
+        self.name, self.end = name, time.monotonic() + seconds
+        self.log_path = LOGS / f"{name}.log"
+        self.passed = self.failed = self.skipped = 0
+
+    def run(self, *command, cwd=TREE, **env):
+        """Runs a command -> exit code, what it printed. It is killed when the suite's time is over."""
+        with open(self.log_path, "a+", errors="replace") as log:
+            log.write(f"$ {' '.join(map(str, command))}\n")
+            log.flush()
+            start = log.seek(0, os.SEEK_END)
+            child = subprocess.Popen(list(map(str, command)), cwd=cwd, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+                                     start_new_session=True, env={**os.environ, **env})
+            try:
+                code = child.wait(max(0.1, self.end - time.monotonic()))
+            except BaseException as cut:
+                with contextlib.suppress(ProcessLookupError):
+                    os.killpg(child.pid, signal.SIGKILL)
+                child.wait()
+                if not isinstance(cut, subprocess.TimeoutExpired):
+                    raise
+                code = -1
+                log.write(f"TIME LIMIT of suite {self.name} reached, killed\n")
+            log.flush()
+            log.seek(start)
+            return code, log.read()
+
+    def check(self, holds, what):
+        """Counts one test."""
+        if holds:
+            self.passed += 1
+        else:
+            self.failed += 1
+            with open(self.log_path, "a") as log:
+                log.write(f"FAILED: {what}\n")
+        return holds
+
+    def skip(self, why):
+        self.skipped += 1
+        print(f"!!! SKIPPED {self.name}: {why}", flush=True)
+
+    def counted(self, code, text, what):
+        """Counts the tests of a program that says how many passed, or else the program as one test."""
+        found = DOCTEST.search(text)
+        ended = list(SUMMARY.finditer(text))
+        if found:
+            self.passed, failed = self.passed + int(found[2]), int(found[3])
+        elif ended:
+            self.passed, failed = self.passed + int(ended[-1][1]), int(ended[-1][2])
+            self.skipped += int(ended[-1][3] or 0)
+        else:
+            return self.check(code == 0, what)
+        self.failed += failed
+        if code != 0 and not failed:  # it counted no failure and failed all the same: it crashed
+            self.check(False, f"{what}: exit code {code}")
+
+
+def meson_build(suite, folder, *options, targets=()):
+    """Configures a build folder when it is not yet and builds it; true when all went well."""
+    if not (TREE / folder / "build.ninja").exists():
+        code, _ = suite.run("meson", "setup", folder, "-Dwerror=true", *options)
+        if not suite.check(code == 0, f"configuring {folder}"):
+            return False
+    code, _ = suite.run("ninja", "-C", folder, *targets)
+    return suite.check(code == 0, f"building {folder}, without a warning")
+
+
+def tests_of(folder):
+    """The tests that a build folder knows -> [(name, command, in C++)]."""
+    listed = json.loads(subprocess.check_output(["meson", "introspect", "--tests", TREE / folder]))
+    return [(t["name"], t["cmd"], t["cmd"][0].startswith(str(TREE / folder))) for t in listed]
+
+
+def build(suite):
+    meson_build(suite, "build")
+
+
+def unit(suite):
+    for name, command, _ in [t for t in tests_of("build") if t[2]]:
+        suite.counted(*suite.run(*command), name)
+
+
+def lint(suite):
+    for name, command, _ in [t for t in tests_of("build") if not t[2]]:
+        suite.counted(*suite.run(*command), name)
+
+
+def sanitized(suite, folder, sanitizer, names=None):
+    """Builds the unit tests with a sanitizer and runs them."""
+    options = [f"-Db_sanitize={sanitizer}", "-Db_lundef=false", "-Doptimization=1", "-Dcpp_args=-g1"]
+    if not (TREE / folder / "build.ninja").exists():
+        code, _ = suite.run("meson", "setup", folder, "-Dwerror=true", *options)
+        if not suite.check(code == 0, f"configuring {folder}"):
+            return
+    chosen = [t for t in tests_of(folder) if t[2] and (names is None or t[0] in names)]
+    programs = sorted({os.path.relpath(command[0], TREE / folder) for _, command, _ in chosen})
+    if meson_build(suite, folder, targets=programs):
+        for name, command, _ in chosen:
+            # With randomised addresses the thread sanitizer refuses to start on some kernels.
+            suite.counted(*suite.run("setarch", "-R", *command, **SANITIZERS), f"{name} with {sanitizer}")
+
+
+def address(suite):
+    sanitized(suite, "build-asan", "address,undefined")
+
+
+def thread(suite):
+    sanitized(suite, "build-tsan", "thread")
+
+
+def fuzz(suite):
+    suite.counted(*suite.run("tests/fuzz/run"), "fuzzing")
+
+
+def quickstart(suite):
+    code, text = suite.run("examples/quickstart")
+    suite.check(code == 0, "the quickstart runs to its end")
+    suite.check("\x1b" not in text, "no colour where there is no terminal")
+
+
+def install(suite):
+    """What `meson install` puts where; the quickstart has made the release build."""
+    with tempfile.TemporaryDirectory() as root:
+        code, _ = suite.run("meson", "install", "-C", "build-release", "--no-rebuild", "--destdir", root)
+        if not suite.check(code == 0, "meson install"):
+            return
+        link = next(Path(root).rglob("orchestrator"), None)
+        if suite.check(link is not None and link.is_symlink() and os.readlink(link) == "orch",
+                       "orchestrator is a link to orch"):
+            for name in ("orch", "orchestrator"):
+                code, text = suite.run(link.parent / name, "--version")
+                suite.check(code == 0 and text.strip(), f"the installed {name} tells its version")
+
+
+def live(suite, flavor):
+    """The live tests against one server. Only a server of a newer Debian may be missing."""
+    try:
+        Software(flavor).install()
+    except MirrorProblem as problem:
+        if flavor != "mariadb":
+            return suite.skip(problem)
+        suite.check(False, problem)
+        return
+    except Problem as problem:
+        suite.check(False, problem)
+        return
+    suite.counted(*suite.run(sys.executable, "tests/live/run.py", flavor, ORCH_TEST_PREFIX=PREFIX), f"live {flavor}")
+
+
+# name -> what, time limit in seconds, whether it belongs to --quick
+SUITES = {
+    "build": (build, 900, True),
+    "unit": (unit, 300, True),
+    "lint": (lint, 600, True),
+    "quickstart": (quickstart, 900, False),
+    "install": (install, 60, False),
+    "live-mariadb": (lambda s: live(s, "mariadb"), 420, False),
+    "live-mysql": (lambda s: live(s, "mysql"), 600, False),
+    "live-mariadb11": (lambda s: live(s, "mariadb11"), 420, False),
+    "address": (address, 900, False),
+    "thread": (thread, 900, False),
+    "fuzz": (fuzz, 420, False),
+}
+
+
+def take_down(prefix):
+    for cluster in Cluster.all():
+        owner = re.match(r"t(\d+)-", cluster.name)
+        if cluster.name.startswith(prefix) or owner and not Path(f"/proc/{owner[1]}").exists():
+            cluster.down()
+
+
+def show_failure(suite):
+    lines = suite.log_path.read_text(errors="replace").splitlines() if suite.log_path.exists() else []
+    print(f"--- the end of {suite.log_path}")
+    print("\n".join(f"    {line}" for line in lines[-60:]), flush=True)
+
+
+def main():
+    parser = argparse.ArgumentParser(prog="tests/run", description="Builds orch and runs its tests.")
+    parser.add_argument("--quick", action="store_true", help="only " + ", ".join(n for n in SUITES if SUITES[n][2]))
+    parser.add_argument("suites", nargs="*", metavar="SUITE", help=", ".join(SUITES))
+    a = parser.parse_args()
+    unknown = [name for name in a.suites if name not in SUITES]
+    if unknown:
+        parser.error(f"no suite {unknown[0]}: there are {', '.join(SUITES)}")
+    names = a.suites or [name for name in SUITES if SUITES[name][2] or not a.quick]
+
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    began, total = time.monotonic(), [0, 0, 0]
+    shutil.rmtree(LOGS, ignore_errors=True)
+    LOGS.mkdir(parents=True)
+    try:
+        for name in names:
+            work, seconds, _ = SUITES[name]
+            suite, start = Suite(name, seconds), time.monotonic()
+            try:
+                work(suite)
+            except Exception as error:  # a fault of the tests themselves is a failure, too
+                suite.check(False, f"{type(error).__name__}: {error}")
+            take_down(PREFIX)
+            skipped = f", {suite.skipped} skipped" if suite.skipped else ""
+            print(f"{name:15} {suite.passed:5} passed, {suite.failed} failed{skipped}"
+                  f"  {time.monotonic() - start:.1f} s", flush=True)
+            if suite.failed:
+                show_failure(suite)
+            total = [total[0] + suite.passed, total[1] + suite.failed, total[2] + suite.skipped]
+    except KeyboardInterrupt:
+        print("interrupted", flush=True)
+        total[1] += 1
+    finally:
+        take_down(PREFIX)
+    print(f"all in {time.monotonic() - began:.0f} s")
+    print(f"{total[0]} passed, {total[1]} failed" + (f", {total[2]} skipped" if total[2] else ""))
+    sys.exit(1 if total[1] or not total[0] else 0)
+
+
+if __name__ == "__main__":
+    main()
