@@ -541,8 +541,8 @@ const ConfigKey* nearest_config_key(std::string_view name) {
   if (name.size() > kLongestGuess) return nullptr;
   const std::string wanted = to_lower(name);
   const ConfigKey* nearest = nullptr;
-  // Near is up to a quarter of the letters: a slip of the pen, not another word.
-  std::size_t closest = wanted.size() / 4 + 1;
+  // Near is up to a quarter of the letters, or two swapped: a slip of the pen, not another word.
+  std::size_t closest = wanted.size() < 4 ? 2 : std::max<std::size_t>(3, wanted.size() / 4 + 1);
   for (const ConfigKey& key : kKeys) {
     const std::size_t distance = edit_distance(to_lower(key.name), wanted);
     if (distance >= closest) continue;

@@ -1,0 +1,175 @@
+#include "core/config/check.h"
+
+#include <doctest/doctest.h>
+
+namespace orch {
+
+namespace {
+
+/// "KEY: message" of all problems, one a line.
+std::string faults(const Config& config, Severity severity = Severity::Error) {
+  std::string text;
+  for (const ConfigProblem& problem : check_config(config)) {
+    CHECK(problem.severity == severity);
+    text += problem.key + ": " + problem.message + "\n";
+  }
+  return text;
+}
+
+bool refuses_listen_address(const std::string& address) {
+  Config config;
+  config.http.listen_address = address;
+  return faults(config).starts_with("ListenAddress: must be host:port");
+}
+
+bool refuses_seed(const std::string& seed) {
+  Config config;
+  config.discovery.discovery_seeds = {seed};
+  return faults(config).starts_with("DiscoverySeeds: ");
+}
+
+}  // namespace
+
+TEST_SUITE("core/config/check") {
+  TEST_CASE("the defaults have no fault") {
+    CHECK(faults({}) == "");
+  }
+
+  TEST_CASE("every key that holds an expression is compiled") {
+    const std::string bad = "(";
+    std::pair<std::string, Config> broken[] = {
+        {"DataCenterPattern", {}},
+        {"RegionPattern", {}},
+        {"PhysicalEnvironmentPattern", {}},
+        {"RejectHostnameResolvePattern", {}},
+        {"PseudoGTIDPattern", {}},
+        {"ClusterNameToAlias", {}},
+        {"DiscoveryIgnoreReplicaHostnameFilters", {}},
+        {"DiscoveryIgnoreMasterHostnameFilters", {}},
+        {"DiscoveryIgnoreHostnameFilters", {}},
+        {"DiscoveryIgnoreReplicationUsernameFilters", {}},
+        {"ProblemIgnoreHostnameFilters", {}},
+        {"OSCIgnoreHostnameFilters", {}},
+        {"RecoveryIgnoreHostnameFilters", {}},
+        {"PromotionIgnoreHostnameFilters", {}},
+    };
+    broken[0].second.classification.data_center_pattern = bad;
+    broken[1].second.classification.region_pattern = bad;
+    broken[2].second.classification.physical_environment_pattern = bad;
+    broken[3].second.discovery.reject_hostname_resolve_pattern = bad;
+    broken[4].second.pseudo_gtid.pseudo_gtid_pattern = bad;
+    broken[5].second.classification.cluster_name_to_alias = {{bad, "alias"}};
+    broken[6].second.discovery.discovery_ignore_replica_hostname_filters = {"ok", bad};
+    broken[7].second.discovery.discovery_ignore_master_hostname_filters = {bad};
+    broken[8].second.discovery.discovery_ignore_hostname_filters = {bad};
+    broken[9].second.discovery.discovery_ignore_replication_username_filters = {bad};
+    broken[10].second.operation.problem_ignore_hostname_filters = {bad};
+    broken[11].second.operation.osc_ignore_hostname_filters = {bad};
+    broken[12].second.recovery.recovery_ignore_hostname_filters = {bad};
+    broken[13].second.recovery.promotion_ignore_hostname_filters = {bad};
+    for (const auto& [key, config] : broken) {
+      CAPTURE(key);
+      CHECK(faults(config).starts_with(key + ": "));
+    }
+  }
+
+  TEST_CASE("addresses, expressions and empty old values pass") {
+    Config config;
+    config.recovery.promotion_ignore_hostname_filters = {"10.0.0.1", "2001:db8::1",
+                                                         "^db[0-9]+:3306$"};
+    config.classification.cluster_name_to_alias = {{"", "ignored"}, {"^db", "main"}};
+    config.pseudo_gtid.pseudo_gtid_pattern = "(";
+    config.pseudo_gtid.pseudo_gtid_pattern_is_fixed_substring = true;
+    CHECK(faults(config) == "");
+  }
+
+  TEST_CASE("an empty filter is warned of, as it matches everything") {
+    Config config;
+    config.recovery.promotion_ignore_hostname_filters = {""};
+    CHECK(faults(config, Severity::Warning) ==
+          "PromotionIgnoreHostnameFilters: an empty entry matches every instance\n");
+  }
+
+  TEST_CASE("clusters to recover may be names, aliases or expressions") {
+    Config config;
+    config.recovery.recover_master_cluster_filters = {"*", "alias=(", "alias~=^ma", "^db",
+                                                      "db1:3306"};
+    CHECK(faults(config) == "");
+    config.recovery.recover_master_cluster_filters = {"alias~=("};
+    CHECK(faults(config).starts_with("RecoverMasterClusterFilters: "));
+    config.recovery.recover_master_cluster_filters = {};
+    config.recovery.recover_intermediate_master_cluster_filters = {"name("};
+    CHECK(
+        faults(config, Severity::Warning).starts_with("RecoverIntermediateMasterClusterFilters: "));
+  }
+
+  TEST_CASE("the listen address has a port") {
+    for (const std::string good : {":3000", "127.0.0.1:3000", "[::1]:3000", "host:0"}) {
+      CAPTURE(good);
+      CHECK_FALSE(refuses_listen_address(good));
+    }
+    for (const std::string bad :
+         {"", "3000", "host", ":", ":x", ":65536", ":-1", "a b:1", "[::1", "[::1]", "http://h:1"}) {
+      CAPTURE(bad);
+      CHECK(refuses_listen_address(bad));
+    }
+    Config config;
+    config.http.listen_address = "nonsense";
+    config.http.listen_socket = "/run/orch.sock";
+    CHECK(faults(config) == "");
+  }
+
+  TEST_CASE("addresses of what is switched off do not matter") {
+    Config config;
+    config.agent.agents_server_port = "x";
+    config.raft.raft_nodes = {"a b:1"};
+    config.raft.raft_bind = ":x";
+    CHECK(faults(config) == "");
+    config.agent.serve_agents_http = true;
+    config.raft.raft_enabled = true;
+    CHECK(check_config(config).size() == 3);
+  }
+
+  TEST_CASE("a raft address may lack its port when there is a default") {
+    Config config;
+    config.raft.raft_enabled = true;
+    config.raft.raft_bind = "10.0.0.1";
+    config.raft.raft_nodes = {"10.0.0.1", "10.0.0.2:10008"};
+    CHECK(faults(config) == "");
+    config.raft.default_raft_port = 0;
+    CHECK(check_config(config).size() == 2);
+  }
+
+  TEST_CASE("seeds name servers") {
+    CHECK_FALSE(refuses_seed("db1"));
+    CHECK_FALSE(refuses_seed("db1:3307"));
+    CHECK(refuses_seed(""));
+    CHECK(refuses_seed("db1:99999"));
+    CHECK(refuses_seed("a b"));
+    CHECK(refuses_seed("$(id):3306"));
+  }
+
+  TEST_CASE("words that mean nothing are warned of") {
+    Config config;
+    config.backend.backend_db = "postgres";
+    config.discovery.hostname_resolve_method = "dns";
+    config.discovery.mysql_hostname_resolve_method = "HOSTNAME";
+    config.http.authentication_method = "ldap";
+    CHECK(faults(config, Severity::Warning) ==
+          "BackendDB: 'postgres' is none of , mysql, sqlite, sqlite3\n"
+          "HostnameResolveMethod: 'dns' is none of none, default, cname, ip\n"
+          "AuthenticationMethod: 'ldap' is none of , basic, multi, proxy, token, oauth\n");
+  }
+
+  TEST_CASE("metrics without a path are warned of") {
+    Config config;
+    config.metrics.graphite_addr = "graphite:2003";
+    CHECK(faults(config, Severity::Warning) == "GraphitePath: no metrics are sent without it\n");
+    config.metrics.graphite_path = "orch";
+    CHECK(faults(config) == "");
+    config.metrics.graphite_addr = "graphite";
+    CHECK(faults(config).starts_with("GraphiteAddr: must be host:port"));
+  }
+}
+
+}  // namespace orch
