@@ -1,0 +1,132 @@
+#include "storage/migrate.h"
+
+#include <set>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "core/base/text.h"
+#include "storage/schema_files.h"
+#include "storage/schema_text.h"
+
+namespace orch::storage {
+
+namespace {
+
+/// Indexes of early releases that no rule finds: one forbids what its successor allows, the others
+/// changed more than their suffix.
+constexpr std::string_view kFormerIndexes[] = {
+    "hostname_port_active_period_uidx_topology_failure_detection",
+    "hostname_port_active_period_uidx",
+    "hostname_port_recorded_timestmp_idx",
+    "public_token_idx",
+    "public_token_idx_access_token",
+    "hostname",
+    "hostname_hostname_resolve_history",
+    "hostname_hostname_unresolve_history",
+};
+constexpr std::string_view kFormerViews[] = {"_whats_wrong", "whats_wrong", "whats_wrong_summary"};
+
+constexpr std::string_view kSqlFindTracking =
+    "select 1 from sqlite_master where type = 'table' and name = 'orchestrator_db_deployments'";
+constexpr std::string_view kSqlFindVersion =
+    "select 1 from orchestrator_db_deployments where deployed_version = ?";
+constexpr std::string_view kSqlListColumns = R"(
+    select t.name, c.name
+      from sqlite_master t
+      join pragma_table_info(t.name) c
+     where t.type = 'table')";
+constexpr std::string_view kSqlSaveVersion = R"(
+    replace into orchestrator_db_deployments (deployed_version, deployed_timestamp)
+    values (?, ?))";
+
+/// One look-up in the usual case; a backend without the tracking table was never deployed.
+Result<bool> is_deployed(Database& database, const std::string& version) {
+  bool found = false;
+  const auto seen = [&found](const Row&) {
+    found = true;
+  };
+  Result<> asked = database.select(kSqlFindVersion, {version}, seen);
+  if (asked) return found;
+  ORCH_TRY(database.select(kSqlFindTracking, {}, seen));
+  if (found) return fail(std::move(asked).error());
+  return false;
+}
+
+Result<> add_missing_columns(Database& database, const Schema& schema) {
+  std::set<std::pair<std::string, std::string>> present;
+  ORCH_TRY(database.select(kSqlListColumns, {}, [&present](const Row& row) {
+    present.emplace(row.text(0), to_lower(row.view(1)));
+  }));
+  for (const SchemaTable& table : schema.tables) {
+    for (const SchemaColumn& column : table.columns) {
+      if (present.count({table.name, column.name}) != 0) continue;
+      std::string definition = column.definition;
+      if (definition.find("DEFAULT") == std::string::npos) definition += " DEFAULT ''";
+      ORCH_TRY(
+          database.execute(fmt::format("alter table {} add column {}", table.name, definition)));
+    }
+  }
+  return {};
+}
+
+/// Every base index once existed without the name of its table at the end; SQLite has one name
+/// space for all indexes, so none of ours is in the way.
+Result<> drop_former(Database& database, const Schema& schema) {
+  for (const std::string_view view : kFormerViews) {
+    ORCH_TRY(database.execute(fmt::format("drop view if exists {}", view)));
+  }
+  for (const std::string_view index : kFormerIndexes) {
+    ORCH_TRY(database.execute(fmt::format("drop index if exists {}", index)));
+  }
+  for (const SchemaIndex& index : schema.indexes) {
+    const std::string suffix = "_" + index.table;
+    if (!std::string_view(index.name).ends_with(suffix)) continue;
+    const std::string former = index.name.substr(0, index.name.size() - suffix.size());
+    ORCH_TRY(database.execute(fmt::format("drop index if exists {}", former)));
+  }
+  return {};
+}
+
+bool makes_table(std::string_view statement) {
+  return statement.starts_with("CREATE TABLE");
+}
+
+Result<> apply_schema(Database& database, const std::string& version, const Clock& clock) {
+  const Schema schema = parse_schema(sqlite_schema_files());
+  return database.transaction([&]() -> Result<> {
+    // An index or a seed row may need a column that is added in between.
+    for (const std::string& statement : schema.statements) {
+      if (makes_table(statement)) ORCH_TRY(database.execute(statement));
+    }
+    ORCH_TRY(add_missing_columns(database, schema));
+    ORCH_TRY(drop_former(database, schema));
+    for (const std::string& statement : schema.statements) {
+      if (!makes_table(statement)) ORCH_TRY(database.execute(statement));
+    }
+    ORCH_TRY(database.execute(kSqlSaveVersion, {version, format_time(clock.now())}));
+    return {};
+  });
+}
+
+}  // namespace
+
+Result<> migrate(Database& database, const MigrateOptions& options, const Clock& clock) {
+  const std::string version = options.redeploy ? "" : options.version;
+  if (!version.empty()) {
+    ORCH_ASSIGN(const bool deployed, is_deployed(database, version));
+    if (deployed) return {};
+    if (options.panic_if_different) {
+      return fail(ErrorKind::Refused,
+                  fmt::format("PanicIfDifferentDatabaseDeploy is set. Configured version {} is not "
+                              "the version found in the backend database {}",
+                              version, database.name()));
+    }
+  }
+  // Kept in the file: readers and one writer at a time go on side by side. First, so that a failure
+  // leaves nothing recorded. A database in memory stays as it is.
+  ORCH_TRY(database.execute("pragma journal_mode = wal"));
+  return apply_schema(database, version, clock);
+}
+
+}  // namespace orch::storage

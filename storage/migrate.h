@@ -1,0 +1,23 @@
+#pragma once
+
+#include <string>
+
+#include "core/base/clock.h"
+#include "core/base/result.h"
+#include "storage/database.h"
+
+namespace orch::storage {
+
+struct MigrateOptions {
+  std::string version{};           ///< ours; "" has the schema applied every time
+  bool redeploy{false};            ///< apply it although our version is recorded
+  bool panic_if_different{false};  ///< PanicIfDifferentDatabaseDeploy
+};
+
+/// Brings a backend, empty or made by any orchestrator, to our schema (schema document, 2): adds
+/// tables, columns and indexes that are missing, drops views and indexes of early releases, records
+/// our version. Costs one look-up when our version is recorded. Drops no column and narrows none.
+/// Errors: as Database; Refused with `panic_if_different` and another version.
+Result<> migrate(Database& database, const MigrateOptions& options, const Clock& clock);
+
+}  // namespace orch::storage

@@ -1,0 +1,269 @@
+#include "storage/sqlite.h"
+
+#include <cerrno>
+#include <filesystem>
+#include <mutex>
+#include <system_error>
+#include <unordered_map>
+#include <utility>
+
+#include <fmt/format.h>
+#include <sqlite3.h>
+
+namespace orch::storage {
+
+namespace {
+
+/// Statements kept prepared; beyond that all are dropped and prepared anew when needed.
+constexpr std::size_t kMostStatements = 64;
+
+struct CloseConnection {
+  void operator()(sqlite3* connection) const { sqlite3_close_v2(connection); }
+};
+using Connection = std::unique_ptr<sqlite3, CloseConnection>;
+
+struct FinalizeStatement {
+  void operator()(sqlite3_stmt* statement) const { sqlite3_finalize(statement); }
+};
+using Statement = std::unique_ptr<sqlite3_stmt, FinalizeStatement>;
+
+/// Why a file could not be opened, as far as the file system tells.
+std::string why_not_opened(const std::string& file, int system_error) {
+  namespace fs = std::filesystem;
+  std::error_code ignored;
+  const fs::path path(file);
+  if (fs::is_directory(path, ignored)) return "it is a directory; name a file in it";
+  const fs::path parent = path.has_parent_path() ? path.parent_path() : fs::path(".");
+  if (!fs::exists(parent, ignored)) {
+    return fmt::format("the directory {} does not exist; create it", parent.string());
+  }
+  if (!fs::is_directory(parent, ignored)) {
+    return fmt::format("{} is not a directory", parent.string());
+  }
+  if (system_error == EACCES || system_error == EPERM) {
+    return "permission denied; give this user read and write access to the file and its directory";
+  }
+  if (system_error != 0) return std::generic_category().message(system_error);
+  return "it cannot be opened; check the path and its permissions";
+}
+
+class SqliteRow final : public Row {
+ public:
+  explicit SqliteRow(sqlite3_stmt* statement) : statement_(statement) {}
+
+  [[nodiscard]] bool is_null(std::size_t column) const override {
+    return sqlite3_column_type(statement_, static_cast<int>(column)) == SQLITE_NULL;
+  }
+  [[nodiscard]] std::int64_t integer(std::size_t column) const override {
+    return sqlite3_column_int64(statement_, static_cast<int>(column));
+  }
+  [[nodiscard]] std::string_view view(std::size_t column) const override {
+    const auto* text = reinterpret_cast<const char*>(
+        sqlite3_column_text(statement_, static_cast<int>(column)));
+    if (text == nullptr) return {};
+    return {text,
+            static_cast<std::size_t>(sqlite3_column_bytes(statement_, static_cast<int>(column)))};
+  }
+
+ private:
+  sqlite3_stmt* statement_;
+};
+
+int bind(sqlite3_stmt* statement, int place, const SqlValue& value) {
+  if (const auto* integer = std::get_if<std::int64_t>(&value)) {
+    return sqlite3_bind_int64(statement, place, *integer);
+  }
+  if (const auto* real = std::get_if<double>(&value)) {
+    return sqlite3_bind_double(statement, place, *real);
+  }
+  if (const auto* text = std::get_if<std::string>(&value)) {
+    return sqlite3_bind_text64(statement, place, text->data(), text->size(), SQLITE_STATIC,
+                               SQLITE_UTF8);
+  }
+  return sqlite3_bind_null(statement, place);
+}
+
+class SqliteDatabase final : public Database {
+ public:
+  SqliteDatabase(std::string file, Connection connection, std::chrono::milliseconds busy_timeout)
+      : file_(std::move(file)), connection_(std::move(connection)), busy_timeout_(busy_timeout) {}
+
+  using Database::execute;
+  using Database::select;
+
+  [[nodiscard]] const Dialect& dialect() const override { return dialect_; }
+  [[nodiscard]] const std::string& name() const override { return file_; }
+
+  Result<> select(std::string_view sql, std::span<const SqlValue> arguments,
+                  const std::function<void(const Row&)>& each) override {
+    const std::lock_guard lock(mutex_);
+    return run(sql, arguments, each);
+  }
+
+  Result<std::int64_t> execute(std::string_view sql, std::span<const SqlValue> arguments) override {
+    const std::lock_guard lock(mutex_);
+    ORCH_TRY(run(sql, arguments, [](const Row&) {}));
+    return std::int64_t{sqlite3_changes64(connection_.get())};
+  }
+
+  Result<> execute_script(std::string_view sql) override {
+    const std::lock_guard lock(mutex_);
+    while (!sql.empty()) {
+      ORCH_ASSIGN(const Statement statement, prepare(sql));
+      if (statement) ORCH_TRY(step_through(statement.get(), [](const Row&) {}));
+    }
+    return {};
+  }
+
+  Result<> transaction(const std::function<Result<>()>& work) override {
+    const std::lock_guard lock(mutex_);
+    if (in_transaction_) return work();
+    // IMMEDIATE: the write lock is waited for here, where nothing has been read yet that another
+    // process could make stale.
+    ORCH_TRY(execute("begin immediate"));
+    in_transaction_ = true;
+    Result<> outcome = work();
+    if (outcome) {
+      if (Result<std::int64_t> committed = execute("commit"); !committed) {
+        outcome = fail(std::move(committed).error());
+      }
+    }
+    in_transaction_ = false;
+    // Some failures (a full disk) have rolled back by themselves.
+    if (!outcome && sqlite3_get_autocommit(connection_.get()) == 0) {
+      if (const Result<std::int64_t> undone = execute("rollback"); !undone) {
+        return fail(std::move(outcome).error().within("after " + undone.error().message));
+      }
+    }
+    return outcome;
+  }
+
+  [[nodiscard]] std::int64_t last_insert_id() const override {
+    const std::lock_guard lock(mutex_);
+    return sqlite3_last_insert_rowid(connection_.get());
+  }
+
+  /// What went wrong, by number, and what to do about it.
+  [[nodiscard]] Error error(int code) const {
+    const auto told = [this](ErrorKind kind, std::string_view what) {
+      return Error{kind, fmt::format("backend database {} {}", file_, what)};
+    };
+    switch (code & 0xff) {
+      case SQLITE_BUSY:
+      case SQLITE_LOCKED:
+        return told(ErrorKind::Unreachable,
+                    fmt::format("has been locked by another process for {} ms; find out which one "
+                                "holds it, or try again",
+                                busy_timeout_.count()));
+      case SQLITE_READONLY:
+        return told(ErrorKind::Denied,
+                    "is read-only; make the file and its directory writable for this user");
+      case SQLITE_PERM:
+      case SQLITE_AUTH:
+        return told(ErrorKind::Denied, "cannot be used: permission denied");
+      case SQLITE_CANTOPEN:
+        return told(
+            ErrorKind::Unreachable,
+            "cannot be opened: " + why_not_opened(file_, sqlite3_system_errno(connection_.get())));
+      case SQLITE_NOTADB:
+        return told(ErrorKind::Broken,
+                    "is not a SQLite database; check SQLite3DataFile, or move the file away");
+      case SQLITE_CORRUPT:
+        return told(ErrorKind::Broken,
+                    "is damaged or truncated; restore it from a backup, or move it away and let "
+                    "discovery fill a new one");
+      case SQLITE_FULL:
+        return told(ErrorKind::Broken, "cannot grow: the disk is full; free some space");
+      case SQLITE_IOERR:
+        return told(
+            ErrorKind::Broken,
+            fmt::format("cannot be read or written: {}; check the disk",
+                        std::generic_category().message(sqlite3_system_errno(connection_.get()))));
+      default:
+        return told(ErrorKind::Broken,
+                    fmt::format("refused a statement: {}", sqlite3_errmsg(connection_.get())));
+    }
+  }
+
+ private:
+  Result<> run(std::string_view sql, std::span<const SqlValue> arguments,
+               const std::function<void(const Row&)>& each) {
+    // Taken out while it runs, so that a statement may be run again from within `each`.
+    Statement statement;
+    std::string text(sql);
+    if (auto kept = statements_.extract(text); !kept.empty()) {
+      statement = std::move(kept.mapped());
+    } else {
+      ORCH_ASSIGN(statement, prepare(sql));
+    }
+    if (!statement) return fail(ErrorKind::InvalidInput, "an empty statement");
+    for (std::size_t i = 0; i < arguments.size(); ++i) {
+      const int code = bind(statement.get(), static_cast<int>(i) + 1, arguments[i]);
+      if (code != SQLITE_OK) return fail(error(code));
+    }
+    const Result<> outcome = step_through(statement.get(), each);
+    if (!outcome) return outcome;
+    sqlite3_reset(statement.get());
+    sqlite3_clear_bindings(statement.get());
+    if (statements_.size() >= kMostStatements) statements_.clear();
+    statements_.emplace(std::move(text), std::move(statement));
+    return {};
+  }
+
+  /// Prepares the first statement of `sql` and takes it off; an empty one where only blanks and
+  /// comments are left.
+  Result<Statement> prepare(std::string_view& sql) {
+    sqlite3_stmt* raw = nullptr;
+    const char* rest = nullptr;
+    const int code = sqlite3_prepare_v2(connection_.get(), sql.data(), static_cast<int>(sql.size()),
+                                        &raw, &rest);
+    Statement statement(raw);
+    if (code != SQLITE_OK) return fail(error(code));
+    sql.remove_prefix(static_cast<std::size_t>(rest - sql.data()));
+    return statement;
+  }
+
+  Result<> step_through(sqlite3_stmt* statement, const std::function<void(const Row&)>& each) {
+    const SqliteRow row(statement);
+    int code = sqlite3_step(statement);
+    for (; code == SQLITE_ROW; code = sqlite3_step(statement))
+      each(row);
+    if (code == SQLITE_DONE) return {};
+    return fail(error(code));
+  }
+
+  const std::string file_;
+  const Dialect dialect_{Dialect::Kind::Sqlite};
+  // Recursive, since work inside a transaction and callbacks of a select come back here; held
+  // across the statement, since one connection does one thing at a time.
+  mutable std::recursive_mutex mutex_;
+  Connection connection_;
+  const std::chrono::milliseconds busy_timeout_;
+  std::unordered_map<std::string, Statement> statements_;
+  bool in_transaction_{false};
+};
+
+}  // namespace
+
+Result<std::unique_ptr<Database>> open_sqlite(const std::string& file,
+                                              std::chrono::milliseconds busy_timeout) {
+  if (file.empty()) {
+    return fail(ErrorKind::InvalidInput, "SQLite3DataFile is empty; name a file in it");
+  }
+  sqlite3* raw = nullptr;
+  const int code = sqlite3_open_v2(file.c_str(), &raw,
+                                   SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_URI |
+                                       SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE,
+                                   nullptr);
+  if (raw == nullptr) return fail(ErrorKind::Broken, "no memory to open " + file);
+  auto database = std::make_unique<SqliteDatabase>(file, Connection(raw), busy_timeout);
+  if (code != SQLITE_OK) return fail(database->error(code));
+  if (sqlite3_db_readonly(raw, "main") == 1) return fail(database->error(SQLITE_READONLY));
+  sqlite3_busy_timeout(raw, static_cast<int>(busy_timeout.count()));
+  // Of this connection, unlike the journal mode. In WAL mode NORMAL loses at most the latest
+  // commits in a power cut, never consistency.
+  ORCH_TRY(database->execute("pragma synchronous = normal"));
+  return std::unique_ptr<Database>(std::move(database));
+}
+
+}  // namespace orch::storage
