@@ -58,8 +58,8 @@ class SqliteRow final : public Row {
     return sqlite3_column_int64(statement_, static_cast<int>(column));
   }
   [[nodiscard]] std::string_view view(std::size_t column) const override {
-    const auto* text = reinterpret_cast<const char*>(
-        sqlite3_column_text(statement_, static_cast<int>(column)));
+    const auto* text =
+        reinterpret_cast<const char*>(sqlite3_column_text(statement_, static_cast<int>(column)));
     if (text == nullptr) return {};
     return {text,
             static_cast<std::size_t>(sqlite3_column_bytes(statement_, static_cast<int>(column)))};

@@ -4,7 +4,9 @@
 
 namespace orch {
 
-std::string to_string(const Tag& tag) { return tag.name + "=" + tag.value; }
+std::string to_string(const Tag& tag) {
+  return tag.name + "=" + tag.value;
+}
 
 Result<TagExpression> parse_tag_expression(std::string_view text) {
   std::string_view rest = trim(text);
@@ -19,8 +21,8 @@ Result<TagExpression> parse_tag_expression(std::string_view text) {
     expression.has_value = true;
     expression.tag.value = trim(rest.substr(equals + 1));
   }
-  const bool bare = expression.tag.name.empty() ||
-                    expression.tag.name.find_first_of("~!") != std::string::npos;
+  const bool bare =
+      expression.tag.name.empty() || expression.tag.name.find_first_of("~!") != std::string::npos;
   if (bare) return fail(ErrorKind::InvalidInput, "Unable to parse tag: " + std::string(text));
   return expression;
 }

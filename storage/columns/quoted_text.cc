@@ -55,7 +55,9 @@ std::optional<std::uint32_t> take_character(std::string_view& text) {
 }
 
 void append_utf8(std::string& text, std::uint32_t point) {
-  const auto put = [&text](std::uint32_t byte) { text += static_cast<char>(byte); };
+  const auto put = [&text](std::uint32_t byte) {
+    text += static_cast<char>(byte);
+  };
   if (point < 0x80) {
     put(point);
   } else if (point < 0x800) {
@@ -121,8 +123,8 @@ std::string quote_text(std::string_view text) {
   std::string quoted = "\"";
   while (!text.empty()) {
     if (const std::optional<std::uint32_t> point = take_character(text)) {
-      quoted += *point < 0x10000 ? fmt::format("\\u{:04x}", *point)
-                                 : fmt::format("\\U{:08x}", *point);
+      quoted +=
+          *point < 0x10000 ? fmt::format("\\u{:04x}", *point) : fmt::format("\\U{:08x}", *point);
       continue;
     }
     append_quoted(quoted, text[0]);

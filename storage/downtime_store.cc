@@ -1,0 +1,34 @@
+#include "storage/downtime_store.h"
+
+#include "storage/statements.h"
+
+namespace orch::storage {
+
+namespace {
+
+constexpr std::string_view kSqlEnd =
+    "delete from database_instance_downtime where hostname = ? and port = ?";
+constexpr std::string_view kSqlExpire =
+    "delete from database_instance_downtime where end_timestamp < ?";
+
+}  // namespace
+
+Result<> DowntimeStore::begin(const DowntimeRequest& request) {
+  const TimePoint now = clock_.now();
+  return save_rows(database_, "database_instance_downtime", {"hostname", "port"},
+                   {"hostname", "port", "downtime_active", "begin_timestamp", "end_timestamp",
+                    "owner", "reason"},
+                   {{request.key.hostname, port_of(request.key), std::int64_t{1}, format_time(now),
+                     format_time(now + request.duration), request.owner, request.reason}});
+}
+
+Result<bool> DowntimeStore::end(const InstanceKey& key) {
+  ORCH_ASSIGN(const std::int64_t rows, database_.execute(kSqlEnd, {key.hostname, port_of(key)}));
+  return rows > 0;
+}
+
+Result<std::int64_t> DowntimeStore::expire() {
+  return database_.execute(kSqlExpire, {format_time(clock_.now())});
+}
+
+}  // namespace orch::storage

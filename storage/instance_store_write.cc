@@ -1,0 +1,220 @@
+#include <string>
+#include <utility>
+
+#include "core/base/text.h"
+#include "storage/candidate_store.h"
+#include "storage/cluster_store.h"
+#include "storage/columns/instance_columns.h"
+#include "storage/hostname_store.h"
+#include "storage/instance_store.h"
+#include "storage/statements.h"
+
+// The half of InstanceStore that writes.
+
+namespace orch::storage {
+
+namespace {
+
+const std::vector<std::string_view> kKey = {"hostname", "port"};
+
+constexpr std::string_view kSqlMarkChecked = R"(
+    update database_instance
+       set last_checked = ?, last_check_partial_success = ?
+     where hostname = ? and port = ?)";
+constexpr std::string_view kSqlMarkAttempted =
+    "update database_instance set last_attempted_check = ? where hostname = ? and port = ?";
+constexpr std::string_view kSqlRenameCluster =
+    "update database_instance set cluster_name = ? where cluster_name = ?";
+constexpr std::string_view kSqlForget =
+    "delete from database_instance where hostname = ? and port = ?";
+constexpr std::string_view kSqlForgetCluster =
+    "delete from database_instance where cluster_name = ?";
+constexpr std::string_view kSqlForgetError =
+    "delete from orch_instance_error where hostname = ? and port = ?";
+constexpr std::string_view kSqlForgetStrayErrors = R"(
+    delete from orch_instance_error
+     where not exists (select 1 from database_instance i
+                        where i.hostname = orch_instance_error.hostname
+                          and i.port = orch_instance_error.port))";
+constexpr std::string_view kSqlExpire = "delete from database_instance where last_seen < ?";
+
+std::vector<std::string_view> column_names(bool seen) {
+  std::vector<std::string_view> names;
+  for (const InstanceColumn& column : instance_columns())
+    names.push_back(column.name);
+  names.insert(names.end(), {"last_checked", "last_attempted_check", "last_check_partial_success"});
+  if (seen) names.push_back("last_seen");
+  return names;
+}
+
+std::vector<SqlValue> values_of(const Instance& instance, const std::string& now, bool partial,
+                                bool seen) {
+  std::vector<SqlValue> values;
+  for (const InstanceColumn& column : instance_columns())
+    values.push_back(column.write(instance));
+  values.insert(values.end(), {now, now, std::int64_t{partial}});
+  if (seen) values.emplace_back(now);
+  return values;
+}
+
+/// What a probe had to complain about, in one line; "" for a clean one.
+std::string complaint(const Observation& observation) {
+  std::vector<std::string> messages;
+  if (observation.error) messages.push_back(observation.error->message);
+  for (const Error& error : observation.soft_errors)
+    messages.push_back(error.message);
+  return join(messages, "; ");
+}
+
+/// The key under which a record is kept: what the server calls itself, once it was read.
+const InstanceKey& kept_key(const Observation& observation) {
+  return observation.found() ? observation.instance.key : observation.asked;
+}
+
+Result<> record_errors(Database& database, std::span<const Observation> observations,
+                       const std::string& now) {
+  std::vector<std::vector<SqlValue>> rows;
+  for (const Observation& observation : observations) {
+    if (observation.outcome == ProbeOutcome::Skipped) continue;
+    const InstanceKey& key = kept_key(observation);
+    std::string message = complaint(observation);
+    if (message.empty()) {
+      ORCH_TRY(database.execute(kSqlForgetError, {key.hostname, port_of(key)}));
+    } else {
+      rows.push_back({key.hostname, port_of(key), now, std::move(message)});
+    }
+  }
+  ORCH_TRY(save_rows(database, "orch_instance_error", kKey,
+                     {"hostname", "port", "checked_at", "message"}, rows));
+  // Of servers that never became a record nobody asks.
+  if (!rows.empty()) ORCH_TRY(database.execute(kSqlForgetStrayErrors));
+  return {};
+}
+
+Result<> record_tls(Database& database, std::span<const Observation> observations) {
+  std::vector<std::vector<SqlValue>> rows;
+  for (const Observation& observation : observations) {
+    if (!observation.tls_required) continue;
+    const InstanceKey& key = observation.asked;
+    rows.push_back({key.hostname, port_of(key), std::int64_t{*observation.tls_required}});
+  }
+  return save_rows(database, "database_instance_tls", kKey, {"hostname", "port", "required"}, rows);
+}
+
+/// What a probe learnt beside the record itself.
+Result<> record_findings(Database& database, const Clock& clock,
+                         std::span<const Observation> observations, bool store_resolved) {
+  for (const Observation& observation : observations) {
+    if (observation.outcome == ProbeOutcome::Skipped) continue;
+    if (store_resolved && !observation.resolved.empty()) {
+      ORCH_TRY(HostnameStore(database, clock).save_resolved(observation.resolved));
+    }
+    if (!observation.found()) continue;
+    const Instance& instance = observation.instance;
+    if (observation.detected_promotion_rule) {
+      ORCH_TRY(CandidateStore(database, clock)
+                   .save({instance.key, *observation.detected_promotion_rule}));
+    }
+    if (instance.replication_depth == 0 && !observation.detected_cluster_domain.empty()) {
+      ORCH_TRY(ClusterStore(database, clock, {})
+                   .save_domain(instance.cluster_name, observation.detected_cluster_domain));
+    }
+  }
+  return record_tls(database, observations);
+}
+
+}  // namespace
+
+Result<> InstanceStore::save(std::span<const InstanceWrite> writes) {
+  const std::string now = format_time(clock_.now());
+  std::vector<std::vector<SqlValue>> seen;
+  std::vector<std::vector<SqlValue>> unseen;
+  for (const InstanceWrite& write : writes) {
+    (write.seen ? seen : unseen).push_back(values_of(*write.instance, now, true, write.seen));
+  }
+  return database_.transaction([&]() -> Result<> {
+    ORCH_TRY(save_rows(database_, "database_instance", kKey, column_names(true), seen));
+    return save_rows(database_, "database_instance", kKey, column_names(false), unseen);
+  });
+}
+
+Result<> InstanceStore::record(std::span<const Observation> observations) {
+  std::vector<InstanceWrite> writes;
+  for (const Observation& observation : observations) {
+    if (!observation.found()) continue;
+    writes.push_back({&observation.instance, observation.outcome == ProbeOutcome::Clean});
+  }
+  return database_.transaction([&]() -> Result<> {
+    ORCH_TRY(save(writes));
+    for (const Observation& observation : observations) {
+      const bool partial = observation.outcome == ProbeOutcome::Partial;
+      if (!partial && observation.outcome != ProbeOutcome::Failed) continue;
+      ORCH_TRY(mark_checked(observation.asked, partial));
+    }
+    ORCH_TRY(record_findings(database_, clock_, observations, settings_.store_resolved));
+    return record_errors(database_, observations, format_time(clock_.now()));
+  });
+}
+
+Result<> InstanceStore::mark_checked(const InstanceKey& key, bool partial_success) {
+  ORCH_TRY(database_.execute(
+      kSqlMarkChecked,
+      {format_time(clock_.now()), std::int64_t{partial_success}, key.hostname, port_of(key)}));
+  return {};
+}
+
+Result<> InstanceStore::mark_attempted(const InstanceKey& key) {
+  ORCH_TRY(database_.execute(kSqlMarkAttempted,
+                             {format_time(clock_.now()), key.hostname, port_of(key)}));
+  return {};
+}
+
+Result<> InstanceStore::insert_if_absent(const InstanceKey& key) {
+  Instance bare;
+  bare.key = key;
+  bare.cluster_name = to_string(key);
+  bare.server.version = "Unknown";
+  // Everything else is zero, also where the model's defaults are not.
+  bare.replication.io_state = ThreadState::Stopped;
+  bare.replication.sql_state = ThreadState::Stopped;
+  bare.group.single_primary = false;
+  const std::vector<SqlValue> values = values_of(bare, format_time(clock_.now()), false, true);
+  ORCH_TRY(database_.execute(
+      database_.dialect().insert_if_absent("database_instance", column_names(true)),
+      std::span<const SqlValue>(values)));
+  return {};
+}
+
+Result<std::int64_t> InstanceStore::rename_cluster(const std::string& from, const std::string& to) {
+  return database_.execute(kSqlRenameCluster, {to, from});
+}
+
+Result<bool> InstanceStore::forget(const InstanceKey& key) {
+  bool known = false;
+  const auto work = [&]() -> Result<> {
+    ORCH_ASSIGN(const std::int64_t rows,
+                database_.execute(kSqlForget, {key.hostname, port_of(key)}));
+    known = rows > 0;
+    ORCH_TRY(database_.execute(kSqlForgetError, {key.hostname, port_of(key)}));
+    return {};
+  };
+  ORCH_TRY(database_.transaction(work));
+  return known;
+}
+
+Result<std::int64_t> InstanceStore::forget_cluster(const std::string& cluster) {
+  std::int64_t rows = 0;
+  const auto work = [&]() -> Result<> {
+    ORCH_ASSIGN(rows, database_.execute(kSqlForgetCluster, {cluster}));
+    ORCH_TRY(database_.execute(kSqlForgetStrayErrors));
+    return {};
+  };
+  ORCH_TRY(database_.transaction(work));
+  return rows;
+}
+
+Result<std::int64_t> InstanceStore::expire(std::chrono::hours age) {
+  return database_.execute(kSqlExpire, {format_time(clock_.now() - age)});
+}
+
+}  // namespace orch::storage

@@ -1,0 +1,119 @@
+#include "storage/maintenance_store.h"
+
+#include "storage/statements.h"
+
+namespace orch::storage {
+
+namespace {
+
+constexpr std::string_view kSqlEndOverdue = R"(
+    update database_instance_maintenance
+       set maintenance_active = null
+     where maintenance_active = 1 and end_timestamp < ? and hostname = ? and port = ?)";
+constexpr std::string_view kSqlEnd = R"(
+    update database_instance_maintenance
+       set maintenance_active = null, end_timestamp = ?
+     where maintenance_active = 1 and hostname = ? and port = ?)";
+constexpr std::string_view kSqlEndById = R"(
+    update database_instance_maintenance
+       set maintenance_active = null, end_timestamp = ?
+     where maintenance_active = 1 and database_instance_maintenance_id = ?)";
+constexpr std::string_view kSqlFindActive = R"(
+    select 1
+      from database_instance_maintenance
+     where maintenance_active = 1 and end_timestamp > ? and hostname = ? and port = ?)";
+constexpr std::string_view kSqlList = R"(
+    select database_instance_maintenance_id, hostname, port, begin_timestamp, end_timestamp, owner,
+           reason
+      from database_instance_maintenance
+     where maintenance_active = 1
+     order by database_instance_maintenance_id)";
+constexpr std::string_view kSqlExpireOverdue = R"(
+    update database_instance_maintenance
+       set maintenance_active = null
+     where maintenance_active = 1 and end_timestamp < ?)";
+constexpr std::string_view kSqlExpireOrphans = R"(
+    update database_instance_maintenance
+       set maintenance_active = null, end_timestamp = ?
+     where maintenance_active = 1 and explicitly_bounded = 0
+       and not exists (
+             select 1 from node_health n
+              where n.hostname = database_instance_maintenance.processing_node_hostname
+                and n.token = database_instance_maintenance.processing_node_token))";
+constexpr std::string_view kSqlDropOld = R"(
+    delete from database_instance_maintenance
+     where maintenance_active is null and end_timestamp < ?)";
+
+}  // namespace
+
+Result<std::optional<std::int64_t>> MaintenanceStore::claim(const MaintenanceRequest& request) {
+  const TimePoint now = clock_.now();
+  const InstanceKey& key = request.key;
+  std::optional<std::int64_t> id;
+  const auto work = [&]() -> Result<> {
+    ORCH_TRY(database_.execute(kSqlEndOverdue, {format_time(now), key.hostname, port_of(key)}));
+    const std::string insert = database_.dialect().insert_if_absent(
+        "database_instance_maintenance",
+        {"hostname", "port", "maintenance_active", "begin_timestamp", "end_timestamp", "owner",
+         "reason", "processing_node_hostname", "processing_node_token", "explicitly_bounded"});
+    ORCH_ASSIGN(const std::int64_t inserted,
+                database_.execute(
+                    insert, {key.hostname, port_of(key), std::int64_t{1}, format_time(now),
+                             format_time(now + request.duration), request.owner, request.reason,
+                             self_.hostname, self_.token, std::int64_t{request.by_person}}));
+    if (inserted > 0) id = database_.last_insert_id();
+    return {};
+  };
+  ORCH_TRY(database_.transaction(work));
+  return id;
+}
+
+Result<bool> MaintenanceStore::end(const InstanceKey& key) {
+  ORCH_ASSIGN(const std::int64_t rows,
+              database_.execute(kSqlEnd, {format_time(clock_.now()), key.hostname, port_of(key)}));
+  return rows > 0;
+}
+
+Result<bool> MaintenanceStore::end(std::int64_t id) {
+  ORCH_ASSIGN(const std::int64_t rows,
+              database_.execute(kSqlEndById, {format_time(clock_.now()), id}));
+  return rows > 0;
+}
+
+Result<bool> MaintenanceStore::in_maintenance(const InstanceKey& key) const {
+  bool found = false;
+  ORCH_TRY(database_.select(kSqlFindActive, {format_time(clock_.now()), key.hostname, port_of(key)},
+                            [&found](const Row&) { found = true; }));
+  return found;
+}
+
+Result<std::vector<Maintenance>> MaintenanceStore::list() const {
+  std::vector<Maintenance> entries;
+  ORCH_TRY(database_.select(kSqlList, {}, [&entries](const Row& row) {
+    entries.push_back({.id = row.integer(0),
+                       .key = read_key(row, 1),
+                       .begin = row.time(3),
+                       .end = row.time(4),
+                       .owner = row.text(5),
+                       .reason = row.text(6)});
+  }));
+  return entries;
+}
+
+Result<std::int64_t> MaintenanceStore::expire() {
+  const TimePoint now = clock_.now();
+  std::int64_t ended = 0;
+  const auto work = [&]() -> Result<> {
+    ORCH_ASSIGN(const std::int64_t overdue,
+                database_.execute(kSqlExpireOverdue, {format_time(now)}));
+    ORCH_ASSIGN(const std::int64_t orphans,
+                database_.execute(kSqlExpireOrphans, {format_time(now)}));
+    ended = overdue + orphans;
+    ORCH_TRY(database_.execute(kSqlDropOld, {format_time(now - std::chrono::days(7))}));
+    return {};
+  };
+  ORCH_TRY(database_.transaction(work));
+  return ended;
+}
+
+}  // namespace orch::storage
