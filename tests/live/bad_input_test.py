@@ -1,0 +1,189 @@
+"""What servers and files that are not as they should be lead to: an exit code, one clear line, no hang."""
+import contextlib
+import os
+import socket
+import threading
+import time
+
+from live_case import FLAVOR, IS_MYSQL, LiveCase
+
+
+@contextlib.contextmanager
+def listener(behave):
+    """A port on which `behave(connection)` answers."""
+    server = socket.create_server(("127.0.0.1", 0))
+    server.settimeout(0.1)
+    over = threading.Event()
+
+    def serve(connection):
+        with connection, contextlib.suppress(OSError):
+            behave(connection, over)
+
+    def accept():
+        threads = []
+        while not over.is_set():
+            with contextlib.suppress(OSError):
+                threads.append(threading.Thread(target=serve, args=(server.accept()[0],)))
+                threads[-1].start()
+        for thread in threads:
+            thread.join()
+
+    acceptor = threading.Thread(target=accept)
+    acceptor.start()
+    try:
+        yield f"127.0.0.1:{server.getsockname()[1]}"
+    finally:
+        over.set()
+        acceptor.join()
+        server.close()
+
+
+class BadServers(LiveCase):
+    def setUp(self):
+        super().setUp()
+        self.config.update(MySQLConnectTimeoutSeconds=1, MySQLDiscoveryReadTimeoutSeconds=2)
+
+    def refused_in_time(self, *words, saying):
+        began = time.monotonic()
+        done = self.refuses(*words, saying=saying)
+        self.assertLess(time.monotonic() - began, 30, "it held on past every configured deadline")
+        self.assertEqual(len(done.err.strip().splitlines()), 1, f"one line says what is wrong: {done}")
+        return done
+
+    def test_a_port_where_nobody_listens(self):
+        with socket.create_server(("127.0.0.1", 0)) as s:
+            address = f"127.0.0.1:{s.getsockname()[1]}"
+        self.refused_in_time("discover", address, saying=address)
+        self.assertEqual(self.does("-c", "all-instances").out.strip(), "")
+
+    def test_a_port_that_speaks_another_protocol(self):
+        with listener(lambda c, over: c.sendall(b"SSH-2.0-OpenSSH_9.2p1 Debian\r\n")) as address:
+            self.refused_in_time("discover", address, saying=address)
+
+    def test_a_port_that_sends_garbage(self):
+        with listener(lambda c, over: c.sendall(os.urandom(4096))) as address:
+            self.refused_in_time("discover", address, saying=address)
+
+    def test_a_server_that_never_greets(self):
+        with listener(lambda c, over: over.wait(60)) as address:
+            self.refused_in_time("discover", address, saying=address)
+
+    def test_a_server_that_is_frozen(self):
+        c = self.start(1)
+        c[1].freeze()
+        self.addCleanup(c[1].thaw)
+        self.refused_in_time("discover", c[1], saying=str(c[1]))
+
+    def test_a_server_that_freezes_does_not_hold_up_the_others(self):
+        c = self.start(3)
+        c[2].freeze()
+        done = self.does("discover", c[1])
+        self.assertIn("2 servers found", done.out)
+        self.assertRegex(done.out, rf"unreachable +{c[2]}: ")
+
+    def test_a_wrong_password(self):
+        c = self.start(1)
+        self.config["MySQLTopologyPassword"] = "not_the_pass_word"
+        done = self.refused_in_time("discover", c[1], saying=str(c[1]))
+        self.assertNotIn("not_the_pass_word", done.out + done.err)
+        self.assertIn("denied", done.err)
+
+    def test_privileges_missing_for_a_statement_leave_the_rest_readable(self):
+        c = self.start(2)
+        self.config["MySQLTopologyUser"] = "orchestrator_poor"
+        done = self.orch("discover", c[1])
+        self.assertIn(done.code, (0, 1), done)
+        if done.code == 0:
+            self.assertIn(str(c[1]), self.does("-c", "all-instances").lines)
+        else:
+            self.assertRegex(done.err, f"{c[1]}.*(denied|privilege)")
+
+    def test_names_that_are_not_servers(self):
+        for name in ("db;rm -rf /:3306", "$(reboot):3306", "a'b\"c:3306", "x:99999999", "x:0", "x:-1", "//x:3306"):
+            with self.subTest(name):
+                done = self.refuses("discover", name)
+                self.assertEqual(len(done.err.strip().splitlines()), 1, done)
+
+    def test_a_name_that_does_not_resolve(self):
+        self.refused_in_time("discover", "no-such-host.invalid:3306", saying="no-such-host.invalid")
+
+    def test_a_replica_that_reports_a_hostile_name(self):
+        c = self.start(2, settings=["2:report_host=a';DROP TABLE`x\"$(id)"])
+        done = self.does("discover", c[1])
+        self.assertIn(str(c[1]), self.does("-c", "all-instances").lines, done)
+
+
+class Tls(LiveCase):
+    """orchestrator_ssl may connect by TLS only, orchestrator_x509 only with a client certificate."""
+
+    def test_a_server_that_asks_for_tls_gets_it(self):
+        c = self.start(2, tls=True)
+        self.use_tls("orchestrator_ssl")
+        self.assertIn("2 servers found", self.discover(c).out)
+
+    def test_mutual_tls(self):
+        c = self.start(2, tls=True)
+        certs = self.use_tls("orchestrator_x509")
+        self.config.update(MySQLTopologyUseMutualTLS=True, MySQLTopologySSLCertFile=str(certs / "client-cert.pem"),
+                           MySQLTopologySSLPrivateKeyFile=str(certs / "client-key.pem"))
+        self.assertIn("2 servers found", self.discover(c).out)
+
+    def test_a_server_certificate_of_a_strange_authority_is_refused(self):
+        c = self.start(1, tls=True)
+        certs = self.use_tls("orchestrator_ssl")
+        self.config.update(MySQLTopologyUseMutualTLS=True, MySQLTopologySSLCAFile=str(certs / "other-ca.pem"))
+        self.refuses("discover", c[1], saying=str(c[1]))
+
+    def test_without_tls_a_server_that_asks_for_it_is_refused(self):
+        c = self.start(1, tls=True)
+        self.use_tls("orchestrator_ssl")
+        self.config["MySQLTopologyUseMixedTLS"] = False
+        self.refuses("discover", c[1], saying=str(c[1]))
+
+    def test_tls_is_not_given_up_where_the_server_has_none(self):
+        if FLAVOR != "mariadb":
+            self.skipTest("this server always has a certificate")
+        c = self.start(1)
+        self.use_tls("orchestrator", verify=False)
+        self.config["MySQLTopologyUseMutualTLS"] = True
+        self.refuses("discover", c[1], saying=str(c[1]))
+
+    def test_caching_sha2_works_when_the_server_has_not_cached_the_password(self):
+        if not IS_MYSQL:
+            self.skipTest("MariaDB has no such authentication")
+        c = self.start(1)
+        self.assertEqual(c[1].sql("SELECT plugin FROM mysql.user WHERE user = 'orchestrator'"), "caching_sha2_password")
+        c[1].sql("SET GLOBAL super_read_only = 0; FLUSH PRIVILEGES")
+        self.assertIn("1 server found", self.discover(c).out)
+
+
+class BadFiles(LiveCase):
+    def test_a_backend_file_that_is_not_sqlite(self):
+        (self.folder / "orch.db").write_text("this is not a database, and it is long enough to be none " * 40)
+        self.refuses("-c", "clusters", saying="orch.db")
+
+    def test_a_backend_file_that_is_cut_short(self):
+        self.does("-c", "clusters")
+        whole = (self.folder / "orch.db").read_bytes()
+        for side in ("-wal", "-shm"):
+            (self.folder / f"orch.db{side}").unlink(missing_ok=True)
+        (self.folder / "orch.db").write_bytes(whole[: len(whole) // 2])
+        done = self.orch("-c", "clusters")
+        self.assertGreaterEqual(done.code, 0, done)
+        if done.code:
+            self.assertIn("orch.db", done.err)
+
+    def test_a_backend_folder_that_is_not_there(self):
+        self.config["SQLite3DataFile"] = str(self.folder / "no/such/folder/orch.db")
+        self.refuses("-c", "clusters", saying="no/such/folder/orch.db")
+
+    def test_a_configuration_with_a_syntax_error_names_file_and_line(self):
+        file = self.folder / "broken.json"
+        file.write_text('{\n  "MySQLTopologyUser": "x",\n  "Debug" true\n}\n')
+        done = self.orch("--config", file, "-c", "clusters")
+        self.assertNotEqual(done.code, 0, done)
+        self.assertRegex(done.err, r"broken\.json.*3")
+
+    def test_a_configuration_with_a_wrong_type(self):
+        self.config["InstancePollSeconds"] = "often"
+        self.refuses("-c", "clusters", saying="InstancePollSeconds")

@@ -1,0 +1,130 @@
+"""Discovery and reading of real topologies."""
+import json
+import unittest
+
+from live_case import FLAVOR, IS_MYSQL, LiveCase
+
+VERSION = {"mariadb": r"10\.11\.", "mariadb11": r"11\.8\.", "mysql": r"9\.\d+\."}[FLAVOR]
+
+
+class Discover(LiveCase):
+    def tree(self, cluster):
+        """The names of `-c topology` without what is said of each, as the marks and indents show them."""
+        return [line.split("[")[0].rstrip() for line in self.does("-c", "topology", "-i", cluster[1]).lines]
+
+    def test_a_star_is_found_from_its_master(self):
+        c = self.start(4)
+        done = self.discover(c)
+        self.assertIn("4 servers found, 0 skipped, 0 unreachable", done.out)
+        self.assertEqual(self.tree(c), [f"{c[1]}", f"+ {c[2]}", f"+ {c[3]}", f"+ {c[4]}"])
+
+    def test_a_tree_of_three_levels_is_found_from_a_leaf(self):
+        c = self.start(5, "1>2,1>3,3>4,4>5")
+        self.assertIn("5 servers found", self.discover(c, 5).out)
+        self.assertEqual(self.tree(c), [f"{c[1]}", f"+ {c[2]}", f"+ {c[3]}", f"  + {c[4]}", f"    + {c[5]}"])
+
+    def test_the_topology_tells_state_version_and_mode_of_each_server(self):
+        c = self.start(2)
+        self.discover(c)
+        master, replica = self.does("-c", "topology", "-i", c[1]).lines
+        self.assertRegex(master, rf"^{c[1]} +\[0s,ok,{VERSION}[^,]*,rw,ROW,>>,GTID\]$")
+        self.assertRegex(replica, rf"^\+ {c[2]} +\[0s,ok,{VERSION}[^,]*,ro,ROW,>>,GTID\]$")
+        self.assertEqual(master.index("["), replica.index("["))
+
+    def test_co_masters_are_found_with_their_replicas(self):
+        c = self.start(4, "1<>2,1>3,2>4")
+        self.assertIn("4 servers found", self.discover(c, 4).out)
+        self.assertEqual(self.does("-c", "which-cluster-instances", "-i", c[1]).lines, [str(n) for n in c.nodes])
+        self.assertEqual(self.does("-c", "which-cluster-master", "-i", c[3]).lines, [str(c[1])])
+        names = [line.lstrip(" +-").split()[0] for line in self.does("-c", "topology", "-i", c[1]).lines]
+        self.assertEqual(sorted(names), sorted(str(n) for n in c.nodes))
+
+    def test_a_circle_of_three_is_found_and_said(self):
+        c = self.start(3, "1>2,2>3")
+        c[1].follow(c[3])
+        c.wait_for(c[1].replicates, "the circle to close")
+        self.assertIn("3 servers found", self.discover(c, 2).out)
+        self.assertEqual(len(self.does("-c", "which-cluster-instances", "-i", c[2]).lines), 3)
+        self.does("-c", "topology", "-i", c[2])
+        self.does("topology", c[2])
+
+    def test_the_compatible_discover_reads_one_server_only(self):
+        c = self.start(3)
+        self.assertEqual(self.does("-c", "discover", "-i", c[2]).lines, [str(c[2])])
+        self.assertEqual(self.does("-c", "all-instances").lines, [str(c[2])])
+
+    def test_the_cluster_has_the_name_and_alias_that_its_master_tells(self):
+        c = self.start(2)
+        self.discover(c)
+        self.assertEqual(self.does("-c", "clusters").lines, [str(c[1])])
+        self.assertEqual(self.does("-c", "clusters-alias").lines, [f"{c[1]}\t{c.name}"])
+        self.assertEqual(self.does("-c", "which-cluster", "--alias", c.name).lines, [str(c[1])])
+        self.assertIn(str(c[2]), self.does("topology", c.name).out)
+
+    def test_replicas_are_found_by_the_process_list_too(self):
+        c = self.start(3, spread=True, settings=["report_host="])
+        self.config["DiscoverByShowSlaveHosts"] = False
+        self.config["DefaultInstancePort"] = c[1].port
+        done = self.orch("discover", c[1])
+        # All listen on ports of their own, so that which the process list leads to is not there.
+        self.assertEqual(done.code, 0, done)
+        self.assertIn("1 server found", done.out)
+        self.assertRegex(done.out, r"unreachable +127\.0\.0\.")
+
+    def test_a_dead_replica_is_reported_and_the_others_are_found(self):
+        c = self.start(4, "1>2,1>3,3>4")
+        self.discover(c)
+        c[3].kill()
+        done = self.does("discover", c[1])
+        self.assertRegex(done.out, rf"unreachable +{c[3]}: ")
+        after = self.does("-c", "topology", "-i", c[1]).lines
+        self.assertTrue(any(line.startswith(f"- {c[3]}") and "invalid" in line for line in after), after)
+
+    def test_stopped_replication_shows_in_the_topology(self):
+        c = self.start(3)
+        c[2].sql("STOP REPLICA")
+        self.discover(c)
+        lines = self.does("-c", "topology", "-i", c[1]).lines
+        self.assertTrue(any(line.startswith(f"- {c[2]}") and "nonreplicating" in line for line in lines), lines)
+        self.assertEqual(self.does("-c", "is-replicating", "-i", c[2]).lines, [])
+        self.assertEqual(self.does("-c", "is-replicating", "-i", c[3]).lines, [str(c[3])])
+        self.assertEqual(self.does("-c", "is-replication-stopped", "-i", c[2]).lines, [str(c[2])])
+
+    def test_semi_sync_is_seen(self):
+        c = self.start(2, semi_sync=True)
+        self.write(c[1], 1)
+        self.discover(c)
+        master, replica = self.does("-c", "topology", "-i", c[1]).lines
+        self.assertIn("semi:master", master)
+        self.assertIn("semi:replica", replica)
+
+    def test_servers_without_gtid_are_found(self):
+        c = self.start(3, gtid=False)
+        self.discover(c)
+        for line in self.does("-c", "topology", "-i", c[1]).lines:
+            self.assertNotIn("GTID", line if IS_MYSQL or line.startswith("+") else "")
+
+    def test_two_servers_of_one_server_id_are_both_found(self):
+        c = self.start(2, "", settings=["server_id=77"])
+        for node in c.nodes:
+            self.does("discover", node)
+        self.assertEqual(self.does("-c", "all-instances").lines, [str(n) for n in c.nodes])
+
+    def test_json_has_a_stable_shape(self):
+        c = self.start(2)
+        found = json.loads(self.does("discover", c[1], "--json").out)
+        self.assertEqual([f["Port"] for f in found["Found"]], [n.port for n in c.nodes])
+        self.assertEqual(found["Clusters"], [str(c[1])])
+        self.assertEqual((found["Skipped"], found["Unreachable"]), ([], []))
+
+    def test_a_forgotten_server_is_gone_and_found_again(self):
+        c = self.start(2)
+        self.discover(c)
+        self.assertEqual(self.does("-c", "forget", "-i", c[2]).lines, [str(c[2])])
+        self.assertEqual(self.does("-c", "all-instances").lines, [str(c[1])])
+        self.discover(c)
+        self.assertEqual(self.does("-c", "all-instances").lines, [str(c[1]), str(c[2])])
+
+
+if __name__ == "__main__":
+    unittest.main()

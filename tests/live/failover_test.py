@@ -1,0 +1,264 @@
+"""The main job: a master dies, and a replica takes its place."""
+import json
+import unittest
+
+from live_case import IS_MYSQL, LiveCase, Writer
+
+TIMEOUT = "rpl_semi_sync_source_timeout=60000" if IS_MYSQL else "rpl_semi_sync_master_timeout=60000"
+
+
+class Failover(LiveCase):
+    def promoted(self, done, cluster):
+        """The node that the first line of the answer names."""
+        named = [n for n in cluster.nodes if str(n) == done.lines[0].split()[0]]
+        self.assertEqual(len(named), 1, done)
+        return named[0]
+
+    def heals(self, cluster, new, replicas):
+        """Asserts that `new` is writable, and that what is written there arrives at the replicas."""
+        self.assertFalse(self.read_only(new), f"{new} is not writable")
+        self.assertEqual(new.source(), "")
+        for replica in replicas:
+            self.assertTrue(self.read_only(replica), f"{replica} is writable")
+        self.write(new, 1000000)
+        self.arrives(1000000, at=replicas)
+
+    def test_a_dead_master_is_replaced_and_all_others_follow(self):
+        c = self.start(4, "1>2,1>3,2>4")
+        self.discover(c)
+        c[1].kill()
+        new = self.promoted(self.does("failover", c.name), c)
+        self.assertIn(new.number, (2, 3))
+        self.heals(c, new, [n for n in c.nodes[1:] if n is not new])
+        lines = self.does("-c", "topology", "-i", new).lines
+        self.assertTrue(lines[0].startswith(str(new)), lines)
+        self.assertEqual(len([line for line in lines if " + " in f" {line}"]), 2, lines)
+
+    def test_nothing_acknowledged_is_lost_under_load_with_semi_sync(self):
+        c = self.start(4, semi_sync=True, settings=[f"1:{TIMEOUT}"])
+        self.discover(c)
+        writers = [Writer(c[1])]
+        self.assertTrue(writers[0].some.wait(60), "the writer did not come to 200 writes")
+        c[1].kill()
+        acknowledged = writers[0].end()
+        new = self.promoted(self.does("failover", c.name), c)
+        have = set(map(int, new.sql("SELECT seq FROM app.seq").split()))
+        self.assertEqual([n for n in acknowledged if n not in have], [])
+        self.heals(c, new, [n for n in c.nodes[1:] if n is not new])
+
+    def lagging_star(self):
+        """Node 2 has received all but applied nothing; nodes 3 and 4 received nothing. 20 rows are written."""
+        c = self.start(4)
+        self.discover(c)
+        c[3].sql("STOP REPLICA IO_THREAD")
+        c[4].sql("STOP REPLICA IO_THREAD")
+        c[2].sql("STOP REPLICA SQL_THREAD")
+        for number in range(1, 21):
+            self.write(c[1], number)
+        end = c[1].sql("SHOW BINARY LOG STATUS" if IS_MYSQL else "SHOW MASTER STATUS").split()[1]
+        c.wait_for(lambda: end in (c[2].replica_status().get("Read_Source_Log_Pos"),
+                                   c[2].replica_status().get("Read_Master_Log_Pos")), f"{c[2]} to receive all")
+        return c
+
+    def test_the_candidate_is_ranked_by_what_it_received_and_drained(self):
+        c = self.lagging_star()
+        c[1].kill()
+        new = self.promoted(self.does("failover", c.name), c)
+        self.assertIs(new, c[2])
+        self.assertEqual(new.sql("SELECT COUNT(*) FROM app.seq"), "20")
+        self.heals(c, new, [c[3], c[4]])
+        for replica in (c[3], c[4]):
+            self.assertEqual(replica.sql("SELECT COUNT(*) FROM app.seq"), "21")
+
+    def test_a_dry_run_ranks_the_candidates_shows_the_statements_and_changes_nothing(self):
+        c = self.lagging_star()
+        c[1].kill()
+        done = self.does("failover", c.name, "--dry-run")
+        for node in c.nodes[1:]:
+            self.assertIn(str(node), done.out)
+        self.assertRegex(done.out, "CHANGE (MASTER|REPLICATION SOURCE) TO")
+        self.assertNotIn("repl_password", done.out)
+        for node in c.nodes[1:]:
+            self.assertEqual(node.source(), str(c[1]))
+            self.assertTrue(self.read_only(node))
+        self.assertEqual(c[2].sql("SELECT COUNT(*) FROM app.seq"), "0")
+        self.assertEqual(json.loads(self.does("failover", c.name, "--dry-run", "--json").out)["Promoted"]["Port"],
+                         c[2].port)
+
+    def test_a_named_replica_is_promoted(self):
+        c = self.start(4)
+        self.discover(c)
+        c[1].kill()
+        self.assertIs(self.promoted(self.does("failover", c.name, "--to", c[4]), c), c[4])
+        self.heals(c, c[4], [c[2], c[3]])
+
+    def test_a_named_replica_that_is_behind_ends_with_all_that_was_received(self):
+        c = self.lagging_star()
+        c[1].kill()
+        self.assertIs(self.promoted(self.does("failover", c.name, "--to", c[3]), c), c[3])
+        self.heals(c, c[3], [c[2], c[4]])
+        self.assertEqual(c[3].sql("SELECT COUNT(*) FROM app.seq"), "21")
+
+    def test_a_server_outside_the_cluster_is_not_promoted(self):
+        c, other = self.start(2), self.start(1)
+        self.discover(c)
+        self.discover(other)
+        c[1].kill()
+        self.refuses("failover", c.name, "--to", other[1], saying=str(other[1]))
+        self.assertTrue(self.read_only(c[2]))
+
+    def test_a_replica_that_must_not_be_promoted_is_passed_over(self):
+        c = self.start(3)
+        self.discover(c)
+        self.does("-c", "register-candidate", "-i", c[2], "--promotion-rule", "must_not")
+        c[1].kill()
+        self.assertIs(self.promoted(self.does("failover", c.name), c), c[3])
+        self.heals(c, c[3], [c[2]])
+
+    def test_without_any_replica_alive_nothing_is_done(self):
+        c = self.start(2)
+        self.discover(c)
+        c[1].kill()
+        c[2].kill()
+        self.refuses("failover", c.name)
+
+    def test_a_living_master_is_read_only_when_another_is_promoted(self):
+        c = self.start(3)
+        self.discover(c)
+        new = self.promoted(self.does("failover", c.name), c)
+        self.assertIsNot(new, c[1])
+        self.assertTrue(self.read_only(c[1]), "two servers are writable")
+        self.assertFalse(self.read_only(new))
+
+    def test_a_frozen_master_is_replaced(self):
+        c = self.start(3)
+        self.config.update(MySQLConnectTimeoutSeconds=1, MySQLDiscoveryReadTimeoutSeconds=1)
+        self.discover(c)
+        c[1].freeze()
+        new = self.promoted(self.does("failover", c.name), c)
+        self.heals(c, new, [n for n in c.nodes[1:] if n is not new])
+
+    def test_a_replica_that_is_dead_too_is_left_behind_and_said(self):
+        c = self.start(4)
+        self.discover(c)
+        c[1].kill()
+        c[4].kill()
+        done = self.does("failover", c.name)
+        new = self.promoted(done, c)
+        self.assertIn(str(c[4]), done.out + done.err)
+        self.heals(c, new, [n for n in c.nodes[1:3] if n is not new])
+
+    def test_the_old_master_comes_back_read_only_and_can_join_again(self):
+        c = self.start(3)
+        self.discover(c)
+        c[1].kill()
+        new = self.promoted(self.does("failover", c.name), c)
+        c[1].start()
+        self.assertTrue(self.read_only(c[1]))
+        self.does("discover", c[1])
+        self.assertFalse(self.read_only(new))
+
+    def test_the_compatible_command_prints_the_promoted_server_only(self):
+        c = self.start(3)
+        self.discover(c)
+        c[1].kill()
+        done = self.does("-c", "force-master-failover", "--alias", c.name)
+        self.assertEqual(len(done.lines), 1, done)
+        self.assertFalse(self.read_only(self.promoted(done, c)))
+
+    def test_recover_does_nothing_while_the_master_lives_and_replaces_it_when_it_is_dead(self):
+        c = self.start(3)
+        self.discover(c)
+        self.assertEqual(self.does("-c", "recover", "-i", c[1]).lines, [])
+        self.assertFalse(self.read_only(c[1]))
+        c[1].kill()
+        c.wait_for(lambda: not c[2].replicates() and not c[3].replicates(), "the replicas to notice")
+        new = self.promoted(self.does("-c", "recover", "-i", c[1]), c)
+        self.heals(c, new, [n for n in c.nodes[1:] if n is not new])
+
+
+class Takeover(LiveCase):
+    def switched(self, cluster, new, others):
+        self.assertFalse(self.read_only(new))
+        for node in others:
+            self.assertTrue(self.read_only(node), f"{node} is writable")
+        self.write(new, 2000000)
+        self.arrives(2000000, at=others)
+
+    def test_a_named_replica_takes_over_and_the_old_master_follows_it(self):
+        c = self.start(4)
+        self.discover(c)
+        self.does("takeover", c.name, "--to", c[3])
+        for i in (1, 2, 4):
+            self.follows(c[i], c[3])
+        self.switched(c, c[3], [c[1], c[2], c[4]])
+
+    def test_a_replica_is_chosen_when_none_is_named(self):
+        c = self.start(3)
+        self.discover(c)
+        self.does("takeover", c.name)
+        new = [n for n in c.nodes if not self.read_only(n)]
+        self.assertEqual(len(new), 1)
+        self.assertIsNot(new[0], c[1])
+        self.switched(c, new[0], [n for n in c.nodes if n is not new[0]])
+
+    def test_nothing_is_lost_or_doubled_when_the_application_writes_on(self):
+        c = self.start(3)
+        self.discover(c)
+        writer = Writer(c[1])
+        self.assertTrue(writer.some.wait(60))
+        self.does("takeover", c.name, "--to", c[2])
+        writer.thread.join(10)  # the old master refuses it now
+        acknowledged = writer.end()
+        have = list(map(int, c[2].sql("SELECT seq FROM app.seq ORDER BY seq").split()))
+        self.assertEqual(have, acknowledged)
+
+    def test_the_compatible_command_leaves_the_old_master_a_stopped_replica(self):
+        c = self.start(3, "1>2,2>3")
+        self.discover(c)
+        done = self.does("-c", "graceful-master-takeover", "--alias", c.name, "-d", c[2])
+        self.assertEqual(done.lines[0], str(c[2]))
+        self.assertRegex(done.lines[1], r"^bin\.\d+:\d+$")
+        self.assertEqual(c[1].source(), str(c[2]))
+        self.assertFalse(c[1].replicates())
+        self.follows(c[3], c[2])
+
+    def test_the_compatible_automatic_command_starts_replication_on_the_old_master(self):
+        c = self.start(3)
+        self.discover(c)
+        done = self.does("-c", "graceful-master-takeover-auto", "--alias", c.name)
+        new = next(n for n in c.nodes if str(n) == done.lines[0])
+        self.switched(c, new, [n for n in c.nodes if n is not new])
+
+    def test_there_and_back_again(self):
+        c = self.start(3)
+        self.discover(c)
+        self.does("takeover", c.name, "--to", c[2])
+        self.does("takeover", c.name, "--to", c[1])
+        self.switched(c, c[1], [c[2], c[3]])
+
+    def test_a_dry_run_changes_nothing(self):
+        c = self.start(3)
+        self.discover(c)
+        done = self.does("takeover", c.name, "--to", c[2], "--dry-run")
+        self.assertIn(str(c[2]), done.out)
+        self.assertFalse(self.read_only(c[1]))
+        self.follows(c[2], c[1])
+        self.follows(c[3], c[1])
+
+    def test_without_a_name_and_with_two_replicas_the_compatible_command_refuses(self):
+        c = self.start(3)
+        self.discover(c)
+        self.refuses("-c", "graceful-master-takeover", "--alias", c.name, saying="target instance not indicated")
+        self.assertFalse(self.read_only(c[1]))
+
+    def test_a_dead_master_is_not_taken_over(self):
+        c = self.start(3)
+        self.discover(c)
+        c[1].kill()
+        self.refuses("takeover", c.name, "--to", c[2], saying=str(c[1]))
+        self.assertTrue(self.read_only(c[2]))
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -1,0 +1,151 @@
+"""What the live tests share: a cluster of real servers, and the built orch run as a user runs it."""
+import itertools
+import json
+import os
+import re
+import subprocess
+import tempfile
+import threading
+import unittest
+from pathlib import Path
+
+from servers import Cluster
+from software import certificates
+
+TREE = Path(__file__).resolve().parent.parent.parent
+ORCH = Path(os.environ.get("ORCH_BINARY") or TREE / "build/cmd/orch")
+FLAVOR = os.environ.get("ORCH_FLAVOR", "mariadb")
+IS_MYSQL = FLAVOR == "mysql"
+PREFIX = f"{os.environ.get('ORCH_TEST_PREFIX') or f't{os.getpid()}-'}{os.getpid()}-"
+numbers = itertools.count(1)
+
+
+class Done:
+    """What a command answered."""
+
+    def __init__(self, process):
+        self.code, self.out, self.err = process.returncode, process.stdout, process.stderr
+
+    @property
+    def lines(self):
+        return self.out.splitlines()
+
+    def __str__(self):
+        return f"exit code {self.code}\nstdout:\n{self.out}stderr:\n{self.err}"
+
+
+class LiveCase(unittest.TestCase):
+    """A test with real servers. self.config may be changed before the first self.orch()."""
+    maxDiff = None
+
+    def setUp(self):
+        folder = tempfile.TemporaryDirectory(prefix="orch-live-")
+        self.addCleanup(folder.cleanup)
+        self.folder = Path(folder.name)
+        self.config = {
+            "MySQLTopologyUser": "orchestrator", "MySQLTopologyPassword": "orch_topology_password",
+            "BackendDB": "sqlite", "SQLite3DataFile": str(self.folder / "orch.db"),
+            "HostnameResolveMethod": "none", "MySQLHostnameResolveMethod": "none",
+            "DiscoverByShowSlaveHosts": True,
+            "DetectClusterAliasQuery": "SELECT cluster_name FROM meta.cluster WHERE anchor = 1",
+            "ReplicationCredentialsQuery": "SELECT repl_user, repl_pass FROM meta.cluster WHERE anchor = 1",
+        }
+
+    def start(self, nodes, tree="star", **options):
+        """A cluster of this test's own."""
+        cluster = Cluster.up(f"{PREFIX}{next(numbers)}", FLAVOR, nodes, tree, **options)
+        self.addCleanup(cluster.down)
+        return cluster
+
+    def use_tls(self, user, verify=True):
+        certs = certificates()
+        self.config.update({"MySQLTopologyUser": user, "MySQLTopologySSLCAFile": str(certs / "ca.pem"),
+                            "MySQLTopologySSLSkipVerify": not verify})
+        return certs
+
+    def orch(self, *words, seconds=60):
+        file = self.folder / "orch.conf.json"
+        file.write_text(json.dumps(self.config))
+        return Done(subprocess.run([ORCH, "--config", file, *map(str, words)], capture_output=True, text=True,
+                                   stdin=subprocess.DEVNULL, timeout=seconds, cwd=self.folder))
+
+    def does(self, *words, **options):
+        """Runs an orch command that must go well."""
+        done = self.orch(*words, **options)
+        self.assertEqual(done.code, 0, f"orch {' '.join(map(str, words))}: {done}")
+        self.assertNotIn("orch_topology_password", done.out + done.err)
+        return done
+
+    def refuses(self, *words, saying="", **options):
+        """Runs an orch command that must fail with a clear line on stderr."""
+        done = self.orch(*words, **options)
+        self.assertNotEqual(done.code, 0, f"orch {' '.join(map(str, words))}: {done}")
+        self.assertGreater(done.code, 0, f"orch was killed by a signal: {done}")
+        self.assertRegex(done.err, saying)
+        self.assertNotIn("orch_topology_password", done.out + done.err)
+        return done
+
+    def discover(self, cluster, number=1):
+        return self.does("discover", cluster[number])
+
+    def wait_for(self, cluster, condition, what):
+        cluster.wait_for(condition, what)
+
+    def follows(self, replica, source):
+        """Asserts on the servers themselves that one replicates from the other and has no error."""
+        self.assertEqual(replica.source(), str(source), f"the source of {replica}")
+        replica.cluster.wait_for(replica.replicates, f"{replica} to replicate from {source}: "
+                                 f"{replica.replica_status()}")
+
+    def write(self, node, number):
+        node.sql(f"INSERT INTO app.seq (seq, server) VALUES ({number}, @@server_id)")
+
+    def has(self, node, number):
+        return node.sql(f"SELECT COUNT(*) FROM app.seq WHERE seq = {number}") == "1"
+
+    def arrives(self, number, at):
+        for node in at:
+            node.cluster.wait_for(lambda n=node: self.has(n, number), f"row {number} at {node}")
+
+    def read_only(self, node):
+        return node.sql("SELECT @@read_only") == "1"
+
+
+class Writer:
+    """Writes the numbers 1, 2, 3, ... to a node until that fails; `acknowledged` are those that the server
+    said it has committed."""
+
+    def __init__(self, node):
+        self.acknowledged, self.some = [], threading.Event()
+        self.client = subprocess.Popen(
+            node.software.client("-h", node.host, "-P", str(node.port), "-uapp", "-papp_password", "-nNB"),
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+        self.thread = threading.Thread(target=self.work)
+        self.thread.start()
+
+    def work(self):
+        try:
+            for number in itertools.count(1):
+                self.client.stdin.write(f"INSERT INTO app.seq (seq, server) VALUES ({number}, @@server_id); "
+                                        f"SELECT {number};\n")
+                self.client.stdin.flush()
+                if self.client.stdout.readline() != f"{number}\n":
+                    return
+                self.acknowledged.append(number)
+                if number == 200:
+                    self.some.set()
+        except OSError:
+            pass  # the client has ended with its server
+
+    def end(self):
+        """After the server died -> the acknowledged numbers."""
+        self.client.kill()
+        self.thread.join()
+        self.client.wait()
+        self.client.stdin.close()
+        self.client.stdout.close()
+        return self.acknowledged
+
+
+def matches_one_line(text, pattern):
+    return any(re.search(pattern, line) for line in text.splitlines())

@@ -1,0 +1,67 @@
+"""Runs the live tests: run.py FLAVOR [MODULE...]. The last line says "N passed, N failed, N skipped".
+
+The modules run beside each other, each in a process of its own; most of the time they wait for servers.
+"""
+import os
+import re
+import subprocess
+import sys
+import time
+import unittest
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+AT_ONCE = 3
+
+
+class Counting(unittest.TextTestResult):
+    """Counts what passed, and prints how long each test took."""
+    passed = 0
+
+    def startTest(self, test):
+        self.began = time.monotonic()
+        super().startTest(test)
+
+    def addSuccess(self, test):
+        self.passed += 1
+        super().addSuccess(test)
+
+    def stopTest(self, test):
+        self.stream.writeln(f"    {time.monotonic() - self.began:.1f} s")
+        super().stopTest(test)
+
+
+def run_module(module):
+    tests = unittest.defaultTestLoader.loadTestsFromName(module)
+    result = unittest.TextTestRunner(sys.stdout, verbosity=2, resultclass=Counting).run(tests)
+    failed = len(result.failures) + len(result.errors) + len(result.unexpectedSuccesses)
+    print(f"{result.passed} passed, {failed} failed, {len(result.skipped)} skipped")
+    return 1 if failed else 0
+
+
+def main():
+    flavor, *modules = sys.argv[1:]
+    os.environ["ORCH_FLAVOR"] = flavor
+    if modules and modules[0] == "--here":
+        sys.exit(run_module(modules[1]))
+    modules = modules or sorted(path.stem for path in HERE.glob("*_test.py"))
+
+    def child(module):
+        done = subprocess.run([sys.executable, __file__, flavor, "--here", module], cwd=HERE, text=True,
+                              stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+        return module, done
+
+    total = [0, 0, 0]
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        for module, done in pool.map(child, modules):
+            print(f"=== {module}\n{done.stdout}", flush=True)
+            counts = re.findall(r"^(\d+) passed, (\d+) failed, (\d+) skipped$", done.stdout, re.M)
+            counts = [int(n) for n in counts[-1]] if counts else [0, 1, 0]  # it did not come to its end
+            total = [a + b for a, b in zip(total, counts)]
+    print(f"{total[0]} passed, {total[1]} failed, {total[2]} skipped")
+    sys.exit(1 if total[1] else 0)
+
+
+if __name__ == "__main__":
+    main()
