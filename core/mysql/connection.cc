@@ -1,5 +1,6 @@
 #include "core/mysql/connection.h"
 
+#include <fcntl.h>
 #include <poll.h>
 #include <sys/socket.h>
 
@@ -10,6 +11,7 @@
 #include <cstring>
 #include <optional>
 #include <string_view>
+#include <system_error>
 #include <utility>
 #include <vector>
 
@@ -19,6 +21,11 @@
 #include "core/base/name_lookup.h"
 #include "core/base/text.h"
 #include "core/model/instance_key.h"
+
+// Exported by the library (client plug-ins use it), and in none of its installed headers.
+extern "C" int ma_pvio_register_callback(my_bool add, void (*callback)(int mode, MYSQL* mysql,
+                                                                       const unsigned char* data,
+                                                                       std::size_t size));
 
 namespace orch {
 namespace {
@@ -36,8 +43,11 @@ constexpr unsigned long kDefaultMaxPacket = 64UL << 20U;
 struct Wait {
   SteadyPoint deadline{};
   MYSQL* mysql{nullptr};
+  bool heard{false};  ///< anything from the server
+  bool expects_tls{false};
   const std::string* certificate_name{nullptr};  ///< what a certificate must be made out to
   bool timed_out{false};
+  int socket_error{0};  ///< why the network refused, which the library does not tell
 };
 
 Wait*& current_wait() {
@@ -54,16 +64,24 @@ class WaitScope {
   WaitScope& operator=(const WaitScope&) = delete;
 };
 
-/// We connect to an address, and the library compares a certificate with the name it was given;
-/// it reads the name after the handshake, which always waits at least once.
-void name_for_certificate(Wait& wait) {
-  if (wait.certificate_name == nullptr || wait.mysql->host == nullptr ||
-      *wait.certificate_name == wait.mysql->host) {
-    return;
+/// The library would do its TLS handshakes with blocking reads. Called after each packet that is
+/// read or written in clear, the last of which says that TLS comes next, this makes them wait in
+/// wait_for_socket() too. And as we connect to an address, the certificate would be compared with
+/// that; the library looks at its own copy of the name after the handshake.
+void after_packet(int /*mode*/, MYSQL* mysql, const unsigned char* /*data*/, std::size_t /*size*/) {
+  Wait* wait = current_wait();
+  if (wait == nullptr || wait->mysql != mysql) return;
+  wait->heard = true;
+  if (!wait->expects_tls) return;
+  const my_socket socket = ::mysql_get_socket(mysql);
+  if (const int flags = ::fcntl(socket, F_GETFL); flags >= 0 && (flags & O_NONBLOCK) == 0) {
+    ::fcntl(socket, F_SETFL, flags | O_NONBLOCK);
   }
-  if (char* name = ::strdup(wait.certificate_name->c_str()); name != nullptr) {
-    std::free(wait.mysql->host);  // NOLINT: the library's own, from strdup
-    wait.mysql->host = name;
+  if (wait->certificate_name == nullptr || mysql->host == nullptr) return;
+  if (char* name = ::strdup(wait->certificate_name->c_str()); name != nullptr) {
+    std::free(mysql->host);  // NOLINT: the library's own, from strdup
+    mysql->host = name;
+    wait->certificate_name = nullptr;
   }
 }
 
@@ -75,7 +93,6 @@ int wait_for_socket(my_socket socket, my_bool for_reading, int /*library_timeout
     errno = ETIMEDOUT;
     return 0;
   }
-  name_for_certificate(*wait);
   for (;;) {
     const auto left = std::chrono::ceil<milliseconds>(wait->deadline - steady_clock::now()).count();
     if (left <= 0) {
@@ -86,7 +103,16 @@ int wait_for_socket(my_socket socket, my_bool for_reading, int /*library_timeout
     pollfd entry{
         .fd = socket, .events = for_reading != 0 ? short{POLLIN} : short{POLLOUT}, .revents = 0};
     const int ready = ::poll(&entry, 1, static_cast<int>(std::min<std::int64_t>(left, 60'000)));
-    if (ready > 0) return ready;
+    if (ready > 0) {
+      socklen_t size = sizeof wait->socket_error;
+      if ((entry.revents & POLLERR) != 0 &&
+          ::getsockopt(socket, SOL_SOCKET, SO_ERROR, &wait->socket_error, &size) == 0 &&
+          wait->socket_error != 0) {
+        errno = wait->socket_error;
+        return -1;
+      }
+      return ready;
+    }
     if (ready < 0 && errno != EINTR) return ready;
   }
 }
@@ -116,6 +142,7 @@ std::string server_text(MYSQL* mysql) {
 MySqlLibrary::MySqlLibrary() {
   std::signal(SIGPIPE, SIG_IGN);
   ::mysql_library_init(0, nullptr, nullptr);
+  ::ma_pvio_register_callback(1, &after_packet);
 }
 
 MySqlLibrary::~MySqlLibrary() {
@@ -209,12 +236,11 @@ void set_options(MYSQL* mysql, const ConnectOptions& options, bool tls) {
 Error describe_login(const std::string& where, const ConnectOptions& options, MYSQL* mysql,
                      const Wait& wait, bool tls) {
   const unsigned code = ::mysql_errno(mysql);
-  const bool greeted = mysql->server_version != nullptr;
   const std::string text = server_text(mysql);
   if (wait.timed_out) {
     return {ErrorKind::Unreachable,
-            fmt::format("{}: no MySQL {} in time: is the address right and the server up", where,
-                        greeted ? "login" : "greeting")};
+            fmt::format("{}: {} in time: is the address right and the server up", where,
+                        wait.heard ? "login not answered" : "no MySQL greeting")};
   }
   switch (code) {
     case 1045:
@@ -240,21 +266,16 @@ Error describe_login(const std::string& where, const ConnectOptions& options, MY
     case 2002:
     case 2003:
       return {ErrorKind::Unreachable,
-              fmt::format("{}: cannot connect: {}: is the server up and the "
-                          "port right",
-                          where, text)};
+              fmt::format("{}: cannot connect: {}: is the server up and the port right", where,
+                          wait.socket_error != 0
+                              ? to_lower(std::generic_category().message(wait.socket_error))
+                              : text)};
     case 2026:
       return {ErrorKind::Broken,
               fmt::format("{}: TLS does not work: {}: check certificates, or TLS at the server",
                           where, text)};
     default:
       break;
-  }
-  if (!greeted && is_client_side(code)) {
-    return {
-        code == 2013 || code == 2006 ? ErrorKind::Unreachable : ErrorKind::Broken,
-        fmt::format("{}: no MySQL server: the greeting could not be read: {} ({}): check the port",
-                    where, text, code)};
   }
   return {is_client_side(code) && code < 2000 ? ErrorKind::Broken : kind_of_server_error(code),
           fmt::format("{}: login{} failed: {} ({})", where, tls ? " with TLS" : "", text, code)};
@@ -278,7 +299,7 @@ Connection::State::Attempt Connection::State::log_in(const ConnectOptions& optio
   };
   if (state.mysql == nullptr) return refuse(2008, {ErrorKind::Broken, "out of memory"});
   set_options(state.mysql, options, tls);
-  Wait wait{.deadline = deadline, .mysql = state.mysql};
+  Wait wait{.deadline = deadline, .mysql = state.mysql, .expects_tls = tls};
   if (tls && !options.tls.skip_verify) wait.certificate_name = &options.host;
   const WaitScope scope(wait);
   const char* database = options.database.empty() ? nullptr : options.database.c_str();

@@ -1,0 +1,131 @@
+#include "core/mysql/statements.h"
+
+#include "core/base/text.h"
+
+namespace orch {
+namespace {
+
+constexpr ServerVersion kSourceReplicaWords{8, 4, 0};
+constexpr ServerVersion kPerformanceSchemaProcessList{8, 0, 22};
+
+bool is_oracle_kind(Flavor flavor) {
+  return flavor == Flavor::MySql || flavor == Flavor::Percona;
+}
+
+std::string dump_threads_of(std::string_view schema) {
+  return "SELECT user, host FROM " + std::string(schema) +
+         ".processlist WHERE command IN ('Binlog Dump', 'Binlog Dump GTID')";
+}
+
+std::string name_list(const std::vector<std::string>& names) {
+  return "('" + join(names, "', '") + "')";
+}
+
+}  // namespace
+
+ReadingStatements reading_statements(Flavor flavor, const ServerVersion& version) {
+  ReadingStatements statements{.replica_status = "SHOW SLAVE STATUS",
+                               .binlog_status = "SHOW MASTER STATUS",
+                               .registered_replicas = "SHOW SLAVE HOSTS",
+                               .dump_threads = dump_threads_of("information_schema")};
+  if (flavor == Flavor::MariaDb) statements.replica_status = "SHOW ALL SLAVES STATUS";
+  if (!is_oracle_kind(flavor)) return statements;
+  if (version >= kSourceReplicaWords) {
+    statements.replica_status = "SHOW REPLICA STATUS";
+    statements.binlog_status = "SHOW BINARY LOG STATUS";
+    statements.registered_replicas = "SHOW REPLICAS";
+  }
+  if (version >= kPerformanceSchemaProcessList) {
+    statements.dump_threads_fallback = statements.dump_threads;
+    statements.dump_threads = dump_threads_of("performance_schema");
+  }
+  statements.replication_user = "SELECT MAX(user_name) AS user_name FROM mysql.slave_master_info";
+  return statements;
+}
+
+std::vector<std::string> wanted_variables(Flavor flavor) {
+  std::vector<std::string> names{"hostname",
+                                 "report_host",
+                                 "server_id",
+                                 "version",
+                                 "version_comment",
+                                 "read_only",
+                                 "binlog_format",
+                                 "binlog_row_image",
+                                 "log_bin",
+                                 "log_slave_updates",
+                                 "rpl_semi_sync_master_enabled",
+                                 "rpl_semi_sync_master_timeout",
+                                 "rpl_semi_sync_slave_enabled"};
+  if (is_oracle_kind(flavor)) {
+    names.insert(names.end(),
+                 {"super_read_only", "server_uuid", "gtid_mode", "log_replica_updates",
+                  "master_info_repository", "rpl_semi_sync_master_wait_for_slave_count",
+                  "rpl_semi_sync_source_enabled", "rpl_semi_sync_source_timeout",
+                  "rpl_semi_sync_source_wait_for_replica_count", "rpl_semi_sync_replica_enabled",
+                  "group_replication_group_name", "group_replication_single_primary_mode"});
+  }
+  return names;
+}
+
+std::vector<std::string> long_variables(Flavor flavor) {
+  if (is_oracle_kind(flavor)) return {"gtid_executed", "gtid_purged"};
+  if (flavor == Flavor::MariaDb) return {"gtid_current_pos", "gtid_binlog_pos", "gtid_slave_pos"};
+  return {};
+}
+
+std::string show_variables(const std::vector<std::string>& names) {
+  return "SHOW GLOBAL VARIABLES WHERE Variable_name IN " + name_list(names);
+}
+
+std::string select_variables(const std::vector<std::string>& names) {
+  std::string statement;
+  for (const std::string& name : names) {
+    statement += (statement.empty() ? "SELECT @@global." : ", @@global.") + name + " AS " + name;
+  }
+  return statement;
+}
+
+std::string show_status(bool with_uptime, bool with_semi_sync) {
+  std::vector<std::string> names;
+  if (with_uptime) names.emplace_back("Uptime");
+  if (with_semi_sync) {
+    names.insert(names.end(), {"Rpl_semi_sync_master_status", "Rpl_semi_sync_master_clients",
+                               "Rpl_semi_sync_slave_status", "Rpl_semi_sync_source_status",
+                               "Rpl_semi_sync_source_clients", "Rpl_semi_sync_replica_status"});
+  }
+  return "SHOW GLOBAL STATUS WHERE Variable_name IN " + name_list(names);
+}
+
+std::string group_members() {
+  return "SELECT member_id, member_host, member_port, member_state, member_role"
+         " FROM performance_schema.replication_group_members WHERE member_state <> 'OFFLINE'";
+}
+
+std::string_view trimmed_statement(std::string_view statement) {
+  for (;;) {
+    statement = trim(statement);
+    if (!statement.ends_with(';')) return statement;
+    statement.remove_suffix(1);
+  }
+}
+
+bool is_several_statements(std::string_view statement) {
+  char quote = 0;
+  const std::string_view text = trimmed_statement(statement);
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    if (quote != 0) {
+      if (text[i] == '\\' && quote != '`')
+        ++i;
+      else if (text[i] == quote)
+        quote = 0;
+    } else if (text[i] == '\'' || text[i] == '"' || text[i] == '`') {
+      quote = text[i];
+    } else if (text[i] == ';') {
+      return true;
+    }
+  }
+  return false;
+}
+
+}  // namespace orch

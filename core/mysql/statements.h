@@ -1,0 +1,46 @@
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "core/model/server_version.h"
+
+namespace orch {
+
+/// The statements that read a server, in the words that its version understands. Versions are
+/// compared as numbers and the flavor comes first (DISC-5).
+struct ReadingStatements {
+  std::string replica_status{};
+  std::string binlog_status{};
+  std::string registered_replicas{};
+  std::string dump_threads{};  ///< columns user, host
+  std::string
+      dump_threads_fallback{};     ///< when the server refuses the former (DISC-6); "" for none
+  std::string replication_user{};  ///< MySQL: column user_name; "" for none
+};
+ReadingStatements reading_statements(Flavor flavor, const ServerVersion& version);
+
+/// The variables that a probe wants of a server of that flavor; not every version has each.
+std::vector<std::string> wanted_variables(Flavor flavor);
+/// Variables that every version of the flavor has and whose values can be long: SHOW VARIABLES
+/// would cut them off at 1024 characters.
+std::vector<std::string> long_variables(Flavor flavor);
+
+/// Rows of Variable_name and Value; names that the server does not have are missing.
+std::string show_variables(const std::vector<std::string>& names);
+/// One row, a column per name. One unknown name makes the server refuse the whole.
+std::string select_variables(const std::vector<std::string>& names);
+
+/// Rows of Variable_name and Value: Uptime, and what semi-sync replication counts.
+std::string show_status(bool with_uptime, bool with_semi_sync);
+
+/// Members of the server's replication group that are not OFFLINE.
+std::string group_members();
+
+/// Whether a statement of the user's hides others behind semicolons (outside of quotes).
+bool is_several_statements(std::string_view statement);
+/// Without blanks and semicolons at its end.
+std::string_view trimmed_statement(std::string_view statement);
+
+}  // namespace orch
