@@ -1,0 +1,122 @@
+#include "core/probe/variables.h"
+
+#include <algorithm>
+#include <limits>
+
+#include "core/base/text.h"
+
+namespace orch {
+namespace {
+
+unsigned small(std::int64_t number) {
+  return static_cast<unsigned>(
+      std::clamp<std::int64_t>(number, 0, std::numeric_limits<unsigned>::max()));
+}
+
+void read_gtid(const Variables& variables, Gtid& gtid) {
+  gtid.mode = variables.text("gtid_mode");
+  gtid.supports_oracle = !gtid.mode.empty() && to_upper(gtid.mode) != "OFF";
+  gtid.executed = variables.text("gtid_executed");
+  gtid.purged = variables.text("gtid_purged");
+  gtid.mariadb_current_pos = variables.text("gtid_current_pos");
+  gtid.mariadb_binlog_pos = variables.text("gtid_binlog_pos");
+  gtid.mariadb_slave_pos = variables.text("gtid_slave_pos");
+}
+
+/// Of two names for one variable, the one that the server has.
+std::string_view either(const Variables& variables, std::string_view old_name,
+                        std::string_view new_name) {
+  return variables.has(new_name) ? new_name : old_name;
+}
+
+void read_semi_sync(const Variables& variables, SemiSync& semi_sync) {
+  const auto source =
+      either(variables, "rpl_semi_sync_master_enabled", "rpl_semi_sync_source_enabled");
+  const auto replica =
+      either(variables, "rpl_semi_sync_slave_enabled", "rpl_semi_sync_replica_enabled");
+  semi_sync.available = variables.has(source) && variables.has(replica);
+  semi_sync.new_names =
+      source == "rpl_semi_sync_source_enabled" || replica == "rpl_semi_sync_replica_enabled";
+  semi_sync.source_enabled = variables.flag(source);
+  semi_sync.replica_enabled = variables.flag(replica);
+  semi_sync.source_timeout = std::chrono::milliseconds(variables.number(
+      either(variables, "rpl_semi_sync_master_timeout", "rpl_semi_sync_source_timeout")));
+  semi_sync.source_wait_for_replica_count =
+      small(variables.number(either(variables, "rpl_semi_sync_master_wait_for_slave_count",
+                                    "rpl_semi_sync_source_wait_for_replica_count")));
+}
+
+}  // namespace
+
+void Variables::add_rows(const ResultSet& set) {
+  for (std::size_t i = 0; i < set.rows.size(); ++i) {
+    const Row row(set, i);
+    const std::string name = to_lower(row.text("variable_name"));
+    if (!name.empty()) values_[name] = row.text(row.has("value") ? "value" : "variable_value");
+  }
+}
+
+void Variables::add_columns(const ResultSet& set) {
+  if (set.empty()) return;
+  for (std::size_t i = 0; i < set.columns.size(); ++i) {
+    values_[to_lower(set.columns[i])] = set.rows.front()[i].value_or("");
+  }
+}
+
+std::string Variables::text(std::string_view name) const {
+  const auto found = values_.find(name);
+  return found == values_.end() ? std::string() : found->second;
+}
+
+std::int64_t Variables::number(std::string_view name) const {
+  return parse_int(text(name)).value_or(0);
+}
+
+bool Variables::flag(std::string_view name) const {
+  const std::string value = to_upper(text(name));
+  return value == "ON" || value == "YES" || value == "TRUE" || parse_int(value).value_or(0) != 0;
+}
+
+std::vector<std::string> Variables::known_of(const std::vector<std::string>& wanted) const {
+  std::vector<std::string> known;
+  for (const std::string& name : wanted) {
+    if (has(name)) known.push_back(name);
+  }
+  return known;
+}
+
+void read_variables(const Variables& variables, Instance& instance) {
+  ServerFacts& server = instance.server;
+  server.id = small(variables.number("server_id"));
+  server.uuid = variables.text("server_uuid");
+  server.version = variables.text("version");
+  server.version_comment = variables.text("version_comment");
+  server.read_only = variables.flag("read_only");
+  if (variables.has("super_read_only")) server.super_read_only = variables.flag("super_read_only");
+  server.binlog_format = variables.text("binlog_format");
+  server.binlog_row_image = variables.text("binlog_row_image");
+  server.log_bin = variables.flag("log_bin");
+  server.log_replica_updates =
+      variables.flag(either(variables, "log_slave_updates", "log_replica_updates"));
+  read_gtid(variables, instance.gtid);
+  read_semi_sync(variables, instance.semi_sync);
+}
+
+void read_semi_sync_status(const Variables& status, Instance& instance) {
+  SemiSync& semi_sync = instance.semi_sync;
+  semi_sync.source_status =
+      status.flag(either(status, "rpl_semi_sync_master_status", "rpl_semi_sync_source_status"));
+  semi_sync.source_clients = small(status.number(
+      either(status, "rpl_semi_sync_master_clients", "rpl_semi_sync_source_clients")));
+  semi_sync.replica_status =
+      status.flag(either(status, "rpl_semi_sync_slave_status", "rpl_semi_sync_replica_status"));
+}
+
+void read_binlog_status(const ResultSet& set, Instance& instance) {
+  if (set.empty()) return;
+  const Row row(set, 0);
+  instance.server.binlog = {row.text("file"), row.number("position").value_or(0),
+                            BinlogType::Binary};
+}
+
+}  // namespace orch
