@@ -5,6 +5,7 @@
 
 #include <fmt/format.h>
 
+#include "core/base/log.h"
 #include "core/base/name_lookup.h"
 #include "core/base/text.h"
 #include "core/model/instance_key.h"
@@ -97,7 +98,10 @@ Result<std::string> Resolver::resolve(const std::string& name, SteadyPoint deadl
     keep(hostname, hostname, kFailureLifetime);
     return resolved;
   }
-  if (settings_.reject && settings_.reject->matches(*resolved)) return hostname;
+  if (settings_.reject && settings_.reject->matches(*resolved)) {
+    log::warning("resolve {}: '{}' is rejected by RejectHostnameResolvePattern", hostname, *resolved);
+    return hostname;
+  }
   keep(hostname, *resolved,
        settings_.method == ResolveMethod::Ip ? std::min(kAddressLifetime, settings_.expiry)
                                              : settings_.expiry);

@@ -60,6 +60,19 @@ std::vector<ReportedReplica> read_dump_threads(const ResultSet& set) {
   return replicas;
 }
 
+std::vector<ReportedReplica> read_ndb_nodes(const ResultSet& set, std::uint16_t port) {
+  std::vector<ReportedReplica> nodes;
+  for (std::size_t i = 0; i < set.rows.size(); ++i) {
+    const std::string uri = Row(set, i).text("service_uri");
+    const auto scheme = uri.find("://");
+    const std::string_view rest =
+        std::string_view(uri).substr(scheme == std::string::npos ? 0 : scheme + 3);
+    const auto host = peer_host(rest.substr(0, rest.find('/')));
+    if (!host.empty()) nodes.push_back({{std::string(host), port}, {}});
+  }
+  return nodes;
+}
+
 FoundReplicas combine_replicas(const std::vector<ReportedReplica>& registered,
                                const std::vector<ReportedReplica>& threads,
                                const InstanceKey& own_key) {

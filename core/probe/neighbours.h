@@ -21,6 +21,9 @@ std::vector<ReportedReplica> read_registered_replicas(const ResultSet& set);
 /// end and dropped, IPv6 addresses with or without brackets are kept whole (DISC-11).
 std::vector<ReportedReplica> read_dump_threads(const ResultSet& set);
 
+/// SQL nodes of an NDB cluster (column service_uri), all taken to listen on `port`.
+std::vector<ReportedReplica> read_ndb_nodes(const ResultSet& set, std::uint16_t port);
+
 struct FoundReplicas {
   std::vector<ReportedReplica> certain{};     ///< registered with host and port
   std::vector<ReportedReplica> candidates{};  ///< host from the process list, the port a guess

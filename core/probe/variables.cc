@@ -34,7 +34,7 @@ void read_semi_sync(const Variables& variables, SemiSync& semi_sync) {
       either(variables, "rpl_semi_sync_master_enabled", "rpl_semi_sync_source_enabled");
   const auto replica =
       either(variables, "rpl_semi_sync_slave_enabled", "rpl_semi_sync_replica_enabled");
-  semi_sync.available = variables.has(source) && variables.has(replica);
+  semi_sync.available = has_semi_sync(variables);
   semi_sync.new_names =
       source == "rpl_semi_sync_source_enabled" || replica == "rpl_semi_sync_replica_enabled";
   semi_sync.source_enabled = variables.flag(source);
@@ -83,6 +83,13 @@ std::vector<std::string> Variables::known_of(const std::vector<std::string>& wan
     if (has(name)) known.push_back(name);
   }
   return known;
+}
+
+bool has_semi_sync(const Variables& variables) {
+  return (variables.has("rpl_semi_sync_master_enabled") ||
+          variables.has("rpl_semi_sync_source_enabled")) &&
+         (variables.has("rpl_semi_sync_slave_enabled") ||
+          variables.has("rpl_semi_sync_replica_enabled"));
 }
 
 void read_variables(const Variables& variables, Instance& instance) {

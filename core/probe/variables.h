@@ -33,6 +33,9 @@ class Variables {
   std::map<std::string, std::string, std::less<>> values_;
 };
 
+/// Whether both sides of semi-sync replication are there, under either generation's names.
+bool has_semi_sync(const Variables& variables);
+
 /// Fills what the variables say about the server, GTID, semi-sync settings and the group's name.
 void read_variables(const Variables& variables, Instance& instance);
 /// Fills what the status counters say about semi-sync replication.

@@ -1,0 +1,197 @@
+#include "core/probe/prober.h"
+
+#include <algorithm>
+#include <map>
+#include <utility>
+#include <vector>
+
+#include <fmt/format.h>
+
+#include "core/base/mutex.h"
+#include "core/mysql/connection.h"
+#include "core/net/resolver.h"
+#include "core/probe/probe_rules.h"
+#include "core/probe/reading.h"
+
+namespace orch {
+namespace {
+
+using std::chrono::steady_clock;
+
+/// Kept for the next time; more are only there when one server is probed by several at once.
+constexpr std::size_t kMostKept = 2;
+
+struct Kept {
+  Connection connection;
+  Capabilities known{};
+};
+
+/// What is remembered of one server between probes.
+struct Slot {
+  std::vector<Kept> idle{};
+  SteadyPoint tls_until{};  ///< until then it is known to want TLS
+};
+
+ResolveSettings resolve_settings(const DiscoverySettings& discovery) {
+  ResolveSettings settings;
+  settings.method =
+      parse_resolve_method(discovery.hostname_resolve_method).value_or(ResolveMethod::Default);
+  settings.expiry = discovery.expiry_hostname_resolves_minutes;
+  return settings;
+}
+
+TlsOptions tls_options(const ConnectionSettings& connection) {
+  TlsOptions tls{.ca_file = connection.mysql_topology_ssl_ca_file,
+                 .cert_file = connection.mysql_topology_ssl_cert_file,
+                 .key_file = connection.mysql_topology_ssl_private_key_file,
+                 .skip_verify = connection.mysql_topology_ssl_skip_verify};
+  if (connection.mysql_topology_use_mutual_tls)
+    tls.policy = TlsPolicy::Always;
+  else if (connection.mysql_topology_use_mixed_tls)
+    tls.policy = TlsPolicy::Mixed;
+  return tls;
+}
+
+}  // namespace
+
+struct Prober::State {
+  State(ProbeSettings from, ProbeRules compiled, ResolveSettings resolving)
+      : settings(std::move(from)),
+        rules(std::move(compiled)),
+        resolver(std::move(resolving), settings.stored_name) {}
+
+  std::optional<Kept> take(const InstanceKey& key);
+  void give_back(const InstanceKey& key, Kept kept);
+  Result<Kept> connect(const InstanceKey& key, SteadyPoint deadline, Observation& seen);
+  Observation read(Kept kept, const InstanceKey& key, SteadyPoint deadline);
+
+  const ProbeSettings settings;
+  const ProbeRules rules;
+  Resolver resolver;
+  Mutex mutex{};
+  std::map<InstanceKey, Slot> slots ORCH_GUARDED_BY(mutex);
+};
+
+std::optional<Kept> Prober::State::take(const InstanceKey& key) {
+  const MutexLock lock(mutex);
+  const auto found = slots.find(key);
+  if (found == slots.end() || found->second.idle.empty()) return std::nullopt;
+  std::optional<Kept> kept(std::move(found->second.idle.back()));
+  found->second.idle.pop_back();
+  return kept;
+}
+
+void Prober::State::give_back(const InstanceKey& key, Kept kept) {
+  if (!kept.connection.usable()) return;
+  const MutexLock lock(mutex);
+  Slot& slot = slots[key];
+  if (slot.idle.size() < kMostKept) slot.idle.push_back(std::move(kept));
+}
+
+Result<Kept> Prober::State::connect(const InstanceKey& key, SteadyPoint deadline,
+                                    Observation& seen) {
+  const ConnectionSettings& from = settings.connection;
+  ConnectOptions options{.host = key.hostname,
+                         .port = key.port,
+                         .user = from.mysql_topology_user,
+                         .password = from.mysql_topology_password,
+                         .tls = tls_options(from),
+                         .connect_timeout = settings.mysql_connect_timeout,
+                         .max_packet = from.mysql_topology_max_allowed_packet};
+  const bool mixed = options.tls.policy == TlsPolicy::Mixed;
+  if (mixed) {
+    const MutexLock lock(mutex);
+    const auto found = slots.find(key);
+    if (found != slots.end() && found->second.tls_until > steady_clock::now()) {
+      options.tls.policy = TlsPolicy::Always;
+    }
+  }
+  Result<Connection> connection = Connection::connect(options, deadline);
+  if (!mixed) {
+    if (!connection) return fail(std::move(connection).error());
+    return Kept{*std::move(connection)};
+  }
+  // Only a success proves what the server wants (DISC-4).
+  const auto lifetime = settings.discovery.instance_poll_seconds *
+                        static_cast<std::int64_t>(std::min<std::uint64_t>(
+                            settings.connection.tls_cache_ttl_factor, 1'000'000));
+  const bool wants_tls = connection && connection->uses_tls();
+  {
+    const MutexLock lock(mutex);
+    slots[key].tls_until = wants_tls ? steady_clock::now() + lifetime : SteadyPoint{};
+  }
+  if (!connection) return fail(std::move(connection).error());
+  seen.tls_required = wants_tls;
+  return Kept{*std::move(connection)};
+}
+
+Observation Prober::State::read(Kept kept, const InstanceKey& key, SteadyPoint deadline) {
+  Observation seen = read_server(kept.connection, kept.known, key, rules, resolver, deadline);
+  give_back(key, std::move(kept));
+  return seen;
+}
+
+Prober::Prober(std::unique_ptr<State> state) : state_(std::move(state)) {}
+Prober::Prober(Prober&& other) noexcept = default;
+Prober& Prober::operator=(Prober&& other) noexcept = default;
+Prober::~Prober() = default;
+
+Result<Prober> Prober::create(ProbeSettings settings) {
+  ORCH_ASSIGN(ProbeRules rules, ProbeRules::compile(settings.connection, settings.discovery,
+                                                    settings.classification));
+  ResolveSettings resolving = resolve_settings(settings.discovery);
+  if (const std::string& text = settings.discovery.reject_hostname_resolve_pattern; !text.empty()) {
+    auto pattern = Pattern::compile(text);
+    if (!pattern) return fail(std::move(pattern).error().within("RejectHostnameResolvePattern"));
+    resolving.reject = *std::move(pattern);
+  }
+  return Prober(
+      std::make_unique<State>(std::move(settings), std::move(rules), std::move(resolving)));
+}
+
+std::chrono::milliseconds Prober::timeout() const {
+  return state_->settings.mysql_connect_timeout +
+         state_->settings.connection.mysql_discovery_read_timeout_seconds;
+}
+
+void Prober::forget(const InstanceKey& key) {
+  Slot dropped;
+  const MutexLock lock(state_->mutex);
+  const auto found = state_->slots.find(key);
+  if (found == state_->slots.end()) return;
+  dropped = std::move(found->second);
+  state_->slots.erase(found);
+}
+
+Observation Prober::probe(const InstanceKey& key, SteadyPoint deadline) {
+  const SteadyPoint start = steady_clock::now();
+  Observation seen;
+  seen.asked = key;
+  const auto finish = [&](Observation observation) {
+    observation.tls_required = seen.tls_required;
+    observation.instance.last_discovery_latency = steady_clock::now() - start;
+    return observation;
+  };
+  if (!is_valid(key)) {
+    seen.error = {ErrorKind::InvalidInput,
+                  fmt::format("'{}' names no server that can be contacted", to_string(key))};
+    return finish(std::move(seen));
+  }
+  if (std::optional<Kept> kept = state_->take(key)) {
+    Observation again = state_->read(*std::move(kept), key, deadline);
+    // The server may have closed what was kept; anything else is its answer.
+    const bool stale = again.outcome == ProbeOutcome::Failed && again.error &&
+                       again.error->kind == ErrorKind::Unreachable &&
+                       steady_clock::now() < deadline;
+    if (!stale) return finish(std::move(again));
+    forget(key);
+  }
+  Result<Kept> fresh = state_->connect(key, deadline, seen);
+  if (!fresh) {
+    seen.error = std::move(fresh).error();
+    return finish(std::move(seen));
+  }
+  return finish(state_->read(*std::move(fresh), key, deadline));
+}
+
+}  // namespace orch

@@ -1,0 +1,101 @@
+#include "core/probe/questions.h"
+
+#include <algorithm>
+#include <span>
+#include <string_view>
+#include <utility>
+
+#include "core/mysql/statements.h"
+
+namespace orch {
+namespace {
+
+constexpr std::string_view kSqlNdbNodes =
+    "SELECT service_uri FROM ndbinfo.processes WHERE process_name = 'mysqld'";
+
+void add_users_own(const Capabilities& known, const ClassificationSettings& queries,
+                   std::vector<Question>& questions) {
+  const std::pair<Ask, const std::string*> all[] = {
+      {Ask::Lag, &queries.replication_lag_query},
+      {Ask::DataCenter, &queries.detect_data_center_query},
+      {Ask::Region, &queries.detect_region_query},
+      {Ask::PhysicalEnvironment, &queries.detect_physical_environment_query},
+      {Ask::InstanceAlias, &queries.detect_instance_alias_query},
+      {Ask::SemiSyncEnforced, &queries.detect_semi_sync_enforced_query},
+      {Ask::PromotionRule, &queries.detect_promotion_rule_query},
+      {Ask::ClusterAlias, &queries.detect_cluster_alias_query},
+      {Ask::ClusterDomain, &queries.detect_cluster_domain_query}};
+  const auto first = static_cast<std::ptrdiff_t>(questions.size());
+  for (const auto& [ask, query] : all) {
+    const std::string_view sql = trimmed_statement(*query);
+    if (!sql.empty()) questions.push_back({ask, std::string(sql), is_several_statements(sql)});
+  }
+  std::stable_sort(questions.begin() + first, questions.end(),
+                   [&](const Question& a, const Question& b) {
+                     return known.put_last.contains(a.ask) < known.put_last.contains(b.ask);
+                   });
+}
+
+}  // namespace
+
+std::vector<Question> questions_for(const Capabilities& known, const ProbeRules& rules,
+                                    bool learn) {
+  const ReadingStatements words = reading_statements(known.flavor, known.version);
+  std::vector<Question> questions;
+  const auto add = [&](Ask ask, std::string sql) {
+    if (!sql.empty() && !known.refused.contains(ask)) questions.push_back({ask, std::move(sql)});
+  };
+  const std::vector<std::string> long_ones = long_variables(known.flavor);
+  if (learn) {
+    add(Ask::Variables, show_variables(wanted_variables(known.flavor)));
+    if (!long_ones.empty()) add(Ask::LongVariables, select_variables(long_ones));
+  } else {
+    std::vector<std::string> names = known.variables;
+    names.insert(names.end(), long_ones.begin(), long_ones.end());
+    add(Ask::Variables, select_variables(names));
+  }
+  add(Ask::ReplicaStatus, words.replica_status);
+  add(Ask::BinlogStatus, words.binlog_status);
+  const bool with_uptime = !known.started;
+  if (with_uptime || known.has_semi_sync) {
+    add(Ask::Status, show_status(with_uptime, known.has_semi_sync));
+  }
+  if (known.in_group) add(Ask::GroupMembers, group_members());
+  add(Ask::RegisteredReplicas, words.registered_replicas);
+  add(Ask::DumpThreads,
+      known.dump_threads_fallback ? words.dump_threads_fallback : words.dump_threads);
+  if (!rules.has_credentials_query) add(Ask::ReplicationUser, words.replication_user);
+  if (known.ndb) add(Ask::NdbNodes, std::string(kSqlNdbNodes));
+  add_users_own(known, rules.queries, questions);
+  return questions;
+}
+
+Result<> ask_all(SqlSession& session, const std::vector<Question>& questions, SteadyPoint deadline,
+                 Questioning& into) {
+  for (std::size_t next = 0; next < questions.size();) {
+    std::vector<std::string> packet;
+    for (std::size_t i = next; i < questions.size(); ++i) {
+      if (questions[i].alone && !packet.empty()) break;
+      packet.push_back(questions[i].sql);
+      if (questions[i].alone) break;
+    }
+    ++into.round_trips;
+    ORCH_ASSIGN(Answers answers, session.query_many(packet, deadline));
+    std::size_t answered = std::min(answers.results.size(), packet.size());
+    for (std::size_t i = 0; i < answered; ++i) {
+      const Question& question = questions[next + i];
+      into.answers[question.ask] = {question.sql, std::move(answers.results[i]), std::nullopt};
+    }
+    if (answers.refused && answered < packet.size()) {
+      const Question& question = questions[next + answered];
+      into.answers[question.ask] = {question.sql, {}, std::move(answers.refused)};
+      ++answered;
+    } else if (answered < packet.size()) {
+      return fail(ErrorKind::Broken, "the server left statements of a packet unanswered");
+    }
+    next += answered;
+  }
+  return {};
+}
+
+}  // namespace orch
