@@ -30,10 +30,12 @@ void add_users_own(const Capabilities& known, const ClassificationSettings& quer
     const std::string_view sql = trimmed_statement(*query);
     if (!sql.empty()) questions.push_back({ask, std::string(sql), is_several_statements(sql)});
   }
+  // A refusal at the very end costs no further packet.
+  const auto place = [&](const Question& question) {
+    return (question.alone ? 2 : 0) + (known.put_last.contains(question.ask) ? 1 : 0);
+  };
   std::stable_sort(questions.begin() + first, questions.end(),
-                   [&](const Question& a, const Question& b) {
-                     return known.put_last.contains(a.ask) < known.put_last.contains(b.ask);
-                   });
+                   [&](const Question& a, const Question& b) { return place(a) < place(b); });
 }
 
 }  // namespace
