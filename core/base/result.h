@@ -88,8 +88,8 @@ class [[nodiscard]] Result<void> {
 
 }  // namespace orch
 
-#define ORCH_CONCAT_(a, b) a##b
-#define ORCH_CONCAT(a, b) ORCH_CONCAT_(a, b)
+#define ORCH_CONCAT_EXPANDED(a, b) a##b
+#define ORCH_CONCAT(a, b) ORCH_CONCAT_EXPANDED(a, b)
 
 /// Passes a failure up; goes on after a success. The value, if any, is dropped.
 #define ORCH_TRY(expression)                                               \
@@ -101,8 +101,8 @@ class [[nodiscard]] Result<void> {
 /// Declares or assigns the value of a Result, or passes its failure up:
 /// `ORCH_ASSIGN(const Instance source, store.find(key));`
 #define ORCH_ASSIGN(target, expression) \
-  ORCH_ASSIGN_(target, expression, ORCH_CONCAT(orch_result_, __LINE__))
-#define ORCH_ASSIGN_(target, expression, result)               \
+  ORCH_ASSIGN_USING(target, expression, ORCH_CONCAT(orch_result_, __LINE__))
+#define ORCH_ASSIGN_USING(target, expression, result)          \
   auto result = (expression);                                  \
   if (!result) return ::orch::fail(std::move(result).error()); \
   target = *std::move(result)

@@ -1,0 +1,96 @@
+#!/usr/bin/env python3
+"""Checks who includes whom, that every library has one door, and that no file is left out."""
+
+import re
+import sys
+
+from tree import ROOT, files, read, report
+
+CORE = ["core/base/", "core/model/"]
+
+# Files under the longest prefix that fits may include these (and the standard library).
+MAY_INCLUDE = {
+    "core/": [],
+    "core/base/": ["core/base/"],
+    "core/model/": CORE,
+    "core/json/": CORE + ["core/json/"],
+    "core/config/": CORE + ["core/config/"],
+    "core/ports/": CORE + ["core/ports/"],
+    "core/net/": CORE + ["core/net/"],
+    "core/mysql/": CORE + ["core/config/", "core/ports/", "core/mysql/"],
+    "core/probe/": CORE + ["core/config/", "core/ports/", "core/mysql/", "core/net/",
+                           "core/probe/"],
+    # Decisions are pure: no clock, no log, no lock.
+    "core/plan/": ["core/base/error.h", "core/base/result.h", "core/base/text.h", "core/model/",
+                   "core/plan/"],
+    "core/execute/": CORE + ["core/plan/", "core/ports/", "core/execute/"],
+    "storage/": CORE + ["core/json/", "core/config/", "core/ports/", "core/mysql/", "storage/"],
+    "ha/": CORE + ["core/json/", "core/config/", "core/ports/", "storage/", "ha/"],
+    "cmd/": ["core/", "storage/", "ha/", "cmd/"],
+    "tests/": ["core/", "storage/", "ha/", "cmd/", "tests/"],
+}
+
+# Which files may include a library: replacing it, and where its exceptions stop, is their business.
+DOORS = {
+    r"mysql(/.*)?\.h|mysqld_error\.h|errmsg\.h": r"core/mysql/[^/]+\.cc",
+    r"sqlite3\.h": r"storage/sqlite\.cc",
+    r"nlohmann/.*": r"(core/json|cmd)/.*",
+    r"yaml-cpp/.*": r"core/config/(load|yaml)\.cc",
+    r"CLI/.*": r"cmd/cli/app\.cc",
+    r"re2/.*": r"core/base/pattern\.cc",
+    r"openssl/.*": r"core/(net|base)/[^/]+\.cc",
+    r"doctest/.*": r"tests/.*",
+}
+
+INCLUDE = re.compile(r'^\s*#\s*include\s*([<"])([^>"]+)[>"]', re.MULTILINE)
+
+
+def allowed_prefixes(path):
+    fitting = [prefix for prefix in MAY_INCLUDE if str(path).startswith(prefix)]
+    return MAY_INCLUDE[max(fitting, key=len)] if fitting else None
+
+
+def include_problems(path):
+    allowed = allowed_prefixes(path)
+    for bracket, name in INCLUDE.findall(read(path)):
+        if bracket == '"':
+            if not (ROOT / name).is_file():
+                yield f'{path}: "{name}" is not a path from the root'
+            elif allowed is None or not name.startswith(tuple(allowed)):
+                yield f'{path}: may not include "{name}"'
+            continue
+        for library, door in DOORS.items():
+            if re.fullmatch(library, name) and not re.fullmatch(door, str(path)):
+                yield f"{path}: may not include <{name}>, only {door} may"
+
+
+def test_problems(path):
+    """A test stands at the mirrored path of what it tests."""
+    match = re.fullmatch(r"tests/((?:core|storage|ha|cmd)/.*)_test\.cc", str(path))
+    if match and not any((ROOT / (match[1] + suffix)).is_file() for suffix in (".cc", ".h")):
+        yield f"{path}: there is no {match[1]}.cc or .h"
+
+
+def listing_problems(path):
+    """A source that no meson.build lists is neither built nor tested."""
+    if path.suffix != ".cc":
+        return
+    for folder in path.parents:
+        listing = ROOT / folder / "meson.build"
+        if listing.is_file() and f"'{path.relative_to(folder)}'" in listing.read_text():
+            return
+    yield f"{path}: no meson.build lists it"
+
+
+def main():
+    problems = []
+    for path in files(".h", ".cc"):
+        for check in (include_problems, test_problems, listing_problems):
+            problems += check(path)
+        if path.suffix == ".h" and "#pragma once" not in read(path):
+            problems.append(f"{path}: no #pragma once")
+    return report(problems)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
