@@ -10,7 +10,9 @@
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   const std::string_view text(reinterpret_cast<const char*>(data), size);
   orch::LoadOptions options;
-  options.environment = [](const std::string&) { return std::nullopt; };
+  options.environment = [](const std::string&) {
+    return std::nullopt;
+  };
   for (const char* name : {"fuzz.json", "fuzz.yaml"}) {
     const orch::LoadedConfig loaded = orch::load_config_text(text, name, options);
     for (const orch::ConfigProblem& problem : loaded.problems) {
