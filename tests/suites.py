@@ -114,8 +114,11 @@ def unit(suite):
         suite.counted(*suite.run(*command), name)
 
 
-def lint(suite):
-    for name, command, _ in [t for t in tests_of("build") if not t[2]]:
+SLOW_LINT = ("lint headers", "lint tidy")  # they compile
+
+
+def lint(suite, slow=False):
+    for name, command, _ in [t for t in tests_of("build") if not t[2] and (t[0] in SLOW_LINT) == slow]:
         suite.counted(*suite.run(*command), name)
 
 
@@ -189,7 +192,8 @@ def live(suite, flavor):
 SUITES = {
     "build": (build, 900, True),
     "unit": (unit, 300, True),
-    "lint": (lint, 600, True),
+    "lint": (lint, 120, True),
+    "tidy": (lambda s: lint(s, slow=True), 900, False),
     "quickstart": (quickstart, 900, False),
     "install": (install, 60, False),
     "live-mariadb": (lambda s: live(s, "mariadb"), 420, False),
