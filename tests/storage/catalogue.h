@@ -1,0 +1,179 @@
+#pragma once
+
+#include <string_view>
+
+namespace orch::storage {
+
+/// The backend's catalogue as the schema document has it: a table and its columns a line. A `!`
+/// marks a column that must have a default on SQLite, a `=` one that must have one on MySQL.
+inline constexpr std::string_view kCatalogue = R"(
+database_instance: hostname port last_checked!= last_attempted_check!= last_check_partial_success!
+  last_seen!= uptime! server_id server_uuid! version binlog_server! read_only! binlog_format
+  log_bin log_slave_updates binary_log_file binary_log_pos master_host master_port
+  slave_sql_running slave_io_running replication_sql_thread_state!= replication_io_thread_state!=
+  has_replication_filters! oracle_gtid! master_uuid! ancestry_uuid! executed_gtid_set!
+  gtid_purged! gtid_errant! supports_oracle_gtid! mariadb_gtid! pseudo_gtid! master_log_file
+  read_master_log_pos relay_master_log_file exec_master_log_pos relay_log_file! relay_log_pos!
+  last_sql_error! last_io_error! seconds_behind_master!= slave_lag_seconds!= sql_delay! allow_tls!
+  num_slave_hosts slave_hosts cluster_name suggested_cluster_alias! data_center! region!
+  physical_environment! instance_alias! semi_sync_enforced! semi_sync_available!=
+  replication_depth! is_co_master! replication_credentials_available! has_replication_credentials!
+  version_comment!= major_version! binlog_row_image! last_discovery_latency!
+  semi_sync_master_enabled! semi_sync_master_timeout!= semi_sync_master_wait_for_slave_count!=
+  semi_sync_master_status!= semi_sync_master_clients!= semi_sync_replica_status!=
+  semi_sync_replica_enabled! gtid_mode! replication_group_name!=
+  replication_group_is_single_primary_mode!= replication_group_member_state!=
+  replication_group_member_role!= replication_group_members! replication_group_primary_host!=
+  replication_group_primary_port!=
+candidate_database_instance: hostname port last_suggested!= priority!= promotion_rule!=
+database_instance_maintenance: database_instance_maintenance_id hostname port maintenance_active!=
+  begin_timestamp!= end_timestamp!= owner reason processing_node_hostname! processing_node_token!
+  explicitly_bounded!
+database_instance_downtime: hostname port downtime_active!= begin_timestamp!= end_timestamp!=
+  owner reason
+database_instance_pool: hostname port pool registered_at!=
+database_instance_tags: hostname port tag_name tag_value last_updated!=
+database_instance_tls: hostname port required!=
+database_instance_topology_history: snapshot_unix_timestamp hostname port master_host master_port
+  cluster_name version!
+database_instance_coordinates_history: history_id hostname port recorded_timestamp!= last_seen!=
+  binary_log_file binary_log_pos relay_log_file relay_log_pos
+database_instance_stale_binlog_coordinates: hostname port binary_log_file binary_log_pos
+  first_seen!=
+database_instance_last_analysis: hostname port analysis_timestamp!= analysis
+database_instance_analysis_changelog: changelog_id hostname port analysis_timestamp!= analysis
+database_instance_peer_analysis: peer hostname port analysis_timestamp!= analysis
+database_instance_binlog_files_history: history_id hostname port binary_log_file binary_log_pos
+  first_seen!= last_seen!=
+database_instance_recent_relaylog_history: hostname port current_relay_log_file
+  current_relay_log_pos current_seen!= prev_relay_log_file prev_relay_log_pos prev_seen!=
+database_instance_long_running_queries: hostname port process_id process_started_at!= process_user
+  process_host process_db process_command process_time_seconds process_state process_info
+master_position_equivalence: equivalence_id master1_hostname master1_port master1_binary_log_file
+  master1_binary_log_pos master2_hostname master2_port master2_binary_log_file
+  master2_binary_log_pos last_suggested!=
+cluster_alias: cluster_name alias last_registered!=
+cluster_alias_override: cluster_name alias
+cluster_domain_name: cluster_name domain_name last_registered!=
+cluster_injected_pseudo_gtid: cluster_name time_injected!=
+hostname_resolve: hostname resolved_hostname resolved_timestamp!=
+hostname_resolve_history: resolved_hostname hostname resolved_timestamp!=
+hostname_unresolve: hostname unresolved_hostname last_registered!=
+hostname_unresolve_history: unresolved_hostname hostname last_registered!=
+hostname_ips: hostname ipv4 ipv6 last_updated!=
+host_attributes: hostname attribute_name attribute_value submit_timestamp!= expire_timestamp!=
+topology_failure_detection: detection_id hostname port in_active_period!= start_active_period!=
+  end_active_period_unixtime processing_node_hostname processcing_node_token analysis cluster_name
+  cluster_alias count_affected_slaves slave_hosts is_actionable!=
+topology_recovery: recovery_id hostname port in_active_period!= start_active_period!=
+  end_active_period_unixtime!= end_recovery!= processing_node_hostname processcing_node_token
+  is_successful!= successor_hostname!= successor_port!= analysis! cluster_name! cluster_alias!
+  count_affected_slaves! slave_hosts! participating_instances! lost_slaves! all_errors!
+  acknowledged!= acknowledged_at!= acknowledged_by! acknowledge_comment! last_detection_id!
+  successor_alias!= uid!
+topology_recovery_steps: recovery_step_id recovery_uid audit_at!= message
+blocked_topology_recovery: hostname port cluster_name analysis last_blocked_timestamp!=
+  blocking_recovery_id!=
+global_recovery_disable: disable_recovery
+kv_store: store_key store_value last_updated!=
+audit: audit_id audit_timestamp!= audit_type hostname!= port cluster_name!= message
+access_token: access_token_id public_token secret_token generated_at!= generated_by is_acquired!=
+  is_reentrant!= acquired_at!=
+active_node: anchor hostname token last_seen_active!= first_seen_active!=
+node_health: hostname token last_seen_active!= extra_info! command! app_version!=
+  first_seen_active!= db_backend!= incrementing_indicator!=
+node_health_history: history_id hostname token first_seen_active extra_info command! app_version!=
+orchestrator_db_deployments: deployed_version deployed_timestamp
+orchestrator_metadata: anchor last_deployed_version last_deployed_timestamp
+raft_store: store_id store_key store_value
+raft_log: log_index term log_type data
+raft_snapshot: snapshot_id snapshot_name snapshot_meta created_at!=
+host_agent: hostname port token last_submitted!= last_checked!= last_seen!= mysql_port!=
+  count_mysql_snapshots
+agent_seed: agent_seed_id target_hostname source_hostname start_timestamp!= end_timestamp!=
+  is_complete!= is_successful!=
+agent_seed_state: agent_seed_state_id agent_seed_id state_timestamp!= state_action error_message
+async_request: request_id command hostname port destination_hostname destination_port pattern
+  gtid_hint begin_timestamp!= end_timestamp!= story
+)";
+
+/// Every index as the schema document has it: name without its table, table, columns.
+inline constexpr std::string_view kIndexes = R"(
+cluster_name_idx_database_instance database_instance: cluster_name
+last_checked_idx_database_instance database_instance: last_checked
+last_seen_idx_database_instance database_instance: last_seen
+master_host_port_idx_database_instance database_instance: master_host master_port
+suggested_cluster_alias_idx_database_instance database_instance: suggested_cluster_alias
+last_suggested_idx_candidate_database_instance candidate_database_instance: last_suggested
+unique maintenance_uidx_database_instance_maintenance database_instance_maintenance: maintenance_active hostname port
+active_timestamp_idx database_instance_maintenance: maintenance_active begin_timestamp
+active_end_timestamp_idx database_instance_maintenance: maintenance_active end_timestamp
+end_timestamp_idx_database_instance_downtime database_instance_downtime: end_timestamp
+pool_idx_database_instance_pool database_instance_pool: pool
+tag_name_idx_database_instance_tags database_instance_tags: tag_name
+cluster_name_idx_database_instance_topology_history database_instance_topology_history: snapshot_unix_timestamp cluster_name
+hostname_port_recorded_idx_database_instance_coordinates_history database_instance_coordinates_history: hostname port recorded_timestamp
+recorded_timestmp_idx_database_instance_coordinates_history database_instance_coordinates_history: recorded_timestamp
+first_seen_idx_database_instance_stale_binlog_coordinates database_instance_stale_binlog_coordinates: first_seen
+analysis_timestamp_idx_database_instance_last_analysis database_instance_last_analysis: analysis_timestamp
+analysis_timestamp_idx_database_instance_analysis_changelog database_instance_analysis_changelog: analysis_timestamp
+instance_timestamp_idx database_instance_analysis_changelog: hostname port analysis_timestamp
+unique hostname_port_file_idx_database_instance_binlog_files_history database_instance_binlog_files_history: hostname port binary_log_file
+last_seen_idx_database_instance_binlog_files_history database_instance_binlog_files_history: last_seen
+current_seen_idx_database_instance_recent_relaylog_history database_instance_recent_relaylog_history: current_seen
+process_started_at_idx_database_instance_long_running_queries database_instance_long_running_queries: process_started_at
+unique equivalence_uidx_master_position_equivalence master_position_equivalence: master1_hostname master1_port master1_binary_log_file master1_binary_log_pos master2_hostname master2_port
+master2_idx_master_position_equivalence master_position_equivalence: master2_hostname master2_port master2_binary_log_file master2_binary_log_pos
+last_suggested_idx_master_position_equivalence master_position_equivalence: last_suggested
+unique alias_uidx cluster_alias: alias
+last_registered_idx cluster_alias: last_registered
+domain_name_idx_cluster_domain_name cluster_domain_name: domain_name
+last_registered_idx cluster_domain_name: last_registered
+resolved_timestamp_idx_hostname_resolve hostname_resolve: resolved_timestamp
+hostname_idx_hostname_resolve_history hostname_resolve_history: hostname
+resolved_timestamp_idx_hostname_resolve_history hostname_resolve_history: resolved_timestamp
+unresolved_hostname_idx_hostname_unresolve hostname_unresolve: unresolved_hostname
+last_registered_idx hostname_unresolve: last_registered
+hostname_idx_hostname_unresolve_history hostname_unresolve_history: hostname
+last_registered_idx_hostname_unresolve_history hostname_unresolve_history: last_registered
+attribute_name_idx_host_attributes host_attributes: attribute_name
+attribute_value_idx_host_attributes host_attributes: attribute_value
+submit_timestamp_idx_host_attributes host_attributes: submit_timestamp
+expire_timestamp_idx_host_attributes host_attributes: expire_timestamp
+unique host_port_active_recoverable_uidx_topology_failure_detection topology_failure_detection: hostname port in_active_period end_active_period_unixtime is_actionable
+in_active_start_period_idx_topology_failure_detection topology_failure_detection: in_active_period start_active_period
+unique hostname_port_active_period_uidx_topology_recovery topology_recovery: hostname port in_active_period end_active_period_unixtime
+in_active_start_period_idx_topology_recovery topology_recovery: in_active_period start_active_period
+start_active_period_idx_topology_recovery topology_recovery: start_active_period
+cluster_name_in_active_idx topology_recovery: cluster_name in_active_period
+end_recovery_idx topology_recovery: end_recovery
+acknowledged_idx topology_recovery: acknowledged acknowledged_at
+last_detection_idx topology_recovery: last_detection_id
+uid_idx_topology_recovery topology_recovery: uid
+recovery_uid_idx_topology_recovery_steps topology_recovery_steps: recovery_uid
+cluster_blocked_idx_blocked_topology_recovery blocked_topology_recovery: cluster_name last_blocked_timestamp
+last_blocked_idx blocked_topology_recovery: last_blocked_timestamp
+audit_timestamp_idx_audit audit: audit_timestamp
+host_port_idx_audit audit: hostname port audit_timestamp
+unique public_token_uidx_access_token access_token: public_token
+generated_at_idx_access_token access_token: generated_at
+last_seen_active_idx node_health: last_seen_active
+unique hostname_token_idx_node_health_history node_health_history: hostname token
+first_seen_active_idx_node_health_history node_health_history: first_seen_active
+store_key_idx_raft_store raft_store: store_key
+unique snapshot_name_uidx_raft_snapshot raft_snapshot: snapshot_name
+token_idx_host_agent host_agent: token
+last_submitted_idx_host_agent host_agent: last_submitted
+last_checked_idx_host_agent host_agent: last_checked
+last_seen_idx_host_agent host_agent: last_seen
+target_hostname_idx_agent_seed agent_seed: target_hostname is_complete
+source_hostname_idx_agent_seed agent_seed: source_hostname is_complete
+start_timestamp_idx_agent_seed agent_seed: start_timestamp
+is_complete_idx_agent_seed agent_seed: is_complete start_timestamp
+is_successful_idx_agent_seed agent_seed: is_successful start_timestamp
+agent_seed_idx_agent_seed_state agent_seed_state: agent_seed_id state_timestamp
+begin_timestamp_idx_async_request async_request: begin_timestamp
+end_timestamp_idx_async_request async_request: end_timestamp
+)";
+
+}  // namespace orch::storage
