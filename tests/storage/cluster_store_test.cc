@@ -1,0 +1,119 @@
+#include "storage/cluster_store.h"
+
+#include <string>
+
+#include <doctest/doctest.h>
+
+#include "storage/instance_store.h"
+#include "tests/storage/memory_backend.h"
+
+namespace orch::storage {
+
+namespace {
+
+struct Fixture : MemoryBackend {
+  ClusterStore store{database(), clock, [](std::string_view name) {
+                       return std::string(name == "web-1:3306" ? "by-name" : "");
+                     }};
+
+  void save(const std::string& hostname, const std::string& cluster, const std::string& alias,
+            bool read_only = false) {
+    Instance instance;
+    instance.key = {hostname, 3306};
+    instance.cluster_name = cluster;
+    instance.suggested_cluster_alias = alias;
+    instance.server.read_only = read_only;
+    const InstanceWrite write{&instance, true};
+    REQUIRE(InstanceStore(database(), clock, {}).save({&write, 1}));
+  }
+  std::string stored_aliases() {
+    return value(
+        "select coalesce(group_concat(cluster_name || '=' || alias, ' '), '') from "
+        "(select * from cluster_alias order by cluster_name)");
+  }
+};
+
+}  // namespace
+
+TEST_SUITE("storage/cluster_store") {
+  TEST_CASE_FIXTURE(Fixture, "clusters are listed with alias and domain, by name") {
+    save("web-1", "web-1:3306", "");
+    save("db-1", "db-1:3306", "");
+    save("db-2", "db-1:3306", "");
+    save("app-1", "app-1:3306", "");
+    REQUIRE(store.save_alias("db-1:3306", "shop"));
+    REQUIRE(store.save_alias("web-1:3306", "web-1:3306"));
+    REQUIRE(store.save_domain("db-1:3306", "shop.example.com"));
+    const auto clusters = store.list();
+    REQUIRE(clusters);
+    REQUIRE(clusters->size() == 3);
+    CHECK(clusters->at(0).alias == "app-1:3306");
+    CHECK(clusters->at(1).name == "db-1:3306");
+    CHECK(clusters->at(1).alias == "shop");
+    CHECK(clusters->at(1).domain == "shop.example.com");
+    CHECK(clusters->at(1).instance_count == 2);
+    CHECK(clusters->at(2).alias == "by-name");
+    CHECK(store.alias_of("db-1:3306").value_or("") == "shop");
+    CHECK(store.alias_of("web-1:3306").value_or("") == "by-name");
+    CHECK(store.alias_of("nowhere").value_or("") == "nowhere");
+    CHECK(store.find_name("shop")->value_or("") == "db-1:3306");
+    CHECK(store.find_name("by-name")->value_or("") == "web-1:3306");
+    CHECK(store.find_name("db-1:3306")->value_or("") == "db-1:3306");
+    CHECK_FALSE(store.find_name("nowhere")->has_value());
+  }
+
+  TEST_CASE_FIXTURE(Fixture, "an alias belongs to one cluster, the one saved last") {
+    REQUIRE(store.save_alias("a:1", "shop"));
+    REQUIRE(store.save_alias("b:1", "shop"));
+    CHECK(stored_aliases() == "b:1=shop");
+    REQUIRE(store.save_alias("b:1", "other"));
+    CHECK(stored_aliases() == "b:1=other");
+  }
+
+  TEST_CASE_FIXTURE(Fixture, "aliases are rebuilt so that the best source of each wins") {
+    save("old-1", "old-1:3306", "shop", true);
+    save("new-1", "new-1:3306", "shop");
+    save("invalid-1", "invalid-1:3306", "shop");
+    save("plain-1", "plain-1:3306", "");
+    save("lost-1", "lost-1:3306", "web");
+    run(R"sql(
+      update database_instance set last_seen = null where hostname = 'invalid-1';
+      insert into database_instance_downtime
+             (hostname, port, downtime_active, end_timestamp, owner, reason)
+      values ('lost-1', 3306, 1, '2099-01-01 00:00:00', 'orchestrator', 'lost-in-recovery');
+    )sql");
+    REQUIRE(store.rebuild_aliases());
+    CHECK(stored_aliases() == "new-1:3306=shop plain-1:3306=plain-1:3306");
+    run("delete from database_instance_downtime");
+    REQUIRE(store.rebuild_aliases());
+    CHECK(stored_aliases() == "lost-1:3306=web new-1:3306=shop plain-1:3306=plain-1:3306");
+  }
+
+  TEST_CASE_FIXTURE(Fixture, "a renamed cluster takes alias, override and domain with it") {
+    REQUIRE(store.save_alias("a:1", "shop"));
+    REQUIRE(store.save_alias("b:1", "b:1"));
+    REQUIRE(store.save_alias_override("a:1", "mine"));
+    REQUIRE(store.save_domain("a:1", "shop.example.com"));
+    REQUIRE(store.rename("a:1", "b:1"));
+    CHECK(stored_aliases() == "b:1=shop");
+    CHECK(store.find_alias_override("b:1")->value_or("") == "mine");
+    CHECK_FALSE(store.find_alias_override("a:1")->has_value());
+    CHECK(store.find_domain("b:1")->value_or("") == "shop.example.com");
+    REQUIRE(store.forget("b:1"));
+    CHECK(stored_aliases() == "");
+    CHECK_FALSE(store.find_domain("b:1")->has_value());
+    CHECK(store.find_alias_override("b:1")->has_value());
+  }
+
+  TEST_CASE_FIXTURE(Fixture, "aliases and domains expire by age") {
+    REQUIRE(store.save_alias("a:1", "shop"));
+    REQUIRE(store.save_domain("a:1", "shop.example.com"));
+    clock.advance(std::chrono::minutes(90));
+    CHECK(store.expire_aliases(std::chrono::hours(2)).value_or(-1) == 0);
+    CHECK(store.expire_aliases(std::chrono::hours(1)).value_or(-1) == 1);
+    CHECK(store.expire_domains(std::chrono::minutes(100)).value_or(-1) == 0);
+    CHECK(store.expire_domains(std::chrono::minutes(60)).value_or(-1) == 1);
+  }
+}
+
+}  // namespace orch::storage

@@ -1,0 +1,101 @@
+#include "storage/maintenance_store.h"
+
+#include <doctest/doctest.h>
+
+#include "storage/downtime_store.h"
+#include "tests/storage/memory_backend.h"
+
+namespace orch::storage {
+
+namespace {
+
+const InstanceKey kDb{"db-1", 3306};
+
+struct Fixture : MemoryBackend {
+  MaintenanceStore store{database(), clock, {"host", "token"}};
+
+  std::optional<std::int64_t> claim(bool by_person = true) {
+    auto claimed = store.claim({.key = kDb,
+                                .owner = "alice",
+                                .reason = "move",
+                                .duration = std::chrono::seconds(60),
+                                .by_person = by_person});
+    REQUIRE(claimed);
+    return *claimed;
+  }
+};
+
+}  // namespace
+
+TEST_SUITE("storage/maintenance_store") {
+  TEST_CASE_FIXTURE(Fixture, "one lock at a time, free again after its end") {
+    REQUIRE(claim().has_value());
+    CHECK_FALSE(claim().has_value());
+    CHECK(store.in_maintenance(kDb).value_or(false));
+    CHECK_FALSE(store.in_maintenance({"db-2", 3306}).value_or(true));
+    CHECK(store.end(kDb).value_or(false));
+    CHECK_FALSE(store.end(kDb).value_or(true));
+    CHECK_FALSE(store.in_maintenance(kDb).value_or(true));
+    const auto id = claim();
+    REQUIRE(id.has_value());
+    CHECK(store.end(*id).value_or(false));
+    CHECK(claim().has_value());
+  }
+
+  TEST_CASE_FIXTURE(Fixture, "a lock that has run out is none") {
+    REQUIRE(claim().has_value());
+    clock.advance(std::chrono::seconds(61));
+    CHECK_FALSE(store.in_maintenance(kDb).value_or(true));
+    CHECK(claim().has_value());
+    CHECK(value("select count(*) from database_instance_maintenance") == "2");
+  }
+
+  TEST_CASE_FIXTURE(Fixture, "active locks are listed") {
+    const auto id = claim();
+    const auto listed = store.list();
+    REQUIRE(listed);
+    REQUIRE(listed->size() == 1);
+    const Maintenance& lock = listed->front();
+    CHECK(lock.id == id.value_or(0));
+    CHECK(lock.key == kDb);
+    CHECK(lock.owner == "alice");
+    CHECK(lock.reason == "move");
+    CHECK(*lock.end - *lock.begin == std::chrono::seconds(60));
+  }
+
+  TEST_CASE_FIXTURE(Fixture, "locks of operations die with their process, those of people do not") {
+    REQUIRE(claim(true).has_value());
+    CHECK(store.expire().value_or(-1) == 0);
+    REQUIRE(store.end(kDb));
+    REQUIRE(claim(false).has_value());
+    REQUIRE(NodeStore(database(), clock).save({.identity = {"host", "token"}}));
+    CHECK(store.expire().value_or(-1) == 0);
+    run("delete from node_health");
+    CHECK(store.expire().value_or(-1) == 1);
+    CHECK(claim().has_value());
+    clock.advance(std::chrono::days(1));
+    CHECK(store.expire().value_or(-1) == 1);
+    CHECK(value("select count(*) from database_instance_maintenance") == "3");
+    clock.advance(std::chrono::days(8));
+    REQUIRE(store.expire());
+    CHECK(value("select count(*) from database_instance_maintenance") == "0");
+  }
+}
+
+TEST_SUITE("storage/downtime_store") {
+  TEST_CASE_FIXTURE(Fixture, "a downtime is replaced, ended once, and expires") {
+    DowntimeStore downtimes(database(), clock);
+    REQUIRE(downtimes.begin({kDb, "alice", "one", std::chrono::seconds(10)}));
+    REQUIRE(downtimes.begin({kDb, "bob", "two", std::chrono::seconds(20)}));
+    CHECK(value("select owner || reason || end_timestamp from database_instance_downtime") ==
+          "bobtwo2026-01-31 10:20:50");
+    CHECK(downtimes.end(kDb).value_or(false));
+    CHECK_FALSE(downtimes.end(kDb).value_or(true));
+    REQUIRE(downtimes.begin({kDb, "bob", "three", std::chrono::seconds(20)}));
+    CHECK(downtimes.expire().value_or(-1) == 0);
+    clock.advance(std::chrono::seconds(21));
+    CHECK(downtimes.expire().value_or(-1) == 1);
+  }
+}
+
+}  // namespace orch::storage
