@@ -1,6 +1,7 @@
 #include "storage/sqlite.h"
 
 #include <cerrno>
+#include <chrono>
 #include <filesystem>
 #include <mutex>
 #include <system_error>
@@ -223,9 +224,24 @@ class SqliteDatabase final : public Database {
     return statement;
   }
 
+  /// Steps once, and again while somebody else has the lock: in a few places (a change of the
+  /// journal mode is one) SQLite answers "busy" at once instead of waiting for its timeout.
+  int first_step(sqlite3_stmt* statement) {
+    constexpr int kPauseMilliseconds = 2;
+    const SteadyPoint deadline = std::chrono::steady_clock::now() + busy_timeout_;
+    int code = sqlite3_step(statement);
+    while ((code & 0xff) == SQLITE_BUSY && !in_transaction_ &&
+           std::chrono::steady_clock::now() < deadline) {
+      sqlite3_reset(statement);
+      sqlite3_sleep(kPauseMilliseconds);
+      code = sqlite3_step(statement);
+    }
+    return code;
+  }
+
   Result<> step_through(sqlite3_stmt* statement, const std::function<void(const Row&)>& each) {
     const SqliteRow row(statement);
-    int code = sqlite3_step(statement);
+    int code = first_step(statement);
     for (; code == SQLITE_ROW; code = sqlite3_step(statement))
       each(row);
     if (code == SQLITE_DONE) return {};

@@ -220,6 +220,7 @@ TEST_SUITE("storage/sqlite") {
     const auto write = [&](int writer) {
       const auto opened = open_file(file, std::chrono::seconds(30));
       if (!opened) {
+        MESSAGE(opened.error().message);
         ++failures;
         return;
       }
