@@ -78,16 +78,18 @@ void normalize(Intervals& list) {
   }
   Intervals joined;
   joined.reserve(list.size());
-  for (const GtidInterval& interval : list)
+  for (const GtidInterval& interval : list) {
     append(joined, interval);
+  }
   list = std::move(joined);
 }
 
 bool contains_all(const Intervals& mine, const Intervals& theirs) {
   auto at = mine.begin();
   return std::all_of(theirs.begin(), theirs.end(), [&](const GtidInterval& wanted) {
-    while (at != mine.end() && at->last < wanted.first)
+    while (at != mine.end() && at->last < wanted.first) {
       ++at;
+    }
     return at != mine.end() && at->first <= wanted.first && wanted.last <= at->last;
   });
 }
@@ -122,8 +124,9 @@ Intervals minus_lists(const Intervals& from, const Intervals& what) {
   rest.reserve(from.size() + what.size());
   auto cut = what.begin();
   for (GtidInterval left : from) {
-    while (cut != what.end() && cut->last < left.first)
+    while (cut != what.end() && cut->last < left.first) {
       ++cut;
+    }
     for (; cut != what.end() && cut->first <= left.last; ++cut) {
       if (left.first < cut->first) rest.push_back({left.first, cut->first - 1});
       left.first = cut->last + 1;
@@ -180,8 +183,9 @@ Result<GtidSet> GtidSet::parse(std::string_view text) {
     const std::string_view part = take(text, ',');
     if (!part.empty()) ORCH_TRY(parse_part(part, set.intervals_));
   }
-  for (auto& [origin, list] : set.intervals_)
+  for (auto& [origin, list] : set.intervals_) {
     normalize(list);
+  }
   return set;
 }
 

@@ -74,8 +74,9 @@ bool MariaDbGtidPos::contains(const MariaDbGtidPos& other) const {
 
 MariaDbGtidPos MariaDbGtidPos::united(const MariaDbGtidPos& other) const {
   MariaDbGtidPos result = *this;
-  for (const auto& [domain, gtid] : other.last_)
+  for (const auto& [domain, gtid] : other.last_) {
     keep_later(result.last_, gtid);
+  }
   return result;
 }
 

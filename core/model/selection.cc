@@ -55,8 +55,9 @@ bool is_better_candidate(const Instance& a, const Instance& b, const Instance* s
 template <typename Precedes>
 const Instance* of_most_frequent(std::span<const Instance> instances, const Precedes& precedes) {
   std::map<const Instance*, int, Precedes> counts(precedes);
-  for (const Instance& instance : instances)
+  for (const Instance& instance : instances) {
     ++counts[&instance];
+  }
   const auto most =
       std::max_element(counts.begin(), counts.end(),
                        [](const auto& a, const auto& b) { return a.second < b.second; });

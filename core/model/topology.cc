@@ -56,8 +56,9 @@ const Instance* Topology::source_of(const InstanceKey& key) const {
 std::vector<const Instance*> Topology::replicas_of(const InstanceKey& key) const {
   std::vector<const Instance*> found;
   if (const auto index = index_of(key)) {
-    for (const std::size_t replica : replicas_[*index])
+    for (const std::size_t replica : replicas_[*index]) {
       found.push_back(&instances_[replica]);
+    }
     return found;
   }
   for (const Instance& instance : instances_) {
@@ -86,8 +87,9 @@ std::vector<const Instance*> Topology::descendants_of(const InstanceKey& key) co
     seen[index_of_pointer(self)] = true;
     std::erase(found, self);
   }
-  for (const Instance* instance : found)
+  for (const Instance* instance : found) {
     seen[index_of_pointer(instance)] = true;
+  }
   for (std::size_t i = 0; i < found.size(); ++i) {
     for (const std::size_t next : replicas_[index_of_pointer(found[i])]) {
       if (seen[next]) continue;
