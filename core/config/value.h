@@ -24,8 +24,8 @@ struct ConfigValue {
 
   Kind kind{Kind::Null};
   std::string text{};
-  std::vector<ConfigValue> items{};     ///< of a List
-  std::vector<ConfigMember> members{};  ///< of an Object, in the file's order
+  std::vector<ConfigValue> items{};   ///< of a List
+  std::vector<ConfigMember> members;  ///< of an Object, in the file's order
 };
 
 struct ConfigMember {
