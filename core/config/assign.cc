@@ -156,10 +156,10 @@ struct Assign {
     std::unordered_map<std::string, std::size_t> places;
     for (std::size_t i = 0; i < merged.size(); ++i)
       places.emplace(merged[i].first, i);
-    for (const ConfigMember& member : value.members) {
+    for (const ConfigValue& member : value.items) {
       const auto [place, is_new] = places.try_emplace(member.key, merged.size());
       if (is_new) merged.emplace_back(member.key, "");
-      Answer problem = Assign{key, member.value}(&merged[place->second].second);
+      Answer problem = Assign{key, member}(&merged[place->second].second);
       if (!problem) continue;
       problem->message.insert(0, fmt::format("entry '{}' ", printable(member.key)));
       return problem;

@@ -175,14 +175,14 @@ class JsonReader {
     bool more = peek() != '}';
     if (!more) ++at_;
     while (more) {
-      ConfigMember& member = value.members.emplace_back();
+      ConfigValue& member = value.items.emplace_back();
       member.line = line_;
       if (peek() != '"') return refuse("expected a key in double quotes");
       if (!read_string(member.key)) return false;
       skip_blanks();
       if (!expect(':')) return false;
       skip_blanks();
-      if (!read_value(member.value, depth + 1)) return false;
+      if (!read_value(member, depth + 1)) return false;
       if (!read_separator('}', more)) return false;
     }
     return true;

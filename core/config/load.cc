@@ -184,7 +184,7 @@ class Loader {
   }
 
   void take(const ConfigValue& root, Format format) {
-    for (const ConfigMember& member : root.members) {
+    for (const ConfigValue& member : root.items) {
       const ConfigKey* key = find_config_key(member.key);
       if (key == nullptr) {
         report_unknown(member);
@@ -199,7 +199,7 @@ class Loader {
         if (!last_wins) continue;
       }
       origin = {loaded_.files.size(), member.line};
-      if (std::optional<ConfigProblem> problem = assign(*key, member.value, loaded_.config)) {
+      if (std::optional<ConfigProblem> problem = assign(*key, member, loaded_.config)) {
         report_key(problem->severity, *key, member.line, std::move(problem->message));
       }
     }
@@ -214,7 +214,7 @@ class Loader {
             .in_reading = true});
   }
 
-  void report_unknown(const ConfigMember& member) {
+  void report_unknown(const ConfigValue& member) {
     ConfigProblem problem{.severity = Severity::Warning,
                           .file = loaded_.files.back(),
                           .line = member.line,

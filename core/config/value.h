@@ -8,8 +8,6 @@
 
 namespace orch {
 
-struct ConfigMember;
-
 /// What a file says, before any key gives it a meaning: the common form of JSON and YAML.
 struct ConfigValue {
   enum class Kind {
@@ -24,14 +22,9 @@ struct ConfigValue {
 
   Kind kind{Kind::Null};
   std::string text{};
-  std::vector<ConfigValue> items{};   ///< of a List
-  std::vector<ConfigMember> members;  ///< of an Object, in the file's order
-};
-
-struct ConfigMember {
-  std::string key{};
-  int line{0};
-  ConfigValue value{};
+  std::vector<ConfigValue> items{};  ///< of a List or an Object, in the file's order
+  std::string key{};                 ///< of a member of an Object
+  int line{0};                       ///< where the key stands
 };
 
 /// A file's content, or the one problem that made it unreadable (its `file` is empty).

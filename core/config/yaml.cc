@@ -74,7 +74,7 @@ class TreeBuilder final : public YAML::EventHandler {
     if (parent.kind == ConfigValue::Kind::List) return &parent.items.emplace_back();
     if (!key_read_) return nullptr;
     key_read_ = false;
-    return &parent.members.back().value;
+    return &parent.items.back();
   }
 
   void add_scalar(const YAML::Mark& mark, ConfigValue::Kind kind, const std::string& text) {
@@ -86,7 +86,9 @@ class TreeBuilder final : public YAML::EventHandler {
     } else if (kind == ConfigValue::Kind::Null) {
       refuse(mark, "a key must be a string");
     } else {
-      open_.back()->members.push_back({text, mark.line + 1, {}});
+      ConfigValue& member = open_.back()->items.emplace_back();
+      member.key = text;
+      member.line = mark.line + 1;
       key_read_ = true;
     }
   }

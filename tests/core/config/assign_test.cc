@@ -15,7 +15,7 @@ std::string after(std::string_view name, std::string_view json, Config config = 
   REQUIRE_FALSE(parsed.problem);
   const ConfigKey* key = find_config_key(name);
   REQUIRE(key != nullptr);
-  const auto problem = assign(*key, parsed.root.members.at(0).value, config);
+  const auto problem = assign(*key, parsed.root.items.at(0), config);
   if (problem && problem->severity == Severity::Error) return problem->message;
   return value_as_json(*key, config) + (problem ? " " + problem->message : "");
 }
@@ -27,7 +27,7 @@ std::string after_yaml(std::string_view name, std::string_view yaml) {
   Config config;
   const ConfigKey* key = find_config_key(name);
   REQUIRE(key != nullptr);
-  const auto problem = assign(*key, parsed.root.members.at(0).value, config);
+  const auto problem = assign(*key, parsed.root.items.at(0), config);
   return problem ? problem->message : value_as_json(*key, config);
 }
 
@@ -96,7 +96,7 @@ TEST_SUITE("core/config/assign") {
     CHECK(after("ClusterNameToAlias", R"({"x": ["y"]})") ==
           "entry 'x' must be a string, not a list");
     const ParsedConfig parsed = parse_json_config(R"({"k":["b", 5]})");
-    CHECK(assign(*find_config_key("PowerAuthUsers"), parsed.root.members[0].value, config));
+    CHECK(assign(*find_config_key("PowerAuthUsers"), parsed.root.items[0], config));
     CHECK(config.http.power_auth_users == std::vector<std::string>{"a"});
   }
 

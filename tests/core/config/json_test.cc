@@ -20,9 +20,9 @@ std::string problem(std::string_view text) {
 std::string text_of(std::string_view string) {
   const ParsedConfig parsed = parse_json_config(fmt::format("{{\"a\":{}}}", string));
   REQUIRE_FALSE(parsed.problem);
-  REQUIRE(parsed.root.members.size() == 1);
-  CHECK(parsed.root.members[0].value.kind == Kind::String);
-  return parsed.root.members[0].value.text;
+  REQUIRE(parsed.root.items.size() == 1);
+  CHECK(parsed.root.items[0].kind == Kind::String);
+  return parsed.root.items[0].text;
 }
 
 }  // namespace
@@ -32,18 +32,18 @@ TEST_SUITE("core/config/json") {
     const ParsedConfig parsed = parse_json_config(
         "\n{\"a\": true, \"b\": [\"x\", 1.5e3],\r\n\t\"c\": {\"d\": null},\n\"a\": -0}");
     REQUIRE_FALSE(parsed.problem);
-    const auto& members = parsed.root.members;
+    const auto& members = parsed.root.items;
     REQUIRE(members.size() == 4);
     CHECK(members[0].key == "a");
     CHECK(members[0].line == 2);
-    CHECK(members[0].value.kind == Kind::Bool);
-    CHECK(members[1].value.items.size() == 2);
-    CHECK(members[1].value.items[1].kind == Kind::Number);
-    CHECK(members[1].value.items[1].text == "1.5e3");
+    CHECK(members[0].kind == Kind::Bool);
+    CHECK(members[1].items.size() == 2);
+    CHECK(members[1].items[1].kind == Kind::Number);
+    CHECK(members[1].items[1].text == "1.5e3");
     CHECK(members[2].line == 3);
-    CHECK(members[2].value.members[0].value.kind == Kind::Null);
+    CHECK(members[2].items[0].kind == Kind::Null);
     CHECK(members[3].line == 4);
-    CHECK(members[3].value.text == "-0");
+    CHECK(members[3].text == "-0");
   }
 
   TEST_CASE("what follows the object is ignored") {

@@ -27,27 +27,27 @@ TEST_SUITE("core/config/yaml") {
         "Tagged: !!str 5\n"
         "Text: |\n  line one\n  line two\n");
     REQUIRE_FALSE(parsed.problem);
-    const auto& members = parsed.root.members;
+    const auto& members = parsed.root.items;
     REQUIRE(members.size() == 7);
     CHECK(members[0].line == 2);
-    CHECK(members[0].value.kind == Kind::Plain);
+    CHECK(members[0].kind == Kind::Plain);
     CHECK(members[1].line == 3);
-    CHECK(members[1].value.kind == Kind::String);
+    CHECK(members[1].kind == Kind::String);
     CHECK(members[2].line == 4);
-    REQUIRE(members[2].value.items.size() == 2);
-    CHECK(members[2].value.items[1].text == "b");
+    REQUIRE(members[2].items.size() == 2);
+    CHECK(members[2].items[1].text == "b");
     CHECK(members[3].line == 7);
-    CHECK(members[3].value.members[0].key == "x");
-    CHECK(members[4].value.kind == Kind::Null);
-    CHECK(members[5].value.kind == Kind::String);
-    CHECK(members[6].value.text == "line one\nline two\n");
+    CHECK(members[3].items[0].key == "x");
+    CHECK(members[4].kind == Kind::Null);
+    CHECK(members[5].kind == Kind::String);
+    CHECK(members[6].text == "line one\nline two\n");
   }
 
   TEST_CASE("JSON is read as YAML too") {
     const ParsedConfig parsed = parse_yaml_config("{\"Debug\": true,\n \"RaftNodes\": [\"a\"]}");
     REQUIRE_FALSE(parsed.problem);
-    CHECK(parsed.root.members.size() == 2);
-    CHECK(parsed.root.members[1].line == 2);
+    CHECK(parsed.root.items.size() == 2);
+    CHECK(parsed.root.items[1].line == 2);
   }
 
   TEST_CASE("a syntax error is told with line and column") {
@@ -116,7 +116,7 @@ TEST_SUITE("core/config/yaml") {
     const std::string big(500000, 'x');
     const ParsedConfig parsed = parse_yaml_config("a: " + big + "\n");
     REQUIRE_FALSE(parsed.problem);
-    CHECK(parsed.root.members[0].value.text == big);
+    CHECK(parsed.root.items[0].text == big);
   }
 }
 
