@@ -524,12 +524,16 @@ std::span<const ConfigKey> config_keys() {
 }
 
 const ConfigKey* find_config_key(std::string_view name) {
-  const ConfigKey* found = nullptr;
-  for (const ConfigKey& key : kKeys) {
-    if (key.name == name) return &key;
-    if (found == nullptr && equals_ignoring_case(key.name, name)) found = &key;
-  }
-  return found;
+  const auto keys = config_keys();
+  const auto exact = [&](const ConfigKey& key) {
+    return key.name == name;
+  };
+  const auto alike = [&](const ConfigKey& key) {
+    return equals_ignoring_case(key.name, name);
+  };
+  auto found = std::find_if(keys.begin(), keys.end(), exact);
+  if (found == keys.end()) found = std::find_if(keys.begin(), keys.end(), alike);
+  return found == keys.end() ? nullptr : &*found;
 }
 
 bool is_retired_key(std::string_view name) {
