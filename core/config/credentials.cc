@@ -29,8 +29,11 @@ class CredentialsReader {
         if (equals != std::string_view::npos && (name == "user" || name == "password")) {
           at_ = text_.find('=', begin) + 1;
           ORCH_ASSIGN(std::string value, read_value());
-          if (name == "user") credentials.user = std::move(value);
-          if (name == "password") credentials.password = Secret(std::move(value));
+          if (name == "user") {
+            credentials.user = std::move(value);
+          } else {
+            credentials.password = Secret(std::move(value));
+          }
           continue;
         }
       }
