@@ -93,8 +93,8 @@ void read_downtime(Downtime& downtime, RowReader& reader, TimePoint now) {
   downtime.active = active && ends && *ends > now;
 }
 
-Instance read_instance(const Row& row, TimePoint now, std::chrono::seconds poll) {
-  Instance instance;
+/// Into a new instance, in place: it is large.
+void read_instance(Instance& instance, const Row& row, TimePoint now, std::chrono::seconds poll) {
   RowReader reader(row);
   for (const InstanceColumn& column : instance_columns()) {
     const std::size_t place = reader.take();
@@ -107,7 +107,6 @@ Instance read_instance(const Row& row, TimePoint now, std::chrono::seconds poll)
   read_candidate(instance, reader);
   instance.unresolved_hostname = row.view(reader.take());
   read_downtime(instance.downtime, reader, now);
-  return instance;
 }
 
 /// Adds the search of the `search` command to a statement.
@@ -152,7 +151,7 @@ Result<std::optional<Instance>> InstanceStore::find(const InstanceKey& key) cons
   std::optional<Instance> found;
   ORCH_TRY(database_.select(
       select_statement() + " and i.hostname = ? and i.port = ?", {key.hostname, port_of(key)},
-      [&](const Row& row) { found = read_instance(row, now, settings_.poll); }));
+      [&](const Row& row) { read_instance(found.emplace(), row, now, settings_.poll); }));
   return found;
 }
 
@@ -182,9 +181,15 @@ Result<std::vector<Instance>> InstanceStore::list(const InstanceFilter& filter,
 
   const TimePoint now = std::chrono::floor<std::chrono::seconds>(clock_.now());
   std::vector<Instance> instances;
+  // Moving thousands of instances as the list grows would cost more than reading them.
+  if (arguments.empty()) {
+    ORCH_TRY(database_.select("select count(*) from database_instance", {}, [&](const Row& row) {
+      instances.reserve(static_cast<std::size_t>(row.integer(0)));
+    }));
+  }
   ORCH_TRY(database_.select(sql, arguments, [&](const Row& row) {
     if (!is_wanted(row, filter.pattern)) return;
-    instances.push_back(read_instance(row, now, settings_.poll));
+    read_instance(instances.emplace_back(), row, now, settings_.poll);
     // Times are compared as times: the store holds more than one text form.
     if (filter.downtimed && !instances.back().downtime.active) instances.pop_back();
   }));
