@@ -154,8 +154,9 @@ struct Assign {
     if (value.kind != Kind::Object) return wrong_type("an object of strings");
     StringPairs merged = *field;
     std::unordered_map<std::string, std::size_t> places;
-    for (std::size_t i = 0; i < merged.size(); ++i)
+    for (std::size_t i = 0; i < merged.size(); ++i) {
       places.emplace(merged[i].first, i);
+    }
     for (const ConfigValue& member : value.items) {
       const auto [place, is_new] = places.try_emplace(member.key, merged.size());
       if (is_new) merged.emplace_back(member.key, "");

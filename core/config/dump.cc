@@ -53,15 +53,17 @@ std::string quoted(std::string_view text) {
 
 std::string as_json(const StringList& list) {
   std::vector<std::string> items;
-  for (const std::string& item : list)
+  for (const std::string& item : list) {
     items.push_back(quoted(item));
+  }
   return "[" + join(items, ",") + "]";
 }
 
 std::string as_json(const StringPairs& pairs) {
   std::vector<std::string> items;
-  for (const auto& [name, value] : pairs)
+  for (const auto& [name, value] : pairs) {
     items.push_back(quoted(name) + ":" + quoted(value));
+  }
   std::sort(items.begin(), items.end());
   return "{" + join(items, ",") + "}";
 }

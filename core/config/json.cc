@@ -20,8 +20,9 @@ std::size_t number_length(std::string_view text) {
   std::size_t at = 0;
   const auto digits = [&] {
     const std::size_t begin = at;
-    while (at < text.size() && is_digit(text[at]))
+    while (at < text.size() && is_digit(text[at])) {
       ++at;
+    }
     return at > begin;
   };
   const auto skip = [&](std::string_view any_of) {

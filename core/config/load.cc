@@ -149,14 +149,16 @@ class Loader {
                      connection.mysql_topology_credentials_config_file,
                      connection.mysql_topology_user, connection.mysql_topology_password);
     substitute("MySQLTopologyPassword", connection.mysql_topology_password);
-    for (ConfigProblem& problem : adjust_config(loaded_.config))
+    for (ConfigProblem& problem : adjust_config(loaded_.config)) {
       report_checked(std::move(problem));
+    }
   }
 
   LoadedConfig finish() {
     if (loaded_.files.empty()) settle();
-    for (ConfigProblem& problem : check_config(loaded_.config))
+    for (ConfigProblem& problem : check_config(loaded_.config)) {
       report_checked(std::move(problem));
+    }
     return std::move(loaded_);
   }
 
@@ -277,11 +279,13 @@ std::optional<std::string> process_environment(const std::string& name) {
 
 LoadedConfig load_config(const LoadOptions& options) {
   Loader loader(options);
-  for (const std::string& file : options.files)
+  for (const std::string& file : options.files) {
     loader.read_named(file);
+  }
   if (options.files.empty()) {
-    for (const std::string_view file : kDefaultConfigFiles)
+    for (const std::string_view file : kDefaultConfigFiles) {
       loader.read_default(std::string(file));
+    }
   }
   return loader.finish();
 }
