@@ -126,7 +126,9 @@ Result<> migrate(Database& database, const MigrateOptions& options, const Clock&
   // Kept in the file: readers and one writer at a time go on side by side. First, so that a failure
   // leaves nothing recorded. A database in memory stays as it is.
   ORCH_TRY(database.execute("pragma journal_mode = wal"));
-  return apply_schema(database, version, clock);
+  ORCH_TRY(apply_schema(database, version, clock));
+  ORCH_TRY(database.execute("pragma wal_checkpoint(truncate)"));
+  return {};
 }
 
 }  // namespace orch::storage

@@ -279,6 +279,10 @@ Result<std::unique_ptr<Database>> open_sqlite(const std::string& file,
   // Of this connection, unlike the journal mode. In WAL mode NORMAL loses at most the latest
   // commits in a power cut, never consistency.
   ORCH_TRY(database->execute("pragma synchronous = normal"));
+  // A command writes a row or two and is gone. Emptying the write-ahead log at every end would cost
+  // it three waits for the disk, so the log is left for the next process, and kept short.
+  sqlite3_db_config(raw, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, nullptr);
+  ORCH_TRY(database->execute("pragma wal_autocheckpoint = 200"));
   return std::unique_ptr<Database>(std::move(database));
 }
 
