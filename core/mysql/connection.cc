@@ -43,7 +43,7 @@ constexpr unsigned long kDefaultMaxPacket = 64UL << 20U;
 struct Wait {
   SteadyPoint deadline{};
   MYSQL* mysql{nullptr};
-  bool heard{false};  ///< anything from the server
+  bool greeted{false};  ///< the client speaks only after a greeting that it understood
   bool expects_tls{false};
   const std::string* certificate_name{nullptr};  ///< what a certificate must be made out to
   bool timed_out{false};
@@ -64,14 +64,16 @@ class WaitScope {
   WaitScope& operator=(const WaitScope&) = delete;
 };
 
+constexpr int kWritten = 1;  // the library's callback mode
+
 /// The library would do its TLS handshakes with blocking reads. Called after each packet that is
 /// read or written in clear, the last of which says that TLS comes next, this makes them wait in
 /// wait_for_socket() too. And as we connect to an address, the certificate would be compared with
 /// that; the library looks at its own copy of the name after the handshake.
-void after_packet(int /*mode*/, MYSQL* mysql, const unsigned char* /*data*/, std::size_t /*size*/) {
+void after_packet(int mode, MYSQL* mysql, const unsigned char* /*data*/, std::size_t /*size*/) {
   Wait* wait = current_wait();
   if (wait == nullptr || wait->mysql != mysql) return;
-  wait->heard = true;
+  if (mode == kWritten) wait->greeted = true;
   if (!wait->expects_tls) return;
   const my_socket socket = ::mysql_get_socket(mysql);
   if (const int flags = ::fcntl(socket, F_GETFL); flags >= 0 && (flags & O_NONBLOCK) == 0) {
@@ -118,7 +120,8 @@ int wait_for_socket(my_socket socket, my_bool for_reading, int /*library_timeout
 }
 
 bool is_client_side(unsigned code) {
-  return (code >= 2000 && code < 3000) || (code >= 1153 && code <= 1161);
+  return (code >= 2000 && code < 3000) || (code >= 5000 && code < 6000) ||
+         (code >= 1153 && code <= 1161);
 }
 /// The server says it and hangs up.
 bool ends_session(unsigned code) {
@@ -240,7 +243,7 @@ Error describe_login(const std::string& where, const ConnectOptions& options, MY
   if (wait.timed_out) {
     return {ErrorKind::Unreachable,
             fmt::format("{}: {} in time: is the address right and the server up", where,
-                        wait.heard ? "login not answered" : "no MySQL greeting")};
+                        wait.greeted ? "login not answered" : "no MySQL greeting")};
   }
   switch (code) {
     case 1045:
@@ -276,6 +279,13 @@ Error describe_login(const std::string& where, const ConnectOptions& options, MY
                           where, text)};
     default:
       break;
+  }
+  if (!wait.greeted && is_client_side(code)) {
+    return {
+        code == 2013 || code == 2006 ? ErrorKind::Unreachable : ErrorKind::Broken,
+        fmt::format("{}: no MySQL server, or one that hung up without a greeting ({}): check the "
+                    "port",
+                    where, code)};
   }
   return {is_client_side(code) && code < 2000 ? ErrorKind::Broken : kind_of_server_error(code),
           fmt::format("{}: login{} failed: {} ({})", where, tls ? " with TLS" : "", text, code)};

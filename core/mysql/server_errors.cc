@@ -47,6 +47,7 @@ ErrorKind kind_of_server_error(unsigned code) {
     case 2027:  // malformed packet
     case 2058:  // authentication plugin
     case 2059:  // authentication plugin
+    case 5010:  // authentication plugin that we do not allow
     case 2061:  // authentication plugin refused
       return ErrorKind::Broken;
     default:
