@@ -116,6 +116,7 @@ class Reading {
   Observation end(ProbeOutcome outcome, std::optional<Error> error = std::nullopt);
   Result<> ask();
   void take_variables();
+  void fall_back();
   void note_refusals();
   const ResultSet* answer(Ask ask) const;
   Result<> check_essentials();
@@ -156,9 +157,9 @@ Result<> Reading::ask() {
     std::vector<Question> missing;
     for (Question& question : questions_for(known_, rules_, learn)) {
       const auto found = asked_.answers.find(question.ask);
-      const bool is_variables =
-          question.ask == Ask::Variables || question.ask == Ask::LongVariables;
-      if (found == asked_.answers.end() || (!is_variables && found->second.sql != question.sql)) {
+      const bool in_other_words = found != asked_.answers.end() && found->second.refused &&
+                                  found->second.sql != question.sql;
+      if (found == asked_.answers.end() || in_other_words) {
         missing.push_back(std::move(question));
       }
     }
@@ -169,13 +170,14 @@ Result<> Reading::ask() {
     } else if (set == nullptr && ended && !learn) {
       // A plug-in is gone, and its variables with it.
       learn = true;
-      known_ = {.flavor = known_.flavor, .version = known_.version};
+      known_ = {.flavor = known_.flavor, .version = known_.version, .max_scale_version = ""};
       asked_.answers.clear();
       continue;
     }
-    note_refusals();
+    fall_back();
     ORCH_TRY(ended);
   }
+  note_refusals();
   return {};
 }
 
@@ -204,6 +206,15 @@ void Reading::take_variables() {
   known_.has_semi_sync = has_semi_sync(variables_);
 }
 
+void Reading::fall_back() {
+  const auto found = asked_.answers.find(Ask::DumpThreads);
+  if (found == asked_.answers.end() || !found->second.refused) return;
+  const ReadingStatements words = reading_statements(known_.flavor, known_.version);
+  if (found->second.sql == words.dump_threads && !words.dump_threads_fallback.empty()) {
+    known_.dump_threads_fallback = true;
+  }
+}
+
 void Reading::note_refusals() {
   for (const auto& [ask, answer] : asked_.answers) {
     if (is_users_own(ask)) {
@@ -211,9 +222,6 @@ void Reading::note_refusals() {
         known_.put_last.insert(ask);
       else
         known_.put_last.erase(ask);
-    } else if (answer.refused && ask == Ask::DumpThreads && !known_.dump_threads_fallback &&
-               !reading_statements(known_.flavor, known_.version).dump_threads_fallback.empty()) {
-      known_.dump_threads_fallback = true;
     } else if (answer.refused && ask >= Ask::GroupMembers) {
       known_.refused.insert_or_assign(ask, *answer.refused);
     }

@@ -1,0 +1,430 @@
+#include "core/probe/reading.h"
+
+#include <doctest/doctest.h>
+
+#include "tests/support/scripted_session.h"
+
+namespace orch {
+namespace {
+
+using Values = std::map<std::string, std::string>;
+
+const InstanceKey kKey{"db2", 3306};
+constexpr const char* kUuid = "00000000-0000-0000-0000-000000000002";
+
+Values mysql_variables(const std::string& version) {
+  return {{"hostname", "db2"},      {"report_host", ""},
+          {"server_id", "2"},       {"server_uuid", kUuid},
+          {"version", version},     {"version_comment", "MySQL Community Server - GPL"},
+          {"read_only", "ON"},      {"super_read_only", "OFF"},
+          {"binlog_format", "ROW"}, {"binlog_row_image", "FULL"},
+          {"log_bin", "ON"},        {"log_slave_updates", "ON"},
+          {"gtid_mode", "ON"},      {"gtid_executed", std::string(kUuid) + ":1-5"},
+          {"gtid_purged", ""}};
+}
+
+ResultSet old_status() {
+  return vertical(R"(
+    Slave_IO_State: Waiting for source to send event
+    Master_Host: db1
+    Master_User: repl
+    Master_Port: 3306
+    Connect_Retry: 60
+    Master_Log_File: bin.000002
+    Read_Master_Log_Pos: 500
+    Relay_Log_File: relay.000003
+    Relay_Log_Pos: 123
+    Relay_Master_Log_File: bin.000002
+    Slave_IO_Running: Yes
+    Slave_SQL_Running: Yes
+    Exec_Master_Log_Pos: 400
+    Master_SSL_Allowed: No
+    Seconds_Behind_Master: 3
+    Last_IO_Error:
+    Last_SQL_Error:
+    Master_UUID: 00000000-0000-0000-0000-000000000001
+    SQL_Delay: 0
+    Retrieved_Gtid_Set: 00000000-0000-0000-0000-000000000001:1-9
+    Auto_Position: 1
+    Channel_Name:
+  )");
+}
+
+ResultSet new_status() {
+  ResultSet set = old_status();
+  for (std::string& column : set.columns) {
+    for (const auto& [from, to] :
+         {std::pair<std::string, std::string>{"Slave_", "Replica_"}, {"Master_", "Source_"}}) {
+      if (const auto at = column.find(from); at != std::string::npos) {
+        column.replace(at, from.size(), to);
+      }
+    }
+  }
+  return set;
+}
+
+/// A MySQL replica that knows the words of its version and no others.
+ScriptedSession mysql_server(const std::string& version, bool new_words, bool has_pfs_processlist) {
+  ScriptedSession session(version);
+  session.variables(mysql_variables(version));
+  session.answer(new_words ? "SHOW REPLICA STATUS" : "SHOW SLAVE STATUS",
+                 new_words ? new_status() : old_status());
+  session.answer(new_words ? "SHOW BINARY LOG STATUS" : "SHOW MASTER STATUS",
+                 table({"File", "Position"}, {{"bin.000007", "777"}}));
+  session.answer(new_words ? "SHOW REPLICAS" : "SHOW SLAVE HOSTS",
+                 table({"Server_id", "Host", "Port"}, {}));
+  session.answer("SHOW GLOBAL STATUS", table({"Variable_name", "Value"}, {{"Uptime", "90"}}));
+  session.answer("SELECT MAX(user_name)", table({"user_name"}, {{"repl"}}));
+  const ResultSet threads = table({"USER", "HOST"}, {{"repl", "db3:51234"}});
+  session.answer("SELECT user, host FROM information_schema", threads);
+  if (has_pfs_processlist) session.answer("SELECT user, host FROM performance_schema", threads);
+  return session;
+}
+
+struct Bench {
+  ProbeRules rules{};
+  Resolver resolver{ResolveSettings{}};
+  Capabilities known{};
+
+  Observation read(ScriptedSession& session) {
+    return read_server(session, known, kKey, rules, resolver, SteadyPoint::max());
+  }
+};
+
+void check_mysql_replica(const Observation& seen, const std::string& version) {
+  const Instance& instance = seen.instance;
+  CHECK(seen.outcome == ProbeOutcome::Clean);
+  CHECK(seen.soft_errors.empty());
+  CHECK(instance.key == kKey);
+  CHECK(instance.server.version == version);
+  CHECK(instance.server.uuid == kUuid);
+  CHECK(instance.server.id == 2);
+  CHECK(instance.server.read_only);
+  CHECK(instance.server.super_read_only == false);
+  CHECK(instance.server.log_replica_updates);
+  CHECK(instance.server.uptime.count() >= 90);
+  CHECK(to_string(instance.server.binlog) == "bin.000007:777");
+  CHECK(to_string(instance.replication.source) == "db1:3306");
+  CHECK(instance.replication.io_running);
+  CHECK(to_string(instance.replication.read) == "bin.000002:500");
+  CHECK(to_string(instance.replication.exec) == "bin.000002:400");
+  CHECK(instance.replication.seconds_behind == std::chrono::seconds(3));
+  CHECK(instance.replication.lag == std::chrono::seconds(3));
+  CHECK(instance.replication.credentials_available);
+  CHECK(instance.gtid.uses_oracle);
+  CHECK(instance.gtid.supports_oracle);
+  CHECK(instance.gtid.executed == std::string(kUuid) + ":1-5");
+  REQUIRE(seen.replica_candidates.size() == 1);
+  CHECK(to_string(seen.replica_candidates[0]) == "db3:3306");
+}
+
+}  // namespace
+
+TEST_SUITE("core/probe/reading") {
+  TEST_CASE("every MySQL version is read in its own words (DISC-5, DISC-6, DISC-7)") {
+    struct Version {
+      const char* text;
+      bool new_words;
+      bool has_pfs_processlist;
+      bool has_repository_variable;
+    };
+    for (const Version& version :
+         {Version{"5.7.44-log", false, false, true}, Version{"8.0.4-rc", false, false, true},
+          Version{"8.0.13", false, false, true}, Version{"8.0.21", false, false, true},
+          Version{"8.0.36", false, true, true}, Version{"8.3.0", false, true, false},
+          Version{"8.4.3", true, true, false}, Version{"9.7.4", true, true, false},
+          Version{"10.0.0", true, true, false}}) {
+      CAPTURE(version.text);
+      ScriptedSession session =
+          mysql_server(version.text, version.new_words, version.has_pfs_processlist);
+      if (version.has_repository_variable) {
+        session.variables()["master_info_repository"] = "TABLE";
+      }
+      Bench bench;
+      check_mysql_replica(bench.read(session), version.text);
+      CHECK(session.packets.size() == 1);
+      const Observation again = bench.read(session);
+      check_mysql_replica(again, version.text);
+      CHECK(again.round_trips == 1);
+    }
+  }
+
+  TEST_CASE("a process list in performance_schema that is refused is replaced for good (DISC-6)") {
+    ScriptedSession session = mysql_server("8.0.36", false, false);
+    Bench bench;
+    check_mysql_replica(bench.read(session), "8.0.36");
+    const Observation again = bench.read(session);
+    check_mysql_replica(again, "8.0.36");
+    CHECK(again.round_trips == 1);
+  }
+
+  TEST_CASE("behind a proxy that greets with another version, the server's own word counts") {
+    ScriptedSession session("8.0.11");
+    ScriptedSession real = mysql_server("8.4.3", true, true);
+    ScriptedSession proxied = mysql_server("8.4.3", true, true);
+    session.variables(real.variables());
+    session.answer("SHOW REPLICA STATUS", new_status());
+    session.answer("SHOW BINARY LOG STATUS", table({"File", "Position"}, {{"bin.000007", "777"}}));
+    session.answer("SHOW REPLICAS", table({"Host", "Port"}, {}));
+    session.answer("SHOW GLOBAL STATUS", table({"Variable_name", "Value"}, {{"Uptime", "90"}}));
+    session.answer("SELECT MAX(user_name)", table({"user_name"}, {{"repl"}}));
+    session.answer("SELECT user, host FROM", table({"user", "host"}, {{"repl", "db3:51234"}}));
+    Bench bench;
+    check_mysql_replica(bench.read(session), "8.4.3");
+    CHECK(bench.read(session).round_trips == 1);
+  }
+
+  TEST_CASE("MariaDB is read with its own status, GTID positions and no MySQL tables") {
+    for (const char* version : {"10.5.27-MariaDB-log", "10.11.6-MariaDB", "11.8.6-MariaDB"}) {
+      CAPTURE(version);
+      ScriptedSession session(version);
+      session.variables({{"hostname", "db2"},
+                         {"server_id", "2"},
+                         {"version", version},
+                         {"version_comment", "Debian 12"},
+                         {"read_only", "ON"},
+                         {"binlog_format", "MIXED"},
+                         {"log_bin", "ON"},
+                         {"log_slave_updates", "OFF"},
+                         {"rpl_semi_sync_master_enabled", "ON"},
+                         {"rpl_semi_sync_master_timeout", "10000"},
+                         {"rpl_semi_sync_slave_enabled", "OFF"},
+                         {"gtid_current_pos", "0-1-42"},
+                         {"gtid_binlog_pos", "0-1-41"},
+                         {"gtid_slave_pos", "0-1-40"}});
+      session.answer("SHOW ALL SLAVES STATUS", vertical(R"(
+        Connection_name:
+        Master_Host: db1
+        Master_User: repl
+        Master_Port: 3307
+        Master_Log_File: bin.000002
+        Read_Master_Log_Pos: 500
+        Relay_Master_Log_File: bin.000002
+        Exec_Master_Log_Pos: 500
+        Slave_IO_Running: Connecting
+        Slave_SQL_Running: Yes
+        Seconds_Behind_Master: NULL
+        Using_Gtid: Slave_Pos
+        Gtid_IO_Pos: 0-1-42
+      )"));
+      session.answer("SHOW MASTER STATUS", table({"File", "Position"}, {{"b.000001", "4"}}));
+      session.answer("SHOW SLAVE HOSTS",
+                     table({"Server_id", "Host", "Port"}, {{"3", "db3", "3310"}}));
+      session.answer("SHOW GLOBAL STATUS",
+                     table({"Variable_name", "Value"}, {{"Uptime", "7"},
+                                                        {"Rpl_semi_sync_master_status", "ON"},
+                                                        {"Rpl_semi_sync_master_clients", "2"}}));
+      session.answer("SELECT user, host FROM information_schema",
+                     table({"user", "host"}, {{"repl", "10.0.0.3:40000"}}));
+      Bench bench;
+      Observation seen = bench.read(session);
+      CHECK(bench.read(session).round_trips == 1);
+      CHECK(seen.outcome == ProbeOutcome::Clean);
+      CHECK(seen.soft_errors.empty());
+      CHECK(seen.instance.server.uuid.empty());
+      CHECK(seen.instance.replication.source_uuid == "No");
+      CHECK(seen.instance.replication.io_state == ThreadState::Other);
+      CHECK_FALSE(seen.instance.replication.lag);
+      CHECK(seen.instance.replication.gtid_io_pos == "0-1-42");
+      CHECK(seen.instance.gtid.uses_mariadb);
+      CHECK(seen.instance.gtid.mariadb_current_pos == "0-1-42");
+      CHECK(seen.instance.semi_sync.available);
+      CHECK(seen.instance.semi_sync.source_clients == 2);
+      CHECK_FALSE(seen.instance.semi_sync.new_names);
+      REQUIRE(seen.instance.replicas.size() == 1);
+      CHECK(to_string(seen.instance.replicas[0]) == "db3:3310");
+      CHECK(seen.replica_candidates.empty());
+    }
+  }
+
+  TEST_CASE("MaxScale as a binlog server is read one statement at a time") {
+    ScriptedSession session("5.6.15-log");
+    session.answer("SHOW VARIABLES LIKE 'maxscale%'",
+                   table({"Variable_name", "Value"}, {{"MAXSCALE_VERSION", "2.2.1"}}));
+    session.answer("SELECT @@global.server_id AS server_id, @@global.server_uuid",
+                   table({"server_id", "server_uuid"}, {{"9", kUuid}}));
+    session.answer("SHOW SLAVE STATUS", old_status());
+    session.answer("SHOW SLAVE HOSTS", table({"Host", "Port"}, {{"db4", "3306"}, {"", "0"}}));
+    Bench bench;
+    bench.rules.check_max_scale = true;
+    const Observation seen = bench.read(session);
+    CHECK(seen.outcome == ProbeOutcome::Clean);
+    CHECK(seen.instance.server.version == "2.2.1-maxscale");
+    CHECK(seen.instance.server.binlog_server);
+    CHECK(seen.instance.server.binlog_format == "INHERIT");
+    CHECK(seen.instance.server.id == 9);
+    CHECK(seen.instance.replication.io_running);
+    CHECK(seen.instance.replicas.size() == 1);
+    for (const auto& packet : session.packets)
+      CHECK(packet.size() == 1);
+  }
+
+  TEST_CASE("MaxScale 1.1.0 has its source's name in @@hostname and the state in words") {
+    ScriptedSession session("5.6.15-log");
+    session.answer("SHOW VARIABLES LIKE 'maxscale%'",
+                   table({"Variable_name", "Value"}, {{"MAXSCALE_VERSION", "1.1.0"}}));
+    session.answer("SELECT @@global.server_id", table({"server_id"}, {{"9"}}));
+    session.answer("SELECT @@global.hostname", table({"hostname"}, {{"db1-real"}}));
+    session.answer("SHOW SLAVE STATUS", old_status());
+    session.answer("SHOW SLAVE HOSTS", table({"Host", "Port"}, {}));
+    Bench bench;
+    bench.rules.check_max_scale = true;
+    const Observation seen = bench.read(session);
+    CHECK(to_string(seen.instance.replication.source) == "db1-real:3306");
+    CHECK_FALSE(seen.instance.replication.io_running);
+  }
+
+  TEST_CASE("a MaxScale without a replica status is of no use") {
+    ScriptedSession session("5.6.15-log");
+    session.answer("SHOW VARIABLES LIKE 'maxscale%'",
+                   table({"Variable_name", "Value"}, {{"MAXSCALE_VERSION", "2.2.1"}}));
+    session.answer("SELECT @@global.server_id", table({"server_id", "server_uuid"}, {{"9", ""}}));
+    session.answer("SHOW SLAVE STATUS", table({"Master_Host"}, {}));
+    Bench bench;
+    bench.rules.check_max_scale = true;
+    CHECK(bench.read(session).outcome == ProbeOutcome::Failed);
+  }
+
+  TEST_CASE("one refused optional statement blanks nothing else and is not asked again") {
+    for (const char* refused :
+         {"SELECT MAX(user_name)", "SHOW REPLICAS", "SELECT user, host FROM performance_schema"}) {
+      CAPTURE(refused);
+      ScriptedSession session = mysql_server("9.7.4", true, true);
+      session.refuse(refused, 1142);
+      session.refuse("SELECT user, host FROM information_schema", 1227);
+      Bench bench;
+      bench.rules.queries.replication_lag_query = "SELECT lag FROM meta.heartbeat";
+      session.answer("SELECT lag FROM meta.heartbeat", table({"lag"}, {{"12"}}));
+      const Observation seen = bench.read(session);
+      CHECK(seen.outcome == ProbeOutcome::Clean);
+      CHECK(seen.instance.replication.lag == std::chrono::seconds(12));
+      CHECK(seen.instance.server.uuid == kUuid);
+      REQUIRE(seen.soft_errors.size() == 1);
+      CHECK(seen.soft_errors[0].kind == ErrorKind::Denied);
+      CHECK(seen.soft_errors[0].message.find("grant") != std::string::npos);
+      const Observation again = bench.read(session);
+      CHECK(again.round_trips == 1);
+      CHECK(again.soft_errors.size() == 1);
+    }
+  }
+
+  TEST_CASE("a refused user query goes to the end, and costs no further packet next time") {
+    ScriptedSession session = mysql_server("9.7.4", true, true);
+    Bench bench;
+    bench.rules.queries.replication_lag_query = "SELECT lag FROM meta.nothing;";
+    bench.rules.queries.detect_data_center_query = "SELECT 'ams'";
+    session.refuse("SELECT lag", 1146);
+    session.answer("SELECT 'ams'", table({"ams"}, {{"ams"}}));
+    const Observation first = bench.read(session);
+    CHECK(first.round_trips == 2);
+    CHECK(first.instance.location.data_center == "ams");
+    CHECK(first.instance.replication.lag == std::chrono::seconds(3));
+    const Observation second = bench.read(session);
+    CHECK(second.round_trips == 1);
+    CHECK(second.instance.location.data_center == "ams");
+    CHECK(second.soft_errors.size() == 1);
+  }
+
+  TEST_CASE("a lag query may answer with decimals, and never below zero (DISC-16)") {
+    for (const auto& [text, lag] : {std::pair<const char*, int>{"1.6", 2}, {"-3", 0}, {"7", 7}}) {
+      ScriptedSession session = mysql_server("9.7.4", true, true);
+      session.answer("SELECT lag", table({"lag"}, {{text}}));
+      Bench bench;
+      bench.rules.queries.replication_lag_query = "SELECT lag";
+      CHECK(bench.read(session).instance.replication.lag == std::chrono::seconds(lag));
+    }
+    ScriptedSession session = mysql_server("9.7.4", true, true);
+    session.answer("SELECT lag", table({"lag"}, {{"soon"}}));
+    Bench bench;
+    bench.rules.queries.replication_lag_query = "SELECT lag";
+    const Observation seen = bench.read(session);
+    CHECK(seen.instance.replication.lag == std::chrono::seconds(3));
+    CHECK(seen.soft_errors.size() == 1);
+  }
+
+  TEST_CASE("a plug-in that vanishes during a session is learnt, not an error") {
+    ScriptedSession session = mysql_server("9.7.4", true, true);
+    session.variables()["rpl_semi_sync_source_enabled"] = "ON";
+    session.variables()["rpl_semi_sync_replica_enabled"] = "OFF";
+    Bench bench;
+    CHECK(bench.read(session).instance.semi_sync.source_enabled);
+    session.variables().erase("rpl_semi_sync_source_enabled");
+    const Observation seen = bench.read(session);
+    CHECK(seen.outcome == ProbeOutcome::Clean);
+    CHECK_FALSE(seen.instance.semi_sync.available);
+    CHECK(bench.read(session).round_trips == 1);
+  }
+
+  TEST_CASE("a refused replica status is fatal, and partial as the basics were read") {
+    ScriptedSession session = mysql_server("9.7.4", true, true);
+    session.refuse("SHOW REPLICA STATUS", 1227);
+    Bench bench;
+    const Observation seen = bench.read(session);
+    CHECK(seen.outcome == ProbeOutcome::Partial);
+    REQUIRE(seen.error);
+    CHECK(seen.error->kind == ErrorKind::Denied);
+    CHECK(seen.error->message.find("REPLICATION CLIENT") != std::string::npos);
+  }
+
+  TEST_CASE("a refused binlog status is a soft error") {
+    ScriptedSession session = mysql_server("9.7.4", true, true);
+    session.refuse("SHOW BINARY LOG STATUS", 1227);
+    Bench bench;
+    const Observation seen = bench.read(session);
+    CHECK(seen.outcome == ProbeOutcome::Soft);
+    CHECK(seen.found());
+  }
+
+  TEST_CASE("a session that is lost fails the probe") {
+    ScriptedSession session = mysql_server("9.7.4", true, true);
+    session.lose_at(0);
+    Bench bench;
+    const Observation seen = bench.read(session);
+    CHECK(seen.outcome == ProbeOutcome::Failed);
+    CHECK(seen.error->kind == ErrorKind::Unreachable);
+  }
+
+  TEST_CASE("a replica whose replication user is filtered is skipped") {
+    ScriptedSession session = mysql_server("9.7.4", true, true);
+    Bench bench;
+    bench.rules.ignored_users.push_back(*Pattern::compile("^repl$"));
+    CHECK(bench.read(session).outcome == ProbeOutcome::Skipped);
+  }
+
+  TEST_CASE("report_host as the server's name must not be empty") {
+    ScriptedSession session = mysql_server("9.7.4", true, true);
+    Bench bench;
+    bench.rules.own_name = OwnName::ReportHost;
+    const Observation empty = bench.read(session);
+    CHECK(empty.outcome == ProbeOutcome::Partial);
+    session.variables()["report_host"] = "db2.example.com";
+    const Observation named = bench.read(session);
+    CHECK(to_string(named.instance.key) == "db2.example.com:3306");
+    REQUIRE(named.resolved.size() == 1);
+    CHECK(named.resolved[0].resolved == "db2.example.com");
+  }
+
+  TEST_CASE("group members are asked for where the plug-in has a group") {
+    ScriptedSession session = mysql_server("8.4.3", true, true);
+    session.variables()["group_replication_group_name"] = "aaaaaaaa-0000-0000-0000-000000000000";
+    session.variables()["group_replication_single_primary_mode"] = "ON";
+    session.answer("SELECT member_id",
+                   table({"MEMBER_ID", "MEMBER_HOST", "MEMBER_PORT", "MEMBER_STATE", "MEMBER_ROLE"},
+                         {{kUuid, "db2", "3306", "ONLINE", "SECONDARY"},
+                          {"x", "db1", "3306", "ONLINE", "PRIMARY"}}));
+    Bench bench;
+    const Observation seen = bench.read(session);
+    CHECK(is_group_secondary(seen.instance));
+    CHECK(to_string(seen.instance.group.primary) == "db1:3306");
+    CHECK(bench.read(session).round_trips == 1);
+    // Feature absent is no error; a missing privilege is.
+    session.refuse("SELECT member_id", 1146);
+    Bench second;
+    CHECK(second.read(session).outcome == ProbeOutcome::Clean);
+    session.refuse("SELECT member_id", 1142);
+    Bench third;
+    CHECK(third.read(session).outcome == ProbeOutcome::Partial);
+  }
+}
+
+}  // namespace orch
