@@ -30,6 +30,7 @@ class Crawl {
   void work();
   std::optional<InstanceKey> next();
   void done(const InstanceKey& key, Observation seen);
+  void report();
 
   void name(const InstanceKey& key) ORCH_REQUIRES(mutex_);
   void name_candidate(const InstanceKey& key, const InstanceKey& source) ORCH_REQUIRES(mutex_);
@@ -49,7 +50,7 @@ class Crawl {
   const CrawlSettings& settings_;
   const std::function<void(const CrawlProgress&)>& on_progress_;
 
-  Mutex progress_mutex_;  // taken alone, so that a slow terminal holds up nobody but its callers
+  Mutex progress_mutex_;  ///< before mutex_, and held while `on_progress_` runs
   Mutex mutex_;
   std::condition_variable_any changed_;
   std::deque<InstanceKey> queue_ ORCH_GUARDED_BY(mutex_);
@@ -218,16 +219,22 @@ std::optional<InstanceKey> Crawl::next() {
 }
 
 void Crawl::done(const InstanceKey& key, Observation seen) {
-  CrawlProgress progress;
   {
     const MutexLock lock(mutex_);
     take(key, std::move(seen));
     --busy_;
-    progress = {found_.size(), unreachable_.size(), queue_.size() + busy_};
   }
   changed_.notify_all();
-  if (!on_progress_) return;
-  const MutexLock lock(progress_mutex_);
+  if (on_progress_) report();
+}
+
+void Crawl::report() {
+  const MutexLock one_call(progress_mutex_);
+  CrawlProgress progress;
+  {
+    const MutexLock lock(mutex_);
+    progress = {found_.size(), unreachable_.size(), queue_.size() + busy_};
+  }
   on_progress_(progress);
 }
 
@@ -330,6 +337,8 @@ class Settling {
       : rules_(rules), stored_(stored) {
     for (Observation& seen : result.found)
       open_.emplace(seen.instance.key, &seen);
+    for (const UnreachedKey& unreached : result.unreachable)
+      unreached_.insert(unreached.key);
   }
 
   void run() {
