@@ -1,0 +1,102 @@
+#include "core/probe/replica_status.h"
+
+#include <doctest/doctest.h>
+
+#include "tests/support/scripted_session.h"
+
+namespace orch {
+namespace {
+
+Instance read(const ResultSet& set) {
+  Instance instance;
+  read_replica_status(set, instance);
+  return instance;
+}
+
+}  // namespace
+
+TEST_SUITE("core/probe/replica_status") {
+  TEST_CASE("no row means no replication and no threads") {
+    const Instance instance = read(table({"Master_Host", "Slave_IO_Running"}, {}));
+    CHECK_FALSE(instance.replication.configured);
+    CHECK(instance.replication.io_state == ThreadState::None);
+    CHECK(instance.replication.channels == 0);
+  }
+
+  TEST_CASE("TLS options and the public key are kept as a repoint must repeat them") {
+    const Instance instance = read(vertical(R"(
+      Source_Host: db1
+      Source_Port: 3306
+      Replica_IO_Running: No
+      Replica_SQL_Running: Yes
+      Source_SSL_Allowed: Yes
+      Source_SSL_CA_File: /etc/ca.pem
+      Source_SSL_Cert: /etc/cert.pem
+      Source_SSL_Key: /etc/key.pem
+      Source_SSL_Verify_Server_Cert: Yes
+      Source_SSL_Crl: /etc/crl.pem
+      Source_TLS_Version: TLSv1.3
+      Source_public_key_path: /etc/pub.pem
+      Get_Source_public_key:
+      Replicate_Wild_Ignore_Table: test.%
+    )"));
+    const SourceTls& tls = instance.replication.tls;
+    CHECK(instance.replication.allow_tls);
+    CHECK(tls.ca_file == "/etc/ca.pem");
+    CHECK(tls.cert == "/etc/cert.pem");
+    CHECK(tls.key == "/etc/key.pem");
+    CHECK(tls.crl_file == "/etc/crl.pem");
+    CHECK(tls.tls_version == "TLSv1.3");
+    CHECK(tls.verify_server_cert == true);
+    CHECK(tls.public_key_path == "/etc/pub.pem");
+    CHECK(tls.get_public_key == false);
+    CHECK(instance.replication.has_filters);
+    CHECK(instance.replication.io_state == ThreadState::Stopped);
+  }
+
+  TEST_CASE("options that the server does not name are neither on nor off") {
+    const Instance instance = read(vertical("Master_Host: db1\nSlave_IO_Running: Yes"));
+    CHECK_FALSE(instance.replication.tls.verify_server_cert);
+    CHECK_FALSE(instance.replication.tls.get_public_key);
+    CHECK_FALSE(instance.replication.has_filters);
+    CHECK(instance.replication.source_uuid == "No");
+  }
+
+  TEST_CASE("several sources are counted and the default channel is shown (DISC-8)") {
+    const Instance instance =
+        read(table({"Source_Host", "Source_Port", "Replica_IO_Running", "Channel_Name"},
+                   {{"db9", "3306", "Yes", "b"}, {"db1", "3306", "Yes", ""}}));
+    CHECK(instance.replication.channels == 2);
+    CHECK(instance.replication.channel.empty());
+    CHECK(instance.replication.source.hostname == "db1");
+  }
+
+  TEST_CASE("the channels of group replication are no sources (DISC-8)") {
+    const Instance instance =
+        read(table({"Source_Host", "Source_Port", "Replica_IO_Running", "Channel_Name"},
+                   {{"", "0", "No", "group_replication_recovery"},
+                    {"<NULL>", "0", "Yes", "group_replication_applier"}}));
+    CHECK_FALSE(instance.replication.configured);
+  }
+
+  TEST_CASE("numbers that make no sense become nothing, negative lag becomes zero") {
+    const Instance instance = read(vertical(R"(
+      Master_Host: db1
+      Master_Port: 99999999999999999999
+      Read_Master_Log_Pos: -
+      Slave_IO_Running: Yes
+      Seconds_Behind_Master: -7
+    )"));
+    CHECK(instance.replication.source.port == 0);
+    CHECK(instance.replication.read.log_pos == 0);
+    CHECK(instance.replication.seconds_behind == std::chrono::seconds(0));
+  }
+
+  TEST_CASE("error texts that are no UTF-8 are made printable") {
+    const Instance instance =
+        read(vertical("Master_Host: db1\nSlave_IO_Running: No\nLast_IO_Error: bad \xff byte"));
+    CHECK(instance.replication.last_io_error == "bad \xEF\xBF\xBD byte");
+  }
+}
+
+}  // namespace orch
