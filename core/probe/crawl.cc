@@ -254,8 +254,8 @@ void Crawl::use_real_keys(Instance& instance) const {
     for (InstanceKey& key : *keys)
       replace(key);
     std::ranges::sort(*keys);
-    const auto repeated = std::ranges::unique(*keys);
-    keys->erase(repeated.begin(), repeated.end());
+    const auto repeated = std::unique(keys->begin(), keys->end());
+    keys->erase(repeated, keys->end());
   }
 }
 
