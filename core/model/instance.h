@@ -87,6 +87,8 @@ struct Replication {
   SourceTls tls{};
   /// Options that a plain CHANGE SOURCE keeps by itself are not listed here. Not stored.
   std::chrono::seconds connect_retry{0};
+  /// Heartbeat period, which CHANGE resets when it names a host. Not stored.
+  std::optional<std::chrono::milliseconds> heartbeat{};
   std::string retrieved_gtid_set{};  ///< Retrieved_Gtid_Set. Not stored
   std::string gtid_io_pos{};         ///< MariaDB Gtid_IO_Pos: received so far. Not stored
 };

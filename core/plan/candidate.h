@@ -28,7 +28,8 @@ struct Choice {
 /// by what each has received, then executed; then not delayed, promotion rule, logs updates, lower
 /// version, smaller binlog format, site of the failed one, no errant GTIDs, key (REC-17, REC-18).
 [[nodiscard]] Choice choose_candidate(const Topology& topology, const InstanceKey& failed,
-                                      const Policy& policy);
+                                      const Policy& policy,
+                                      const std::vector<Verdict>& ruled_out = {});
 
 /// As choose_candidate, for the server that the operator named; fit or the reason why not.
 [[nodiscard]] Verdict judge_designated(const Topology& topology, const InstanceKey& failed,
@@ -43,6 +44,12 @@ struct Choice {
 /// "3 transactions (...)", or "unknown: ...".
 [[nodiscard]] std::string lost_with(const Topology& topology, const InstanceKey& failed,
                                     const InstanceKey& winner);
+
+/// Whether the server promotion-wise belongs where operators allow it; "" or the contract's text.
+[[nodiscard]] std::string site_objection(const Instance& failed, const Instance& instance,
+                                         const Policy& policy);
+/// Rule must_not, or PromotionIgnoreHostnameFilters.
+[[nodiscard]] bool is_banned(const Instance& instance, const Policy& policy);
 
 /// What a replica wrote by itself: executed under its own name and held by nobody else. "" = none.
 [[nodiscard]] std::string errant_transactions(const Topology& topology, const Instance& instance);

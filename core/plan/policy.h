@@ -4,6 +4,7 @@
 #include <functional>
 
 #include "core/model/instance.h"
+#include "core/model/replication_rules.h"
 
 namespace orch {
 
@@ -29,6 +30,11 @@ struct Policy {
   std::chrono::seconds promotion_wait{std::chrono::hours(24)};
   /// How long replication may take to run after it was started.
   std::chrono::seconds start_wait{10};
+
+  [[nodiscard]] ReplicationRules rules() const {
+    return {verify_replication_filters, lower_replica_version_allowed,
+            reasonable_maintenance_replication_lag};
+  }
 };
 
 }  // namespace orch

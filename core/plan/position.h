@@ -36,6 +36,7 @@ using Position = std::variant<std::monostate, GtidSet, MariaDbGtidPos, BinlogCoo
 struct Difference {
   std::string text{};  ///< GTID set, or the GTIDs / coordinates between the two; "" = nothing
   std::optional<std::uint64_t> count{};  ///< transactions; nothing when it cannot be known
+  bool at_most{false};                   ///< `count` is an upper bound: MariaDB leaves gaps
   [[nodiscard]] bool empty() const { return text.empty(); }
 };
 /// What `wanted` has and `held` lacks. Two that cannot be compared: everything of `wanted`, count

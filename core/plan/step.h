@@ -85,7 +85,10 @@ struct StepResult {
 struct PlanFacts {
   std::optional<InstanceKey> winner{};
   std::optional<BinlogCoordinates> at_promotion{};  ///< the winner's own log, before new writes
+  std::optional<Position> position_at_promotion{};
   std::optional<std::string> lost_transactions{};
+  /// Set when the plan has failed and only undoes what it can.
+  std::optional<Error> giving_up{};
 };
 
 /// Do these, then ask again. Steps on one server run in order, and the first that fails ends that
@@ -140,11 +143,21 @@ using Planner = std::function<Decision(const Progress& so_far, const Topology& f
 [[nodiscard]] const StepResult* latest(const Progress& so_far, const InstanceKey& server,
                                        const std::function<bool(const Action&)>& is_it);
 
-/// Whether the action is a Change of type T.
+/// The change of type T that the action makes; null when it makes none.
+template <typename T>
+[[nodiscard]] const T* change_in(const Action& action) {
+  const Change* change = std::get_if<Change>(&action);
+  return change == nullptr ? nullptr : std::get_if<T>(change);
+}
 template <typename T>
 [[nodiscard]] bool is_change(const Action& action) {
-  const Change* change = std::get_if<Change>(&action);
-  return change != nullptr && std::holds_alternative<T>(*change);
+  return change_in<T>(action) != nullptr;
+}
+/// Whether the action waits for a condition of type T.
+template <typename T>
+[[nodiscard]] bool waits_for(const Action& action) {
+  const WaitFor* wait = std::get_if<WaitFor>(&action);
+  return wait != nullptr && std::holds_alternative<T>(wait->condition);
 }
 
 /// Whether the latest probe reached the server.

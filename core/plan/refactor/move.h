@@ -1,7 +1,7 @@
 #pragma once
 
+#include <optional>
 #include <string>
-#include <variant>
 #include <vector>
 
 #include "core/plan/policy.h"
@@ -13,20 +13,40 @@ namespace orch {
 struct Move {
   InstanceKey server{};
   PointTo target{};
-  /// Wait until it replicates from there; false for a detached source, which cannot be reached.
+  std::string why{};
+  /// Wait until it replicates from there; false for a source that cannot be reached on purpose.
   bool verify{true};
+  /// Point even when it follows that source already (a corrupt relay log, other coordinates).
+  bool even_if_same{false};
+  /// Start replication whatever ran before; else only what ran is started (REF-2).
+  bool always_start{false};
+  /// What the destination holds, where that is known better than by asking it now.
+  std::optional<Position> destination_holds{};
+  std::optional<InstanceKey> credentials_from{};
 };
 
-/// A server that is not moved, and why.
-using Refusal = LostReplica;
+/// Where a move stands: what to do next, or how it ended.
+struct MoveState {
+  enum class Kind { Working, Moved, Lost };
+  Kind kind{Kind::Working};
+  std::vector<Step> steps{};  ///< Working; a step may be on the destination (wait for it)
+  std::string because{};      ///< Lost
+};
 
-/// The steps of one move: stop what runs, point, and start what ran before (REF-2).
-[[nodiscard]] std::vector<Step> steps_of(const Move& move, const Instance& fresh,
-                                         std::chrono::seconds start_wait, bool start);
+/// Nothing received is thrown away: the replica applies what it holds before it is pointed
+/// elsewhere, or the destination holds it too. It is not moved while it has executed what the
+/// destination lacks (REF-11).
+[[nodiscard]] MoveState next_of_move(const Move& move, const Progress& so_far,
+                                     const Topology& fresh, const Policy& policy);
 
-/// Moves each server once, side by side. A server that cannot be moved gets its threads back as
-/// they were. Done when at least one was moved or there was nothing to do; the others are lost.
-[[nodiscard]] Planner move_all(std::vector<Move> moves, std::vector<Refusal> refused,
-                               Policy policy);
+/// The next decision about several moves, side by side. A server that cannot be moved gets its
+/// threads back as they were. Done when one was moved or there was nothing to do; those not
+/// moved, and `refused`, are lost.
+[[nodiscard]] Decision next_of_moves(const std::vector<Move>& moves,
+                                     const std::vector<LostReplica>& refused, const Policy& policy,
+                                     const Progress& so_far, const Topology& fresh);
+
+/// "db3:3306: because", or `because` alone when that names the server already.
+[[nodiscard]] std::string to_string(const LostReplica& lost);
 
 }  // namespace orch

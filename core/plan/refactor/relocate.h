@@ -36,11 +36,8 @@ using ReplicaFilter = std::function<bool(const Instance&)>;
 [[nodiscard]] Planner detach(InstanceKey server, Policy policy);
 [[nodiscard]] Planner reattach(InstanceKey server, Policy policy);
 
-/// Why `server` cannot move below `destination` by GTID; nothing when it can.
+/// Why `server` cannot move below `destination` by GTID; nothing when it can. Errors: Refused.
 [[nodiscard]] Result<> check_gtid_move(const Instance& server, const Instance& destination,
                                        const Policy& policy);
-/// The rules of the refactoring document, 3, as an error with the contract's text.
-[[nodiscard]] Result<> check_can_replicate(const Instance& server, const Instance& source,
-                                           const Policy& policy);
 
 }  // namespace orch

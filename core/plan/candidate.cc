@@ -1,0 +1,401 @@
+#include "core/plan/candidate.h"
+
+#include <algorithm>
+#include <map>
+#include <tuple>
+
+#include "core/base/text.h"
+#include "core/plan/step.h"
+
+namespace orch {
+
+namespace {
+
+int format_rank(std::string_view format) {
+  if (equals_ignoring_case(format, "ROW")) return 2;
+  if (equals_ignoring_case(format, "MIXED")) return 1;
+  return 0;
+}
+
+/// What most of the replicas run; ties go to the lower version and the smaller format.
+struct Dominant {
+  std::string version{};
+  int format{0};
+};
+
+Dominant dominant_of(const std::vector<const Instance*>& instances) {
+  std::map<std::pair<int, int>, std::size_t> versions;
+  std::map<int, std::size_t> formats;
+  for (const Instance* instance : instances) {
+    const ServerVersion version = parse_server_version(instance->server.version);
+    ++versions[{version.major, version.minor}];
+    ++formats[format_rank(instance->server.binlog_format)];
+  }
+  const auto by_count = [](const auto& a, const auto& b) {
+    return a.second < b.second;
+  };
+  Dominant dominant;
+  const auto version = std::max_element(versions.begin(), versions.end(), by_count);
+  if (version != versions.end()) {
+    dominant.version =
+        std::to_string(version->first.first) + '.' + std::to_string(version->first.second);
+  }
+  const auto format = std::max_element(formats.begin(), formats.end(), by_count);
+  if (format != formats.end()) dominant.format = format->first;
+  return dominant;
+}
+
+/// What speaks against promoting it, whatever the others have; "" = nothing.
+std::string objection_to(const Instance& instance, const Instance* failed, const Policy& policy) {
+  if (!answers(instance)) return "does not answer";
+  if (instance.server.binlog_server) return "is a binlog server";
+  if (is_group_secondary(instance)) return "is a secondary member of a replication group";
+  if (instance.replication.channels > 1) {
+    return "replicates from " + std::to_string(instance.replication.channels) + " sources";
+  }
+  if (!instance.server.log_bin) return "has no binary log";
+  if (!instance.server.log_replica_updates) return "does not log replica updates";
+  if (instance.promotion_rule == PromotionRule::MustNot) return "promotion rule must_not";
+  if (is_banned(instance, policy)) return "matches PromotionIgnoreHostnameFilters";
+  if (failed != nullptr) {
+    if (std::string text = site_objection(*failed, instance, policy); !text.empty()) return text;
+  }
+  const auto lag = instance.replication.lag;
+  if (policy.fail_master_promotion_on_lag.count() > 0 && lag &&
+      *lag >= policy.fail_master_promotion_on_lag) {
+    return "lags " + std::to_string(lag->count()) + "s";
+  }
+  return "";
+}
+
+bool has_applied_all(const Instance& instance) {
+  return standing(AppliedReceived{}, instance).state == Standing::State::Holds;
+}
+
+/// What ranks a server. Compared member by member, larger is better; the key decides the rest.
+struct Rank {
+  bool by_gtid{false};
+  std::uint64_t received{0};
+  std::uint64_t executed{0};
+  BinlogCoordinates read{};
+  BinlogCoordinates exec{};
+  std::vector<int> qualities{};
+};
+
+std::uint64_t weight(const Position& position) {
+  if (const auto* set = std::get_if<GtidSet>(&position)) return set->count();
+  std::uint64_t total = 0;
+  if (const auto* pos = std::get_if<MariaDbGtidPos>(&position)) {
+    for (const auto& [domain, gtid] : pos->domains())
+      total += gtid.sequence;
+  }
+  return total;
+}
+
+Position united_with_others(const Topology& topology, const Instance& instance) {
+  Position all;
+  for (const Instance& other : topology.instances()) {
+    if (other.key == instance.key) continue;
+    const Position held = received_position(other);
+    if (held.index() != received_position(instance).index()) continue;
+    all = is_known(all) ? united(all, held) : held;
+  }
+  return all;
+}
+
+/// What the server wrote itself and nobody else holds.
+Position errant_position(const Topology& topology, const Instance& instance) {
+  const Position held = received_position(instance);
+  const Position others = united_with_others(topology, instance);
+  if (const auto* set = std::get_if<GtidSet>(&held)) {
+    GtidSet own = *set;
+    own.retain_uuid(instance.server.uuid);
+    if (const auto* theirs = std::get_if<GtidSet>(&others)) own = own.minus(*theirs);
+    return own;
+  }
+  const auto* pos = std::get_if<MariaDbGtidPos>(&held);
+  const auto* theirs = std::get_if<MariaDbGtidPos>(&others);
+  std::string errant;
+  if (pos == nullptr) return {};
+  for (const auto& [domain, gtid] : pos->domains()) {
+    if (gtid.server != instance.server.id) continue;
+    const auto known = theirs == nullptr ? std::nullopt : theirs->in_domain(domain);
+    if (known && (known->sequence > gtid.sequence || *known == gtid)) continue;
+    errant += (errant.empty() ? "" : ",") + std::to_string(domain) + '-' +
+              std::to_string(gtid.server) + '-' + std::to_string(gtid.sequence);
+  }
+  auto parsed = MariaDbGtidPos::parse(errant);
+  if (!parsed) return {};
+  return *std::move(parsed);
+}
+
+/// The position without what the server wrote itself: comparable between replicas.
+std::uint64_t weight_without(const Position& position, const Position& errant) {
+  if (const auto* set = std::get_if<GtidSet>(&position)) {
+    return set->minus(std::get<GtidSet>(errant)).count();
+  }
+  std::uint64_t total = weight(position);
+  const auto* own = std::get_if<MariaDbGtidPos>(&errant);
+  const auto* pos = std::get_if<MariaDbGtidPos>(&position);
+  if (own == nullptr || pos == nullptr) return total;
+  for (const auto& [domain, gtid] : own->domains()) {
+    if (pos->in_domain(domain) == gtid) total -= gtid.sequence;
+  }
+  return total;
+}
+
+Rank rank_of(const Topology& topology, const Instance& instance, const Instance* failed,
+             const InstanceKey& failed_key) {
+  Rank rank;
+  const Position received = received_position(instance);
+  const Position executed = executed_position(instance);
+  rank.by_gtid = is_known(received) && !std::holds_alternative<BinlogCoordinates>(received);
+  bool has_errant = false;
+  if (rank.by_gtid) {
+    const Position errant = errant_position(topology, instance);
+    has_errant = weight(errant) > 0;
+    rank.received = weight_without(received, errant);
+    rank.executed = weight_without(executed, errant);
+  } else {
+    rank.read = instance.replication.read;
+    rank.exec = instance.replication.exec;
+  }
+  const ServerVersion version = parse_server_version(instance.server.version);
+  const bool at_site =
+      failed == nullptr ||
+      (instance.location.data_center == failed->location.data_center &&
+       instance.location.physical_environment == failed->location.physical_environment);
+  rank.qualities = {instance.replication.sql_delay.count() == 0 ? 1 : 0,
+                    instance.replication.source == failed_key ? 1 : 0,
+                    -static_cast<int>(instance.promotion_rule),
+                    instance.server.log_replica_updates ? 1 : 0,
+                    -version.major,
+                    -version.minor,
+                    -format_rank(instance.server.binlog_format),
+                    at_site ? 1 : 0,
+                    has_errant || !instance.gtid.errant.empty() ? 0 : 1};
+  return rank;
+}
+
+/// Whether a is better; neither way when only the key can tell.
+bool is_better(const Rank& a, const Rank& b) {
+  if (a.by_gtid != b.by_gtid) return a.by_gtid;
+  if (a.received != b.received) return a.received > b.received;
+  if (a.executed != b.executed) return a.executed > b.executed;
+  if (const auto order = compare(a.read, b.read); order != 0) return order > 0;
+  if (const auto order = compare(a.exec, b.exec); order != 0) return order > 0;
+  return a.qualities > b.qualities;
+}
+
+std::string compared_with_winner(const Instance& instance, const Rank& rank, const Instance& winner,
+                                 const Rank& best) {
+  static constexpr const char* kQualities[] = {"is delayed",
+                                               "does not replicate from the failed server itself",
+                                               "has a lesser promotion rule",
+                                               "does not log replica updates",
+                                               "has a higher version",
+                                               "has a higher version",
+                                               "has a larger binlog format",
+                                               "is at another site than the failed server",
+                                               "has errant transactions"};
+  if (rank.received != best.received || compare(rank.read, best.read) != 0) {
+    const Difference rest = missing(received_position(instance), received_position(winner));
+    return "behind by " + to_string(rest);
+  }
+  if (rank.executed != best.executed || compare(rank.exec, best.exec) != 0) {
+    return "has received as much, and executed less";
+  }
+  for (std::size_t i = 0; i < rank.qualities.size() && i < best.qualities.size(); ++i) {
+    if (rank.qualities[i] != best.qualities[i]) return kQualities[i];
+  }
+  return "as good, and later by name";
+}
+
+/// Those to look at: see choose_candidate.
+std::vector<const Instance*> contenders(const Topology& topology, const InstanceKey& failed,
+                                        const Policy& policy) {
+  std::vector<const Instance*> found = topology.replicas_of(failed);
+  const Instance* failed_instance = topology.find(failed);
+  const std::size_t direct = found.size();
+  for (std::size_t i = 0; i < direct; ++i) {
+    if (objection_to(*found[i], failed_instance, policy).empty()) continue;
+    for (const Instance* below : topology.replicas_of(found[i]->key)) {
+      if (below->key != failed) found.push_back(below);
+    }
+  }
+  for (const Instance* root : topology.roots()) {
+    if (root->key != failed) found.push_back(root);
+  }
+  std::sort(found.begin(), found.end(),
+            [](const Instance* a, const Instance* b) { return a->key < b->key; });
+  found.erase(std::unique(found.begin(), found.end()), found.end());
+  return found;
+}
+
+std::string root_objection(const Instance& instance, const InstanceKey& failed) {
+  if (instance.replication.source == failed || !is_replica(instance)) return "";
+  if (is_detached_source(instance)) {
+    return "is detached from " + to_string(reattached(instance.replication.source));
+  }
+  return "";
+}
+
+}  // namespace
+
+bool is_banned(const Instance& instance, const Policy& policy) {
+  return instance.promotion_rule == PromotionRule::MustNot ||
+         (policy.ignored_for_promotion && policy.ignored_for_promotion(instance));
+}
+
+std::string site_objection(const Instance& failed, const Instance& instance, const Policy& policy) {
+  if (policy.prevent_cross_data_center_master_failover &&
+      instance.location.data_center != failed.location.data_center) {
+    return "PreventCrossDataCenterMasterFailover: will not promote server in " +
+           instance.location.data_center + " when failed server in " + failed.location.data_center;
+  }
+  if (policy.prevent_cross_region_master_failover &&
+      instance.location.region != failed.location.region) {
+    return "PreventCrossRegionMasterFailover: will not promote server in " +
+           instance.location.region + " when failed server in " + failed.location.region;
+  }
+  return "";
+}
+
+std::string errant_transactions(const Topology& topology, const Instance& instance) {
+  return to_string(errant_position(topology, instance));
+}
+
+namespace {
+
+struct Contender {
+  const Instance* instance{nullptr};
+  Rank rank{};
+  std::string objection{};
+};
+
+std::string judge(const Instance& instance, const Instance* failed, const InstanceKey& failed_key,
+                  const Policy& policy, const Dominant& dominant) {
+  std::string text = objection_to(instance, failed, policy);
+  if (text.empty()) text = root_objection(instance, failed_key);
+  if (text.empty() && policy.fail_master_promotion_if_sql_thread_not_up_to_date &&
+      !has_applied_all(instance)) {
+    text = "has not applied all that it has received";
+  }
+  if (text.empty() && is_smaller_major_version(dominant.version, instance.server.version)) {
+    text = "version " + instance.server.version + " is above that of most replicas (" +
+           dominant.version + ")";
+  }
+  if (text.empty() && format_rank(instance.server.binlog_format) > dominant.format) {
+    text = "binlog format " + instance.server.binlog_format + " is above that of most replicas";
+  }
+  return text;
+}
+
+Choice to_choice(const std::vector<Contender>& order) {
+  Choice choice;
+  for (const Contender& one : order) {
+    Verdict verdict{one.instance->key, one.objection.empty(), one.objection};
+    if (verdict.fit && !choice.winner) {
+      choice.winner = verdict.key;
+      verdict.because = "has received the most";
+    } else if (verdict.fit) {
+      verdict.because = compared_with_winner(*one.instance, one.rank, *order.front().instance,
+                                             order.front().rank);
+    }
+    choice.ranked.push_back(std::move(verdict));
+  }
+  return choice;
+}
+
+}  // namespace
+
+Choice choose_candidate(const Topology& topology, const InstanceKey& failed, const Policy& policy,
+                        const std::vector<Verdict>& ruled_out) {
+  const Instance* failed_instance = topology.find(failed);
+  const std::vector<const Instance*> all = contenders(topology, failed, policy);
+  std::vector<const Instance*> answering;
+  std::copy_if(all.begin(), all.end(), std::back_inserter(answering),
+               [](const Instance* instance) { return answers(*instance); });
+  const Dominant dominant = dominant_of(answering);
+  std::vector<Contender> order;
+  for (const Instance* instance : all) {
+    Contender one{instance, rank_of(topology, *instance, failed_instance, failed),
+                  judge(*instance, failed_instance, failed, policy, dominant)};
+    for (const Verdict& verdict : ruled_out) {
+      if (verdict.key == instance->key && one.objection.empty()) one.objection = verdict.because;
+    }
+    order.push_back(std::move(one));
+  }
+  std::stable_sort(order.begin(), order.end(), [](const Contender& a, const Contender& b) {
+    if (a.objection.empty() != b.objection.empty()) return a.objection.empty();
+    return is_better(a.rank, b.rank);
+  });
+  return to_choice(order);
+}
+
+Verdict judge_designated(const Topology& topology, const InstanceKey& failed,
+                         const InstanceKey& designated, const Policy& policy) {
+  const Instance* instance = topology.find(designated);
+  if (instance == nullptr) return {designated, false, "is not known"};
+  const bool belongs = topology.is_below(designated, failed) || !is_replica(*instance);
+  if (!belongs || designated == failed) {
+    return {designated, false, "is not a replica of " + to_string(failed)};
+  }
+  const std::string text = objection_to(*instance, topology.find(failed), policy);
+  return {designated, text.empty(), text.empty() ? "named by the operator" : text};
+}
+
+Choice legacy_candidate(const Topology& topology, const InstanceKey& master, const Policy& policy) {
+  const Instance* failed = topology.find(master);
+  const std::vector<const Instance*> replicas = topology.replicas_of(master);
+  const Dominant dominant = dominant_of(replicas);
+  std::vector<Contender> order;
+  for (const Instance* instance : replicas) {
+    Contender one{instance, Rank{}, ""};
+    one.rank.exec = instance->replication.exec;
+    const ServerVersion version = parse_server_version(instance->server.version);
+    const bool at_site =
+        failed != nullptr && instance->location.data_center == failed->location.data_center;
+    one.rank.qualities = {instance->server.log_replica_updates ? 1 : 0,
+                          -version.major,
+                          -version.minor,
+                          -format_rank(instance->server.binlog_format),
+                          at_site ? 1 : 0,
+                          instance->gtid.errant.empty() ? 1 : 0,
+                          -static_cast<int>(instance->promotion_rule)};
+    const bool qualifies = instance->freshness.is_last_check_valid && instance->server.log_bin &&
+                           instance->server.log_replica_updates &&
+                           !instance->server.binlog_server && !is_banned(*instance, policy) &&
+                           !is_smaller_major_version(dominant.version, instance->server.version) &&
+                           format_rank(instance->server.binlog_format) <= dominant.format;
+    one.objection = qualifies ? "" : "does not qualify";
+    order.push_back(std::move(one));
+  }
+  std::stable_sort(order.begin(), order.end(), [](const Contender& a, const Contender& b) {
+    if (a.objection.empty() != b.objection.empty()) return a.objection.empty();
+    return is_better(a.rank, b.rank);
+  });
+  return to_choice(order);
+}
+
+std::string lost_with(const Topology& topology, const InstanceKey& failed,
+                      const InstanceKey& winner) {
+  const Instance* dead = topology.find(failed);
+  const Instance* heir = topology.find(winner);
+  if (dead == nullptr || heir == nullptr)
+    return "unknown: there is no record of " + to_string(failed);
+  const std::string later =
+      answers(*dead) ? ""
+                     : "; what " + to_string(failed) + " wrote after its last record is unknown";
+  const Position had = executed_position(*dead);
+  const Position has = received_position(*heir);
+  if (is_known(had) && had.index() == has.index()) return to_string(missing(has, had)) + later;
+  const bool same_log = heir->replication.source == failed && !heir->replication.read.empty();
+  if (!dead->server.binlog.empty() && same_log) {
+    return to_string(missing(heir->replication.read, dead->server.binlog)) + later;
+  }
+  return "unknown: no position of " + to_string(failed) + " is on record that compares with " +
+         to_string(winner) + "'s";
+}
+
+}  // namespace orch

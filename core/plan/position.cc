@@ -1,0 +1,146 @@
+#include "core/plan/position.h"
+
+#include <utility>
+
+namespace orch {
+
+namespace {
+
+Position parsed_set(const std::string& text) {
+  auto set = GtidSet::parse(text);
+  if (!set) return {};
+  return *std::move(set);
+}
+
+Position parsed_pos(const std::string& text) {
+  auto pos = MariaDbGtidPos::parse(text);
+  if (!pos) return {};
+  return *std::move(pos);
+}
+
+/// A MariaDB server whose GTID position says how far it is: one that replicates by it, or one that
+/// follows nobody.
+bool is_mariadb_by_gtid(const Instance& instance) {
+  return is_mariadb(instance) && (instance.gtid.uses_mariadb || !is_replica(instance));
+}
+
+Position mariadb_executed(const Instance& instance) {
+  const Gtid& gtid = instance.gtid;
+  const bool never_read = gtid.mariadb_current_pos.empty() && gtid.mariadb_slave_pos.empty() &&
+                          gtid.mariadb_binlog_pos.empty();
+  if (never_read && !gtid.uses_mariadb) return {};
+  return united(parsed_pos(gtid.mariadb_current_pos), parsed_pos(gtid.mariadb_slave_pos));
+}
+
+/// What of `wanted` lies beyond `held`: a later number, or another server's with the same number.
+std::vector<MariaDbGtid> beyond(const MariaDbGtidPos& held, const MariaDbGtidPos& wanted) {
+  std::vector<MariaDbGtid> found;
+  for (const auto& [domain, theirs] : wanted.domains()) {
+    const auto mine = held.in_domain(domain);
+    const bool has_it = mine && (mine->sequence > theirs.sequence || *mine == theirs);
+    if (!has_it) found.push_back(theirs);
+  }
+  return found;
+}
+
+Difference mariadb_difference(const MariaDbGtidPos& held, const MariaDbGtidPos& wanted) {
+  Difference difference;
+  for (const MariaDbGtid& gtid : beyond(held, wanted)) {
+    if (!difference.text.empty()) difference.text += ',';
+    difference.text += std::to_string(gtid.domain) + '-' + std::to_string(gtid.server) + '-' +
+                       std::to_string(gtid.sequence);
+  }
+  if (difference.empty()) return difference;
+  const std::uint64_t count = held.missing_from(wanted);
+  if (count > 0) difference.count = count;
+  difference.at_most = true;
+  return difference;
+}
+
+Difference coordinates_difference(const BinlogCoordinates& held, const BinlogCoordinates& wanted) {
+  if (wanted.empty() || (!held.empty() && !is_before(held, wanted))) return {};
+  Difference difference;
+  difference.text =
+      (held.empty() ? "" : "after " + to_string(held) + " ") + "up to " + to_string(wanted);
+  return difference;
+}
+
+}  // namespace
+
+Position executed_position(const Instance& instance) {
+  if (is_mariadb_by_gtid(instance)) return mariadb_executed(instance);
+  if (instance.gtid.supports_oracle) return parsed_set(instance.gtid.executed);
+  if (is_replica(instance)) return instance.replication.exec;
+  return {};
+}
+
+Position received_position(const Instance& instance) {
+  const Position executed = executed_position(instance);
+  if (!is_replica(instance)) return executed;
+  if (is_mariadb_by_gtid(instance)) {
+    // Gtid_IO_Pos keeps its value when CHANGE MASTER throws the relay logs away; the coordinates
+    // of what was read do not.
+    if (instance.replication.read.empty()) return executed;
+    return united(executed, parsed_pos(instance.replication.gtid_io_pos));
+  }
+  if (instance.gtid.supports_oracle) {
+    return united(executed, parsed_set(instance.replication.retrieved_gtid_set));
+  }
+  return instance.replication.read;
+}
+
+bool is_known(const Position& position) {
+  return !std::holds_alternative<std::monostate>(position);
+}
+
+bool contains(const Position& position, const Position& other) {
+  if (position.index() != other.index() || !is_known(position)) return false;
+  return missing(position, other).empty();
+}
+
+Position united(const Position& a, const Position& b) {
+  if (a.index() != b.index()) return {};
+  if (const auto* set = std::get_if<GtidSet>(&a)) return set->united(std::get<GtidSet>(b));
+  if (const auto* pos = std::get_if<MariaDbGtidPos>(&a)) {
+    return pos->united(std::get<MariaDbGtidPos>(b));
+  }
+  if (const auto* place = std::get_if<BinlogCoordinates>(&a)) {
+    const auto& other = std::get<BinlogCoordinates>(b);
+    return is_before(*place, other) ? other : *place;
+  }
+  return {};
+}
+
+std::string to_string(const Position& position) {
+  if (const auto* set = std::get_if<GtidSet>(&position)) return set->to_string();
+  if (const auto* pos = std::get_if<MariaDbGtidPos>(&position)) return pos->to_string();
+  if (const auto* place = std::get_if<BinlogCoordinates>(&position)) return to_string(*place);
+  return "";
+}
+
+Difference missing(const Position& held, const Position& wanted) {
+  if (held.index() != wanted.index()) return {to_string(wanted), std::nullopt, false};
+  if (const auto* set = std::get_if<GtidSet>(&wanted)) {
+    const GtidSet rest = set->minus(std::get<GtidSet>(held));
+    if (rest.empty()) return {};
+    return {rest.to_string(), rest.count(), false};
+  }
+  if (const auto* pos = std::get_if<MariaDbGtidPos>(&wanted)) {
+    return mariadb_difference(std::get<MariaDbGtidPos>(held), *pos);
+  }
+  if (const auto* place = std::get_if<BinlogCoordinates>(&wanted)) {
+    return coordinates_difference(std::get<BinlogCoordinates>(held), *place);
+  }
+  return {};
+}
+
+std::string to_string(const Difference& difference) {
+  if (difference.empty()) return "nothing";
+  if (!difference.count) return "transactions " + difference.text;
+  std::string text = difference.at_most ? "at most " : "";
+  text += std::to_string(*difference.count);
+  text += *difference.count == 1 ? " transaction (" : " transactions (";
+  return text + (difference.at_most ? "up to " : "") + difference.text + ')';
+}
+
+}  // namespace orch

@@ -1,0 +1,212 @@
+#include "core/plan/refactor/move.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "core/plan/undo.h"
+
+namespace orch {
+
+namespace {
+
+MoveState lost(std::string because) {
+  return {MoveState::Kind::Lost, {}, std::move(because)};
+}
+
+bool runs(ThreadState state) {
+  return state == ThreadState::Running || state == ThreadState::Other;
+}
+
+/// One move and the facts about it.
+class Mover {
+ public:
+  Mover(const Move& move, const Progress& so_far, const Topology& fresh, const Policy& policy)
+      : move_(move),
+        so_far_(so_far),
+        policy_(policy),
+        server_(fresh.find(move.server)),
+        destination_(fresh.find(move.target.source)) {}
+
+  [[nodiscard]] MoveState next() const {
+    if (server_ == nullptr) return lost("is not known");
+    if (const StepResult* failed = fatal_failure()) return lost(failed->error->message);
+    const bool follows = server_->replication.source == move_.target.source;
+    if (follows && (was_pointed() || !move_.even_if_same)) return finish();
+    if (!answers(*server_)) return lost("does not answer");
+    if (runs(server_->replication.io_state) || runs(server_->replication.sql_state)) {
+      return {MoveState::Kind::Working, stop_steps(), ""};
+    }
+    return point();
+  }
+
+ private:
+  [[nodiscard]] Step step(Change change, std::string why) const {
+    return {move_.server, std::move(change), std::move(why), {}, false};
+  }
+
+  /// A wait for the applier may fail: then it depends on what the destination holds.
+  [[nodiscard]] const StepResult* fatal_failure() const {
+    const StepResult* failed = latest(so_far_, move_.server, [](const Action& action) {
+      return is_change<PointTo>(action) || waits_for<ReplicatesFrom>(action) ||
+             is_change<StopReplication>(action);
+    });
+    if (failed != nullptr && failed->error) return failed;
+    const StepResult* start = latest(so_far_, move_.server, is_change<StartReplication>);
+    return was_pointed() && start != nullptr && start->error ? start : nullptr;
+  }
+
+  [[nodiscard]] bool was_pointed() const {
+    const StepResult* last = latest(so_far_, move_.server, is_change<PointTo>);
+    return last != nullptr && !last->error &&
+           change_in<PointTo>(last->step.action)->source == move_.target.source;
+  }
+
+  [[nodiscard]] bool shall_run() const {
+    const Instance* before = so_far_.at_start.find(move_.server);
+    return move_.always_start || before == nullptr || runs(before->replication.io_state) ||
+           runs(before->replication.sql_state);
+  }
+
+  [[nodiscard]] std::vector<Step> start_steps() const {
+    std::vector<Step> steps;
+    if (!shall_run()) return steps;
+    if (server_->semi_sync.priority > 0 && !server_->semi_sync.replica_enabled) {
+      steps.push_back(step(SetSemiSyncReplica{true}, "its semi-sync priority says so"));
+    }
+    steps.push_back(step(StartReplication{}, "follow the new source"));
+    if (move_.verify) {
+      steps.push_back({move_.server,
+                       WaitFor{ReplicatesFrom{move_.target.source}, policy_.start_wait, {}},
+                       "see it replicate",
+                       {},
+                       false});
+    }
+    return steps;
+  }
+
+  [[nodiscard]] MoveState finish() const {
+    if (!shall_run() || replica_running(*server_)) return {MoveState::Kind::Moved, {}, ""};
+    const auto link_step = [](const Action& action) {
+      return is_change<PointTo>(action) || is_change<StartReplication>(action);
+    };
+    const StepResult* last = latest(so_far_, move_.server, link_step);
+    const bool started = last != nullptr && is_change<StartReplication>(last->step.action);
+    if (started && !move_.verify) return {MoveState::Kind::Moved, {}, ""};
+    if (!answers(*server_)) return lost("does not answer");
+    if (started) return lost("replication not running");
+    return {MoveState::Kind::Working, start_steps(), ""};
+  }
+
+  [[nodiscard]] std::vector<Step> stop_steps() const {
+    std::vector<Step> steps;
+    const Replication& replication = server_->replication;
+    const bool applied = standing(AppliedReceived{}, *server_).state == Standing::State::Holds;
+    const bool waited = latest(so_far_, move_.server, waits_for<AppliedReceived>) != nullptr;
+    const bool may_apply = replication.last_sql_error.empty() && replication.sql_delay.count() == 0;
+    if (!waited && may_apply && runs(replication.io_state)) {
+      steps.push_back(step(StopReplication{ReplicationThreads::Receiver}, "receive no more"));
+    }
+    if (!waited && may_apply && !applied && !runs(replication.sql_state)) {
+      steps.push_back(step(StartReplication{ReplicationThreads::Applier}, "apply what it holds"));
+    }
+    if (!waited && may_apply) {
+      steps.push_back({move_.server,
+                       WaitFor{AppliedReceived{}, policy_.bulk_wait, {}},
+                       "nothing received is thrown away",
+                       {},
+                       false});
+    }
+    steps.push_back(step(StopReplication{}, move_.why));
+    return steps;
+  }
+
+  [[nodiscard]] MoveState point() const {
+    if (destination_ != nullptr && answers(*destination_) && move_.verify) {
+      if (auto held_back = wait_for_destination()) return *held_back;
+    }
+    PointTo target = move_.target;
+    if (target.positioning == Positioning::Keep && !uses_gtid(*server_)) {
+      target.coordinates = server_->replication.exec;
+    }
+    MoveState state;
+    state.steps.push_back(step(target, move_.why));
+    state.steps.back().credentials_from = move_.credentials_from;
+    for (Step& next : start_steps())
+      state.steps.push_back(std::move(next));
+    return state;
+  }
+
+  /// Nothing when the destination holds all that the server has executed and received.
+  [[nodiscard]] std::optional<MoveState> wait_for_destination() const {
+    const Position executed = executed_position(*server_);
+    const Position held = move_.destination_holds.value_or(executed_position(*destination_));
+    if (executed.index() != held.index() || !is_known(held) ||
+        std::holds_alternative<BinlogCoordinates>(held)) {
+      return std::nullopt;
+    }
+    const Difference unapplied = missing(united(held, executed), received_position(*server_));
+    if (!unapplied.empty()) {
+      return lost("has received and not applied " + to_string(unapplied) + ", which " +
+                  to_string(move_.target.source) + " lacks");
+    }
+    const Difference ahead = missing(held, executed);
+    if (ahead.empty()) return std::nullopt;
+    const bool waited =
+        latest(so_far_, move_.target.source, [&](const Action& action) {
+          return waits_for<HasExecuted>(action) &&
+                 std::get<HasExecuted>(std::get<WaitFor>(action).condition).position == executed;
+        }) != nullptr;
+    if (waited || move_.destination_holds || !replica_running(*destination_)) {
+      return lost("has " + to_string(ahead) + " that " + to_string(move_.target.source) + " lacks");
+    }
+    const Step wait{
+        move_.target.source,
+        WaitFor{HasExecuted{executed}, policy_.reasonable_maintenance_replication_lag, {}},
+        "it must have what " + to_string(move_.server) + " has",
+        {},
+        false};
+    return MoveState{MoveState::Kind::Working, {wait}, ""};
+  }
+
+  const Move& move_;
+  const Progress& so_far_;
+  const Policy& policy_;
+  const Instance* server_;
+  const Instance* destination_;
+};
+
+}  // namespace
+
+MoveState next_of_move(const Move& move, const Progress& so_far, const Topology& fresh,
+                       const Policy& policy) {
+  return Mover(move, so_far, fresh, policy).next();
+}
+
+std::string to_string(const LostReplica& lost) {
+  const std::string key = to_string(lost.key);
+  return lost.because.find(key) != std::string::npos ? lost.because : key + ": " + lost.because;
+}
+
+Decision next_of_moves(const std::vector<Move>& moves, const std::vector<LostReplica>& refused,
+                       const Policy& policy, const Progress& so_far, const Topology& fresh) {
+  Run run;
+  Account account;
+  account.lost = refused;
+  for (const Move& move : moves) {
+    MoveState state = next_of_move(move, so_far, fresh, policy);
+    if (state.kind == MoveState::Kind::Moved) account.moved.push_back(move.server);
+    if (state.kind == MoveState::Kind::Lost) account.lost.push_back({move.server, state.because});
+    std::move(state.steps.begin(), state.steps.end(), std::back_inserter(run.steps));
+  }
+  if (run.steps.empty()) run.steps = undo_steps(so_far, fresh);
+  if (!run.steps.empty()) return run;
+  if (account.lost.empty() || !account.moved.empty()) return Done{std::move(account)};
+  std::string text = to_string(account.lost.front());
+  if (account.lost.size() > 1) {
+    text =
+        "error on all " + std::to_string(account.lost.size()) + " operations; the first: " + text;
+  }
+  return GiveUp{Error{ErrorKind::Refused, std::move(text)}, std::move(account)};
+}
+
+}  // namespace orch

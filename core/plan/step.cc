@@ -1,0 +1,178 @@
+#include "core/plan/step.h"
+
+#include <algorithm>
+
+namespace orch {
+
+namespace {
+
+template <typename... Functions>
+struct Overloaded : Functions... {
+  using Functions::operator()...;
+};
+template <typename... Functions>
+Overloaded(Functions...) -> Overloaded<Functions...>;
+
+std::string_view threads_text(ReplicationThreads threads) {
+  switch (threads) {
+    case ReplicationThreads::Both:
+      return "replication";
+    case ReplicationThreads::Receiver:
+      return "the receiver";
+    case ReplicationThreads::Applier:
+      return "the applier";
+  }
+  return "replication";
+}
+
+std::string positioning_text(const PointTo& target) {
+  switch (target.positioning) {
+    case Positioning::Keep:
+      return target.coordinates.empty() ? "" : " at " + to_string(target.coordinates);
+    case Positioning::Gtid:
+      return " by GTID";
+    case Positioning::MariaDbCurrent:
+      return " by GTID, its own transactions included";
+    case Positioning::Coordinates:
+      return " at " + to_string(target.coordinates);
+  }
+  return "";
+}
+
+std::string on_off(bool on) {
+  return on ? "on" : "off";
+}
+
+std::string describe_change(const Change& change) {
+  return std::visit(
+      Overloaded{
+          [](const StopReplication& c) { return "stop " + std::string(threads_text(c.threads)); },
+          [](const StartReplication& c) { return "start " + std::string(threads_text(c.threads)); },
+          [](const PointTo& c) {
+            return "replicate from " + to_string(c.source) + positioning_text(c);
+          },
+          [](const ResetReplication&) { return std::string("forget the source"); },
+          [](const SetReadOnly& c) {
+            return std::string(c.on ? "make read-only" : "make writable");
+          },
+          [](const SetSemiSyncSource& c) { return "semi-sync as source " + on_off(c.on); },
+          [](const SetSemiSyncReplica& c) { return "semi-sync as replica " + on_off(c.on); },
+          [](const SetDelay& c) {
+            return "set the delay to " + std::to_string(c.delay.count()) + "s";
+          },
+          [](const FlushBinaryLogs& c) {
+            return "flush binary logs " + std::to_string(c.times) + " times";
+          },
+      },
+      change);
+}
+
+std::string describe_condition(const Condition& condition) {
+  return std::visit(
+      Overloaded{
+          [](const AppliedReceived&) { return std::string("everything received is applied"); },
+          [](const HasExecuted& c) { return to_string(c.position) + " is executed"; },
+          [](const ReplicatesFrom& c) { return "it replicates from " + to_string(c.source); },
+          [](const IsStopped&) { return std::string("replication is stopped"); },
+      },
+      condition);
+}
+
+/// Why the applier will not go on by itself; "" when it may.
+std::string applier_trouble(const Instance& instance) {
+  const Replication& replication = instance.replication;
+  if (!is_replica(instance) || replication.sql_state == ThreadState::Running) return "";
+  if (!replication.last_sql_error.empty()) {
+    return "its applier stopped: " + replication.last_sql_error;
+  }
+  return "its applier is stopped";
+}
+
+Standing standing_of_applied(const Instance& instance, const Position& wanted) {
+  const Difference rest = missing(executed_position(instance), wanted);
+  if (rest.empty()) return {Standing::State::Holds, ""};
+  const std::string trouble = applier_trouble(instance);
+  if (!trouble.empty()) return {Standing::State::Never, trouble};
+  return {Standing::State::NotYet, "it has not executed " + to_string(rest)};
+}
+
+Standing standing_of_link(const Instance& instance, const InstanceKey& source) {
+  const Replication& replication = instance.replication;
+  if (replication.source != source) {
+    return {Standing::State::Never, "it follows " + to_string(replication.source)};
+  }
+  if (replica_running(instance)) return {Standing::State::Holds, ""};
+  if (replication.sql_state == ThreadState::Stopped) {
+    return {Standing::State::Never, applier_trouble(instance)};
+  }
+  if (replication.io_state == ThreadState::Stopped && !replication.last_io_error.empty()) {
+    return {Standing::State::Never, "its receiver stopped: " + replication.last_io_error};
+  }
+  return {Standing::State::NotYet, replication.last_io_error.empty()
+                                       ? "its receiver is not connected"
+                                       : replication.last_io_error};
+}
+
+}  // namespace
+
+Standing standing(const Condition& condition, const Instance& instance) {
+  return std::visit(
+      Overloaded{
+          [&](const AppliedReceived&) {
+            return standing_of_applied(instance, received_position(instance));
+          },
+          [&](const HasExecuted& c) { return standing_of_applied(instance, c.position); },
+          [&](const ReplicatesFrom& c) { return standing_of_link(instance, c.source); },
+          [&](const IsStopped&) {
+            const bool stopped = !is_replica(instance) || replication_threads_stopped(instance);
+            return Standing{stopped ? Standing::State::Holds : Standing::State::NotYet,
+                            stopped ? "" : "a replication thread runs"};
+          },
+      },
+      condition);
+}
+
+std::string describe(const Action& action) {
+  return std::visit(Overloaded{
+                        [](const Change& change) { return describe_change(change); },
+                        [](const WaitFor& wait) {
+                          return "wait (at most " + std::to_string(wait.limit.count()) +
+                                 "s) until " + describe_condition(wait.condition);
+                        },
+                        [](const ReadCredentials&) {
+                          return std::string("read the replication user and password");
+                        },
+                        [](const Reprobe&) { return std::string("read its state"); },
+                    },
+                    action);
+}
+
+std::string describe(const Step& step) {
+  return to_string(step.server) + ": " + describe(step.action);
+}
+
+bool changes_server(const Step& step) {
+  return std::holds_alternative<Change>(step.action);
+}
+
+const StepResult* failure_on(const Progress& so_far, const InstanceKey& server) {
+  const auto found = std::find_if(
+      so_far.steps.rbegin(), so_far.steps.rend(),
+      [&](const StepResult& result) { return result.step.server == server && result.error; });
+  return found == so_far.steps.rend() ? nullptr : &*found;
+}
+
+const StepResult* latest(const Progress& so_far, const InstanceKey& server,
+                         const std::function<bool(const Action&)>& is_it) {
+  const auto found =
+      std::find_if(so_far.steps.rbegin(), so_far.steps.rend(), [&](const StepResult& result) {
+        return result.step.server == server && is_it(result.step.action);
+      });
+  return found == so_far.steps.rend() ? nullptr : &*found;
+}
+
+bool answers(const Instance& instance) {
+  return instance.freshness.is_last_check_valid;
+}
+
+}  // namespace orch

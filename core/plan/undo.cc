@@ -1,0 +1,66 @@
+#include "core/plan/undo.h"
+
+#include <algorithm>
+#include <optional>
+
+namespace orch {
+
+namespace {
+
+bool runs(ThreadState state) {
+  return state == ThreadState::Running || state == ThreadState::Other;
+}
+
+bool tried(const Progress& so_far, const InstanceKey& server,
+           const std::function<bool(const Action&)>& is_it) {
+  return latest(so_far, server, is_it) != nullptr;
+}
+
+bool made_read_only(const Progress& so_far, const InstanceKey& server) {
+  const StepResult* last = latest(so_far, server, is_change<SetReadOnly>);
+  return last != nullptr && change_in<SetReadOnly>(last->step.action)->on;
+}
+
+/// Which of its threads ran before, and do no more.
+std::optional<ReplicationThreads> threads_to_start(const Instance& before, const Instance& now) {
+  const bool receiver =
+      runs(before.replication.io_state) && now.replication.io_state == ThreadState::Stopped;
+  const bool applier =
+      runs(before.replication.sql_state) && now.replication.sql_state == ThreadState::Stopped;
+  // MariaDB throws away what is received and not applied when the receiver starts by GTID.
+  const bool would_discard = is_mariadb(now) && now.gtid.uses_mariadb &&
+                             standing(AppliedReceived{}, now).state != Standing::State::Holds;
+  if (receiver && applier && !would_discard) return ReplicationThreads::Both;
+  if (applier) return ReplicationThreads::Applier;
+  if (receiver && !would_discard) return ReplicationThreads::Receiver;
+  return std::nullopt;
+}
+
+bool last_change_started_it(const Progress& so_far, const InstanceKey& server) {
+  const StepResult* last = latest(
+      so_far, server, [](const Action& action) { return std::holds_alternative<Change>(action); });
+  return last != nullptr && is_change<StartReplication>(last->step.action);
+}
+
+}  // namespace
+
+std::vector<Step> undo_steps(const Progress& so_far, const Topology& fresh) {
+  std::vector<Step> steps;
+  for (const Instance& before : so_far.at_start.instances()) {
+    const Instance* now = fresh.find(before.key);
+    if (now == nullptr || !answers(*now)) continue;
+    if (!before.server.read_only && now->server.read_only && made_read_only(so_far, before.key)) {
+      steps.push_back({before.key, Change{SetReadOnly{false}}, "as it was before", {}, false});
+    }
+    const bool same_link = is_replica(*now) && now->replication.source == before.replication.source;
+    if (!same_link || !tried(so_far, before.key, is_change<StopReplication>)) continue;
+    if (last_change_started_it(so_far, before.key)) continue;
+    if (const auto threads = threads_to_start(before, *now)) {
+      steps.push_back(
+          {before.key, Change{StartReplication{*threads}}, "as it was before", {}, false});
+    }
+  }
+  return steps;
+}
+
+}  // namespace orch
