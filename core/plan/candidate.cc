@@ -76,6 +76,7 @@ bool has_applied_all(const Instance& instance) {
 struct Rank {
   bool by_gtid{false};
   std::uint64_t received{0};
+  bool is_top{false};  ///< follows nobody: its promotion was begun already
   std::uint64_t executed{0};
   BinlogCoordinates read{};
   BinlogCoordinates exec{};
@@ -165,8 +166,10 @@ Rank rank_of(const Topology& topology, const Instance& instance, const Instance*
       failed == nullptr ||
       (instance.location.data_center == failed->location.data_center &&
        instance.location.physical_environment == failed->location.physical_environment);
+  const int nearness = !is_replica(instance) ? 2 : instance.replication.source == failed_key;
+  rank.is_top = !is_replica(instance);
   rank.qualities = {instance.replication.sql_delay.count() == 0 ? 1 : 0,
-                    instance.replication.source == failed_key ? 1 : 0,
+                    nearness,
                     -static_cast<int>(instance.promotion_rule),
                     instance.server.log_replica_updates ? 1 : 0,
                     -version.major,
@@ -181,6 +184,7 @@ Rank rank_of(const Topology& topology, const Instance& instance, const Instance*
 bool is_better(const Rank& a, const Rank& b) {
   if (a.by_gtid != b.by_gtid) return a.by_gtid;
   if (a.received != b.received) return a.received > b.received;
+  if (a.is_top != b.is_top) return a.is_top;
   if (a.executed != b.executed) return a.executed > b.executed;
   if (const auto order = compare(a.read, b.read); order != 0) return order > 0;
   if (const auto order = compare(a.exec, b.exec); order != 0) return order > 0;
@@ -202,6 +206,7 @@ std::string compared_with_winner(const Instance& instance, const Rank& rank, con
     const Difference rest = missing(received_position(instance), received_position(winner));
     return "behind by " + to_string(rest);
   }
+  if (rank.is_top != best.is_top) return "the other's promotion was begun already";
   if (rank.executed != best.executed || compare(rank.exec, best.exec) != 0) {
     return "has received as much, and executed less";
   }

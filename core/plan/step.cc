@@ -171,6 +171,14 @@ const StepResult* latest(const Progress& so_far, const InstanceKey& server,
   return found == so_far.steps.rend() ? nullptr : &*found;
 }
 
+void remember(PlanFacts& facts, const PlanFacts& news) {
+  if (news.winner) facts.winner = news.winner;
+  if (news.at_promotion) facts.at_promotion = news.at_promotion;
+  if (news.position_at_promotion) facts.position_at_promotion = news.position_at_promotion;
+  if (news.lost_transactions) facts.lost_transactions = news.lost_transactions;
+  if (news.giving_up) facts.giving_up = news.giving_up;
+}
+
 bool answers(const Instance& instance) {
   return instance.freshness.is_last_check_valid;
 }

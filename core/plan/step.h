@@ -91,6 +91,9 @@ struct PlanFacts {
   std::optional<Error> giving_up{};
 };
 
+/// Takes over what is set in `news`.
+void remember(PlanFacts& facts, const PlanFacts& news);
+
 /// Do these, then ask again. Steps on one server run in order, and the first that fails ends that
 /// server's share; different servers may be worked on at the same time.
 struct Run {

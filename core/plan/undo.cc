@@ -11,11 +11,6 @@ bool runs(ThreadState state) {
   return state == ThreadState::Running || state == ThreadState::Other;
 }
 
-bool tried(const Progress& so_far, const InstanceKey& server,
-           const std::function<bool(const Action&)>& is_it) {
-  return latest(so_far, server, is_it) != nullptr;
-}
-
 bool made_read_only(const Progress& so_far, const InstanceKey& server) {
   const StepResult* last = latest(so_far, server, is_change<SetReadOnly>);
   return last != nullptr && change_in<SetReadOnly>(last->step.action)->on;
@@ -44,21 +39,29 @@ bool last_change_started_it(const Progress& so_far, const InstanceKey& server) {
 
 }  // namespace
 
-std::vector<Step> undo_steps(const Progress& so_far, const Topology& fresh) {
+std::vector<Step> undo_thread_steps(const Progress& so_far, const Topology& fresh) {
   std::vector<Step> steps;
   for (const Instance& before : so_far.at_start.instances()) {
     const Instance* now = fresh.find(before.key);
     if (now == nullptr || !answers(*now)) continue;
-    if (!before.server.read_only && now->server.read_only && made_read_only(so_far, before.key)) {
-      steps.push_back({before.key, Change{SetReadOnly{false}}, "as it was before", {}, false});
-    }
     const bool same_link = is_replica(*now) && now->replication.source == before.replication.source;
-    if (!same_link || !tried(so_far, before.key, is_change<StopReplication>)) continue;
+    if (!same_link || latest(so_far, before.key, is_change<StopReplication>) == nullptr) continue;
     if (last_change_started_it(so_far, before.key)) continue;
     if (const auto threads = threads_to_start(before, *now)) {
       steps.push_back(
           {before.key, Change{StartReplication{*threads}}, "as it was before", {}, false});
     }
+  }
+  return steps;
+}
+
+std::vector<Step> undo_read_only_steps(const Progress& so_far, const Topology& fresh) {
+  std::vector<Step> steps;
+  for (const Instance& before : so_far.at_start.instances()) {
+    const Instance* now = fresh.find(before.key);
+    if (now == nullptr || !answers(*now) || before.server.read_only) continue;
+    if (!now->server.read_only || !made_read_only(so_far, before.key)) continue;
+    steps.push_back({before.key, Change{SetReadOnly{false}}, "as it was before", {}, false});
   }
   return steps;
 }

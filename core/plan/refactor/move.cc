@@ -121,7 +121,7 @@ class Mover {
   }
 
   [[nodiscard]] MoveState point() const {
-    if (destination_ != nullptr && answers(*destination_) && move_.verify) {
+    if (destination_ != nullptr && answers(*destination_)) {
       if (auto held_back = wait_for_destination()) return *held_back;
     }
     PointTo target = move_.target;
@@ -198,7 +198,7 @@ Decision next_of_moves(const std::vector<Move>& moves, const std::vector<LostRep
     if (state.kind == MoveState::Kind::Lost) account.lost.push_back({move.server, state.because});
     std::move(state.steps.begin(), state.steps.end(), std::back_inserter(run.steps));
   }
-  if (run.steps.empty()) run.steps = undo_steps(so_far, fresh);
+  if (run.steps.empty()) run.steps = undo_thread_steps(so_far, fresh);
   if (!run.steps.empty()) return run;
   if (account.lost.empty() || !account.moved.empty()) return Done{std::move(account)};
   std::string text = to_string(account.lost.front());

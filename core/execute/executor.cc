@@ -1,0 +1,355 @@
+#include "core/execute/executor.h"
+
+#include <algorithm>
+#include <thread>
+#include <utility>
+
+#include "core/base/mutex.h"
+#include "core/base/parallel.h"
+
+namespace orch {
+
+namespace {
+
+using std::chrono::milliseconds;
+
+constexpr milliseconds kFirstPause{10};
+constexpr milliseconds kLongestPause{500};
+
+Pace with_defaults(Pace pace) {
+  if (!pace.now)
+    pace.now = [] {
+      return std::chrono::steady_clock::now();
+    };
+  if (!pace.pause) {
+    pace.pause = [](milliseconds time) {
+      std::this_thread::sleep_for(time);
+      return true;
+    };
+  }
+  return pace;
+}
+
+/// What was probed, with what only the backend knows taken from its record.
+Instance merged(Instance probed, const Instance* record,
+                const std::optional<PromotionRule>& detected) {
+  if (record != nullptr) {
+    probed.key = record->key;
+    probed.alias = record->alias;
+    probed.cluster_name = record->cluster_name;
+    probed.suggested_cluster_alias = record->suggested_cluster_alias;
+    probed.replication_depth = record->replication_depth;
+    probed.is_co_master = record->is_co_master;
+    probed.ancestry_uuid = record->ancestry_uuid;
+    probed.promotion_rule = record->promotion_rule;
+    probed.is_candidate = record->is_candidate;
+    probed.unresolved_hostname = record->unresolved_hostname;
+    probed.downtime = record->downtime;
+    probed.freshness = record->freshness;
+  }
+  if (detected) probed.promotion_rule = *detected;
+  probed.freshness.is_last_check_valid = true;
+  probed.freshness.is_recently_checked = true;
+  probed.freshness.is_up_to_date = true;
+  return probed;
+}
+
+bool runs(ThreadState state) {
+  return state == ThreadState::Running || state == ThreadState::Other;
+}
+
+}  // namespace
+
+/// One run, with what it knows so far.
+struct Executor::Session {
+  Session(Executor& executor, const RunScope& run_scope) : owner(executor), scope(run_scope) {}
+
+  Executor& owner;
+  const RunScope& scope;
+  std::optional<Term> term{};
+  Topology fresh{};
+  Progress progress{};
+  std::set<InstanceKey> claimed{};
+  Mutex mutex{};
+  std::map<InstanceKey, ReplicationCredentials> credentials ORCH_GUARDED_BY(mutex){};
+  bool leadership_lost ORCH_GUARDED_BY(mutex){false};
+
+  void run_batch(const Run& run);
+  void run_steps_of(const std::vector<Step>& steps, std::vector<StepResult>& results);
+  Result<> do_step(const Step& step);
+  Result<> change(const Step& step, const Change& change);
+  Result<> wait(const Step& step, const WaitFor& wait);
+  Result<> read_credentials(const Step& step);
+  Result<> claim(const InstanceKey& key);
+  std::vector<std::string> release_all();
+  bool has_lost_leadership();
+  [[nodiscard]] std::vector<std::string> left_otherwise(const Account& account, bool failed) const;
+};
+
+Executor::Executor(Servers& servers, const Leadership& leadership, MaintenanceLocks& locks,
+                   StepObserver& observer, ExecutorSettings settings)
+    : servers_(servers),
+      leadership_(leadership),
+      locks_(locks),
+      observer_(observer),
+      settings_(std::move(settings)) {
+  settings_.pace = with_defaults(std::move(settings_.pace));
+}
+
+Topology Executor::survey(const Topology& records, const std::set<InstanceKey>& keys) {
+  const std::vector<InstanceKey> asked(keys.begin(), keys.end());
+  std::vector<Observation> seen(asked.size());
+  parallel_for(asked.size(), settings_.survey_width, [&](std::size_t i) {
+    seen[i] = servers_.probe(asked[i], settings_.pace.now() + settings_.probe_limit);
+  });
+  std::vector<Instance> all(records.instances().begin(), records.instances().end());
+  for (std::size_t i = 0; i < asked.size(); ++i) {
+    const Instance* record = records.find(asked[i]);
+    if (seen[i].found()) {
+      Instance probed =
+          merged(std::move(seen[i].instance), record, seen[i].detected_promotion_rule);
+      probed.key = asked[i];
+      all.push_back(std::move(probed));
+    } else {
+      Instance unseen = record == nullptr ? Instance{} : *record;
+      unseen.key = asked[i];
+      unseen.freshness.is_last_check_valid = false;
+      all.push_back(std::move(unseen));
+    }
+  }
+  return Topology(std::move(all));
+}
+
+Outcome Executor::run(const Planner& planner, const Topology& records, const RunScope& scope) {
+  Session session(*this, scope);
+  Outcome outcome;
+  session.term = leadership_.leading();
+  if (!session.term) {
+    outcome.error = Error{ErrorKind::Conflict, "this node does not lead"};
+    outcome.topology = records;
+    return outcome;
+  }
+  session.fresh = survey(records, scope.probe);
+  session.progress.at_start = session.fresh;
+  outcome.error = Error{ErrorKind::Broken, "the plan does not come to an end"};
+  for (int round = 0; round < settings_.max_rounds; ++round) {
+    Decision decision = planner(session.progress, session.fresh);
+    if (auto* done = std::get_if<Done>(&decision)) {
+      outcome.error.reset();
+      outcome.account = std::move(done->account);
+      break;
+    }
+    if (auto* give_up = std::get_if<GiveUp>(&decision)) {
+      outcome.error = std::move(give_up->because);
+      outcome.account = std::move(give_up->account);
+      break;
+    }
+    const Run& run = std::get<Run>(decision);
+    observer_.decided(run);
+    remember(session.progress.facts, run.facts);
+    session.run_batch(run);
+    if (session.has_lost_leadership()) {
+      outcome.error = Error{ErrorKind::Conflict, "this node does not lead any more"};
+      break;
+    }
+  }
+  outcome.left = session.left_otherwise(outcome.account, outcome.error.has_value());
+  for (std::string& kept : session.release_all()) outcome.left.push_back(std::move(kept));
+  outcome.steps = std::move(session.progress.steps);
+  outcome.topology = std::move(session.fresh);
+  return outcome;
+}
+
+void Executor::Session::run_batch(const Run& run) {
+  std::vector<InstanceKey> servers;
+  std::map<InstanceKey, std::vector<Step>> shares;
+  for (const Step& step : run.steps) {
+    if (shares.find(step.server) == shares.end()) servers.push_back(step.server);
+    shares[step.server].push_back(step);
+  }
+  std::map<InstanceKey, Error> refused;
+  for (const auto& [key, steps] : shares) {  // by key, so that two runs cannot block each other
+    if (!scope.lock || std::none_of(steps.begin(), steps.end(), changes_server)) continue;
+    if (auto claimed_now = claim(key); !claimed_now) {
+      refused.emplace(key, std::move(claimed_now).error());
+    }
+  }
+  std::vector<std::vector<StepResult>> results(servers.size());
+  parallel_for(servers.size(), owner.settings_.width, [&](std::size_t i) {
+    const std::vector<Step>& steps = shares.at(servers[i]);
+    const auto no = refused.find(servers[i]);
+    if (no != refused.end()) {
+      results[i].push_back({steps.front(), no->second});
+    } else {
+      run_steps_of(steps, results[i]);
+    }
+  });
+  for (std::vector<StepResult>& share : results) {
+    std::move(share.begin(), share.end(), std::back_inserter(progress.steps));
+  }
+  fresh = owner.survey(fresh, std::set<InstanceKey>(servers.begin(), servers.end()));
+}
+
+void Executor::Session::run_steps_of(const std::vector<Step>& steps,
+                                     std::vector<StepResult>& results) {
+  for (const Step& step : steps) {
+    if (has_lost_leadership()) return;
+    {
+      const MutexLock lock(mutex);
+      owner.observer_.step_started(step);
+    }
+    const SteadyPoint begun = owner.settings_.pace.now();
+    Result<> done = do_step(step);
+    const auto took = std::chrono::duration_cast<milliseconds>(owner.settings_.pace.now() - begun);
+    StepResult result{step, std::nullopt};
+    if (!done) result.error = std::move(done).error();
+    {
+      const MutexLock lock(mutex);
+      owner.observer_.step_ended(step, result.error ? &*result.error : nullptr, took);
+    }
+    const bool failed = result.error.has_value();
+    results.push_back(std::move(result));
+    if (failed) return;
+  }
+}
+
+Result<> Executor::Session::do_step(const Step& step) {
+  if (const auto* asked = std::get_if<Change>(&step.action)) return change(step, *asked);
+  if (const auto* condition = std::get_if<WaitFor>(&step.action)) return wait(step, *condition);
+  if (std::holds_alternative<ReadCredentials>(step.action)) return read_credentials(step);
+  return {};  // Reprobe: every server of the batch is read after it
+}
+
+Result<> Executor::Session::change(const Step& step, const Change& asked) {
+  const Instance* instance = fresh.find(step.server);
+  if (instance == nullptr) {
+    return fail(ErrorKind::NotFound, to_string(step.server) + " is not known");
+  }
+  Change full = asked;
+  {
+    const MutexLock lock(mutex);
+    // The term is asked for as late as can be: a node that lost it changes nothing more.
+    if (owner.leadership_.leading() != term) leadership_lost = true;
+    if (leadership_lost) {
+      return fail(ErrorKind::Conflict, "this node does not lead any more");
+    }
+    auto* target = std::get_if<PointTo>(&full);
+    if (target != nullptr && step.credentials_from) {
+      const auto found = credentials.find(*step.credentials_from);
+      if (found != credentials.end()) {
+        target->user = found->second.user;
+        target->password = found->second.password;
+      }
+    }
+  }
+  const SteadyPoint deadline = owner.settings_.pace.now() + owner.settings_.change_limit;
+  Result<> applied = owner.servers_.apply(*instance, full, deadline);
+  if (!applied) {
+    return fail(std::move(applied).error().within(to_string(step.server)));
+  }
+  return {};
+}
+
+Result<> Executor::Session::wait(const Step& step, const WaitFor& wait) {
+  const Pace& pace = owner.settings_.pace;
+  const SteadyPoint end = pace.now() + wait.limit;
+  SteadyPoint last_progress = pace.now();
+  std::string last_position;
+  std::string reason = "it does not answer";
+  milliseconds pause = kFirstPause;
+  const std::string server = to_string(step.server);
+  while (true) {
+    const SteadyPoint probe_end = std::min(end, pace.now() + owner.settings_.probe_limit);
+    Observation seen = owner.servers_.probe(step.server, probe_end);
+    if (seen.found()) {
+      const Standing now = standing(wait.condition, seen.instance);
+      if (now.state == Standing::State::Holds) return {};
+      if (now.state == Standing::State::Never) {
+        return fail(ErrorKind::Refused, server + ": " + now.reason);
+      }
+      reason = now.reason;
+      std::string position = to_string(executed_position(seen.instance));
+      if (position != last_position) last_progress = pace.now();
+      last_position = std::move(position);
+    } else if (seen.error) {
+      reason = seen.error->message;
+    }
+    const bool stalled = wait.stall_limit && pace.now() - last_progress >= *wait.stall_limit;
+    if (stalled || pace.now() >= end) {
+      const auto limit = stalled ? *wait.stall_limit : wait.limit;
+      return fail(ErrorKind::Unreachable,
+                  server + ": waited " + std::to_string(limit.count()) + "s in vain: " + reason);
+    }
+    const auto rest = std::chrono::duration_cast<milliseconds>(end - pace.now());
+    if (!pace.pause(std::min(pause, std::max(rest, kFirstPause)))) {
+      return fail(ErrorKind::Conflict, server + ": the wait was interrupted");
+    }
+    pause = std::min(pause * 2, kLongestPause);
+  }
+}
+
+Result<> Executor::Session::read_credentials(const Step& step) {
+  const Instance* instance = fresh.find(step.server);
+  if (instance == nullptr) {
+    return fail(ErrorKind::NotFound, to_string(step.server) + " is not known");
+  }
+  const SteadyPoint deadline = owner.settings_.pace.now() + owner.settings_.probe_limit;
+  ORCH_ASSIGN(ReplicationCredentials found,
+              owner.servers_.replication_credentials(*instance, deadline));
+  const MutexLock lock(mutex);
+  credentials[step.server] = std::move(found);
+  return {};
+}
+
+Result<> Executor::Session::claim(const InstanceKey& key) {
+  if (claimed.count(key) > 0) return {};
+  ORCH_TRY(owner.locks_.claim(key, scope.reason));
+  claimed.insert(key);
+  return {};
+}
+
+std::vector<std::string> Executor::Session::release_all() {
+  std::vector<std::string> kept;
+  for (const InstanceKey& key : claimed) {
+    if (auto released = owner.locks_.release(key); !released) {
+      kept.push_back(to_string(key) + " is left in maintenance: " + released.error().message);
+    }
+  }
+  return kept;
+}
+
+bool Executor::Session::has_lost_leadership() {
+  const MutexLock lock(mutex);
+  return leadership_lost;
+}
+
+std::vector<std::string> Executor::Session::left_otherwise(const Account& account,
+                                                           bool failed) const {
+  std::vector<std::string> left;
+  for (const Instance& before : progress.at_start.instances()) {
+    const Instance* now = fresh.find(before.key);
+    const bool changed =
+        std::any_of(progress.steps.begin(), progress.steps.end(), [&](const StepResult& result) {
+          return result.step.server == before.key && changes_server(result.step);
+        });
+    if (now == nullptr || !changed) continue;
+    const std::string key = to_string(before.key);
+    if (!answers(*now)) {
+      left.push_back(key + " does not answer: its state is not known");
+      continue;
+    }
+    if (failed && !before.server.read_only && now->server.read_only) {
+      left.push_back(key + " is left read-only");
+    }
+    if (account.promoted == before.key || !is_replica(before)) continue;
+    if (!is_replica(*now)) {
+      left.push_back(key + " is left without a source");
+    } else if ((runs(before.replication.io_state) && !runs(now->replication.io_state)) ||
+               (runs(before.replication.sql_state) && !runs(now->replication.sql_state))) {
+      left.push_back(key + " is left with replication stopped");
+    }
+  }
+  return left;
+}
+
+}  // namespace orch

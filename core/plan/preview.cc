@@ -1,0 +1,171 @@
+#include "core/plan/preview.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace orch {
+
+namespace {
+
+constexpr int kMaxRounds = 500;
+
+bool concerns_receiver(ReplicationThreads threads) {
+  return threads != ReplicationThreads::Applier;
+}
+bool concerns_applier(ReplicationThreads threads) {
+  return threads != ReplicationThreads::Receiver;
+}
+
+void set_threads(Instance& instance, ReplicationThreads threads, bool on) {
+  const ThreadState state = on ? ThreadState::Running : ThreadState::Stopped;
+  Replication& replication = instance.replication;
+  if (concerns_receiver(threads)) {
+    replication.io_state = state;
+    replication.io_running = on;
+  }
+  if (concerns_applier(threads)) {
+    replication.sql_state = state;
+    replication.sql_running = on;
+  }
+}
+
+void set_executed(Instance& instance, const Position& position) {
+  if (const auto* set = std::get_if<GtidSet>(&position)) {
+    instance.gtid.executed = set->to_string();
+  } else if (const auto* pos = std::get_if<MariaDbGtidPos>(&position)) {
+    instance.gtid.mariadb_slave_pos = pos->to_string();
+    instance.gtid.mariadb_current_pos = pos->to_string();
+    instance.gtid.mariadb_binlog_pos = pos->to_string();
+  } else if (const auto* place = std::get_if<BinlogCoordinates>(&position)) {
+    instance.replication.exec = *place;
+  }
+}
+
+/// The receiver connects: what the source has executed arrives.
+void receive_all(Instance& instance, const Topology& topology) {
+  const Instance* source = topology.find(instance.replication.source);
+  if (source == nullptr || !answers(*source)) {
+    instance.replication.io_state = ThreadState::Other;
+    instance.replication.io_running = false;
+    return;
+  }
+  Replication& replication = instance.replication;
+  const Position before = received_position(instance);
+  if (replication.read.empty()) replication.read = {"binlog.000001", 4, BinlogType::Binary};
+  const Position arrived = united(before, executed_position(*source));
+  if (const auto* set = std::get_if<GtidSet>(&arrived)) {
+    replication.retrieved_gtid_set = set->to_string();
+  } else if (const auto* pos = std::get_if<MariaDbGtidPos>(&arrived)) {
+    replication.gtid_io_pos = pos->to_string();
+  }
+}
+
+void point(Instance& instance, const PointTo& target) {
+  Replication& replication = instance.replication;
+  // What was received and not applied is gone.
+  replication.retrieved_gtid_set.clear();
+  replication.read = {};
+  replication.exec = {};
+  replication.source = target.source;
+  replication.configured = true;
+  replication.channels = 1;
+  replication.last_io_error.clear();
+  set_threads(instance, ReplicationThreads::Both, false);
+  if (target.positioning == Positioning::Coordinates) {
+    replication.read = replication.exec = target.coordinates;
+  } else if (target.positioning != Positioning::Keep) {
+    instance.gtid.uses_mariadb = is_mariadb(instance);
+    instance.gtid.uses_oracle = !is_mariadb(instance);
+  } else if (!uses_gtid(instance)) {
+    replication.read = replication.exec = target.coordinates;
+  }
+}
+
+void reset(Instance& instance) {
+  set_executed(instance, executed_position(instance));
+  instance.replication = {};
+  instance.gtid.uses_oracle = false;
+  instance.gtid.uses_mariadb = false;
+}
+
+void apply(Instance& instance, const Change& change, const Topology& topology) {
+  if (const auto* stop = std::get_if<StopReplication>(&change)) {
+    set_threads(instance, stop->threads, false);
+  } else if (const auto* start = std::get_if<StartReplication>(&change)) {
+    set_threads(instance, start->threads, true);
+    if (concerns_receiver(start->threads)) receive_all(instance, topology);
+  } else if (const auto* target = std::get_if<PointTo>(&change)) {
+    point(instance, *target);
+  } else if (std::holds_alternative<ResetReplication>(change)) {
+    reset(instance);
+  } else if (const auto* read_only = std::get_if<SetReadOnly>(&change)) {
+    instance.server.read_only = read_only->on;
+  } else if (const auto* source = std::get_if<SetSemiSyncSource>(&change)) {
+    instance.semi_sync.source_enabled = source->on;
+  } else if (const auto* replica = std::get_if<SetSemiSyncReplica>(&change)) {
+    instance.semi_sync.replica_enabled = replica->on;
+  } else if (const auto* delay = std::get_if<SetDelay>(&change)) {
+    instance.replication.sql_delay = delay->delay;
+  }
+}
+
+void fulfil(Instance& instance, const Condition& condition) {
+  if (std::holds_alternative<AppliedReceived>(condition)) {
+    set_executed(instance, received_position(instance));
+  } else if (const auto* executed = std::get_if<HasExecuted>(&condition)) {
+    set_executed(instance, united(executed_position(instance), executed->position));
+  } else if (std::holds_alternative<ReplicatesFrom>(condition)) {
+    set_threads(instance, ReplicationThreads::Both, true);
+  } else {
+    set_threads(instance, ReplicationThreads::Both, false);
+  }
+}
+
+Topology with(const Topology& topology, Instance changed) {
+  std::vector<Instance> all(topology.instances().begin(), topology.instances().end());
+  all.push_back(std::move(changed));
+  return Topology(std::move(all));
+}
+
+}  // namespace
+
+Instance simulated(const Instance& instance, const Step& step, const Topology& topology) {
+  Instance after = instance;
+  if (const auto* change = std::get_if<Change>(&step.action)) {
+    apply(after, *change, topology);
+  } else if (const auto* wait = std::get_if<WaitFor>(&step.action)) {
+    fulfil(after, wait->condition);
+  }
+  return after;
+}
+
+Preview preview(const Planner& planner, const Topology& topology) {
+  Preview result;
+  Progress so_far;
+  so_far.at_start = topology;
+  Topology fresh = topology;
+  for (int round = 0; round < kMaxRounds; ++round) {
+    Decision decision = planner(so_far, fresh);
+    if (auto* done = std::get_if<Done>(&decision)) {
+      result.end = std::move(*done);
+      return result;
+    }
+    if (auto* give_up = std::get_if<GiveUp>(&decision)) {
+      result.end = std::move(*give_up);
+      return result;
+    }
+    Run& run = std::get<Run>(decision);
+    remember(so_far.facts, run.facts);
+    for (Step& step : run.steps) {
+      if (const Instance* before = fresh.find(step.server)) {
+        result.steps.push_back({step, *before});
+        fresh = with(fresh, simulated(*before, step, fresh));
+      }
+      so_far.steps.push_back({std::move(step), std::nullopt});
+    }
+  }
+  result.end = GiveUp{Error{ErrorKind::Broken, "the plan does not come to an end"}, {}};
+  return result;
+}
+
+}  // namespace orch

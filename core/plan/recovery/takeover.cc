@@ -1,0 +1,361 @@
+#include "core/plan/recovery/takeover.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "core/plan/candidate.h"
+#include "core/plan/recovery/promotion.h"
+
+namespace orch {
+
+namespace {
+
+constexpr int kMaxCatchUps = 5;
+
+/// One question to the planner, with all the facts at hand.
+class Takeover {
+ public:
+  Takeover(const TakeoverRequest& request, const Policy& policy, const Progress& so_far,
+           const Topology& fresh)
+      : request_(request),
+        policy_(policy),
+        so_far_(so_far),
+        fresh_(fresh),
+        primary_(fresh.find(request.primary)) {}
+
+  [[nodiscard]] Decision next() const {
+    if (primary_ == nullptr) return refuse("Error reading " + to_string(request_.primary));
+    if (const auto server = in_doubt(so_far_, fresh_)) return give_up_in_doubt(*server);
+    if (so_far_.facts.giving_up) return back_out(*so_far_.facts.giving_up, so_far_, fresh_);
+    const auto designated = find_designated();
+    if (!designated) return back_out(designated.error(), so_far_, fresh_);
+    const Instance& heir = **designated;
+    if (is_writable_top(heir)) return follow_up(heir);
+    if (!answers(*primary_)) {
+      return refuse(to_string(primary_->key) + " does not answer: this is a case for a failover");
+    }
+    if (std::string text = objection_to(heir); !text.empty()) return refuse(std::move(text));
+    return towards_promotion(heir);
+  }
+
+ private:
+  [[nodiscard]] Decision refuse(std::string text) const {
+    return back_out(Error{ErrorKind::Refused, std::move(text)}, so_far_, fresh_);
+  }
+
+  [[nodiscard]] Step step(const InstanceKey& server, Action action, std::string why) const {
+    return {server, std::move(action), std::move(why), {}, false};
+  }
+
+  // --- Who ---
+
+  [[nodiscard]] Result<const Instance*> find_designated() const {
+    if (const Instance* heir = begun_promotion()) return heir;
+    if (request_.designated) {
+      const Instance* heir = fresh_.find(*request_.designated);
+      if (heir == nullptr) {
+        return fail(ErrorKind::NotFound, "Error reading " + to_string(*request_.designated));
+      }
+      return heir;
+    }
+    const std::string key = to_string(primary_->key);
+    const std::vector<const Instance*> replicas = fresh_.replicas_of(primary_->key);
+    if (replicas.empty()) {
+      return fail(ErrorKind::Refused, "Master " + key + " doesn't seem to have replicas");
+    }
+    if (replicas.size() == 1) return replicas.front();
+    if (!request_.automatic) {
+      return fail(ErrorKind::Refused,
+                  "GracefulMasterTakeover: target instance not indicated, auto=false, and master " +
+                      key + " has " + std::to_string(replicas.size()) +
+                      " replicas. orchestrator cannot choose where to failover to. Aborting");
+    }
+    const Choice choice = choose_candidate(fresh_, primary_->key, policy_);
+    if (!choice.winner) {
+      return fail(ErrorKind::Refused, "no replica of " + key + " can be promoted");
+    }
+    return fresh_.find(*choice.winner);
+  }
+
+  /// The one decided on before: by this run, or by one that was interrupted after the primary
+  /// became read-only.
+  [[nodiscard]] const Instance* begun_promotion() const {
+    if (so_far_.facts.winner) return fresh_.find(*so_far_.facts.winner);
+    if (!primary_->server.read_only) return nullptr;
+    for (const Instance* root : fresh_.roots()) {
+      const bool other =
+          root->key != primary_->key && (!request_.designated || *request_.designated == root->key);
+      const bool begun = answers(*root) && !is_replica(*root) &&
+                         contains(executed_position(*root), executed_position(*primary_));
+      if (other && begun) return root;
+    }
+    return nullptr;
+  }
+
+  // --- Whether ---
+
+  [[nodiscard]] std::string objection_to(const Instance& heir) const {
+    const std::string master = to_string(primary_->key);
+    if (is_replica(*primary_)) {
+      const std::string source = to_string(primary_->replication.source);
+      if (fresh_.are_co_sources(primary_->key, primary_->replication.source)) {
+        return master + " is a co-master with " + source +
+               ": taking over co-masters is not supported";
+      }
+      return master + " is not a real master; it replicates from: " + source;
+    }
+    if (!is_replica(heir)) return objection_to_top(heir);
+    if (heir.replication.source != primary_->key) {
+      return "GracefulMasterTakeover: indicated designated instance " + to_string(heir.key) +
+             " must be directly replicating from the master " + master;
+    }
+    if (is_banned(heir, policy_)) {
+      return "GracefulMasterTakeover: designated instance " + to_string(heir.key) +
+             " cannot be promoted due to promotion rule or it is explicitly ignored in "
+             "PromotionIgnoreHostnameFilters configuration";
+    }
+    const Verdict verdict = judge_designated(fresh_, primary_->key, heir.key, policy_);
+    if (!verdict.fit) return to_string(heir.key) + " cannot be promoted: " + verdict.because;
+    if (!gtid_compatible(heir, *primary_)) {
+      return "Instances " + to_string(heir.key) + ", " + master +
+             " not GTID compatible or not using GTID";
+    }
+    if (so_far_.steps.empty()) return objection_at_start(heir);
+    return "";
+  }
+
+  /// It follows nobody, and takes no writes: only as the trace of an interrupted takeover.
+  [[nodiscard]] std::string objection_to_top(const Instance& heir) const {
+    const bool begun = answers(heir) && primary_->server.read_only &&
+                       contains(executed_position(heir), executed_position(*primary_));
+    if (begun) return "";
+    return "GracefulMasterTakeover: indicated designated instance " + to_string(heir.key) +
+           " must be directly replicating from the master " + to_string(primary_->key);
+  }
+
+  [[nodiscard]] std::string objection_at_start(const Instance& heir) const {
+    if (!replica_running(heir)) return to_string(heir.key) + ": instance is not replicating";
+    if (!has_reasonable_lag(heir, policy_.reasonable_maintenance_replication_lag) ||
+        heir.replication.sql_delay > policy_.reasonable_maintenance_replication_lag) {
+      return "Desginated instance " + to_string(heir.key) +
+             " seems to be lagging too much for this operation. Aborting.";
+    }
+    std::string reasons;
+    for (const Instance* sibling : fresh_.siblings_of(heir.key)) {
+      if (sibling->downtime.active) continue;
+      std::string because;
+      if (!answers(*sibling)) {
+        because = to_string(sibling->key) + " does not answer";
+      } else if (sibling->replication.channels > 1) {
+        because = to_string(sibling->key) + " replicates from " +
+                  std::to_string(sibling->replication.channels) + " sources";
+      } else if (auto can = can_replicate_from_gtid(*sibling, heir, policy_.rules()); !can) {
+        because = can.error().message;
+      }
+      if (!because.empty()) reasons += (reasons.empty() ? " " : "; ") + because;
+    }
+    if (reasons.empty()) return "";
+    return "Desginated instance " + to_string(heir.key) + " cannot take over all of its siblings." +
+           reasons;
+  }
+
+  // --- Up to the promotion ---
+
+  [[nodiscard]] Decision towards_promotion(const Instance& heir) const {
+    const auto is_read = [](const Action& action) {
+      return std::holds_alternative<ReadCredentials>(action);
+    };
+    if (is_replica(heir) && latest(so_far_, heir.key, is_read) == nullptr) {
+      Run run{{step(heir.key, ReadCredentials{}, "the old primary will replicate with them")}, {}};
+      run.facts.winner = heir.key;
+      return run;
+    }
+    if (!primary_->server.read_only) return make_primary_read_only();
+    if (auto decision = catch_up(heir)) return *std::move(decision);
+    return promote(heir);
+  }
+
+  [[nodiscard]] Decision make_primary_read_only() const {
+    const StepResult* tried = latest(so_far_, primary_->key, is_change<SetReadOnly>);
+    if (tried == nullptr) {
+      return Run{
+          {step(primary_->key, Change{SetReadOnly{true}}, "no writes while the other catches up")},
+          {}};
+    }
+    return refuse(to_string(primary_->key) + " could not be made read-only" +
+                  (tried->error ? ": " + tried->error->message : ""));
+  }
+
+  [[nodiscard]] std::optional<Decision> catch_up(const Instance& heir) const {
+    const Position wanted = executed_position(*primary_);
+    if (!is_known(wanted)) {
+      return refuse("the position of " + to_string(primary_->key) + " cannot be read");
+    }
+    if (contains(executed_position(heir), wanted)) return std::nullopt;
+    const StepResult* waited = latest(so_far_, heir.key, waits_for<HasExecuted>);
+    if (waited != nullptr && waited->error) {
+      return refuse(to_string(heir.key) + " did not catch up with " + to_string(primary_->key) +
+                    ": " + waited->error->message);
+    }
+    const auto waits =
+        std::count_if(so_far_.steps.begin(), so_far_.steps.end(), [&](const StepResult& result) {
+          return result.step.server == heir.key && waits_for<HasExecuted>(result.step.action);
+        });
+    if (waits >= kMaxCatchUps) {
+      return refuse(to_string(primary_->key) + " executes transactions although it is read-only");
+    }
+    return Run{
+        {step(heir.key,
+              WaitFor{HasExecuted{wanted}, policy_.reasonable_maintenance_replication_lag, {}},
+              "have all that the old primary has"),
+         step(primary_->key, Reprobe{}, "see that it stands still")},
+        {}};
+  }
+
+  [[nodiscard]] Decision promote(const Instance& heir) const {
+    const auto failures =
+        std::count_if(so_far_.steps.begin(), so_far_.steps.end(), [&](const StepResult& result) {
+          return result.step.server == heir.key && result.error && changes_server(result.step);
+        });
+    if (failures > 1) return restore(heir);
+    Run run{promotion_steps(heir), {}};
+    run.facts.winner = heir.key;
+    run.facts.at_promotion = heir.server.binlog;
+    run.facts.position_at_promotion = executed_position(heir);
+    return run;
+  }
+
+  /// The promotion failed: the designated server follows the old primary again.
+  [[nodiscard]] Decision restore(const Instance& heir) const {
+    const std::string because = to_string(heir.key) + " could not be promoted: " +
+                                failure_on(so_far_, heir.key)->error->message;
+    const bool tried = latest(so_far_, heir.key, is_change<PointTo>) != nullptr;
+    if (is_replica(heir) || tried) return refuse(because);
+    Run run{{step(heir.key, Change{new_link(heir, primary_->key)}, "as it was before"),
+             step(heir.key, Change{StartReplication{}}, "as it was before")},
+            {}};
+    run.steps.front().credentials_from = heir.key;
+    for (Step& next : undo_primary())
+      run.steps.push_back(std::move(next));
+    run.facts.giving_up = Error{ErrorKind::Refused, because};
+    return run;
+  }
+
+  [[nodiscard]] std::vector<Step> undo_primary() const {
+    const Instance* before = so_far_.at_start.find(primary_->key);
+    if (before == nullptr || before->server.read_only) return {};
+    return {step(primary_->key, Change{SetReadOnly{false}}, "as it was before")};
+  }
+
+  /// A link for a server that has none: options as the cluster's replicas use them (REC-42).
+  [[nodiscard]] PointTo new_link(const Instance& model_key, const InstanceKey& source) const {
+    PointTo target;
+    target.source = source;
+    target.positioning = is_mariadb(*primary_) ? Positioning::MariaDbCurrent : Positioning::Gtid;
+    target.tls.emplace();
+    if (!is_mariadb(*primary_)) target.tls->get_public_key = true;
+    const Instance* model = so_far_.at_start.find(model_key.key);
+    for (const Instance& other : so_far_.at_start.instances()) {
+      if (model != nullptr && is_replica(*model)) break;
+      model = &other;
+    }
+    if (model == nullptr || !is_replica(*model)) return target;
+    const bool get_public_key = target.tls->get_public_key.value_or(false);
+    target.tls = model->replication.tls;
+    target.use_tls = model->replication.allow_tls;
+    // Without TLS and without the key, caching_sha2_password cannot log in.
+    if (get_public_key && !target.use_tls && target.tls->public_key_path.empty()) {
+      target.tls->get_public_key = true;
+    }
+    return target;
+  }
+
+  // --- After the promotion ---
+
+  [[nodiscard]] Decision follow_up(const Instance& heir) const {
+    if (answers(*primary_) && !primary_->server.read_only) {
+      if (latest(so_far_, primary_->key, is_change<SetReadOnly>) == nullptr) {
+        return GiveUp{Error{ErrorKind::Refused, to_string(primary_->key) + " and " +
+                                                    to_string(heir.key) + " both take writes"},
+                      {}};
+      }
+    }
+    if (primary_->semi_sync.priority > 0 && primary_->semi_sync.source_enabled &&
+        answers(*primary_) &&
+        latest(so_far_, primary_->key, is_change<SetSemiSyncSource>) == nullptr) {
+      return Run{{step(primary_->key, Change{SetSemiSyncSource{false}},
+                       "a replica is no semi-sync source")},
+                 {}};
+    }
+    SiblingPlan plan = sibling_moves(primary_->key, heir, policy_, so_far_, fresh_);
+    if (auto can = can_replicate_from(*primary_, heir, policy_.rules()); !can) {
+      plan.lost.push_back({primary_->key, can.error().message});
+    } else {
+      plan.moves.push_back(old_primary_move(heir));
+    }
+    Decision decision = next_of_moves(plan.moves, plan.lost, policy_, so_far_, fresh_);
+    if (std::holds_alternative<Run>(decision)) return decision;
+    Account account = std::holds_alternative<Done>(decision)
+                          ? std::move(std::get<Done>(decision).account)
+                          : std::move(std::get<GiveUp>(decision).account);
+    account.promoted = heir.key;
+    account.coordinates = so_far_.facts.at_promotion.value_or(heir.server.binlog);
+    account.lost_transactions = "nothing";
+    add_notes(account);
+    return Done{std::move(account)};
+  }
+
+  [[nodiscard]] bool starts_old_primary() const {
+    return request_.automatic || request_.start_old_primary;
+  }
+
+  [[nodiscard]] Move old_primary_move(const Instance& heir) const {
+    Move move;
+    move.server = primary_->key;
+    move.target = new_link(heir, heir.key);
+    move.why = "the old primary follows the new one";
+    move.always_start = starts_old_primary();
+    move.verify = starts_old_primary();
+    move.destination_holds = so_far_.facts.position_at_promotion;
+    move.credentials_from = heir.key;
+    return move;
+  }
+
+  void add_notes(Account& account) const {
+    const std::string key = to_string(primary_->key);
+    const auto moved = std::find(account.moved.begin(), account.moved.end(), primary_->key);
+    if (moved == account.moved.end()) {
+      account.notes.push_back(key + " is left read-only and does not replicate");
+    } else if (!starts_old_primary()) {
+      account.notes.push_back(key +
+                              " is set to follow the new primary; its replication is stopped");
+    }
+    for (const StepResult& result : so_far_.steps) {
+      if (result.error && std::holds_alternative<ReadCredentials>(result.step.action)) {
+        account.notes.push_back("no replication user for " + key + ": " + result.error->message);
+      }
+    }
+  }
+
+  const TakeoverRequest& request_;
+  const Policy& policy_;
+  const Progress& so_far_;
+  const Topology& fresh_;
+  const Instance* primary_;
+};
+
+}  // namespace
+
+Decision next_takeover_step(const TakeoverRequest& request, const Policy& policy,
+                            const Progress& so_far, const Topology& fresh) {
+  return Takeover(request, policy, so_far, fresh).next();
+}
+
+Planner takeover(TakeoverRequest request, Policy policy) {
+  return [request = std::move(request), policy = std::move(policy)](const Progress& so_far,
+                                                                    const Topology& fresh) {
+    return next_takeover_step(request, policy, so_far, fresh);
+  };
+}
+
+}  // namespace orch

@@ -1,0 +1,321 @@
+#include "core/plan/refactor/relocate.h"
+
+#include <utility>
+
+namespace orch {
+
+namespace {
+
+Decision refuse(std::string text, ErrorKind kind = ErrorKind::Refused) {
+  return GiveUp{Error{kind, std::move(text)}, {}};
+}
+
+std::string unknown(const InstanceKey& key) {
+  return "Error reading " + to_string(key);
+}
+
+/// What no replica may be that is to be moved; "" = nothing.
+std::string objection_to_moving(const Instance& server, const std::string& operation) {
+  const std::string key = to_string(server.key);
+  if (!is_replica(server)) return "instance is not a replica: " + key;
+  if (is_group_secondary(server)) {
+    return operation + ": " + key +
+           " is a secondary replication group member, hence, it cannot be relocated";
+  }
+  if (server.replication.channels > 1) {
+    return operation + ": " + key + " replicates from " +
+           std::to_string(server.replication.channels) + " sources, hence, it cannot be moved";
+  }
+  if (!answers(server)) return key + ": last check invalid";
+  return "";
+}
+
+std::string objection_to_gtid_move(const Instance& server, const Instance& destination,
+                                   const Policy& policy) {
+  if (!gtid_compatible(server, destination)) {
+    return "Instances " + to_string(server.key) + ", " + to_string(destination.key) +
+           " not GTID compatible or not using GTID";
+  }
+  if (!answers(destination)) return to_string(destination.key) + ": last check invalid";
+  if (auto can = can_replicate_from(server, destination, policy.rules()); !can) {
+    return can.error().message;
+  }
+  if (!server.gtid.uses_oracle) return "";
+  const auto purged = GtidSet::parse(destination.gtid.purged);
+  const auto executed = GtidSet::parse(server.gtid.executed);
+  if (!purged || !executed) return "malformed GTID set on " + to_string(server.key);
+  if (executed->contains(*purged)) return "";
+  return "Instance " + to_string(destination.key) + " has purged GTID entries not found on " +
+         to_string(server.key);
+}
+
+Move gtid_move(const Instance& server, const InstanceKey& destination, std::string why) {
+  Move move;
+  move.server = server.key;
+  move.target.source = destination;
+  move.target.positioning = Positioning::Gtid;
+  move.why = std::move(why);
+  return move;
+}
+
+Move kept_move(const Instance& server, const InstanceKey& destination, std::string why) {
+  Move move = gtid_move(server, destination, std::move(why));
+  move.target.positioning = Positioning::Keep;
+  move.even_if_same = true;
+  return move;
+}
+
+/// Why X cannot be relocated below Y, before any method is chosen (refactoring document, 8.1).
+std::string objection_to_relocation(const Topology& topology, const Instance& server,
+                                    const Instance& destination, const Policy& policy) {
+  if (std::string text = objection_to_moving(server, "relocate"); !text.empty()) return text;
+  if (is_group_primary(server) && destination.group.name == server.group.name) {
+    return "relocate: Setting a group primary to replicate from another member of its group is "
+           "disallowed";
+  }
+  if (topology.is_below(destination.key, server.key) || is_descendant_of(destination, server)) {
+    return "relocate: " + to_string(destination.key) + " is a descendant of " +
+           to_string(server.key);
+  }
+  if (auto can = can_replicate_from(server, destination, policy.rules()); !can) {
+    return can.error().message;
+  }
+  return "";
+}
+
+/// How one server is moved; or why not.
+struct Plan {
+  std::vector<Move> moves{};
+  std::vector<LostReplica> refused{};
+};
+
+using Selector = std::function<Result<Plan>(const Topology& at_start)>;
+
+/// A planner that makes its plan from the topology at the start and then carries it through.
+Planner planner_for(Selector selector, Policy policy) {
+  return [selector = std::move(selector), policy = std::move(policy)](
+             const Progress& so_far, const Topology& fresh) -> Decision {
+    auto plan = selector(so_far.at_start);
+    if (!plan) return GiveUp{std::move(plan).error(), {}};
+    return next_of_moves(plan->moves, plan->refused, policy, so_far, fresh);
+  };
+}
+
+Failure refusal(std::string text) {
+  return fail(ErrorKind::Refused, std::move(text));
+}
+
+Result<std::vector<const Instance*>> chosen_replicas(const Topology& topology,
+                                                     const InstanceKey& of,
+                                                     const InstanceKey& destination,
+                                                     const ReplicaFilter& filter,
+                                                     const std::string& operation) {
+  if (topology.find(of) == nullptr) return fail(ErrorKind::NotFound, unknown(of));
+  if (topology.find(destination) == nullptr) {
+    return fail(ErrorKind::NotFound, unknown(destination));
+  }
+  std::vector<const Instance*> chosen;
+  for (const Instance* replica : topology.replicas_of(of)) {
+    if (replica->key == destination || (filter && !filter(*replica))) continue;
+    if (topology.is_below(destination, replica->key)) {
+      return refusal(operation + ": " + to_string(destination) + " is a descendant of " +
+                     to_string(replica->key));
+    }
+    chosen.push_back(replica);
+  }
+  return chosen;
+}
+
+Plan gtid_plan(const std::vector<const Instance*>& replicas, const Instance& destination,
+               const Policy& policy) {
+  Plan plan;
+  for (const Instance* replica : replicas) {
+    if (auto can = check_gtid_move(*replica, destination, policy); !can) {
+      plan.refused.push_back({replica->key, can.error().message});
+    } else {
+      plan.moves.push_back(
+          gtid_move(*replica, destination.key, "move below " + to_string(destination.key)));
+    }
+  }
+  return plan;
+}
+
+Plan repoint_plan(const std::vector<const Instance*>& replicas, const InstanceKey& destination) {
+  Plan plan;
+  for (const Instance* replica : replicas) {
+    if (std::string text = objection_to_moving(*replica, "repoint"); !text.empty()) {
+      plan.refused.push_back({replica->key, std::move(text)});
+    } else {
+      plan.moves.push_back(kept_move(*replica, destination, "repoint"));
+    }
+  }
+  return plan;
+}
+
+Result<Plan> relocation(const Topology& topology, const InstanceKey& server_key,
+                        const InstanceKey& destination_key, const Policy& policy) {
+  const Instance* server = topology.find(server_key);
+  const Instance* destination = topology.find(destination_key);
+  if (server == nullptr) return fail(ErrorKind::NotFound, unknown(server_key));
+  if (destination == nullptr) return fail(ErrorKind::NotFound, unknown(destination_key));
+  std::string text = objection_to_relocation(topology, *server, *destination, policy);
+  if (!text.empty()) return refusal(std::move(text));
+  if (server->replication.source == destination_key) {
+    return Plan{{kept_move(*server, destination_key, "repoint")}, {}};
+  }
+  if (gtid_compatible(*server, *destination) && !server->server.binlog_server) {
+    ORCH_TRY(check_gtid_move(*server, *destination, policy));
+    const std::string why = "move below " + to_string(destination_key);
+    return Plan{{gtid_move(*server, destination_key, why)}, {}};
+  }
+  return refusal("Relocating " + to_string(server_key) + " below " + to_string(destination_key) +
+                 " turns to be too complex; please do it manually");
+}
+
+}  // namespace
+
+Result<> check_gtid_move(const Instance& server, const Instance& destination,
+                         const Policy& policy) {
+  std::string text = objection_to_moving(server, "move-gtid");
+  if (text.empty()) text = objection_to_gtid_move(server, destination, policy);
+  if (!text.empty()) return refusal(std::move(text));
+  return {};
+}
+
+Planner relocate(InstanceKey server, InstanceKey destination, Policy policy) {
+  return planner_for(
+      [server, destination, policy](const Topology& at_start) {
+        return relocation(at_start, server, destination, policy);
+      },
+      policy);
+}
+
+Planner move_gtid(InstanceKey server, InstanceKey destination, Policy policy) {
+  return planner_for(
+      [server, destination, policy](const Topology& at_start) -> Result<Plan> {
+        const Instance* moved = at_start.find(server);
+        const Instance* below = at_start.find(destination);
+        if (moved == nullptr) return fail(ErrorKind::NotFound, unknown(server));
+        if (below == nullptr) return fail(ErrorKind::NotFound, unknown(destination));
+        if (at_start.is_below(destination, server)) {
+          return refusal("move-gtid: " + to_string(destination) + " is a descendant of " +
+                         to_string(server));
+        }
+        ORCH_TRY(check_gtid_move(*moved, *below, policy));
+        return Plan{{gtid_move(*moved, destination, "move below " + to_string(destination))}, {}};
+      },
+      policy);
+}
+
+Planner repoint(InstanceKey server, std::optional<InstanceKey> destination, Policy policy) {
+  return planner_for(
+      [server, destination, policy](const Topology& at_start) -> Result<Plan> {
+        const Instance* moved = at_start.find(server);
+        if (moved == nullptr) return fail(ErrorKind::NotFound, unknown(server));
+        std::string text = objection_to_moving(*moved, "repoint");
+        if (!text.empty()) return refusal(std::move(text));
+        const InstanceKey target = destination.value_or(moved->replication.source);
+        if (const Instance* source = at_start.find(target)) {
+          ORCH_TRY(can_replicate_from(*moved, *source, policy.rules()));
+        } else if (destination) {
+          return fail(ErrorKind::NotFound, unknown(target));
+        }
+        return Plan{{kept_move(*moved, target, "repoint")}, {}};
+      },
+      policy);
+}
+
+Planner relocate_replicas(InstanceKey of, InstanceKey destination, ReplicaFilter filter,
+                          Policy policy) {
+  return planner_for(
+      [=](const Topology& at_start) -> Result<Plan> {
+        ORCH_ASSIGN(const auto replicas,
+                    chosen_replicas(at_start, of, destination, filter, "relocate-replicas"));
+        if (of == destination) return repoint_plan(replicas, destination);
+        Plan plan = gtid_plan(replicas, *at_start.find(destination), policy);
+        if (!plan.moves.empty() || plan.refused.empty()) return plan;
+        return refusal(
+            "Relocating " + std::to_string(replicas.size()) + " replicas of " + to_string(of) +
+            " below " + to_string(destination) +
+            " turns to be too complex; please do it manually: " + to_string(plan.refused.front()));
+      },
+      policy);
+}
+
+Planner move_replicas_gtid(InstanceKey of, InstanceKey destination, ReplicaFilter filter,
+                           Policy policy) {
+  return [=](const Progress& so_far, const Topology& fresh) -> Decision {
+    auto replicas = chosen_replicas(so_far.at_start, of, destination, filter, "move-replicas-gtid");
+    if (!replicas) return GiveUp{std::move(replicas).error(), {}};
+    const Plan plan = gtid_plan(*replicas, *so_far.at_start.find(destination), policy);
+    Decision decision = next_of_moves(plan.moves, plan.refused, policy, so_far, fresh);
+    auto* done = std::get_if<Done>(&decision);
+    if (done == nullptr || done->account.lost.empty()) return decision;
+    std::string text = "MoveReplicasGTID: only moved " +
+                       std::to_string(done->account.moved.size()) + " out of " +
+                       std::to_string(replicas->size()) + " replicas of " + to_string(of) +
+                       "; error is: " + to_string(done->account.lost.front());
+    return GiveUp{Error{ErrorKind::Refused, std::move(text)}, std::move(done->account)};
+  };
+}
+
+Planner repoint_replicas(InstanceKey of, std::optional<InstanceKey> destination,
+                         ReplicaFilter filter, Policy policy) {
+  return planner_for(
+      [=](const Topology& at_start) -> Result<Plan> {
+        const InstanceKey target = destination.value_or(of);
+        ORCH_ASSIGN(const auto replicas,
+                    chosen_replicas(at_start, of, target, filter, "repoint-replicas"));
+        return repoint_plan(replicas, target);
+      },
+      policy);
+}
+
+Planner take_siblings(InstanceKey server, Policy policy) {
+  return planner_for(
+      [=](const Topology& at_start) -> Result<Plan> {
+        const Instance* taker = at_start.find(server);
+        if (taker == nullptr) return fail(ErrorKind::NotFound, unknown(server));
+        if (!is_replica(*taker)) {
+          return refusal("take-siblings: instance " + to_string(server) + " is not a replica.");
+        }
+        return gtid_plan(at_start.siblings_of(server), *taker, policy);
+      },
+      policy);
+}
+
+Planner detach(InstanceKey server, Policy policy) {
+  return planner_for(
+      [server](const Topology& at_start) -> Result<Plan> {
+        const Instance* replica = at_start.find(server);
+        if (replica == nullptr) return fail(ErrorKind::NotFound, unknown(server));
+        std::string text = objection_to_moving(*replica, "detach");
+        if (text.empty() && is_detached_source(*replica)) {
+          text = "instance already detached: " + to_string(server);
+        }
+        if (!text.empty()) return refusal(std::move(text));
+        Move move = kept_move(*replica, detached(replica->replication.source), "detach");
+        move.verify = false;
+        return Plan{{std::move(move)}, {}};
+      },
+      policy);
+}
+
+Planner reattach(InstanceKey server, Policy policy) {
+  return planner_for(
+      [server](const Topology& at_start) -> Result<Plan> {
+        const Instance* replica = at_start.find(server);
+        if (replica == nullptr) return fail(ErrorKind::NotFound, unknown(server));
+        std::string text = objection_to_moving(*replica, "reattach");
+        if (text.empty() && !is_detached_source(*replica)) {
+          text = "instance does not seem to be detached: " + to_string(server);
+        }
+        if (!text.empty()) return refusal(std::move(text));
+        Move move = kept_move(*replica, reattached(replica->replication.source), "reattach");
+        move.verify = false;
+        return Plan{{std::move(move)}, {}};
+      },
+      policy);
+}
+
+}  // namespace orch

@@ -1,0 +1,192 @@
+#include "tests/support/fake_servers.h"
+
+#include "core/plan/preview.h"
+
+namespace orch::test {
+
+namespace {
+
+bool runs(ThreadState state) {
+  return state == ThreadState::Running || state == ThreadState::Other;
+}
+
+/// What a real server says no to.
+std::string objection(const Instance& instance, const Change& change) {
+  const bool stopped =
+      !runs(instance.replication.io_state) && !runs(instance.replication.sql_state);
+  const bool needs_stop =
+      std::holds_alternative<PointTo>(change) || std::holds_alternative<ResetReplication>(change);
+  if (needs_stop && !stopped) return "replication threads run";
+  if (std::holds_alternative<StartReplication>(change) && !instance.replication.configured) {
+    return "the server is not configured as replica";
+  }
+  return "";
+}
+
+/// A receiver that starts by MariaDB GTID throws away what was received and not applied.
+void discard_relay_logs(Instance& instance, const Change& change) {
+  const auto* start = std::get_if<StartReplication>(&change);
+  const bool receiver = start != nullptr && start->threads != ReplicationThreads::Applier;
+  if (!receiver || runs(instance.replication.io_state)) return;
+  if (instance.gtid.uses_mariadb) {
+    instance.replication.gtid_io_pos = instance.gtid.mariadb_slave_pos;
+  }
+}
+
+}  // namespace
+
+void FakeServers::add(Instance instance) {
+  const MutexLock lock(mutex_);
+  const InstanceKey key = instance.key;
+  servers_[key] = std::move(instance);
+}
+
+void FakeServers::kill(const InstanceKey& key) {
+  const MutexLock lock(mutex_);
+  dead_.insert(key);
+}
+
+void FakeServers::revive(const InstanceKey& key) {
+  const MutexLock lock(mutex_);
+  dead_.erase(key);
+}
+
+void FakeServers::freeze_applier(const InstanceKey& key) {
+  const MutexLock lock(mutex_);
+  frozen_.insert(key);
+}
+
+void FakeServers::set(const InstanceKey& key, const std::function<void(Instance&)>& change) {
+  const MutexLock lock(mutex_);
+  change(servers_.at(key));
+}
+
+void FakeServers::refuse(const InstanceKey& key, std::size_t change_index, int times) {
+  const MutexLock lock(mutex_);
+  refusals_[{key, change_index}] = times;
+}
+
+Instance FakeServers::at(const InstanceKey& key) const {
+  const MutexLock lock(mutex_);
+  return servers_.at(key);
+}
+
+Topology FakeServers::records() const {
+  const MutexLock lock(mutex_);
+  std::vector<Instance> all;
+  for (const auto& [key, instance] : servers_)
+    all.push_back(instance);
+  return Topology(std::move(all));
+}
+
+std::set<InstanceKey> FakeServers::keys() const {
+  const MutexLock lock(mutex_);
+  std::set<InstanceKey> all;
+  for (const auto& [key, instance] : servers_)
+    all.insert(key);
+  return all;
+}
+
+std::vector<std::string> FakeServers::changes() const {
+  const MutexLock lock(mutex_);
+  return changes_;
+}
+
+std::vector<InstanceKey> FakeServers::writable() const {
+  const MutexLock lock(mutex_);
+  std::vector<InstanceKey> found;
+  for (const auto& [key, instance] : servers_) {
+    if (dead_.count(key) == 0 && !instance.server.read_only) found.push_back(key);
+  }
+  return found;
+}
+
+Topology FakeServers::living() const {
+  std::vector<Instance> all;
+  for (const auto& [key, instance] : servers_) {
+    all.push_back(instance);
+    all.back().freshness.is_last_check_valid = dead_.count(key) == 0;
+  }
+  return Topology(std::move(all));
+}
+
+void FakeServers::replicate() {
+  for (auto& [key, instance] : servers_) {
+    if (dead_.count(key) > 0 || !is_replica(instance)) continue;
+    const Topology now = living();
+    if (runs(instance.replication.io_state)) {
+      const ThreadState applier = instance.replication.sql_state;
+      const Step start{key, Change{StartReplication{ReplicationThreads::Receiver}}, "", {}, false};
+      instance = simulated(instance, start, now);
+      instance.replication.sql_state = applier;
+    }
+    const bool applies = instance.replication.sql_state == ThreadState::Running &&
+                         instance.replication.sql_delay.count() == 0 && frozen_.count(key) == 0;
+    if (applies) {
+      instance = simulated(instance, {key, WaitFor{AppliedReceived{}, {}, {}}, "", {}, false}, now);
+    }
+  }
+}
+
+Observation FakeServers::probe(const InstanceKey& key, SteadyPoint) {
+  const MutexLock lock(mutex_);
+  replicate();
+  Observation seen;
+  seen.asked = key;
+  const auto server = servers_.find(key);
+  if (server == servers_.end() || dead_.count(key) > 0) {
+    seen.error = Error{ErrorKind::Unreachable, to_string(key) + ": connection refused"};
+    return seen;
+  }
+  seen.outcome = ProbeOutcome::Clean;
+  seen.instance = server->second;
+  seen.instance.freshness = {};
+  return seen;
+}
+
+Result<> FakeServers::apply(const Instance& as_probed, const Change& change, SteadyPoint) {
+  const MutexLock lock(mutex_);
+  if (dead_.count(as_probed.key) > 0) {
+    return fail(ErrorKind::Unreachable, "connection refused");
+  }
+  int& refusals = refusals_[{as_probed.key, change.index()}];
+  if (refusals > 0) {
+    --refusals;
+    return fail(ErrorKind::Refused, "the server said no");
+  }
+  Instance& instance = servers_.at(as_probed.key);
+  if (std::string text = objection(instance, change); !text.empty()) {
+    return fail(ErrorKind::Refused, std::move(text));
+  }
+  discard_relay_logs(instance, change);
+  const Step step{instance.key, change, "", {}, false};
+  instance = simulated(instance, step, living());
+  changes_.push_back(to_string(instance.key) + ' ' + describe(step.action));
+  return {};
+}
+
+Result<ReplicationCredentials> FakeServers::replication_credentials(const Instance&, SteadyPoint) {
+  return ReplicationCredentials{"repl", Secret("secret")};
+}
+
+std::optional<Term> FakeLeadership::leading() const {
+  if (answers_ == 0) return std::nullopt;
+  if (answers_ > 0) --answers_;
+  return 1;
+}
+
+Result<> FakeLocks::claim(const InstanceKey& key, const std::string& reason) {
+  if (taken_by_others.count(key) > 0) {
+    return fail(ErrorKind::Conflict, "Cannot begin maintenance for instance: " + to_string(key) +
+                                         "; maintenance reason: " + reason);
+  }
+  held.insert(key);
+  return {};
+}
+
+Result<> FakeLocks::release(const InstanceKey& key) {
+  held.erase(key);
+  return {};
+}
+
+}  // namespace orch::test

@@ -1,0 +1,74 @@
+#pragma once
+
+#include <functional>
+#include <map>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "core/base/mutex.h"
+#include "core/model/topology.h"
+#include "core/ports/ha.h"
+#include "core/ports/maintenance.h"
+#include "core/ports/server.h"
+
+namespace orch::test {
+
+/// Servers that replicate in thought: receivers and appliers do their work whenever somebody
+/// probes. They refuse what real servers refuse, and lose what real servers lose.
+class FakeServers final : public Servers {
+ public:
+  void add(Instance instance);
+  void kill(const InstanceKey& key);
+  void revive(const InstanceKey& key);
+  /// Its applier does nothing any more, though it says that it runs.
+  void freeze_applier(const InstanceKey& key);
+  void set(const InstanceKey& key, const std::function<void(Instance&)>& change);
+  /// The next `times` changes of that kind on that server are refused.
+  void refuse(const InstanceKey& key, std::size_t change_index, int times);
+
+  [[nodiscard]] Instance at(const InstanceKey& key) const;
+  /// All servers, as recorded when all was well.
+  [[nodiscard]] Topology records() const;
+  [[nodiscard]] std::set<InstanceKey> keys() const;
+  /// "db2:3306 make writable", in order, successful ones only.
+  [[nodiscard]] std::vector<std::string> changes() const;
+  /// Living servers that take writes.
+  [[nodiscard]] std::vector<InstanceKey> writable() const;
+
+  Observation probe(const InstanceKey& key, SteadyPoint deadline) override;
+  Result<> apply(const Instance& as_probed, const Change& change, SteadyPoint deadline) override;
+  Result<ReplicationCredentials> replication_credentials(const Instance& as_probed,
+                                                         SteadyPoint deadline) override;
+
+ private:
+  void replicate();
+  [[nodiscard]] Topology living() const;
+
+  mutable Mutex mutex_;
+  std::map<InstanceKey, Instance> servers_;
+  std::set<InstanceKey> dead_;
+  std::set<InstanceKey> frozen_;
+  std::map<std::pair<InstanceKey, std::size_t>, int> refusals_;
+  std::vector<std::string> changes_;
+};
+
+/// Leads for so many changes, then no more.
+class FakeLeadership final : public Leadership {
+ public:
+  explicit FakeLeadership(int answers = -1) : answers_(answers) {}
+  [[nodiscard]] std::optional<Term> leading() const override;
+
+ private:
+  mutable int answers_;
+};
+
+class FakeLocks final : public MaintenanceLocks {
+ public:
+  Result<> claim(const InstanceKey& key, const std::string& reason) override;
+  Result<> release(const InstanceKey& key) override;
+  std::set<InstanceKey> held{};
+  std::set<InstanceKey> taken_by_others{};
+};
+
+}  // namespace orch::test
