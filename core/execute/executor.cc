@@ -154,7 +154,8 @@ Outcome Executor::run(const Planner& planner, const Topology& records, const Run
     }
   }
   outcome.left = session.left_otherwise(outcome.account, outcome.error.has_value());
-  for (std::string& kept : session.release_all()) outcome.left.push_back(std::move(kept));
+  for (std::string& kept : session.release_all())
+    outcome.left.push_back(std::move(kept));
   outcome.steps = std::move(session.progress.steps);
   outcome.topology = std::move(session.fresh);
   return outcome;

@@ -38,7 +38,15 @@ SiblingPlan sibling_moves(const InstanceKey& old_primary, const Instance& winner
     for (const Instance* replica : topology->replicas_of(old_primary))
       keys.insert(replica->key);
   }
+  // A run that was interrupted may have pointed some there and not started them.
+  const Instance* before = so_far.at_start.find(winner.key);
+  if (before != nullptr && !is_replica(*before)) {
+    for (const Instance* replica : so_far.at_start.replicas_of(winner.key)) {
+      if (replication_threads_stopped(*replica)) keys.insert(replica->key);
+    }
+  }
   keys.erase(winner.key);
+  keys.erase(old_primary);
   SiblingPlan plan;
   for (const InstanceKey& key : keys) {
     const Instance* replica = fresh.find(key);

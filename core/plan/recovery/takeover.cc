@@ -134,7 +134,10 @@ class Takeover {
   }
 
   [[nodiscard]] std::string objection_at_start(const Instance& heir) const {
-    if (!replica_running(heir)) return to_string(heir.key) + ": instance is not replicating";
+    const bool begun = primary_->server.read_only &&
+                       contains(executed_position(heir), executed_position(*primary_));
+    if (!begun && !replica_running(heir))
+      return to_string(heir.key) + ": instance is not replicating";
     if (!has_reasonable_lag(heir, policy_.reasonable_maintenance_replication_lag) ||
         heir.replication.sql_delay > policy_.reasonable_maintenance_replication_lag) {
       return "Desginated instance " + to_string(heir.key) +

@@ -33,6 +33,11 @@ class Mover {
     const bool follows = server_->replication.source == move_.target.source;
     if (follows && (was_pointed() || !move_.even_if_same)) return finish();
     if (!answers(*server_)) return lost("does not answer");
+    if (was_given_back()) {
+      const auto held_back = destination_ == nullptr ? std::nullopt : wait_for_destination();
+      const bool known = held_back && held_back->kind == MoveState::Kind::Lost;
+      return known ? *held_back : lost("could not be moved");
+    }
     if (runs(server_->replication.io_state) || runs(server_->replication.sql_state)) {
       return {MoveState::Kind::Working, stop_steps(), ""};
     }
@@ -53,6 +58,18 @@ class Mover {
     if (failed != nullptr && failed->error) return failed;
     const StepResult* start = latest(so_far_, move_.server, is_change<StartReplication>);
     return was_pointed() && start != nullptr && start->error ? start : nullptr;
+  }
+
+  /// It was stopped for the move, and then started again without it.
+  [[nodiscard]] bool was_given_back() const {
+    const StepResult* stop = latest(so_far_, move_.server, [](const Action& action) {
+      const auto* change = change_in<StopReplication>(action);
+      return change != nullptr && change->threads == ReplicationThreads::Both;
+    });
+    const StepResult* last = latest(so_far_, move_.server, [](const Action& action) {
+      return std::holds_alternative<Change>(action);
+    });
+    return stop != nullptr && !was_pointed() && is_change<StartReplication>(last->step.action);
   }
 
   [[nodiscard]] bool was_pointed() const {

@@ -6,10 +6,6 @@ namespace orch {
 
 namespace {
 
-Decision refuse(std::string text, ErrorKind kind = ErrorKind::Refused) {
-  return GiveUp{Error{kind, std::move(text)}, {}};
-}
-
 std::string unknown(const InstanceKey& key) {
   return "Error reading " + to_string(key);
 }

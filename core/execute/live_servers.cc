@@ -1,0 +1,126 @@
+#include "core/execute/live_servers.h"
+
+#include <charconv>
+#include <optional>
+#include <utility>
+
+#include "core/mysql/change_statements.h"
+#include "core/mysql/connection.h"
+
+namespace orch {
+
+namespace {
+
+TlsOptions tls_options(const ConnectionSettings& from) {
+  TlsOptions tls{.ca_file = from.mysql_topology_ssl_ca_file,
+                 .cert_file = from.mysql_topology_ssl_cert_file,
+                 .key_file = from.mysql_topology_ssl_private_key_file,
+                 .skip_verify = from.mysql_topology_ssl_skip_verify};
+  if (from.mysql_topology_use_mutual_tls) {
+    tls.policy = TlsPolicy::Always;
+  } else if (from.mysql_topology_use_mixed_tls) {
+    tls.policy = TlsPolicy::Mixed;
+  }
+  return tls;
+}
+
+Result<Connection> connect(const InstanceKey& key, const LiveServerSettings& settings,
+                           SteadyPoint deadline) {
+  const ConnectionSettings& from = settings.connection;
+  ORCH_ASSIGN(Connection connection,
+              Connection::connect({.host = key.hostname,
+                                   .port = key.port,
+                                   .user = from.mysql_topology_user,
+                                   .password = from.mysql_topology_password,
+                                   .tls = tls_options(from),
+                                   .connect_timeout = settings.mysql_connect_timeout,
+                                   .max_packet = from.mysql_topology_max_allowed_packet},
+                                  deadline));
+  // String literals are read as sql_quoted() writes them, whatever the server's own mode.
+  ORCH_TRY(connection.query("SET SESSION sql_mode = ''", deadline));
+  return connection;
+}
+
+/// "3.500" seconds.
+std::optional<std::chrono::milliseconds> parsed_period(std::string_view text) {
+  double seconds = 0;
+  const char* end = text.data() + text.size();
+  const auto [stop, problem] = std::from_chars(text.data(), end, seconds);
+  if (problem != std::errc{} || stop != end || seconds < 0 || seconds > 4294967) {
+    return std::nullopt;
+  }
+  return std::chrono::milliseconds(static_cast<std::int64_t>(seconds * 1000 + 0.5));
+}
+
+/// The heartbeat period of the link; nothing when the server does not tell.
+std::optional<std::chrono::milliseconds> heartbeat_of(Connection& connection,
+                                                      const Instance& instance,
+                                                      SteadyPoint deadline) {
+  const std::string question = is_mariadb(instance)
+                                   ? "SHOW GLOBAL STATUS LIKE 'Slave_heartbeat_period'"
+                                   : "SELECT CHANNEL_NAME, HEARTBEAT_INTERVAL AS Value"
+                                     " FROM performance_schema.replication_connection_configuration"
+                                     " WHERE CHANNEL_NAME = " +
+                                         sql_quoted(instance.replication.channel);
+  const auto answer = connection.query(question, deadline);
+  if (!answer || answer->empty()) return std::nullopt;
+  return parsed_period(Row(*answer, 0).text("Value"));
+}
+
+/// User and password in the first two columns of the first row.
+Result<ReplicationCredentials> credentials_by(Connection& connection, const std::string& question,
+                                              SteadyPoint deadline) {
+  ORCH_ASSIGN(const ResultSet answer, connection.query(question, deadline));
+  if (answer.empty() || answer.rows.front().size() < 2 ||
+      answer.rows.front()[0].value_or("").empty()) {
+    return fail(ErrorKind::NotFound, "no replication user");
+  }
+  return ReplicationCredentials{*answer.rows.front()[0],
+                                Secret(answer.rows.front()[1].value_or(""))};
+}
+
+}  // namespace
+
+LiveServers::LiveServers(Prober& prober, LiveServerSettings settings)
+    : prober_(prober), settings_(std::move(settings)) {}
+
+Observation LiveServers::probe(const InstanceKey& key, SteadyPoint deadline) {
+  return prober_.probe(key, deadline);
+}
+
+Result<> LiveServers::apply(const Instance& as_probed, const Change& change, SteadyPoint deadline) {
+  ORCH_ASSIGN(Connection connection, connect(as_probed.key, settings_, deadline));
+  Instance instance = as_probed;
+  const bool new_source = std::holds_alternative<PointTo>(change);
+  if (new_source && instance.replication.configured && !instance.replication.heartbeat) {
+    instance.replication.heartbeat = heartbeat_of(connection, instance, deadline);
+  }
+  const StatementSettings wording{settings_.connection.use_super_read_only};
+  for (const SqlStatement& statement : statements_for(instance, change, wording)) {
+    if (auto done = connection.query(statement.text.reveal(), deadline); !done) {
+      if (statement.optional && connection.usable()) continue;
+      return fail(std::move(done).error().within(statement.shown));
+    }
+  }
+  return {};
+}
+
+Result<ReplicationCredentials> LiveServers::replication_credentials(const Instance& as_probed,
+                                                                    SteadyPoint deadline) {
+  ORCH_ASSIGN(Connection connection, connect(as_probed.key, settings_, deadline));
+  const std::string& own = settings_.connection.replication_credentials_query;
+  if (!own.empty()) {
+    if (auto found = credentials_by(connection, own, deadline)) return found;
+  }
+  if (!is_mariadb(as_probed)) {
+    auto found = credentials_by(
+        connection, "SELECT user_name, user_password FROM mysql.slave_master_info LIMIT 1",
+        deadline);
+    if (found) return found;
+  }
+  return fail(ErrorKind::NotFound,
+              to_string(as_probed.key) +
+                  " tells no replication user and password: set ReplicationCredentialsQuery");
+}
+
+}  // namespace orch

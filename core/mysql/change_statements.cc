@@ -1,0 +1,259 @@
+#include "core/mysql/change_statements.h"
+
+#include <cstdio>
+#include <utility>
+
+namespace orch {
+
+namespace {
+
+/// The words of one server's replication grammar.
+struct Words {
+  bool mariadb{false};
+  bool change_source{false};  ///< CHANGE REPLICATION SOURCE TO (8.0.23), else CHANGE MASTER TO
+  bool replica{false};        ///< START REPLICA (8.0.22), else START SLAVE
+  bool public_key{false};     ///< GET_MASTER_PUBLIC_KEY and its like (8.0.4)
+  bool tls_version{false};    ///< MASTER_TLS_VERSION (MySQL 5.7.10)
+  bool ciphersuites{false};   ///< MASTER_TLS_CIPHERSUITES (8.0.19)
+};
+
+Words words_of(const Instance& instance) {
+  Words words;
+  const ServerVersion version = parse_server_version(instance.server.version);
+  words.mariadb = is_mariadb(instance);
+  if (words.mariadb) return words;
+  words.change_source = version >= ServerVersion{8, 0, 23};
+  words.replica = version >= ServerVersion{8, 0, 22};
+  words.public_key = version >= ServerVersion{8, 0, 4};
+  words.tls_version = version >= ServerVersion{5, 7, 10};
+  words.ciphersuites = version >= ServerVersion{8, 0, 19};
+  return words;
+}
+
+SqlStatement plain(std::string text) {
+  return {Secret(text), text, false};
+}
+
+/// The channel, where the link has a name: MySQL puts it last, MariaDB quotes it after the verb.
+std::string channel_suffix(const Words& words, const Instance& instance) {
+  const std::string& channel = instance.replication.channel;
+  if (words.mariadb || channel.empty()) return "";
+  return " FOR CHANNEL " + sql_quoted(channel);
+}
+
+std::string connection_name(const Words& words, const Instance& instance) {
+  const std::string& channel = instance.replication.channel;
+  if (!words.mariadb || channel.empty()) return "";
+  return " " + sql_quoted(channel);
+}
+
+std::string threads_text(ReplicationThreads threads) {
+  switch (threads) {
+    case ReplicationThreads::Both:
+      return "";
+    case ReplicationThreads::Receiver:
+      return " IO_THREAD";
+    case ReplicationThreads::Applier:
+      return " SQL_THREAD";
+  }
+  return "";
+}
+
+std::string thread_statement(const char* verb, const Words& words, const Instance& instance,
+                             ReplicationThreads threads) {
+  return std::string(verb) + (words.replica ? " REPLICA" : " SLAVE") +
+         connection_name(words, instance) + threads_text(threads) + channel_suffix(words, instance);
+}
+
+/// The options of one CHANGE, as sent and as shown.
+class Options {
+ public:
+  explicit Options(const Words& words) : prefix_(words.change_source ? "SOURCE_" : "MASTER_") {}
+
+  void add(const std::string& name, const std::string& value) { add_raw(prefix_ + name, value); }
+  void add_text(const std::string& name, const std::string& value) { add(name, sql_quoted(value)); }
+  void add_text_if(const std::string& name, const std::string& value) {
+    if (!value.empty()) add_text(name, value);
+  }
+  void add_raw(const std::string& name, const std::string& value) {
+    append(sent_, name, value);
+    append(shown_, name, value);
+  }
+  void add_secret(const std::string& name, const Secret& value) {
+    append(sent_, prefix_ + name, sql_quoted(value.reveal()));
+    append(shown_, prefix_ + name, sql_quoted(value.shown()));
+  }
+
+  [[nodiscard]] SqlStatement statement(const Words& words, const Instance& instance) const {
+    const std::string head = words.change_source
+                                 ? "CHANGE REPLICATION SOURCE TO "
+                                 : "CHANGE MASTER" + connection_name(words, instance) + " TO ";
+    const std::string tail = channel_suffix(words, instance);
+    return {Secret(head + sent_ + tail), head + shown_ + tail, false};
+  }
+
+ private:
+  static void append(std::string& text, const std::string& name, const std::string& value) {
+    text += (text.empty() ? "" : ", ") + name + '=' + value;
+  }
+
+  std::string prefix_;
+  std::string sent_;
+  std::string shown_;
+};
+
+void add_coordinates(Options& options, const BinlogCoordinates& coordinates) {
+  // Some name must be said; a server that never read anything has none.
+  options.add_text("LOG_FILE", coordinates.empty() ? "unknown" : coordinates.log_file);
+  options.add("LOG_POS", std::to_string(coordinates.log_pos > 0 ? coordinates.log_pos : 4));
+}
+
+/// Refactoring document, 2.1: which options say where to begin.
+void add_position(Options& options, const Words& words, const Instance& instance,
+                  const PointTo& target) {
+  switch (target.positioning) {
+    case Positioning::Keep:
+      if (!uses_gtid(instance)) add_coordinates(options, target.coordinates);
+      return;
+    case Positioning::Gtid:
+      if (words.mariadb) {
+        options.add("USE_GTID", "slave_pos");
+      } else {
+        options.add("AUTO_POSITION", "1");
+      }
+      return;
+    case Positioning::MariaDbCurrent:
+      options.add("USE_GTID", "current_pos");
+      return;
+    case Positioning::Coordinates:
+      add_coordinates(options, target.coordinates);
+      if (words.mariadb && instance.gtid.uses_mariadb) options.add("USE_GTID", "no");
+      if (!words.mariadb && instance.gtid.uses_oracle) options.add("AUTO_POSITION", "0");
+      return;
+  }
+}
+
+/// TLS and key options: CHANGE keeps some and drops others, so that all are said again.
+void add_tls(Options& options, const Words& words, const SourceTls& tls, bool use_tls) {
+  if (use_tls) {
+    options.add("SSL", "1");
+    options.add_text_if("SSL_CA", tls.ca_file);
+    options.add_text_if("SSL_CAPATH", tls.ca_path);
+    options.add_text_if("SSL_CERT", tls.cert);
+    options.add_text_if("SSL_CIPHER", tls.cipher);
+    options.add_text_if("SSL_CRL", tls.crl_file);
+    options.add_text_if("SSL_CRLPATH", tls.crl_path);
+    options.add_text_if("SSL_KEY", tls.key);
+    if (tls.verify_server_cert) {
+      options.add("SSL_VERIFY_SERVER_CERT", *tls.verify_server_cert ? "1" : "0");
+    }
+    if (words.tls_version) options.add_text_if("TLS_VERSION", tls.tls_version);
+    if (words.ciphersuites) options.add_text_if("TLS_CIPHERSUITES", tls.tls_ciphersuites);
+  }
+  if (!words.public_key) return;
+  options.add_text_if("PUBLIC_KEY_PATH", tls.public_key_path);
+  if (tls.get_public_key) {
+    options.add_raw(words.change_source ? "GET_SOURCE_PUBLIC_KEY" : "GET_MASTER_PUBLIC_KEY",
+                    *tls.get_public_key ? "1" : "0");
+  }
+}
+
+std::string seconds_text(std::chrono::milliseconds period) {
+  char text[48];
+  std::snprintf(text, sizeof text, "%lld.%03d", static_cast<long long>(period.count() / 1000),
+                static_cast<int>(period.count() % 1000));
+  return text;
+}
+
+SqlStatement change_source(const Words& words, const Instance& instance, const PointTo& target) {
+  Options options(words);
+  options.add_text("HOST", target.source.hostname);
+  options.add("PORT", std::to_string(target.source.port));
+  add_position(options, words, instance, target);
+  if (target.user) options.add_text("USER", *target.user);
+  if (target.password) options.add_secret("PASSWORD", *target.password);
+  // A change of the host sets the heartbeat period back to its default, on all servers.
+  if (instance.replication.heartbeat) {
+    options.add("HEARTBEAT_PERIOD", seconds_text(*instance.replication.heartbeat));
+  }
+  const SourceTls& tls = target.tls ? *target.tls : instance.replication.tls;
+  add_tls(options, words, tls, target.tls ? target.use_tls : instance.replication.allow_tls);
+  return options.statement(words, instance);
+}
+
+std::vector<SqlStatement> reset_statements(const Words& words, const Instance& instance) {
+  const std::string name = connection_name(words, instance);
+  const std::string reset = std::string("RESET") + (words.replica ? " REPLICA" : " SLAVE") + name +
+                            " ALL" + channel_suffix(words, instance);
+  return {plain(reset)};
+}
+
+std::vector<SqlStatement> read_only_statements(const Instance& instance, bool on,
+                                               const StatementSettings& settings) {
+  const std::string value = on ? "1" : "0";
+  std::vector<SqlStatement> statements{plain("SET GLOBAL read_only = " + value)};
+  if (settings.use_super_read_only && !is_mariadb(instance)) {
+    statements.push_back(plain("SET GLOBAL super_read_only = " + value));
+    statements.back().optional = true;
+  }
+  return statements;
+}
+
+std::string semi_sync_statement(const Instance& instance, bool source_side, bool on) {
+  const bool new_names = instance.semi_sync.new_names;
+  const char* side =
+      source_side ? (new_names ? "source" : "master") : (new_names ? "replica" : "slave");
+  return std::string("SET GLOBAL rpl_semi_sync_") + side + "_enabled = " + (on ? "1" : "0");
+}
+
+SqlStatement delay_statement(const Words& words, const Instance& instance, const SetDelay& delay) {
+  Options options(words);
+  options.add("DELAY", std::to_string(delay.delay.count()));
+  return options.statement(words, instance);
+}
+
+}  // namespace
+
+std::string sql_quoted(std::string_view text) {
+  // Read back the same under every sql_mode but NO_BACKSLASH_ESCAPES, which callers switch off.
+  std::string quoted = "'";
+  for (const char c : text) {
+    if (c == '\'' || c == '\\') quoted += c;
+    quoted += c;
+  }
+  return quoted + "'";
+}
+
+std::vector<SqlStatement> statements_for(const Instance& instance, const Change& change,
+                                         const StatementSettings& settings) {
+  const Words words = words_of(instance);
+  if (const auto* stop = std::get_if<StopReplication>(&change)) {
+    return {plain(thread_statement("STOP", words, instance, stop->threads))};
+  }
+  if (const auto* start = std::get_if<StartReplication>(&change)) {
+    return {plain(thread_statement("START", words, instance, start->threads))};
+  }
+  if (const auto* target = std::get_if<PointTo>(&change)) {
+    return {change_source(words, instance, *target)};
+  }
+  if (std::holds_alternative<ResetReplication>(change)) return reset_statements(words, instance);
+  if (const auto* read_only = std::get_if<SetReadOnly>(&change)) {
+    return read_only_statements(instance, read_only->on, settings);
+  }
+  if (const auto* source = std::get_if<SetSemiSyncSource>(&change)) {
+    return {plain(semi_sync_statement(instance, true, source->on))};
+  }
+  if (const auto* replica = std::get_if<SetSemiSyncReplica>(&change)) {
+    return {plain(semi_sync_statement(instance, false, replica->on))};
+  }
+  if (const auto* delay = std::get_if<SetDelay>(&change)) {
+    return {delay_statement(words, instance, *delay)};
+  }
+  const auto& flush = std::get<FlushBinaryLogs>(change);
+  std::vector<SqlStatement> statements;
+  for (int i = 0; i < flush.times; ++i)
+    statements.push_back(plain("FLUSH BINARY LOGS"));
+  return statements;
+}
+
+}  // namespace orch

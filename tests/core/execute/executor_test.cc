@@ -1,0 +1,180 @@
+#include "core/execute/executor.h"
+
+#include <doctest/doctest.h>
+
+#include "core/plan/refactor/relocate.h"
+#include "core/plan/refactor/switches.h"
+#include "core/plan/refactor/take_source.h"
+#include "tests/support/fake_servers.h"
+#include "tests/support/topology_builder.h"
+
+using namespace orch;        // NOLINT(google-build-using-namespace)
+using namespace orch::test;  // NOLINT(google-build-using-namespace)
+
+namespace {
+
+struct Bench {
+  FakeServers servers{};
+  FakeLocks locks{};
+  StepObserver observer{};
+  std::chrono::milliseconds waited{0};
+
+  Bench() {
+    servers.add(writable(mysql(1, gtids("1-100"))));
+    servers.add(following(mysql(2, gtids("1-100")), 1));
+    servers.add(following(mysql(3, gtids("1-100")), 1));
+    servers.add(following(mysql(4, gtids("1-100")), 2));
+  }
+
+  Outcome run(const Planner& planner, int leadership_answers = -1) {
+    const FakeLeadership leadership(leadership_answers);
+    ExecutorSettings settings;
+    settings.width = 1;
+    settings.pace.now = [this] {
+      return SteadyPoint(waited);
+    };
+    settings.pace.pause = [this](std::chrono::milliseconds time) {
+      waited += time;
+      return true;
+    };
+    Executor executor(servers, leadership, locks, observer, settings);
+    return executor.run(planner, servers.records(), RunScope{servers.keys(), "test", true});
+  }
+};
+
+std::string message(const Outcome& outcome) {
+  return outcome.error ? outcome.error->message : "no error";
+}
+
+}  // namespace
+
+TEST_SUITE("core/execute/executor") {
+  TEST_CASE("relocate moves a replica by GTID and starts it again") {
+    Bench bench;
+    const Outcome outcome = bench.run(relocate(db(3), db(2), {}));
+    REQUIRE_FALSE(outcome.error);
+    CHECK(outcome.account.moved == std::vector<InstanceKey>{db(3)});
+    CHECK(bench.servers.at(db(3)).replication.source == db(2));
+    CHECK(replica_running(bench.servers.at(db(3))));
+  }
+
+  TEST_CASE("a replica that was stopped on purpose stays stopped after its move (REF-2)") {
+    Bench bench;
+    bench.servers.set(db(3), [](Instance& i) {
+      i.replication.io_state = i.replication.sql_state = ThreadState::Stopped;
+    });
+    REQUIRE_FALSE(bench.run(move_gtid(db(3), db(2), {})).error);
+    CHECK(bench.servers.at(db(3)).replication.source == db(2));
+    CHECK(replication_threads_stopped(bench.servers.at(db(3))));
+  }
+
+  TEST_CASE("a locked server is not touched (REF-2)") {
+    Bench bench;
+    bench.locks.taken_by_others.insert(db(3));
+    const Outcome outcome = bench.run(relocate(db(3), db(2), {}));
+    CHECK(message(outcome).find("Cannot begin maintenance") != std::string::npos);
+    CHECK(bench.servers.changes().empty());
+  }
+
+  TEST_CASE("a failed move gives the replica its threads back") {
+    Bench bench;
+    bench.servers.refuse(db(3), Change{PointTo{}}.index(), 1);
+    const Outcome outcome = bench.run(relocate(db(3), db(2), {}));
+    CHECK(message(outcome) == "db3:3306: the server said no");
+    CHECK(replica_running(bench.servers.at(db(3))));
+    CHECK(outcome.left.empty());
+  }
+
+  TEST_CASE("a destination that lacks what the replica has is refused (REF-11)") {
+    Bench bench;
+    bench.servers.freeze_applier(db(2));
+    bench.servers.set(db(2), [](Instance& i) { i.gtid.executed = gtids("1-90"); });
+    const Outcome outcome = bench.run(move_gtid(db(3), db(2), {}));
+    CHECK(message(outcome).find("10 transactions") != std::string::npos);
+    CHECK(bench.servers.at(db(3)).replication.source == db(1));
+    CHECK(replica_running(bench.servers.at(db(3))));
+  }
+
+  TEST_CASE("every wait has a limit") {
+    Bench bench;
+    bench.servers.freeze_applier(db(2));
+    bench.servers.set(db(2), [](Instance& i) { i.gtid.executed = gtids("1-90"); });
+    (void)bench.run(move_gtid(db(3), db(2), {}));
+    CHECK(bench.waited <= std::chrono::seconds(60));
+  }
+
+  TEST_CASE("relocations that cannot be are refused with the contract's texts") {
+    Bench bench;
+    CHECK(message(bench.run(relocate(db(2), db(4), {}))) ==
+          "relocate: db4:3306 is a descendant of db2:3306");
+    CHECK(message(bench.run(relocate(db(9), db(4), {}))) == "Error reading db9:3306");
+    CHECK(message(bench.run(relocate(db(1), db(4), {}))) == "instance is not a replica: db1:3306");
+    bench.servers.set(db(3), [](Instance& i) { i.gtid.uses_oracle = false; });
+    CHECK(message(bench.run(relocate(db(3), db(2), {}))) ==
+          "Relocating db3:3306 below db2:3306 turns to be too complex; please do it manually");
+    CHECK(message(bench.run(move_gtid(db(3), db(2), {}))) ==
+          "Instances db3:3306, db2:3306 not GTID compatible or not using GTID");
+    bench.servers.set(db(3), [](Instance& i) { i.replication.channels = 2; });
+    CHECK(message(bench.run(relocate(db(3), db(2), {}))).find("2 sources") != std::string::npos);
+  }
+
+  TEST_CASE("purged transactions that the replica lacks forbid a GTID move") {
+    Bench bench;
+    bench.servers.set(db(2), [](Instance& i) { i.gtid.purged = gtids("1-5", 7); });
+    CHECK(message(bench.run(move_gtid(db(3), db(2), {}))) ==
+          "Instance db2:3306 has purged GTID entries not found on db3:3306");
+  }
+
+  TEST_CASE("take-siblings, relocate-replicas and take-master end where they should") {
+    Bench bench;
+    REQUIRE_FALSE(bench.run(take_siblings(db(2), {})).error);
+    CHECK(bench.servers.at(db(3)).replication.source == db(2));
+    const Outcome up = bench.run(relocate_replicas(db(2), db(1), {}, {}));
+    REQUIRE_FALSE(up.error);
+    CHECK(up.account.moved == std::vector<InstanceKey>{db(3), db(4)});
+    REQUIRE_FALSE(bench.run(relocate(db(4), db(2), {})).error);
+    const Outcome taken = bench.run(take_source(db(4), {}));
+    REQUIRE_MESSAGE(!taken.error, message(taken));
+    CHECK(bench.servers.at(db(4)).replication.source == db(1));
+    CHECK(bench.servers.at(db(2)).replication.source == db(4));
+    CHECK(replica_running(bench.servers.at(db(2))));
+    CHECK(replica_running(bench.servers.at(db(4))));
+  }
+
+  TEST_CASE("detach and reattach are each other's inverse") {
+    Bench bench;
+    REQUIRE_FALSE(bench.run(detach(db(3), {})).error);
+    CHECK(bench.servers.at(db(3)).replication.source == detached(db(1)));
+    CHECK(message(bench.run(detach(db(3), {}))) == "instance already detached: db3:3306");
+    REQUIRE_FALSE(bench.run(reattach(db(3), {})).error);
+    CHECK(bench.servers.at(db(3)).replication.source == db(1));
+    CHECK(message(bench.run(reattach(db(3), {}))) ==
+          "instance does not seem to be detached: db3:3306");
+  }
+
+  TEST_CASE("switches do what they say, and refuse what is no replica") {
+    Bench bench;
+    REQUIRE_FALSE(bench.run(stop_replication(db(3), {})).error);
+    CHECK(replication_threads_stopped(bench.servers.at(db(3))));
+    REQUIRE_FALSE(bench.run(start_replication(db(3), {})).error);
+    CHECK(replica_running(bench.servers.at(db(3))));
+    REQUIRE_FALSE(bench.run(reset_replication(db(3), {})).error);
+    CHECK_FALSE(is_replica(bench.servers.at(db(3))));
+    REQUIRE_FALSE(bench.run(set_read_only(db(3), false, {})).error);
+    CHECK_FALSE(bench.servers.at(db(3)).server.read_only);
+    CHECK(message(bench.run(start_replication(db(1), {}))) ==
+          "instance is not a replica: db1:3306");
+  }
+
+  TEST_CASE("a node that leads no more changes nothing more") {
+    Bench bench;
+    const Outcome never = bench.run(relocate(db(3), db(2), {}), 0);
+    CHECK(message(never) == "this node does not lead");
+    const Outcome outcome = bench.run(relocate(db(3), db(2), {}), 2);
+    CHECK(message(outcome) == "this node does not lead any more");
+    CHECK(bench.servers.changes().size() == 1);
+    CHECK(bench.locks.held.empty());
+    REQUIRE(outcome.left.size() == 1);
+    CHECK(outcome.left.front() == "db3:3306 is left with replication stopped");
+  }
+}
