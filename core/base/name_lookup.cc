@@ -46,10 +46,12 @@ std::string address_text(const addrinfo& entry) {
 
 NameLookup read_answer(const addrinfo* first) {
   NameLookup answer;
-  if (first != nullptr && first->ai_canonname != nullptr)
+  if (first != nullptr && first->ai_canonname != nullptr) {
     answer.canonical_name = first->ai_canonname;
-  while (answer.canonical_name.ends_with('.'))
+  }
+  while (answer.canonical_name.ends_with('.')) {
     answer.canonical_name.pop_back();
+  }
   for (const int family : {AF_INET, AF_INET6}) {
     for (const addrinfo* entry = first; entry != nullptr; entry = entry->ai_next) {
       if (entry->ai_family != family) continue;

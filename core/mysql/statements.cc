@@ -115,10 +115,11 @@ bool is_several_statements(std::string_view statement) {
   const std::string_view text = trimmed_statement(statement);
   for (std::size_t i = 0; i < text.size(); ++i) {
     if (quote != 0) {
-      if (text[i] == '\\' && quote != '`')
+      if (text[i] == '\\' && quote != '`') {
         ++i;
-      else if (text[i] == quote)
+      } else if (text[i] == quote) {
         quote = 0;
+      }
     } else if (text[i] == '\'' || text[i] == '"' || text[i] == '`') {
       quote = text[i];
     } else if (text[i] == ';') {

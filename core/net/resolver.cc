@@ -99,7 +99,8 @@ Result<std::string> Resolver::resolve(const std::string& name, SteadyPoint deadl
     return resolved;
   }
   if (settings_.reject && settings_.reject->matches(*resolved)) {
-    log::warning("resolve {}: '{}' is rejected by RejectHostnameResolvePattern", hostname, *resolved);
+    log::warning("resolve {}: '{}' is rejected by RejectHostnameResolvePattern", hostname,
+                 *resolved);
     return hostname;
   }
   keep(hostname, *resolved,

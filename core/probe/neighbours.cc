@@ -31,8 +31,9 @@ std::string_view peer_host(std::string_view text) {
 
 std::set<std::string> hosts_of(const std::vector<ReportedReplica>& replicas) {
   std::set<std::string> hosts;
-  for (const ReportedReplica& replica : replicas)
+  for (const ReportedReplica& replica : replicas) {
     hosts.insert(replica.key.hostname);
+  }
   return hosts;
 }
 
@@ -79,10 +80,11 @@ FoundReplicas combine_replicas(const std::vector<ReportedReplica>& registered,
   FoundReplicas found;
   std::set<std::uint16_t> ports;
   for (const ReportedReplica& replica : registered) {
-    if (replica.key.hostname.empty())
+    if (replica.key.hostname.empty()) {
       ports.insert(replica.key.port);
-    else if (replica.key.port != 0)
+    } else if (replica.key.port != 0) {
       found.certain.push_back(replica);
+    }
   }
   if (threads.size() <= found.certain.size()) return found;
 

@@ -45,10 +45,11 @@ TlsOptions tls_options(const ConnectionSettings& connection) {
                  .cert_file = connection.mysql_topology_ssl_cert_file,
                  .key_file = connection.mysql_topology_ssl_private_key_file,
                  .skip_verify = connection.mysql_topology_ssl_skip_verify};
-  if (connection.mysql_topology_use_mutual_tls)
+  if (connection.mysql_topology_use_mutual_tls) {
     tls.policy = TlsPolicy::Always;
-  else if (connection.mysql_topology_use_mixed_tls)
+  } else if (connection.mysql_topology_use_mixed_tls) {
     tls.policy = TlsPolicy::Mixed;
+  }
   return tls;
 }
 

@@ -118,7 +118,7 @@ class Reading {
   void take_variables();
   void fall_back();
   void note_refusals();
-  const ResultSet* answer(Ask ask) const;
+  [[nodiscard]] const ResultSet* answer(Ask ask) const;
   Result<> check_essentials();
   Result<> take_own_name();
   void take_server();
@@ -218,10 +218,11 @@ void Reading::fall_back() {
 void Reading::note_refusals() {
   for (const auto& [ask, answer] : asked_.answers) {
     if (is_users_own(ask)) {
-      if (answer.refused)
+      if (answer.refused) {
         known_.put_last.insert(ask);
-      else
+      } else {
         known_.put_last.erase(ask);
+      }
     } else if (answer.refused && ask >= Ask::GroupMembers) {
       known_.refused.insert_or_assign(ask, *answer.refused);
     }
@@ -296,8 +297,9 @@ Result<> Reading::take_group() {
   GroupMembership& group = seen_.instance.group;
   read_group(*set, variables_.text("group_replication_group_name"),
              variables_.flag("group_replication_single_primary_mode"), seen_.instance);
-  for (InstanceKey& other : group.others)
+  for (InstanceKey& other : group.others) {
     other = resolve(other);
+  }
   if (is_valid(group.primary)) group.primary = resolve(group.primary);
   return {};
 }
