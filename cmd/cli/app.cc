@@ -1,0 +1,283 @@
+#include "cmd/cli/app.h"
+
+#include <unistd.h>
+
+#include <CLI/App.hpp>
+#include <CLI/Config.hpp>
+#include <CLI/Formatter.hpp>
+#include <fmt/format.h>
+
+#include "cmd/cli/find_verb.h"
+#include "cmd/cli/help.h"
+#include "cmd/cli/output.h"
+#include "cmd/cli/table_text.h"
+#include "cmd/wire.h"
+#include "core/base/log.h"
+#include "core/base/text.h"
+#include "core/config/dump.h"
+
+namespace orch::cmd {
+
+namespace {
+
+/// What was said besides the command itself.
+struct Globals {
+  RunOptions run{};
+  bool json{false};
+  std::string colour{"auto"};
+  bool quiet{false};
+  bool verbose{false};
+  bool debug{false};
+};
+
+struct Spoken {
+  Globals globals{};
+  Args args{};
+  std::string promotion_rule{"prefer"};
+  std::string to{};
+  std::string instances{};
+  std::vector<std::string> words{};
+};
+
+void add_globals(CLI::App& app, Globals& globals) {
+  app.add_option("--config", globals.run.config_file);
+  app.add_option("--db", globals.run.db_file);
+  app.add_option("--color", globals.colour)->check(CLI::IsMember({"auto", "always", "never"}));
+  app.add_flag("--json", globals.json);
+  app.add_flag("--strict-config", globals.run.strict_config);
+  app.add_flag("--quiet", globals.quiet);
+  app.add_flag("--verbose", globals.verbose);
+  app.add_flag("--debug", globals.debug);
+}
+
+void add_command_options(CLI::App& app, const Command& command, Spoken& spoken) {
+  const auto add = [&](Option option, const char* name, std::string& value) {
+    if (has(command.options, option)) app.add_option(name, value);
+  };
+  add(Option::Reason, "--reason", spoken.args.reason);
+  add(Option::Duration, "--duration", spoken.args.duration);
+  add(Option::Pattern, "--pattern", spoken.args.pattern);
+  add(Option::Tag, "--tag", spoken.args.tag);
+  add(Option::Pool, "--pool", spoken.args.pool);
+  add(Option::Hostname, "--hostname", spoken.args.hostname);
+  add(Option::Binlog, "--binlog", spoken.args.binlog);
+  add(Option::Statement, "--statement", spoken.args.statement);
+  add(Option::PromotionRule, "--promotion-rule", spoken.promotion_rule);
+  add(Option::Owner, "--owner", spoken.args.owner);
+  add(Option::To, "--to", spoken.to);
+  add(Option::Instances, "--instances", spoken.instances);
+  if (has(command.options, Option::DryRun)) app.add_flag("--dry-run", spoken.args.dry_run);
+  if (has(command.options, Option::SkipUnresolve)) {
+    app.add_flag("--skip-unresolve", spoken.args.skip_unresolve);
+  }
+  const bool of_cluster =
+      std::find(command.words.begin(), command.words.end(), Word::Cluster) != command.words.end();
+  if (of_cluster) app.add_option("--alias", spoken.args.alias);
+  app.add_option("words", spoken.words);
+}
+
+std::string& place_of(Word word, Args& args) {
+  switch (word) {
+    case Word::Instance:
+    case Word::Cluster:
+    case Word::Topic:
+      return args.instance;
+    case Word::Destination:
+      return args.destination;
+    case Word::Pattern:
+      return args.pattern;
+    case Word::Tag:
+      return args.tag;
+    case Word::Pool:
+      return args.pool;
+    case Word::Hostname:
+      return args.hostname;
+    case Word::Binlog:
+      return args.binlog;
+  }
+  return args.instance;
+}
+
+Result<> settle_words(const Command& command, Spoken& spoken) {
+  if (spoken.words.size() > command.words.size()) {
+    return fail(ErrorKind::InvalidInput,
+                fmt::format("{}: '{}' is a word too many ('orch help {}' shows how it is used)",
+                            command.name, spoken.words[command.words.size()], command.name));
+  }
+  for (std::size_t i = 0; i < spoken.words.size(); ++i) {
+    place_of(command.words[i], spoken.args) = spoken.words[i];
+  }
+  for (std::size_t i = 0; i < command.required; ++i) {
+    if (place_of(command.words[i], spoken.args).empty()) {
+      return fail(ErrorKind::InvalidInput,
+                  fmt::format("{}: something is missing, as in 'orch {} {}' ('orch help {}' tells "
+                              "more)",
+                              command.name, command.name, command.example, command.name));
+    }
+  }
+  if (!spoken.to.empty()) spoken.args.destination = spoken.to;
+  if (!spoken.instances.empty()) spoken.args.instance = spoken.instances;
+  const std::optional<PromotionRule> rule = parse_promotion_rule(spoken.promotion_rule);
+  if (!rule || *rule == PromotionRule::Must) {
+    return fail(ErrorKind::InvalidInput,
+                "--promotion-rule is one of prefer, neutral, prefer_not, must_not");
+  }
+  spoken.args.promotion_rule = *rule;
+  return {};
+}
+
+LogLevel level_of(const Globals& globals) {
+  if (globals.quiet) return LogLevel::Error;
+  if (globals.debug) return LogLevel::Debug;
+  return globals.verbose ? LogLevel::Info : LogLevel::Warning;
+}
+
+int usage_error(std::string_view text) {
+  complain(text);
+  return exit_code(ErrorKind::InvalidInput);
+}
+
+/// Says every problem of the configuration. False when one of them is an error.
+bool tell_problems(const LoadedConfig& loaded, bool warnings) {
+  bool good = true;
+  for (const ConfigProblem& problem : loaded.problems) {
+    const bool is_error = problem.severity == Severity::Error;
+    if (is_error) good = false;
+    if (is_error || warnings) complain(format_problem(problem));
+  }
+  return good;
+}
+
+int run_config_check(const Globals& globals) {
+  const LoadedConfig loaded = read_config(globals.run);
+  if (!tell_problems(loaded, true)) return exit_code(ErrorKind::InvalidInput);
+  std::string text;
+  for (const std::string& file : loaded.files)
+    text += fmt::format("{}: good\n", file);
+  if (loaded.files.empty()) text = "no configuration file was found: the defaults apply\n";
+  return print(text) ? 0 : 1;
+}
+
+/// `orch config check`, `orch config dump`.
+int run_config(const std::vector<std::string>& arguments) {
+  Globals globals;
+  std::string what;
+  CLI::App app;
+  app.set_help_flag();
+  add_globals(app, globals);
+  app.add_option("what", what);
+  try {
+    std::vector<std::string> reversed(arguments.rbegin(), arguments.rend());
+    app.parse(reversed);
+  } catch (const CLI::Error& error) {
+    return usage_error(error.what());
+  }
+  if (what == "check") return run_config_check(globals);
+  if (what == "dump") {
+    const LoadedConfig loaded = read_config(globals.run);
+    if (!tell_problems(loaded, false)) return exit_code(ErrorKind::InvalidInput);
+    return print(dump_config(loaded.config) + "\n") ? 0 : 1;
+  }
+  return usage_error(
+      "config: say 'orch config check' (is it good?) or 'orch config dump' (what is "
+      "in force?)");
+}
+
+int answer(const Reply& reply, const Globals& globals, bool colour) {
+  const std::string text = globals.json ? json_text(reply) : people_text(reply, colour);
+  const bool printed = print(text);
+  if (!printed) complain("the answer could not be written to standard output");
+  for (const std::string& note : reply.notes)
+    complain(note);
+  return printed && !reply.failed ? 0 : 1;
+}
+
+bool wants_colour(const Globals& globals) {
+  if (globals.json || globals.colour == "never") return false;
+  return globals.colour == "always" || ::isatty(STDOUT_FILENO) == 1;
+}
+
+int run_command(const Command& command, Spoken& spoken) {
+  if (const Result<> settled = settle_words(command, spoken); !settled) {
+    return usage_error(settled.error().message);
+  }
+  Globals& globals = spoken.globals;
+  log::set_level(level_of(globals));
+  const LoadedConfig loaded = read_config(globals.run);
+  if (!tell_problems(loaded, !globals.quiet)) return exit_code(ErrorKind::InvalidInput);
+  globals.run.colour = wants_colour(globals);
+  globals.run.redeploy = command.name == "redeploy-internal-db";
+  TerminalProgress progress(!globals.quiet);
+  const auto process = Process::open(command, loaded.config, globals.run, progress);
+  if (!process) {
+    complain(process.error().message);
+    return exit_code(process.error().kind);
+  }
+  const Result<Reply> reply = command.run((*process)->services(), spoken.args);
+  if (!reply) {
+    progress.show("");
+    complain(reply.error().message);
+    return exit_code(reply.error().kind);
+  }
+  return answer(*reply, globals, globals.run.colour);
+}
+
+bool asks_for_help(const std::vector<std::string>& arguments) {
+  return std::find_if(arguments.begin(), arguments.end(), [](const std::string& word) {
+           return word == "--help" || word == "-h";
+         }) != arguments.end();
+}
+
+int run_verb(const std::string& verb, const std::vector<std::string>& arguments) {
+  const Command* command = find_command(verb);
+  if (command == nullptr || command->offer == Offer::Legacy) {
+    std::string text = fmt::format("there is no verb '{}'", printable(verb));
+    const std::vector<std::string_view> near = nearest_commands(verb);
+    for (const std::string_view name : near) {
+      text += fmt::format("{}{}", name == near.front() ? "; do you mean " : ", ", name);
+    }
+    return usage_error(text + " ('orch help' lists all)");
+  }
+  if (asks_for_help(arguments)) return print(verb_help(*command)) ? 0 : 1;
+  Spoken spoken;
+  CLI::App app;
+  app.set_help_flag();
+  add_globals(app, spoken.globals);
+  add_command_options(app, *command, spoken);
+  try {
+    std::vector<std::string> reversed(arguments.rbegin(), arguments.rend());
+    app.parse(reversed);
+  } catch (const CLI::Error& error) {
+    return usage_error(fmt::format("{}: {} ('orch help {}' shows how it is used)", command->name,
+                                   error.what(), command->name));
+  }
+  return run_command(*command, spoken);
+}
+
+int run_help(const std::vector<std::string>& topics) {
+  if (topics.empty()) return print(verb_overview()) ? 0 : 1;
+  const Command* command = find_command(topics.front());
+  if (command == nullptr) return run_verb(topics.front(), {});  // says what is near
+  return print(verb_help(*command)) ? 0 : 1;
+}
+
+}  // namespace
+
+int run_app(const std::vector<std::string>& arguments) {
+  const std::optional<std::size_t> at = find_verb(arguments);
+  if (!at) {
+    const bool asks_version =
+        std::find(arguments.begin(), arguments.end(), "--version") != arguments.end();
+    if (asks_version) return print(fmt::format("orch {}\n", version())) ? 0 : 1;
+    if (arguments.empty() || asks_for_help(arguments)) return print(verb_overview()) ? 0 : 1;
+    return usage_error("no verb is given ('orch help' lists all)");
+  }
+  const std::string verb = arguments[*at];
+  std::vector<std::string> rest = arguments;
+  rest.erase(rest.begin() + static_cast<std::ptrdiff_t>(*at));
+  if (verb == "help") return run_help(rest);
+  if (verb == "config" && !asks_for_help(rest)) return run_config(rest);
+  return run_verb(verb, rest);
+}
+
+}  // namespace orch::cmd

@@ -1,0 +1,21 @@
+#pragma once
+
+#include <string>
+
+#include "cmd/command/command.h"
+
+namespace orch::cmd {
+
+/// The cheat sheet of `orchestrator` without arguments.
+std::string legacy_cheat_sheet();
+/// The listing of -c commands, section by section.
+std::string legacy_listing();
+/// What `help TOPIC` prints after "TOPIC:": the text of that command, "" when it is unknown.
+std::string legacy_topic(std::string_view topic);
+
+/// `orch help`: the verbs in groups, the global options, exit codes.
+std::string verb_overview();
+/// `orch help VERB`, `orch VERB --help`.
+std::string verb_help(const Command& command);
+
+}  // namespace orch::cmd

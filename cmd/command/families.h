@@ -1,0 +1,25 @@
+#pragma once
+
+#include <vector>
+
+#include "cmd/command/command.h"
+
+namespace orch::cmd {
+
+// The rows of the catalog, one function per file.
+std::vector<Command> relocation_commands();   // relocation.cc
+std::vector<Command> replication_commands();  // replication.cc
+std::vector<Command> pool_commands();         // pool.cc
+std::vector<Command> information_commands();  // information.cc
+std::vector<Command> selection_commands();    // selection.cc
+std::vector<Command> cluster_commands();      // cluster.cc
+std::vector<Command> topology_commands();     // topology.cc
+std::vector<Command> tag_commands();          // tag.cc
+std::vector<Command> kv_commands();           // kv.cc
+std::vector<Command> discovery_commands();    // discovery.cc
+std::vector<Command> management_commands();   // management.cc
+std::vector<Command> recovery_commands();     // recovery.cc
+std::vector<Command> acknowledge_commands();  // acknowledge.cc
+std::vector<Command> meta_commands();         // meta.cc
+
+}  // namespace orch::cmd

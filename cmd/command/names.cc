@@ -1,0 +1,136 @@
+#include "cmd/command/names.h"
+
+#include <pwd.h>
+#include <unistd.h>
+
+#include <array>
+
+#include <fmt/format.h>
+
+#include "core/base/log.h"
+#include "core/base/text.h"
+#include "storage/hostname_store.h"
+
+namespace orch::cmd {
+
+namespace {
+
+std::uint16_t default_port(const Services& services) {
+  return static_cast<std::uint16_t>(services.config().connection.default_instance_port);
+}
+
+/// The name that the backend remembers for a host; a failing look-up keeps the name as typed.
+std::string resolved(const Services& services, const std::string& hostname) {
+  if (equals_ignoring_case(services.config().discovery.hostname_resolve_method, "none") ||
+      hostname.starts_with("//")) {
+    return hostname;
+  }
+  const auto found = services.store<storage::HostnameStore>().find_resolved(hostname);
+  if (!found) log::error("{}", found.error().message);
+  return found && *found ? **found : hostname;
+}
+
+}  // namespace
+
+std::optional<InstanceKey> parse_key(const Services& services, const std::string& text) {
+  std::optional<InstanceKey> key = parse_instance_key(trim(text), default_port(services));
+  if (key) key->hostname = resolved(services, key->hostname);
+  return key;
+}
+
+InstanceKey this_instance(const Services& services) {
+  return {services.self().hostname, default_port(services)};
+}
+
+Result<InstanceKey> instance_argument(const Services& services, const Args& args) {
+  const std::optional<InstanceKey> key = parse_key(services, args.instance);
+  if (key) return services.instances().find_fuzzy(*key);
+  if (args.legacy) return this_instance(services);
+  return fail(ErrorKind::InvalidInput, args.instance.empty()
+                                           ? "name an instance: HOST[:PORT]"
+                                           : fmt::format("'{}' names no instance: give HOST[:PORT]",
+                                                         printable(args.instance)));
+}
+
+Result<Instance> find_known(const Services& services, const InstanceKey& key) {
+  ORCH_ASSIGN(std::optional<Instance> found, services.instances().find(key));
+  if (found) return *std::move(found);
+  return fail(ErrorKind::NotFound, fmt::format("Instance not found: {}", to_string(key)));
+}
+
+Result<Instance> known_instance(const Services& services, const Args& args) {
+  ORCH_ASSIGN(const InstanceKey key, instance_argument(services, args));
+  return find_known(services, key);
+}
+
+Result<InstanceKey> destination_argument(const Services& services, const Args& args) {
+  const std::optional<InstanceKey> key = parse_key(services, args.destination);
+  if (key) return services.instances().find_fuzzy(*key);
+  return fail(ErrorKind::InvalidInput,
+              fmt::format("Cannot deduce destination: {}", printable(args.destination)));
+}
+
+Result<Instance> known_destination(const Services& services, const Args& args) {
+  ORCH_ASSIGN(const InstanceKey key, destination_argument(services, args));
+  return find_known(services, key);
+}
+
+Result<std::string> cluster_argument(const Services& services, const Args& args) {
+  const storage::ClusterStore clusters = services.clusters();
+  const storage::InstanceStore instances = services.instances();
+  std::vector<std::string> hints;
+  if (!args.alias.empty()) hints.push_back(args.alias);
+  if (!args.legacy && !args.instance.empty()) hints.push_back(args.instance);
+  for (const std::string& hint : hints) {
+    ORCH_ASSIGN(const std::optional<std::string> name, clusters.find_name(hint));
+    if (name) return *name;
+  }
+  if (const std::optional<InstanceKey> key = parse_key(services, args.instance)) {
+    ORCH_ASSIGN(std::optional<Instance> found, instances.find(*key));
+    if (!found) {
+      ORCH_ASSIGN(const InstanceKey fuzzy, instances.find_fuzzy(*key));
+      ORCH_ASSIGN(found, instances.find(fuzzy));
+    }
+    if (found && !found->cluster_name.empty()) return found->cluster_name;
+  }
+  if (args.legacy) {
+    ORCH_ASSIGN(const std::optional<Instance> here, instances.find(this_instance(services)));
+    if (here && !here->cluster_name.empty()) return here->cluster_name;
+    log::error("Unable to determine cluster name. clusterHint={}",
+               args.alias.empty() ? args.instance : args.alias);
+    return std::string();
+  }
+  const std::string& hint = args.alias.empty() ? args.instance : args.alias;
+  if (hint.empty()) {
+    // With a single cluster there is nothing to choose.
+    ORCH_ASSIGN(const std::vector<std::string> names, clusters.list_names());
+    if (names.size() == 1) return names.front();
+    return fail(ErrorKind::InvalidInput,
+                names.empty() ? "no cluster is known yet: start with 'orch discover HOST[:PORT]'"
+                              : "name a cluster: its name, its alias, or one of its instances "
+                                "('orch clusters' lists them)");
+  }
+  return fail(ErrorKind::NotFound,
+              fmt::format("no cluster or instance is known as '{}' ('orch clusters' lists the "
+                          "clusters, 'orch discover HOST[:PORT]' finds new ones)",
+                          printable(hint)));
+}
+
+std::string owner_argument(const Args& args) {
+  if (!args.owner.empty()) return args.owner;
+  std::array<char, 4096> buffer{};
+  passwd entry{};
+  passwd* found = nullptr;
+  if (getpwuid_r(geteuid(), &entry, buffer.data(), buffer.size(), &found) == 0 &&
+      found != nullptr) {
+    return found->pw_name;
+  }
+  return std::to_string(geteuid());
+}
+
+Result<std::chrono::seconds> duration_argument(const Args& args) {
+  if (args.duration.empty()) return std::chrono::seconds(std::chrono::minutes(10));
+  return parse_simple_time(args.duration);
+}
+
+}  // namespace orch::cmd

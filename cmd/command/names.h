@@ -1,0 +1,45 @@
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "cmd/command/command.h"
+#include "cmd/command/services.h"
+#include "core/base/result.h"
+#include "core/model/instance_key.h"
+
+namespace orch::cmd {
+
+// How the names that people type become instances and clusters (cli document, 4).
+
+/// Reads a key with DefaultInstancePort and resolves its host name. Nothing when the text names no
+/// server.
+std::optional<InstanceKey> parse_key(const Services& services, const std::string& text);
+
+/// The operating system's host name with DefaultInstancePort.
+InstanceKey this_instance(const Services& services);
+
+/// Args::instance, completed fuzzily. Without one, or with text that names no server: "this
+/// instance" on orchestrator's command line, else InvalidInput.
+Result<InstanceKey> instance_argument(const Services& services, const Args& args);
+/// The record of that instance. Errors: NotFound.
+Result<Instance> known_instance(const Services& services, const Args& args);
+
+/// Args::destination, completed fuzzily. Errors: InvalidInput, with the contract's text.
+Result<InstanceKey> destination_argument(const Services& services, const Args& args);
+Result<Instance> known_destination(const Services& services, const Args& args);
+
+/// The record of a key. Errors: NotFound, "Instance not found: host:port".
+Result<Instance> find_known(const Services& services, const InstanceKey& key);
+
+/// The cluster that Args::alias or Args::instance hint at: by name, by alias, by an instance of it.
+/// Without any match: "" on orchestrator's command line (an error is logged), else NotFound.
+Result<std::string> cluster_argument(const Services& services, const Args& args);
+
+/// --owner, else the OS user's name.
+std::string owner_argument(const Args& args);
+
+/// --duration, else ten minutes. Errors: InvalidInput.
+Result<std::chrono::seconds> duration_argument(const Args& args);
+
+}  // namespace orch::cmd

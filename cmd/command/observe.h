@@ -1,0 +1,28 @@
+#pragma once
+
+#include <functional>
+#include <optional>
+
+#include "cmd/command/services.h"
+#include "core/base/result.h"
+#include "core/probe/cluster_name.h"
+
+namespace orch::cmd {
+
+// Looking at servers now, and keeping what was seen.
+
+/// Errors: InvalidInput, for an expression of ClusterNameToAlias that does not compile.
+Result<SettleRules> settle_rules_of(const Services& services);
+
+/// What one probe may take: MySQLConnectTimeoutSeconds and MySQLDiscoveryReadTimeoutSeconds.
+std::chrono::milliseconds probe_limit(const Services& services);
+
+/// The backend's records, for settle_all(); a failing backend is logged.
+std::function<std::optional<Instance>(const InstanceKey&)> stored_instances(
+    const Services& services);
+
+/// Probes one server and keeps its record. Errors: why it could not be read; Refused when a filter
+/// says that it is to be left alone.
+Result<Instance> probe_and_record(const Services& services, const InstanceKey& key);
+
+}  // namespace orch::cmd

@@ -1,0 +1,49 @@
+#pragma once
+
+#include <functional>
+#include <set>
+#include <string>
+
+#include "cmd/command/command.h"
+#include "cmd/command/services.h"
+#include "core/execute/executor.h"
+#include "core/plan/candidate.h"
+#include "core/plan/policy.h"
+#include "core/plan/step.h"
+
+namespace orch::cmd {
+
+// What every command that changes servers has in common: what operators chose, running a plan or
+// showing it, and keeping in the backend what was learnt.
+
+/// A change that somebody asked for.
+struct Operation {
+  Planner planner{};
+  std::set<InstanceKey> subjects{};  ///< read anew before the first decision
+  std::string name{};                ///< audit type and maintenance reason: "relocate-below"
+  InstanceKey about{};               ///< the server that the audit entry names
+  std::string message{};             ///< of the audit entry
+  /// For plans that promote: who may be promoted, by the servers as just read.
+  std::function<Choice(const Topology&)> candidates{};
+  /// For plans that promote: the server whose place is taken.
+  std::optional<InstanceKey> replaced{};
+};
+
+/// Errors: InvalidInput, for a filter that does not compile.
+Result<Policy> policy_of(const Services& services);
+
+/// The records of every cluster that one of the keys is in; a key without a record stands alone.
+Result<Topology> records_around(const Services& services, const std::set<InstanceKey>& keys);
+
+/// Runs the plan and records how the servers then look. Errors: those of the plan, with all that
+/// was left otherwise than intended.
+Result<Outcome> carry_out(const Services& services, const Operation& operation, const Args& args);
+
+/// Reads the subjects and shows what carry_out() would do; changes nothing.
+Result<Reply> show_plan(const Services& services, const Operation& operation);
+
+/// Either of the two, as Args::dry_run says; `answer` shapes the reply of a run that succeeded.
+Result<Reply> run_or_show(const Services& services, const Operation& operation, const Args& args,
+                          const std::function<Reply(const Outcome&)>& answer);
+
+}  // namespace orch::cmd

@@ -1,0 +1,192 @@
+#include <fmt/format.h>
+
+#include "cmd/command/families.h"
+#include "cmd/command/names.h"
+#include "cmd/command/observe.h"
+#include "cmd/command/operation.h"
+#include "cmd/command/replies.h"
+#include "core/base/text.h"
+#include "core/plan/refactor/relocate.h"
+#include "core/plan/refactor/switches.h"
+
+namespace orch::cmd {
+
+namespace {
+
+using MakePlanner = Planner (*)(InstanceKey, Policy);
+
+/// An operation on one instance that answers with its name.
+Result<Reply> on_one(Services& services, const Args& args, std::string_view name,
+                     const std::function<Planner(InstanceKey, Policy)>& make) {
+  ORCH_ASSIGN(const InstanceKey key, instance_argument(services, args));
+  ORCH_ASSIGN(Policy policy, policy_of(services));
+  const Operation operation{.planner = make(key, std::move(policy)),
+                            .subjects = {key},
+                            .name = std::string(name),
+                            .about = key,
+                            .message = fmt::format("{} {}", name, to_string(key))};
+  return run_or_show(services, operation, args, [&](const Outcome&) { return key_reply(key); });
+}
+
+template <MakePlanner make>
+Result<Reply> run_simple(Services& services, const Args& args, std::string_view name) {
+  return on_one(services, args, name, make);
+}
+
+Result<Reply> run_stop(Services& services, const Args& args) {
+  return run_simple<stop_replication>(services, args, "stop-replica");
+}
+Result<Reply> run_stop_nicely(Services& services, const Args& args) {
+  return run_simple<stop_replication_nicely>(services, args, "stop-replica-nice");
+}
+Result<Reply> run_start(Services& services, const Args& args) {
+  return run_simple<start_replication>(services, args, "start-replica");
+}
+Result<Reply> run_restart(Services& services, const Args& args) {
+  return run_simple<restart_replication>(services, args, "restart-replica");
+}
+Result<Reply> run_reset(Services& services, const Args& args) {
+  return run_simple<reset_replication>(services, args, "reset-slave");
+}
+Result<Reply> run_set_read_only(Services& services, const Args& args) {
+  return on_one(services, args, "read-only", [](InstanceKey key, Policy policy) {
+    return set_read_only(std::move(key), true, std::move(policy));
+  });
+}
+Result<Reply> run_set_writeable(Services& services, const Args& args) {
+  return on_one(services, args, "read-only", [](InstanceKey key, Policy policy) {
+    return set_read_only(std::move(key), false, std::move(policy));
+  });
+}
+
+/// The source as recorded is read too, so that nothing is detached from what it should follow.
+Result<Reply> run_detach(Services& services, const Args& args) {
+  return run_simple<detach>(services, args, "detach-replica-master-host");
+}
+Result<Reply> run_reattach(Services& services, const Args& args) {
+  return run_simple<reattach>(services, args, "reattach-replica-master-host");
+}
+
+template <bool source_side, bool on>
+Result<Reply> run_semi_sync(Services& services, const Args& args) {
+  const std::string name =
+      fmt::format("{}-semi-sync-{}", on ? "enable" : "disable", source_side ? "master" : "replica");
+  return on_one(services, args, name, [](InstanceKey key, const Policy&) {
+    return source_side ? set_semi_sync_source(std::move(key), on)
+                       : set_semi_sync_replica(std::move(key), on);
+  });
+}
+
+Result<Reply> run_delay(Services& services, const Args& args) {
+  if (args.duration.empty()) {
+    return fail(ErrorKind::InvalidInput,
+                "say how long with --duration, e.g. 1h; 0s ends the delay");
+  }
+  ORCH_ASSIGN(const std::chrono::seconds delay, parse_simple_time(args.duration));
+  return on_one(services, args, "delay-replication", [delay](InstanceKey key, const Policy&) {
+    return delay_replication(std::move(key), delay);
+  });
+}
+
+/// Reads the server anew, as the question is about now.
+Result<Instance> probed(const Services& services, const Args& args) {
+  ORCH_ASSIGN(const InstanceKey key, instance_argument(services, args));
+  return probe_and_record(services, key);
+}
+
+Result<Reply> run_which_gtid_errant(Services& services, const Args& args) {
+  ORCH_ASSIGN(const Instance instance, probed(services, args));
+  return line_reply(instance.gtid.errant);
+}
+
+/// Lists what would stop and restart the threads that run now, around a statement.
+Result<Reply> run_restart_statements(Services& services, const Args& args) {
+  ORCH_ASSIGN(const Instance instance, probed(services, args));
+  const bool new_words = !is_mariadb(instance) &&
+                         parse_server_version(instance.server.version) >= ServerVersion{8, 4, 0};
+  const std::string_view word = new_words ? "replica" : "slave";
+  std::vector<std::string> lines;
+  const bool receiver = instance.replication.io_state == ThreadState::Running;
+  const bool applier = instance.replication.sql_state == ThreadState::Running;
+  if (receiver) lines.push_back(fmt::format("stop {} io_thread;", word));
+  if (applier) lines.push_back(fmt::format("stop {} sql_thread;", word));
+  std::string_view injected = trim(args.statement);
+  while (injected.ends_with(';'))
+    injected = trim(injected.substr(0, injected.size() - 1));
+  if (!injected.empty()) lines.push_back(fmt::format("{};", injected));
+  if (applier) lines.push_back(fmt::format("start {} sql_thread;", word));
+  if (receiver) lines.push_back(fmt::format("start {} io_thread;", word));
+  return lines_reply(std::move(lines));
+}
+
+Command switching(std::string_view name, std::string_view section, std::string_view help,
+                  Result<Reply> (*run)(Services&, const Args&)) {
+  return {.name = name,
+          .section = section,
+          .help = help,
+          .example = "db2.example",
+          .words = {Word::Instance},
+          .required = 1,
+          .options = Option::DryRun | Option::Owner,
+          .access = Access::Write,
+          .needs = Needs::Servers,
+          .run = run};
+}
+
+}  // namespace
+
+std::vector<Command> replication_commands() {
+  constexpr std::string_view kGeneral = "Replication, general";
+  std::vector<Command> commands = {
+      {.name = "which-gtid-errant",
+       .section = kGeneral,
+       .help = "The errant GTID set of an instance",
+       .example = "db2.example",
+       .words = {Word::Instance},
+       .required = 1,
+       .needs = Needs::Servers,
+       .run = run_which_gtid_errant},
+      switching("stop-replica", kGeneral, "Stop replication on an instance", run_stop),
+      switching("stop-replica-nice", kGeneral,
+                "Stop replication when all that was received is applied", run_stop_nicely),
+      switching("start-replica", kGeneral, "Start replication on an instance", run_start),
+      switching("restart-replica", kGeneral, "Stop and start replication on an instance",
+                run_restart),
+      switching("reset-replica", kGeneral,
+                "Stop replication and make the instance forget its source", run_reset),
+      switching("detach-replica-master-host", kGeneral,
+                "Stop replication by a source name that leads nowhere; reversible", run_detach),
+      switching("reattach-replica-master-host", kGeneral, "Undo detach-replica-master-host",
+                run_reattach),
+      switching("enable-semi-sync-master", kGeneral, "Switch semi-sync on as a master",
+                run_semi_sync<true, true>),
+      switching("disable-semi-sync-master", kGeneral, "Switch semi-sync off as a master",
+                run_semi_sync<true, false>),
+      switching("enable-semi-sync-replica", kGeneral, "Switch semi-sync on as a replica",
+                run_semi_sync<false, true>),
+      switching("disable-semi-sync-replica", kGeneral, "Switch semi-sync off as a replica",
+                run_semi_sync<false, false>),
+      switching("delay-replication", kGeneral, "Make an instance replicate with a delay",
+                run_delay),
+      {.name = "restart-replica-statements",
+       .section = kGeneral,
+       .help = "List the statements that stop and restart replication around another statement",
+       .example = "db2.example --statement 'change master to master_heartbeat_period=5'",
+       .words = {Word::Instance},
+       .required = 1,
+       .options = Option::Statement,
+       .needs = Needs::Servers,
+       .run = run_restart_statements},
+      switching("set-read-only", "Instance", "Make an instance read-only", run_set_read_only),
+      switching("set-writeable", "Instance", "Make an instance writable", run_set_writeable),
+  };
+  for (Command& command : commands) {
+    if (command.name == "stop-replica-nice" || command.name == "delay-replication") {
+      command.offer = Offer::Verb;
+    }
+    if (command.name == "delay-replication") command.options = command.options | Option::Duration;
+  }
+  return commands;
+}
+
+}  // namespace orch::cmd

@@ -1,0 +1,75 @@
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "core/base/clock.h"
+#include "core/config/config.h"
+#include "core/model/replication_rules.h"
+#include "core/ports/ha.h"
+#include "core/ports/server.h"
+#include "storage/cluster_store.h"
+#include "storage/database.h"
+#include "storage/instance_store.h"
+#include "storage/node_store.h"
+
+namespace orch::cmd {
+
+/// Where long work says how far it is; silent unless stderr is a terminal.
+class Progress {
+ public:
+  virtual ~Progress() = default;
+  /// Replaces the line shown before; "" clears it.
+  virtual void show(std::string_view line) = 0;
+  /// A line that stays.
+  virtual void say(std::string_view line) = 0;
+};
+
+/// What commands work with; built by cmd/wire for one process. Stores are made where they are
+/// used: each is two references.
+class Services {
+ public:
+  struct Parts {
+    const Config& config;
+    const Clock& clock;
+    storage::Database* database{nullptr};  ///< for Needs::Backend and Needs::Servers
+    Servers* servers{nullptr};             ///< for Needs::Servers
+    const Leadership& leadership;
+    Progress& progress;
+    storage::NodeIdentity self{};  ///< this host and process
+    bool colour{false};            ///< people read the answer on a terminal
+  };
+
+  explicit Services(Parts parts) : parts_(std::move(parts)) {}
+
+  [[nodiscard]] const Config& config() const { return parts_.config; }
+  [[nodiscard]] const Clock& clock() const { return parts_.clock; }
+  [[nodiscard]] storage::Database& database() const { return *parts_.database; }
+  [[nodiscard]] Servers& servers() const { return *parts_.servers; }
+  [[nodiscard]] const Leadership& leadership() const { return parts_.leadership; }
+  [[nodiscard]] Progress& progress() const { return parts_.progress; }
+  [[nodiscard]] const storage::NodeIdentity& self() const { return parts_.self; }
+  [[nodiscard]] bool colour() const { return parts_.colour; }
+
+  [[nodiscard]] storage::InstanceStore instances() const;
+  [[nodiscard]] storage::ClusterStore clusters() const;
+  [[nodiscard]] ReplicationRules replication_rules() const;
+  /// Any store whose only needs are the database and the clock.
+  template <typename Store>
+  [[nodiscard]] Store store() const {
+    return Store(database(), clock());
+  }
+
+ private:
+  Parts parts_;
+};
+
+/// The alias that ClusterNameToAlias gives to a cluster name: of the first entry, in the file's
+/// order, that matches (DISC-17); "" when none does.
+std::string alias_by_name(const ClassificationSettings& settings, std::string_view cluster_name);
+
+/// Writes an audit entry where the configuration says; a failure to do so is logged.
+void audit(const Services& services, std::string_view type, const InstanceKey& key,
+           std::string_view message);
+
+}  // namespace orch::cmd

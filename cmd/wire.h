@@ -1,0 +1,45 @@
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "cmd/command/command.h"
+#include "cmd/command/services.h"
+#include "core/base/result.h"
+#include "core/config/config.h"
+#include "core/config/load.h"
+
+namespace orch::cmd {
+
+/// "0.1.0", and the commit it was built from ("" when it is not known).
+std::string_view version();
+std::string_view commit();
+
+/// What the command line says about how to run.
+struct RunOptions {
+  std::string config_file{};  ///< "": the default search
+  std::string db_file{};      ///< "": as the configuration says
+  bool strict_config{false};
+  bool legacy{false};        ///< orchestrator's rules: no SQLite file of our own choosing
+  bool force_update{false};  ///< --enable-database-update
+  bool redeploy{false};
+  bool colour{false};
+  bool register_node{true};  ///< write this process into node_health
+};
+
+/// Reads the configuration; problems are for the caller to tell.
+LoadedConfig read_config(const RunOptions& options);
+
+/// Everything that one command needs, built in order and torn down in reverse: the only place that
+/// joins configuration, backend, servers and leadership.
+class Process {
+ public:
+  /// Errors: those of opening the backend and of the probe's settings.
+  static Result<std::unique_ptr<Process>> open(const Command& command, Config config,
+                                               const RunOptions& options, Progress& progress);
+  virtual ~Process() = default;
+  [[nodiscard]] virtual Services& services() = 0;
+};
+
+}  // namespace orch::cmd
