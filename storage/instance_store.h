@@ -81,6 +81,8 @@ class InstanceStore {
   Result<> insert_if_absent(const InstanceKey& key);
   /// Gives the members of cluster `from` the name `to`.
   Result<std::int64_t> rename_cluster(const std::string& from, const std::string& to);
+  /// Puts one server into a cluster; its check times stay.
+  Result<> save_cluster_name(const InstanceKey& key, const std::string& cluster);
   /// False when there was no such record.
   Result<bool> forget(const InstanceKey& key);
   Result<std::int64_t> forget_cluster(const std::string& cluster);

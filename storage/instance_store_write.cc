@@ -25,6 +25,8 @@ constexpr std::string_view kSqlMarkAttempted =
     "update database_instance set last_attempted_check = ? where hostname = ? and port = ?";
 constexpr std::string_view kSqlRenameCluster =
     "update database_instance set cluster_name = ? where cluster_name = ?";
+constexpr std::string_view kSqlSaveClusterName =
+    "update database_instance set cluster_name = ? where hostname = ? and port = ?";
 constexpr std::string_view kSqlForget =
     "delete from database_instance where hostname = ? and port = ?";
 constexpr std::string_view kSqlForgetCluster =
@@ -187,6 +189,11 @@ Result<> InstanceStore::insert_if_absent(const InstanceKey& key) {
 
 Result<std::int64_t> InstanceStore::rename_cluster(const std::string& from, const std::string& to) {
   return database_.execute(kSqlRenameCluster, {to, from});
+}
+
+Result<> InstanceStore::save_cluster_name(const InstanceKey& key, const std::string& cluster) {
+  ORCH_TRY(database_.execute(kSqlSaveClusterName, {cluster, key.hostname, port_of(key)}));
+  return {};
 }
 
 Result<bool> InstanceStore::forget(const InstanceKey& key) {
