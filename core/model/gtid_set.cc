@@ -283,8 +283,9 @@ GtidSet GtidSet::minus(const GtidSet& other) const {
   for (const auto& [origin, mine] : intervals_) {
     const auto theirs = other.intervals_.find(origin);
     Intervals rest = theirs == other.intervals_.end() ? mine : minus_lists(mine, theirs->second);
-    if (!rest.empty())
+    if (!rest.empty()) {
       result.intervals_.emplace_hint(result.intervals_.end(), origin, std::move(rest));
+    }
   }
   return result;
 }
