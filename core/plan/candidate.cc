@@ -229,7 +229,9 @@ std::vector<const Instance*> contenders(const Topology& topology, const Instance
     }
   }
   for (const Instance* root : topology.roots()) {
-    if (root->key != failed) found.push_back(root);
+    const bool cut_off =
+        is_detached_source(*root) && reattached(root->replication.source) == failed;
+    if (root->key != failed && (!is_replica(*root) || cut_off)) found.push_back(root);
   }
   std::sort(found.begin(), found.end(),
             [](const Instance* a, const Instance* b) { return a->key < b->key; });

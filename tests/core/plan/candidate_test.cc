@@ -181,6 +181,14 @@ TEST_SUITE("core/plan/candidate") {
     CHECK(because(choice, 2) == "is detached from db1:3306");
   }
 
+  TEST_CASE("a replica of somebody unknown is no candidate") {
+    Instance stray = replica(2);
+    stray.replication.source = {"elsewhere", 3306};
+    const Choice choice = choose({stray, replica(3, "1-91")});
+    CHECK(choice.winner == db(3));
+    CHECK(because(choice, 2) == "not looked at");
+  }
+
   TEST_CASE("a replica of a replica that must not be promoted is looked at") {
     Instance middle = replica(2);
     middle.promotion_rule = PromotionRule::MustNot;
