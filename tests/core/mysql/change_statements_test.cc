@@ -1,0 +1,137 @@
+#include "core/mysql/change_statements.h"
+
+#include <doctest/doctest.h>
+
+#include "tests/support/topology_builder.h"
+
+using namespace orch;        // NOLINT(google-build-using-namespace)
+using namespace orch::test;  // NOLINT(google-build-using-namespace)
+
+namespace {
+
+std::string shown(const Instance& instance, const Change& change,
+                  const StatementSettings& settings = {}) {
+  std::string all;
+  for (const SqlStatement& statement : statements_for(instance, change, settings)) {
+    all += (all.empty() ? "" : "; ") + statement.shown;
+  }
+  return all;
+}
+
+Instance mysql_version(const std::string& version) {
+  Instance instance = following(mysql(2, gtids("1-9")), 1);
+  instance.server.version = version;
+  return instance;
+}
+
+PointTo point_to(Positioning positioning = Positioning::Keep) {
+  PointTo target;
+  target.source = {"db9", 3307};
+  target.positioning = positioning;
+  return target;
+}
+
+}  // namespace
+
+TEST_SUITE("core/mysql/change_statements") {
+  TEST_CASE("the words follow the version, compared as numbers (DISC-5)") {
+    struct Case {
+      const char* version;
+      const char* stop;
+      const char* change;
+    };
+    const Case cases[] = {
+        {"5.7.44-log", "STOP SLAVE IO_THREAD",
+         "CHANGE MASTER TO MASTER_HOST='db9', MASTER_PORT=3307, MASTER_AUTO_POSITION=1"},
+        {"8.0.22", "STOP REPLICA IO_THREAD",
+         "CHANGE MASTER TO MASTER_HOST='db9', MASTER_PORT=3307, MASTER_AUTO_POSITION=1"},
+        {"8.0.23", "STOP REPLICA IO_THREAD",
+         "CHANGE REPLICATION SOURCE TO SOURCE_HOST='db9', SOURCE_PORT=3307, "
+         "SOURCE_AUTO_POSITION=1"},
+        {"10.0.1", "STOP REPLICA IO_THREAD",
+         "CHANGE REPLICATION SOURCE TO SOURCE_HOST='db9', SOURCE_PORT=3307, "
+         "SOURCE_AUTO_POSITION=1"},
+        {"10.11.6-MariaDB", "STOP SLAVE IO_THREAD",
+         "CHANGE MASTER TO MASTER_HOST='db9', MASTER_PORT=3307, MASTER_USE_GTID=slave_pos"},
+    };
+    for (const Case& one : cases) {
+      const Instance instance = mysql_version(one.version);
+      CHECK(shown(instance, StopReplication{ReplicationThreads::Receiver}) == one.stop);
+      CHECK(shown(instance, point_to(Positioning::Gtid)) == one.change);
+    }
+  }
+
+  TEST_CASE("a GTID replica keeps its positioning; one without GTID is told coordinates") {
+    PointTo target = point_to();
+    target.coordinates = {"bin.000003", 77, BinlogType::Binary};
+    Instance replica = mysql_version("8.4.3");
+    CHECK(shown(replica, target) ==
+          "CHANGE REPLICATION SOURCE TO SOURCE_HOST='db9', SOURCE_PORT=3307");
+    replica.gtid.uses_oracle = false;
+    CHECK(shown(replica, target) ==
+          "CHANGE REPLICATION SOURCE TO SOURCE_HOST='db9', SOURCE_PORT=3307, "
+          "SOURCE_LOG_FILE='bin.000003', SOURCE_LOG_POS=77");
+  }
+
+  TEST_CASE("a former MariaDB source joins by its current position") {
+    CHECK(shown(mariadb(1, "0-1-9"), point_to(Positioning::MariaDbCurrent)) ==
+          "CHANGE MASTER TO MASTER_HOST='db9', MASTER_PORT=3307, MASTER_USE_GTID=current_pos");
+  }
+
+  TEST_CASE("TLS, keys, heartbeat and channel of the link are said again") {
+    Instance replica = mysql_version("8.4.3");
+    replica.replication.allow_tls = true;
+    replica.replication.tls.ca_file = "/ca.pem";
+    replica.replication.tls.verify_server_cert = true;
+    replica.replication.tls.tls_version = "TLSv1.3";
+    replica.replication.tls.get_public_key = true;
+    replica.replication.heartbeat = std::chrono::milliseconds(3500);
+    replica.replication.channel = "ch";
+    CHECK(shown(replica, point_to()) ==
+          "CHANGE REPLICATION SOURCE TO SOURCE_HOST='db9', SOURCE_PORT=3307, "
+          "SOURCE_HEARTBEAT_PERIOD=3.500, SOURCE_SSL=1, SOURCE_SSL_CA='/ca.pem', "
+          "SOURCE_SSL_VERIFY_SERVER_CERT=1, SOURCE_TLS_VERSION='TLSv1.3', "
+          "GET_SOURCE_PUBLIC_KEY=1 FOR CHANNEL 'ch'");
+  }
+
+  TEST_CASE("a MariaDB connection is named after the verb") {
+    Instance replica = following(mariadb(2, "0-1-9"), 1);
+    replica.replication.channel = "c1";
+    CHECK(shown(replica, StopReplication{}) == "STOP SLAVE 'c1'");
+    CHECK(shown(replica, ResetReplication{}) == "RESET SLAVE 'c1' ALL");
+  }
+
+  TEST_CASE("a password is sent and never shown") {
+    PointTo target = point_to(Positioning::Gtid);
+    target.user = "re'pl";
+    target.password = Secret("s3'cret");
+    const SqlStatement statement = statements_for(mysql_version("8.4.3"), target, {}).front();
+    CHECK(statement.text.reveal().find("SOURCE_PASSWORD='s3''cret'") != std::string::npos);
+    CHECK(statement.shown.find("cret") == std::string::npos);
+    CHECK(statement.shown.find("SOURCE_USER='re''pl', SOURCE_PASSWORD='***'") != std::string::npos);
+  }
+
+  TEST_CASE("host names with quotes and backslashes stay inside their literal") {
+    PointTo target = point_to();
+    target.source.hostname = "x', SOURCE_USER='root\\";
+    CHECK(shown(mysql_version("8.4.3"), target) ==
+          "CHANGE REPLICATION SOURCE TO SOURCE_HOST='x'', SOURCE_USER=''root\\\\', "
+          "SOURCE_PORT=3307");
+  }
+
+  TEST_CASE("super_read_only is set where wanted and where there is one") {
+    CHECK(shown(mysql(1, ""), SetReadOnly{true}, {true}) ==
+          "SET GLOBAL read_only = 1; SET GLOBAL super_read_only = 1");
+    CHECK(shown(mysql(1, ""), SetReadOnly{true}) == "SET GLOBAL read_only = 1");
+    CHECK(shown(mariadb(1, ""), SetReadOnly{false}, {true}) == "SET GLOBAL read_only = 0");
+  }
+
+  TEST_CASE("semi-sync variables follow the plugin's generation") {
+    Instance instance = mysql(1, "");
+    CHECK(shown(instance, SetSemiSyncSource{true}) ==
+          "SET GLOBAL rpl_semi_sync_master_enabled = 1");
+    instance.semi_sync.new_names = true;
+    CHECK(shown(instance, SetSemiSyncReplica{false}) ==
+          "SET GLOBAL rpl_semi_sync_replica_enabled = 0");
+  }
+}
