@@ -1,0 +1,91 @@
+"""A healthy master hands over to a replica: nothing is lost, and never are two servers writable."""
+import unittest
+
+from live_case import LiveCase, Writer
+
+
+class Takeover(LiveCase):
+    def switched(self, cluster, new, others):
+        self.assertFalse(self.read_only(new))
+        for node in others:
+            self.assertTrue(self.read_only(node), f"{node} is writable")
+        self.write(new, 2000000)
+        self.arrives(2000000, at=others)
+
+    def test_a_named_replica_takes_over_and_the_old_master_follows_it(self):
+        c = self.start(4)
+        self.discover(c)
+        self.does("takeover", c.name, "--to", c[3])
+        for i in (1, 2, 4):
+            self.follows(c[i], c[3])
+        self.switched(c, c[3], [c[1], c[2], c[4]])
+
+    def test_a_replica_is_chosen_when_none_is_named(self):
+        c = self.start(3)
+        self.discover(c)
+        self.does("takeover", c.name)
+        new = [n for n in c.nodes if not self.read_only(n)]
+        self.assertEqual(len(new), 1)
+        self.assertIsNot(new[0], c[1])
+        self.switched(c, new[0], [n for n in c.nodes if n is not new[0]])
+
+    def test_nothing_is_lost_or_doubled_when_the_application_writes_on(self):
+        c = self.start(3)
+        self.discover(c)
+        writer = Writer(c[1])
+        self.assertTrue(writer.some.wait(60))
+        self.does("takeover", c.name, "--to", c[2])
+        writer.thread.join(10)  # the old master refuses it now
+        acknowledged = writer.end()
+        have = list(map(int, c[2].sql("SELECT seq FROM app.seq ORDER BY seq").split()))
+        self.assertEqual(have, acknowledged)
+
+    def test_the_compatible_command_leaves_the_old_master_a_stopped_replica(self):
+        c = self.start(3, "1>2,2>3")
+        self.discover(c)
+        done = self.does("-c", "graceful-master-takeover", "--alias", c.name, "-d", c[2])
+        self.assertEqual(done.lines[0], str(c[2]))
+        self.assertRegex(done.lines[1], r"^bin\.\d+:\d+$")
+        self.assertEqual(c[1].source(), str(c[2]))
+        self.assertFalse(c[1].replicates())
+        self.follows(c[3], c[2])
+
+    def test_the_compatible_automatic_command_starts_replication_on_the_old_master(self):
+        c = self.start(3)
+        self.discover(c)
+        done = self.does("-c", "graceful-master-takeover-auto", "--alias", c.name)
+        new = next(n for n in c.nodes if str(n) == done.lines[0])
+        self.switched(c, new, [n for n in c.nodes if n is not new])
+
+    def test_there_and_back_again(self):
+        c = self.start(3)
+        self.discover(c)
+        self.does("takeover", c.name, "--to", c[2])
+        self.does("takeover", c.name, "--to", c[1])
+        self.switched(c, c[1], [c[2], c[3]])
+
+    def test_a_dry_run_changes_nothing(self):
+        c = self.start(3)
+        self.discover(c)
+        done = self.does("takeover", c.name, "--to", c[2], "--dry-run")
+        self.assertIn(str(c[2]), done.out)
+        self.assertFalse(self.read_only(c[1]))
+        self.follows(c[2], c[1])
+        self.follows(c[3], c[1])
+
+    def test_without_a_name_and_with_two_replicas_the_compatible_command_refuses(self):
+        c = self.start(3)
+        self.discover(c)
+        self.refuses("-c", "graceful-master-takeover", "--alias", c.name, saying="target instance not indicated")
+        self.assertFalse(self.read_only(c[1]))
+
+    def test_a_dead_master_is_not_taken_over(self):
+        c = self.start(3)
+        self.discover(c)
+        c[1].kill()
+        self.refuses("takeover", c.name, "--to", c[2], saying=str(c[1]))
+        self.assertTrue(self.read_only(c[2]))
+
+
+if __name__ == "__main__":
+    unittest.main()
