@@ -14,6 +14,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 TREE = Path(__file__).resolve().parent.parent
@@ -25,8 +26,19 @@ LOGS = TREE / "build/logs"
 PREFIX = f"t{os.getpid()}-"  # of the names of all clusters that this run starts
 SUMMARY = re.compile(r"^(\d+) passed, (\d+) failed(?:, (\d+) skipped)?$", re.M)
 DOCTEST = re.compile(r"test cases:\s*(\d+) \|\s*(\d+) passed \|\s*(\d+) failed")
+FAST = ("-Doptimization=0", "-Dcpp_args=-g1")  # to compile
 SANITIZERS = {"ASAN_OPTIONS": "detect_stack_use_after_return=1", "UBSAN_OPTIONS": "halt_on_error=1:print_stacktrace=1",
               "TSAN_OPTIONS": "halt_on_error=1:second_deadlock_stack=1"}
+
+
+running = set()  # what the suites have started and not yet seen the end of
+
+
+def kill(child):
+    """Ends a command with all that it started in its session."""
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(child.pid, signal.SIGKILL)
+    child.wait()
 
 
 class Suite:
@@ -45,16 +57,14 @@ class Suite:
             start = log.seek(0, os.SEEK_END)
             child = subprocess.Popen(list(map(str, command)), cwd=cwd, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
                                      start_new_session=True, env={**os.environ, **env})
+            running.add(child)
             try:
                 code = child.wait(max(0.1, self.end - time.monotonic()))
-            except BaseException as cut:
-                with contextlib.suppress(ProcessLookupError):
-                    os.killpg(child.pid, signal.SIGKILL)
-                child.wait()
-                if not isinstance(cut, subprocess.TimeoutExpired):
-                    raise
+            except subprocess.TimeoutExpired:
+                kill(child)
                 code = -1
                 log.write(f"TIME LIMIT of suite {self.name} reached, killed\n")
+            running.discard(child)
             log.flush()
             log.seek(start)
             return code, log.read()
@@ -89,12 +99,15 @@ class Suite:
             self.check(False, f"{what}: exit code {code}")
 
 
-def meson_build(suite, folder, *options, targets=()):
-    """Configures a build folder when it is not yet and builds it; true when all went well."""
-    if not (TREE / folder / "build.ninja").exists():
-        code, _ = suite.run("meson", "setup", folder, "-Dwerror=true", *options)
-        if not suite.check(code == 0, f"configuring {folder}"):
-            return False
+def configure(suite, folder, *options, **env):
+    """Configures a build folder, unless it is already; true when it is."""
+    if (TREE / folder / "build.ninja").exists():
+        return True
+    code, _ = suite.run("meson", "setup", folder, *options, **env)
+    return suite.check(code == 0, f"configuring {folder}")
+
+
+def compile_all(suite, folder, *targets):
     code, _ = suite.run("ninja", "-C", folder, *targets)
     return suite.check(code == 0, f"building {folder}, without a warning")
 
@@ -106,7 +119,8 @@ def tests_of(folder):
 
 
 def build(suite):
-    meson_build(suite, "build")
+    if configure(suite, "build", "-Dwerror=true", *FAST):
+        compile_all(suite, "build")
 
 
 def unit(suite):
@@ -122,31 +136,29 @@ def lint(suite, slow=False):
         suite.counted(*suite.run(*command), name)
 
 
-def sanitized(suite, folder, sanitizer, names=None):
-    """Builds the unit tests with a sanitizer and runs them."""
-    options = [f"-Db_sanitize={sanitizer}", "-Db_lundef=false", "-Doptimization=1", "-Dcpp_args=-g1"]
-    if not (TREE / folder / "build.ninja").exists():
-        code, _ = suite.run("meson", "setup", folder, "-Dwerror=true", *options)
-        if not suite.check(code == 0, f"configuring {folder}"):
-            return
-    chosen = [t for t in tests_of(folder) if t[2] and (names is None or t[0] in names)]
-    programs = sorted({os.path.relpath(command[0], TREE / folder) for _, command, _ in chosen})
-    if meson_build(suite, folder, targets=programs):
+def sanitized(suite, folder, sanitizer, programs=None, *options):
+    """Builds the unit tests with a sanitizer, by clang, which is quick at that, and runs them."""
+    compiler = f"{'ccache ' if shutil.which('ccache') else ''}clang++"
+    if not configure(suite, folder, f"-Db_sanitize={sanitizer}", "-Db_lundef=false", *FAST, *options, CXX=compiler):
+        return
+    chosen = [t for t in tests_of(folder) if t[2] and (programs is None or t[0] in programs)]
+    if compile_all(suite, folder, *sorted({os.path.relpath(t[1][0], TREE / folder) for t in chosen})):
         for name, command, _ in chosen:
             # With randomised addresses the thread sanitizer refuses to start on some kernels.
             suite.counted(*suite.run("setarch", "-R", *command, **SANITIZERS), f"{name} with {sanitizer}")
 
 
 def address(suite):
-    sanitized(suite, "build-asan", "address,undefined")
+    sanitized(suite, "build-asan", "address,undefined", None, "-Dfuzzers=true",
+              "-Dcpp_args=-g1 -fsanitize=fuzzer-no-link -fno-sanitize-recover=all")
 
 
 def thread(suite):
-    sanitized(suite, "build-tsan", "thread")
+    sanitized(suite, "build-tsan", "thread", ["core"])
 
 
 def fuzz(suite):
-    code, text = suite.run("tests/fuzz/run")
+    code, text = suite.run("tests/fuzz/run", ORCH_FUZZ_BUILD="build-asan")
     targets = re.findall(r"^fuzz (\S+) (ok|FAILED)$", text, re.M)
     for name, verdict in targets:
         suite.check(verdict == "ok", f"fuzzing {name}")
@@ -201,21 +213,15 @@ def live(suite, flavor):
     suite.counted(*suite.run(sys.executable, "tests/live/run.py", flavor, ORCH_TEST_PREFIX=PREFIX), f"live {flavor}")
 
 
-# name -> what, time limit in seconds, whether it belongs to --quick
-SUITES = {
-    "build": (build, 900, True),
-    "unit": (unit, 300, True),
-    "lint": (lint, 120, True),
-    "tidy": (lambda s: lint(s, slow=True), 900, False),
-    "quickstart": (quickstart, 900, False),
-    "install": (install, 60, False),
-    "live-mariadb": (lambda s: live(s, "mariadb"), 420, False),
-    "live-mysql": (lambda s: live(s, "mysql"), 600, False),
-    "live-mariadb11": (lambda s: live(s, "mariadb11"), 420, False),
-    "address": (address, 900, False),
-    "thread": (thread, 900, False),
-    "fuzz": (fuzz, 420, False),
-}
+# name -> what, time limit in seconds. The first three are --quick. Then come two lanes, run beside each
+# other: one compiles, the other mostly waits for servers.
+QUICK = {"build": (build, 1200), "unit": (unit, 300), "lint": (lint, 120)}
+COMPILING = {"address": (address, 1200), "fuzz": (fuzz, 600), "thread": (thread, 1200),
+             "tidy": (lambda s: lint(s, slow=True), 1200)}
+SERVING = {"quickstart": (quickstart, 1200), "install": (install, 60),
+           "live-mariadb": (lambda s: live(s, "mariadb"), 900), "live-mysql": (lambda s: live(s, "mysql"), 1200),
+           "live-mariadb11": (lambda s: live(s, "mariadb11"), 900)}
+SUITES = {**QUICK, **COMPILING, **SERVING}
 
 
 def take_down(prefix):
@@ -231,43 +237,58 @@ def show_failure(suite):
     print("\n".join(f"    {line}" for line in lines[-60:]), flush=True)
 
 
+def run_suite(name):
+    work, seconds = SUITES[name]
+    suite, start = Suite(name, seconds), time.monotonic()
+    try:
+        work(suite)
+    except Exception as error:  # a fault of the tests themselves is a failure, too
+        suite.check(False, f"{type(error).__name__}: {error}")
+    skipped = f", {suite.skipped} skipped" if suite.skipped else ""
+    print(f"{name:15} {suite.passed:5} passed, {suite.failed} failed{skipped}"
+          f"  {time.monotonic() - start:.1f} s", flush=True)
+    if suite.failed:
+        show_failure(suite)
+    return suite
+
+
+def run_lanes(names):
+    """The quick suites one after another, then the two lanes beside each other -> all suites that ran."""
+    lanes = [[name for name in names if name in lane] for lane in (COMPILING, SERVING)]
+    try:
+        done = [run_suite(name) for name in names if name in QUICK]
+        for suites in ThreadPoolExecutor(len(lanes)).map(lambda lane: [run_suite(name) for name in lane], lanes):
+            done += suites
+        return done
+    except KeyboardInterrupt:
+        print("interrupted", flush=True)
+        for child in list(running):
+            kill(child)
+        take_down(PREFIX)
+        os._exit(130)  # the lanes' threads have nothing left to wait for
+
+
 def main():
     parser = argparse.ArgumentParser(prog="tests/run", description="Builds orch and runs its tests.")
-    parser.add_argument("--quick", action="store_true", help="only " + ", ".join(n for n in SUITES if SUITES[n][2]))
+    parser.add_argument("--quick", action="store_true", help=f"only {', '.join(QUICK)}")
     parser.add_argument("suites", nargs="*", metavar="SUITE", help=", ".join(SUITES))
     a = parser.parse_args()
     unknown = [name for name in a.suites if name not in SUITES]
     if unknown:
         parser.error(f"no suite {unknown[0]}: there are {', '.join(SUITES)}")
-    names = a.suites or [name for name in SUITES if SUITES[name][2] or not a.quick]
 
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    began, total = time.monotonic(), [0, 0, 0]
+    os.environ["CCACHE_NOHASHDIR"] = "1"  # so that another clone of the tree finds what this one compiled
+    began = time.monotonic()
     shutil.rmtree(LOGS, ignore_errors=True)
     LOGS.mkdir(parents=True)
-    try:
-        for name in names:
-            work, seconds, _ = SUITES[name]
-            suite, start = Suite(name, seconds), time.monotonic()
-            try:
-                work(suite)
-            except Exception as error:  # a fault of the tests themselves is a failure, too
-                suite.check(False, f"{type(error).__name__}: {error}")
-            take_down(PREFIX)
-            skipped = f", {suite.skipped} skipped" if suite.skipped else ""
-            print(f"{name:15} {suite.passed:5} passed, {suite.failed} failed{skipped}"
-                  f"  {time.monotonic() - start:.1f} s", flush=True)
-            if suite.failed:
-                show_failure(suite)
-            total = [total[0] + suite.passed, total[1] + suite.failed, total[2] + suite.skipped]
-    except KeyboardInterrupt:
-        print("interrupted", flush=True)
-        total[1] += 1
-    finally:
-        take_down(PREFIX)
+    take_down(PREFIX)  # what earlier runs left that were killed
+    done = run_lanes(a.suites or list(QUICK if a.quick else SUITES))
+    take_down(PREFIX)
+    passed, failed, skipped = (sum(getattr(s, what) for s in done) for what in ("passed", "failed", "skipped"))
     print(f"all in {time.monotonic() - began:.0f} s")
-    print(f"{total[0]} passed, {total[1]} failed" + (f", {total[2]} skipped" if total[2] else ""))
-    sys.exit(1 if total[1] or not total[0] else 0)
+    print(f"{passed} passed, {failed} failed" + (f", {skipped} skipped" if skipped else ""))
+    sys.exit(1 if failed or not passed else 0)
 
 
 if __name__ == "__main__":
