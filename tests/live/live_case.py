@@ -2,7 +2,6 @@
 import itertools
 import json
 import os
-import re
 import subprocess
 import tempfile
 import threading
@@ -81,7 +80,7 @@ class LiveCase(unittest.TestCase):
         done = self.orch(*words, **options)
         self.assertNotEqual(done.code, 0, f"orch {' '.join(map(str, words))}: {done}")
         self.assertGreater(done.code, 0, f"orch was killed by a signal: {done}")
-        self.assertRegex(done.err, saying)
+        self.assertRegex(done.err, saying or ".")
         self.assertNotIn("orch_topology_password", done.out + done.err)
         return done
 
@@ -145,7 +144,3 @@ class Writer:
         self.client.stdin.close()
         self.client.stdout.close()
         return self.acknowledged
-
-
-def matches_one_line(text, pattern):
-    return any(re.search(pattern, line) for line in text.splitlines())

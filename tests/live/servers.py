@@ -196,8 +196,7 @@ class Node:
     def replica_status(self):
         """The columns of SHOW REPLICA STATUS by name; empty when it has no source."""
         lines = self.client("SHOW REPLICA STATUS", "-E").stdout.splitlines()
-        return dict(line.strip().split(": ", 1) if ": " in line else (line.strip().rstrip(":"), "")
-                    for line in lines if not line.startswith("*"))
+        return dict(found.groups() for found in (re.match(r" *(\w+):(?: (.*)|)$", line) for line in lines) if found)
 
     def source(self):
         """Whom it replicates from, as host:port; nothing when it has no source."""
