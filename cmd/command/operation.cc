@@ -77,6 +77,7 @@ Result<> record_outcome(const Services& services, const Operation& operation,
     read.insert(result.step.server);
   CrawlResult touched;
   std::vector<InstanceKey> unreachable;
+  const auto stored = stored_instances(services);
   for (const InstanceKey& key : read) {
     const Instance* instance = outcome.topology.find(key);
     if (instance == nullptr) continue;
@@ -88,6 +89,9 @@ Result<> record_outcome(const Services& services, const Operation& operation,
     observation.asked = key;
     observation.outcome = ProbeOutcome::Clean;
     observation.instance = *instance;
+    // A promoted server has no source any more to take the cluster's alias from: it keeps it.
+    const std::optional<Instance> record = stored(key);
+    if (record) observation.detected_cluster_alias = record->suggested_cluster_alias;
     touched.found.push_back(std::move(observation));
   }
   ORCH_ASSIGN(const SettleRules rules, settle_rules_of(services));

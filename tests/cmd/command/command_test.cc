@@ -13,7 +13,7 @@ TEST_SUITE("cmd/command/command") {
       CAPTURE(std::string(command.name));
       CHECK(names.insert(command.name).second);
       CHECK_FALSE(command.help.empty());
-      CHECK(command.run != nullptr);
+      CHECK((command.run != nullptr));
       CHECK(command.required <= command.words.size());
       CHECK((command.words.empty() || !command.example.empty()));
     }

@@ -1,5 +1,7 @@
 #include "cmd/command/topology_text.h"
 
+#include <algorithm>
+
 #include <doctest/doctest.h>
 
 namespace orch::cmd {

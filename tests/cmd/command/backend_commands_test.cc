@@ -1,0 +1,321 @@
+#include <doctest/doctest.h>
+
+#include "core/json/json.h"
+#include "tests/cmd/command/command_fixture.h"
+
+namespace orch::cmd {
+
+namespace {
+
+/// A third party's fixture: a master, an intermediate master, two replicas; and a lonely server.
+constexpr std::string_view kShop = R"(
+insert into database_instance (hostname, port, last_checked, last_attempted_check,
+    last_check_partial_success, last_seen, server_id, version, binlog_format, log_bin,
+    log_slave_updates, binary_log_file, binary_log_pos, master_host, master_port,
+    slave_sql_running, slave_io_running, replication_sql_thread_state,
+    replication_io_thread_state, master_log_file, read_master_log_pos, relay_master_log_file,
+    exec_master_log_pos, num_slave_hosts, slave_hosts, cluster_name, suggested_cluster_alias,
+    replication_depth, read_only, seconds_behind_master, slave_lag_seconds, major_version)
+values
+ ('db-1', 3306, '2026-01-31 10:20:29', '2026-01-31 10:20:29', 1, '2026-01-31 10:20:29', 1, '8.0.36',
+  'ROW', 1, 1, 'bin.000009', 500, '', 0, 0, 0, -1, -1, '', 0, '', 0, 2,
+  '[{\"Hostname\":\"db-2\",\"Port\":3306},{\"Hostname\":\"db-3\",\"Port\":3306}]', 'db-1:3306',
+  'shop', 0, 0, null, null, '8.0'),
+ ('db-2', 3306, '2026-01-31 10:20:29', '2026-01-31 10:20:29', 1, '2026-01-31 10:20:29', 2, '8.0.36',
+  'ROW', 1, 1, 'bin.000002', 4, 'db-1', 3306, 1, 1, 1, 1, 'bin.000009', 500, 'bin.000009', 500, 1,
+  '[]', 'db-1:3306', 'shop', 1, 1, 0, 0, '8.0'),
+ ('db-3', 3306, '2026-01-31 10:20:29', '2026-01-31 10:20:29', 1, '2026-01-31 10:20:29', 3, '8.0.36',
+  'ROW', 1, 1, 'bin.000002', 4, 'db-1', 3306, 0, 0, 0, 0, 'bin.000009', 500, 'bin.000009', 400, 0,
+  '[]', 'db-1:3306', 'shop', 1, 1, null, null, '8.0'),
+ ('db-4', 3306, '2026-01-31 10:20:29', '2026-01-31 10:20:29', 1, '2026-01-31 10:20:29', 4, '8.0.36',
+  'ROW', 1, 1, 'bin.000002', 4, 'db-2', 3306, 1, 1, 1, 1, 'bin.000002', 4, 'bin.000002', 4, 0,
+  '[]', 'db-1:3306', 'shop', 2, 1, 7, 7, '8.0'),
+ ('other', 3307, '2026-01-31 10:20:29', '2026-01-31 10:20:29', 1, null, 5, '5.7.44', 'STATEMENT', 0, 0,
+  '', 0, '', 0, 0, 0, -1, -1, '', 0, '', 0, 0, '[]', 'other:3307', '', 0, 0, null, null, '5.7');
+insert into cluster_alias (cluster_name, alias, last_registered)
+values ('db-1:3306', 'shop', '2026-01-31 10:20:29');
+insert into cluster_domain_name (cluster_name, domain_name, last_registered)
+values ('db-1:3306', 'shop.example', '2026-01-31 10:20:29');
+)";
+
+struct Shop : CommandFixture {
+  Shop() { execute(kShop); }
+};
+
+}  // namespace
+
+TEST_SUITE("cmd/command/information") {
+  TEST_CASE("clusters, aliases and masters") {
+    Shop shop;
+    CHECK(shop.lines("clusters") == Lines{"db-1:3306", "other:3307"});
+    CHECK(shop.lines("clusters-alias") == Lines{"db-1:3306\tshop", "other:3307\tother:3307"});
+    CHECK(shop.lines("all-clusters-masters") == Lines{"db-1:3306", "other:3307"});
+    CHECK(shop.lines("which-cluster", {.instance = "db-4"}) == Lines{"db-1:3306"});
+    CHECK(shop.lines("which-cluster", {.instance = "b-4:3306"}) == Lines{"db-1:3306"});
+    CHECK(shop.lines("which-cluster", {.alias = "shop"}) == Lines{"db-1:3306"});
+    CHECK(shop.lines("which-cluster", {.instance = "nowhere"}) == Lines{""});
+    CHECK(shop.lines("which-cluster-alias", {.instance = "db-2"}) == Lines{"shop"});
+    CHECK(shop.lines("which-cluster-domain", {.instance = "db-2"}) == Lines{"shop.example"});
+    CHECK(shop.lines("which-cluster-domain", {.instance = "other:3307"}) == Lines{""});
+    CHECK(shop.lines("which-cluster-alias", {.instance = "nowhere"}) ==
+          Lines{"error: No cluster info found for "});
+    CHECK(shop.lines("which-cluster-master", {.instance = "db-4"}) == Lines{"db-1:3306"});
+    CHECK(shop.lines("which-cluster-instances", {.alias = "shop"}) ==
+          Lines{"db-1:3306", "db-2:3306", "db-3:3306", "db-4:3306"});
+    CHECK(shop.lines("get-cluster-heuristic-lag", {.alias = "shop"}) == Lines{"0"});
+  }
+
+  TEST_CASE("an empty backend answers with one empty line where the contract says so") {
+    CommandFixture empty;
+    CHECK(empty.lines("clusters") == Lines{""});
+    CHECK(empty.lines("bulk-instances") == Lines{""});
+    CHECK(empty.lines("bulk-promotion-rules") == Lines{""});
+    CHECK(empty.lines("topology", {.instance = "nowhere"}) == Lines{""});
+    CHECK(empty.lines("all-instances") == Lines{});
+  }
+
+  TEST_CASE("find, search and the order of importance") {
+    Shop shop;
+    CHECK(shop.lines("find", {.pattern = "db-[24]:"}) == Lines{"db-2:3306", "db-4:3306"});
+    CHECK(shop.lines("search", {.pattern = " 3307 "}) == Lines{"other:3307"});
+    CHECK(shop.lines("search", {.pattern = "5.7"}) == Lines{"other:3307"});
+    CHECK(shop.lines("all-instances") ==
+          Lines{"db-1:3306", "other:3307", "db-2:3306", "db-3:3306", "db-4:3306"});
+    CHECK(shop.lines("find", {.pattern = "("})[0].find("error: invalid regular expression") == 0);
+    CHECK(shop.lines("find") == Lines{"error: No pattern given"});
+  }
+
+  TEST_CASE("one instance's links") {
+    Shop shop;
+    CHECK(shop.lines("which-instance", {.instance = "b-3"}) == Lines{"db-3:3306"});
+    CHECK(shop.lines("which-instance", {.instance = "db-9"}) ==
+          Lines{"error: Instance not found: db-9:3306"});
+    CHECK(shop.lines("which-master", {.instance = "db-4"}) == Lines{"db-2:3306"});
+    CHECK(shop.lines("which-master", {.instance = "db-1"}) == Lines{});
+    CHECK(shop.lines("which-replicas", {.instance = "db-1"}) == Lines{"db-2:3306", "db-3:3306"});
+    CHECK(shop.lines("is-replicating", {.instance = "db-2"}) == Lines{"db-2:3306"});
+    CHECK(shop.lines("is-replicating", {.instance = "db-3"}) == Lines{});
+    CHECK(shop.lines("is-replication-stopped", {.instance = "db-3"}) == Lines{"db-3:3306"});
+    CHECK(shop.lines("is-replication-stopped", {.instance = "db-1"}) == Lines{});
+    CHECK(shop.lines("instance-status", {.instance = "db-4"}) == Lines{"[7s,ok,8.0.36,ro,ROW,>>]"});
+    CHECK(shop.lines("instance-status", {.instance = "other:3307"}) ==
+          Lines{"[unknown,invalid,5.7.44,rw,nobinlog]"});
+    CHECK(shop.lines("get-candidate-replica", {.instance = "db-1"}) == Lines{"db-2:3306"});
+    CHECK(shop.lines("get-candidate-replica", {.instance = "db-4"}) ==
+          Lines{"error: No replicas found for db-4:3306"});
+  }
+
+  TEST_CASE("can-replicate-from answers with the destination or not at all") {
+    Shop shop;
+    CHECK(shop.lines("can-replicate-from", {.instance = "db-2", .destination = "db-1"}) ==
+          Lines{"db-1:3306"});
+    CHECK(shop.lines("can-replicate-from", {.instance = "db-2", .destination = "other:3307"}) ==
+          Lines{});
+    CHECK(shop.lines("can-replicate-from", {.instance = "db-2"}) ==
+          Lines{"error: Cannot deduce destination: "});
+  }
+
+  TEST_CASE("the verb's JSON is the API's object") {
+    Shop shop;
+    const auto reply = shop.run("which-replicas", {.instance = "db-1"});
+    REQUIRE(reply);
+    const Json json = Json::parse(reply->json);
+    REQUIRE(json.size() == 2);
+    CHECK(json[0].size() == 102);
+    CHECK(json[0]["Key"]["Hostname"] == "db-2");
+    CHECK(json[1]["Problems"] == Json::array({"not_replicating"}));
+  }
+}
+
+TEST_SUITE("cmd/command/topology") {
+  TEST_CASE("the tree of a fixture is the contract's") {
+    Shop shop;
+    CHECK(shop.lines("topology", {.alias = "shop"}) ==
+          Lines{"db-1:3306     [0s,ok,8.0.36,rw,ROW,>>]", "+ db-2:3306   [0s,ok,8.0.36,ro,ROW,>>]",
+                "  + db-4:3306 [7s,ok,8.0.36,ro,ROW,>>]",
+                "- db-3:3306   [null,nonreplicating,8.0.36,ro,ROW,>>]"});
+  }
+
+  TEST_CASE("a snapshot is drawn by its time") {
+    Shop shop;
+    CHECK(shop.lines("snapshot-topologies") == Lines{});
+    CHECK(shop.lines("topology", {.pattern = "1769854830", .alias = "shop"}) ==
+          Lines{"db-1:3306", "- db-2:3306", "  - db-4:3306", "- db-3:3306"});
+    CHECK(shop.lines("topology", {.pattern = "17", .alias = "shop"}) == Lines{""});
+  }
+}
+
+TEST_SUITE("cmd/command/tag") {
+  TEST_CASE("tags are set, listed, searched and removed") {
+    Shop shop;
+    CHECK(shop.lines("tag", {.instance = "db-2", .tag = "role=backup"}) == Lines{"db-2:3306"});
+    CHECK(shop.lines("tag", {.instance = "db-2", .tag = "old"}) == Lines{"db-2:3306"});
+    CHECK(shop.lines("tag", {.instance = "db-3", .tag = "role=spare"}) == Lines{"db-3:3306"});
+    CHECK(shop.lines("tags", {.instance = "db-2"}) == Lines{"old=", "role=backup"});
+    CHECK(shop.lines("tag-value", {.instance = "db-2", .tag = "role"}) == Lines{"backup"});
+    CHECK(shop.lines("tag-value", {.instance = "db-2", .tag = "old"}) == Lines{""});
+    CHECK(shop.lines("tag-value", {.instance = "db-2", .tag = "none"}) == Lines{});
+    CHECK(shop.lines("tagged", {.tag = "role"}) == Lines{"db-2:3306", "db-3:3306"});
+    CHECK(shop.lines("tagged", {.tag = "role,~old"}) == Lines{"db-3:3306"});
+    CHECK(shop.lines("untag", {.instance = "db-2", .tag = "role=spare"}) == Lines{});
+    CHECK(shop.lines("untag", {.instance = "db-2", .tag = "~role"}) ==
+          Lines{"error: Untag: does not support negation"});
+    CHECK(shop.lines("untag-all", {.tag = "role=backup"}) == Lines{"db-2:3306"});
+    CHECK(shop.lines("untag-all", {.tag = "role"})[0].find(
+              "error: Untag: either indicate an instance or a tag value.") == 0);
+    CHECK(shop.lines("topology-tags", {.alias = "shop"})[1] ==
+          "+ db-2:3306   [0s,ok,8.0.36,ro,ROW,>>] [old]");
+  }
+}
+
+TEST_SUITE("cmd/command/pool") {
+  TEST_CASE("a pool is replaced as a whole, or left as it was") {
+    Shop shop;
+    CHECK(shop.lines("submit-pool-instances", {.instance = "b-2,db-3:3306", .pool = "web"}) ==
+          Lines{});
+    CHECK(shop.lines("cluster-pool-instances") ==
+          Lines{"db-1:3306\tshop\tweb\tdb-2:3306", "db-1:3306\tshop\tweb\tdb-3:3306"});
+    CHECK(shop.lines("submit-pool-instances", {.instance = "db-4,a:b:c", .pool = "web"})[0].find(
+              "error: 'a:b:c'") == 0);
+    CHECK(shop.lines("cluster-pool-instances").size() == 2);
+    CHECK(shop.lines("which-heuristic-cluster-pool-instances", {.alias = "shop", .pool = "web"}) ==
+          Lines{"db-2:3306", "db-3:3306"});
+    CHECK(shop.lines("submit-pool-instances", {.pool = "web"}) == Lines{});
+    CHECK(shop.lines("cluster-pool-instances") == Lines{});
+    CHECK(shop.lines("submit-pool-instances", {.instance = "db-2"}) ==
+          Lines{"error: Please submit --pool"});
+  }
+}
+
+TEST_SUITE("cmd/command/management") {
+  TEST_CASE("maintenance is a lock that one holder has") {
+    Shop shop;
+    CHECK(shop.lines("begin-maintenance", {.instance = "db-2"}) ==
+          Lines{"error: --reason option required"});
+    CHECK(shop.lines("begin-maintenance", {.instance = "db-2", .reason = "disk"}) ==
+          Lines{"db-2:3306"});
+    CHECK(shop.lines("in-maintenance", {.instance = "db-2"}) == Lines{"db-2:3306"});
+    const auto again = shop.run("begin-maintenance", {.instance = "db-2", .reason = "me too"});
+    REQUIRE_FALSE(again);
+    CHECK(again.error().kind == ErrorKind::Conflict);
+    CHECK(again.error().message ==
+          "Cannot begin maintenance for instance: db-2:3306; maintenance reason: me too");
+    CHECK(shop.lines("end-maintenance", {.instance = "db-2"}) == Lines{"db-2:3306"});
+    CHECK(shop.lines("in-maintenance", {.instance = "db-2"}) == Lines{});
+  }
+
+  TEST_CASE("a downtime shows until it ends, also for a server nobody knows") {
+    Shop shop;
+    CHECK(shop.lines("begin-downtime", {.instance = "db-2", .reason = "r", .duration = "1x"}) ==
+          Lines{"error: Cannot parse simple time: 1x"});
+    CHECK(shop.lines("begin-downtime", {.instance = "db-2", .reason = "r", .duration = "1h"}) ==
+          Lines{"db-2:3306"});
+    CHECK(shop.lines("which-downtimed-instances", {.alias = "shop"}) == Lines{"db-2:3306"});
+    CHECK(shop.lines("which-lost-in-recovery") == Lines{});
+    CHECK(shop.lines("topology", {.alias = "shop"})[1] ==
+          "+ db-2:3306   [0s,ok,8.0.36,ro,ROW,>>,downtimed]");
+    shop.clock.advance(std::chrono::hours(2));
+    CHECK(shop.lines("which-downtimed-instances", {.alias = "shop"}) == Lines{});
+    CHECK(shop.lines("begin-downtime", {.instance = "new:1", .reason = "r"}) == Lines{"new:1"});
+    CHECK(shop.lines("end-downtime", {.instance = "new:1"}) == Lines{"new:1"});
+  }
+
+  TEST_CASE("forgetting needs a name and a record") {
+    Shop shop;
+    CHECK(shop.lines("forget") == Lines{"error: Cannot deduce instance: "});
+    CHECK(shop.lines("forget", {.instance = "db-9"}) ==
+          Lines{"error: ForgetInstance(): instance db-9:3306 not found"});
+    CHECK(shop.lines("forget", {.instance = "db-4"}) == Lines{"db-4:3306"});
+    CHECK(shop.lines("which-replicas", {.instance = "db-2"}) == Lines{});
+    CHECK(shop.lines("forget-cluster", {.alias = "shop"}) == Lines{"db-1:3306"});
+    CHECK(shop.lines("clusters") == Lines{"other:3307"});
+  }
+
+  TEST_CASE("candidates and virtual names are stored by instance") {
+    Shop shop;
+    CHECK(shop.lines("register-candidate", {.instance = "db-2"}) == Lines{"db-2:3306"});
+    CHECK(shop.lines("bulk-promotion-rules") == Lines{"db-2:3306 prefer"});
+    CHECK(shop.lines("register-hostname-unresolve", {.instance = "db-2", .hostname = "vip"}) ==
+          Lines{"db-2:3306"});
+    CHECK(shop.lines("show-unresolve-hosts") == Lines{"db-2 vip"});
+    CHECK(shop.lines("deregister-hostname-unresolve", {.instance = "db-2"}) == Lines{"db-2:3306"});
+    CHECK(shop.lines("show-unresolve-hosts") == Lines{});
+  }
+}
+
+TEST_SUITE("cmd/command/cluster") {
+  TEST_CASE("the writer of a domain is stored and found again") {
+    Shop shop;
+    CHECK(shop.lines("which-heuristic-domain-instance", {.alias = "shop"})[0].find(
+              "error: no writer") == 0);
+    CHECK(shop.lines("set-heuristic-domain-instance", {.alias = "shop"}) == Lines{"db-1:3306"});
+    CHECK(shop.lines("which-heuristic-domain-instance", {.alias = "shop"}) == Lines{"db-1:3306"});
+    CHECK(shop.lines("set-heuristic-domain-instance", {.instance = "other:3307"}) ==
+          Lines{"error: Cannot find domain name for cluster other:3307"});
+  }
+}
+
+TEST_SUITE("cmd/command/kv") {
+  TEST_CASE("a master is written as five pairs in the contract's order") {
+    Shop shop;
+    shop.config.kv.kv_cluster_master_prefix = "mysql/master/";
+    shop.execute(
+        "update database_instance set hostname = '127.0.0.1', cluster_name = '127.0.0.1:3306' "
+        "where "
+        "hostname = 'db-1'");
+    const Lines lines = shop.lines("submit-masters-to-kv-stores", {.instance = "127.0.0.1:3306"});
+    CHECK(lines == Lines{"mysql/master/127.0.0.1:3306:127.0.0.1:3306",
+                         "mysql/master/127.0.0.1:3306/hostname:127.0.0.1",
+                         "mysql/master/127.0.0.1:3306/port:3306",
+                         "mysql/master/127.0.0.1:3306/ipv4:127.0.0.1",
+                         "mysql/master/127.0.0.1:3306/ipv6:"});
+    CHECK(shop.value("select store_value from kv_store where store_key = "
+                     "'mysql/master/127.0.0.1:3306/port'") == "3306");
+  }
+}
+
+TEST_SUITE("cmd/command/acknowledge") {
+  TEST_CASE("recoveries are acknowledged with a comment and counted") {
+    Shop shop;
+    shop.execute(
+        "insert into topology_recovery (recovery_id, hostname, port, in_active_period, "
+        "start_active_period, end_active_period_unixtime, processing_node_hostname, "
+        "processcing_node_token, cluster_name, cluster_alias) values "
+        "(7, 'db-1', 3306, 1, '2026-01-31 10:00:00', 0, 'n', 't', 'db-1:3306', 'shop')");
+    CHECK(shop.lines("ack-all-recoveries") ==
+          Lines{"error: --reason option required (comment your ack)"});
+    CHECK(shop.lines("ack-cluster-recoveries", {.reason = "seen", .alias = "shop"}) ==
+          Lines{"1 recoveries acknowledged"});
+    CHECK(shop.lines("ack-instance-recoveries", {.instance = "db-1", .reason = "seen"}) ==
+          Lines{"0 recoveries acknowledged"});
+    CHECK(shop.lines("check-global-recoveries") == Lines{"OK: Global recoveries disabled: false"});
+    CHECK(shop.lines("disable-global-recoveries") ==
+          Lines{"OK: Orchestrator recoveries DISABLED globally"});
+    CHECK(shop.lines("check-global-recoveries") == Lines{"OK: Global recoveries disabled: true"});
+    CHECK(shop.lines("enable-global-recoveries") ==
+          Lines{"OK: Orchestrator recoveries ENABLED globally"});
+  }
+}
+
+TEST_SUITE("cmd/command/meta") {
+  TEST_CASE("a token is 64 hex digits, and audit shows who did what") {
+    Shop shop;
+    shop.config.general.audit_to_backend_db = true;
+    const Lines token = shop.lines("access-token");
+    REQUIRE(token.size() == 1);
+    CHECK(token[0].size() == 64);
+    CHECK(token[0].find_first_not_of("0123456789abcdef") == std::string::npos);
+    CHECK(shop.lines("tag", {.instance = "db-2", .tag = "a=b"}) == Lines{"db-2:3306"});
+    CHECK(shop.lines("audit") == Lines{"2026-01-31 10:20:30\ttag\tdb-2:3306\tdb-1:3306\ta=b"});
+  }
+
+  TEST_CASE("the resolve cache is shown and emptied") {
+    Shop shop;
+    shop.execute("insert into hostname_resolve values ('a', 'b', '2026-01-31')");
+    CHECK(shop.lines("show-resolve-hosts") == Lines{"a b"});
+    CHECK(shop.lines("reset-hostname-resolve-cache") == Lines{"hostname resolve cache cleared"});
+    CHECK(shop.lines("show-resolve-hosts") == Lines{});
+  }
+}
+
+}  // namespace orch::cmd
