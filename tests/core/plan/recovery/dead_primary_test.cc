@@ -1,4 +1,6 @@
-// Failovers and takeovers, planner and executor together, on servers that replicate in thought.
+// Failovers and takeovers: planner and executor together, on servers that replicate in thought.
+
+#include "core/plan/recovery/dead_primary.h"
 
 #include <algorithm>
 #include <atomic>
@@ -8,7 +10,6 @@
 
 #include "core/execute/executor.h"
 #include "core/plan/preview.h"
-#include "core/plan/recovery/dead_primary.h"
 #include "core/plan/recovery/takeover.h"
 #include "tests/support/fake_servers.h"
 #include "tests/support/topology_builder.h"
@@ -88,7 +89,7 @@ bool mentions(const std::string& text, const std::string& part) {
 
 }  // namespace
 
-TEST_SUITE("core/execute/failover") {
+TEST_SUITE("core/plan/recovery/dead_primary") {
   TEST_CASE("the replica that received most is drained, promoted, and followed by the others") {
     for (const bool is_mariadb_case : {false, true}) {
       FakeServers servers;
@@ -352,7 +353,7 @@ TEST_SUITE("core/execute/failover") {
   }
 }
 
-TEST_SUITE("core/execute/takeover") {
+TEST_SUITE("core/plan/recovery/takeover") {
   TEST_CASE("the designated server gets everything, takes the writes, and the others follow") {
     for (const bool is_mariadb_case : {false, true}) {
       FakeServers servers;
