@@ -5,7 +5,13 @@
 namespace orch {
 
 std::optional<std::size_t> ResultSet::column(std::string_view name) const {
+  if (name.empty()) return std::nullopt;
   for (std::size_t i = 0; i < columns.size(); ++i) {
+    // A status has some sixty columns, and is asked for most of them under two names.
+    const std::string& column = columns[i];
+    if (column.size() != name.size() || (column.back() | 0x20) != (name.back() | 0x20)) {
+      continue;
+    }
     if (equals_ignoring_case(columns[i], name)) return i;
   }
   return std::nullopt;

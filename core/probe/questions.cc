@@ -59,8 +59,8 @@ std::vector<Question> questions_for(const Capabilities& known, const ProbeRules&
   add(Ask::ReplicaStatus, words.replica_status);
   add(Ask::BinlogStatus, words.binlog_status);
   const bool with_uptime = !known.started;
-  if (with_uptime || known.has_semi_sync) {
-    add(Ask::Status, show_status(with_uptime, known.has_semi_sync));
+  if (with_uptime || known.semi_sync_on) {
+    add(Ask::Status, show_status(with_uptime, known.semi_sync_on));
   }
   if (known.in_group) add(Ask::GroupMembers, group_members());
   add(Ask::RegisteredReplicas, words.registered_replicas);

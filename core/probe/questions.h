@@ -51,7 +51,7 @@ struct Capabilities {
   std::optional<SteadyPoint> learnt{};   ///< when the variables were listed
   std::vector<std::string> variables{};  ///< which of those wanted exist
   std::string version_text{};
-  bool has_semi_sync{true};
+  bool semi_sync_on{true};  ///< either side; its counters say nothing while both are off
   bool in_group{false};
   std::optional<SteadyPoint> started{};  ///< the server's start, from its uptime
   /// "" for any other server; nothing before it was asked.

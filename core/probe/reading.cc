@@ -203,7 +203,10 @@ void Reading::take_variables() {
   }
   if (listed) known_.variables = variables_.known_of(wanted_variables(known_.flavor));
   known_.in_group = !variables_.text("group_replication_group_name").empty();
-  known_.has_semi_sync = has_semi_sync(variables_);
+  known_.semi_sync_on = variables_.flag("rpl_semi_sync_master_enabled") ||
+                        variables_.flag("rpl_semi_sync_source_enabled") ||
+                        variables_.flag("rpl_semi_sync_slave_enabled") ||
+                        variables_.flag("rpl_semi_sync_replica_enabled");
 }
 
 void Reading::fall_back() {

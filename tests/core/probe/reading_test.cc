@@ -355,6 +355,32 @@ TEST_SUITE("core/probe/reading") {
     CHECK(bench.read(session).round_trips == 1);
   }
 
+  TEST_CASE("semi-sync counters are asked for while either side is on") {
+    ScriptedSession session = mysql_server("9.7.4", true, true);
+    session.variables()["rpl_semi_sync_source_enabled"] = "OFF";
+    session.variables()["rpl_semi_sync_replica_enabled"] = "OFF";
+    session.answer("SHOW GLOBAL STATUS",
+                   table({"Variable_name", "Value"}, {{"Uptime", "90"},
+                                                      {"Rpl_semi_sync_source_clients", "2"},
+                                                      {"Rpl_semi_sync_source_status", "ON"}}));
+    const auto asks_status = [&] {
+      for (const std::string& statement : session.packets.back()) {
+        if (statement.starts_with("SHOW GLOBAL STATUS")) return true;
+      }
+      return false;
+    };
+    Bench bench;
+    static_cast<void>(bench.read(session));
+    CHECK(bench.read(session).instance.semi_sync.available);
+    CHECK_FALSE(asks_status());
+    session.variables()["rpl_semi_sync_source_enabled"] = "ON";
+    const Observation seen = bench.read(session);
+    CHECK(seen.instance.semi_sync.source_clients == 2);
+    CHECK(seen.instance.semi_sync.source_status);
+    CHECK(bench.read(session).round_trips == 1);
+    CHECK(asks_status());
+  }
+
   TEST_CASE("a refused replica status is fatal, and partial as the basics were read") {
     ScriptedSession session = mysql_server("9.7.4", true, true);
     session.refuse("SHOW REPLICA STATUS", 1227);
