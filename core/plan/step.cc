@@ -183,4 +183,11 @@ bool answers(const Instance& instance) {
   return instance.freshness.is_last_check_valid;
 }
 
+bool applier_goes_first(const Instance& replica) {
+  const Replication& replication = replica.replication;
+  return is_mariadb(replica) && uses_gtid(replica) &&
+         replication.sql_state != ThreadState::Running &&
+         replication.io_state != ThreadState::Stopped && replication.last_sql_error.empty();
+}
+
 }  // namespace orch

@@ -166,4 +166,9 @@ template <typename T>
 /// Whether the latest probe reached the server.
 [[nodiscard]] bool answers(const Instance& instance);
 
+/// Whether a stopped applier must be started before the receiver is stopped, so that what was
+/// received can be applied: with GTID, MariaDB throws its relay logs away when a thread is started
+/// while neither runs.
+[[nodiscard]] bool applier_goes_first(const Instance& replica);
+
 }  // namespace orch

@@ -176,6 +176,11 @@ class Failover {
       if (replica->replication.channels > 1 || was_refused(replica->key)) continue;
       if (!runs(replica->replication.io_state)) continue;
       if (replica->key == winner.key) add_undelay(run, *replica);
+      if (applier_goes_first(*replica)) {
+        run.steps.push_back(step(replica->key,
+                                 Change{StartReplication{ReplicationThreads::Applier}},
+                                 "with both threads stopped it would lose what it received"));
+      }
       run.steps.push_back(step(replica->key, Change{StopReplication{ReplicationThreads::Receiver}},
                                "see what it has received"));
     }

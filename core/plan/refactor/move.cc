@@ -120,10 +120,14 @@ class Mover {
     const bool applied = standing(AppliedReceived{}, *server_).state == Standing::State::Holds;
     const bool waited = latest(so_far_, move_.server, waits_for<AppliedReceived>) != nullptr;
     const bool may_apply = replication.last_sql_error.empty() && replication.sql_delay.count() == 0;
+    const bool start_first = applier_goes_first(*server_);
+    if (!waited && may_apply && start_first) {
+      steps.push_back(step(StartReplication{ReplicationThreads::Applier}, "apply what it holds"));
+    }
     if (!waited && may_apply && runs(replication.io_state)) {
       steps.push_back(step(StopReplication{ReplicationThreads::Receiver}, "receive no more"));
     }
-    if (!waited && may_apply && !applied && !runs(replication.sql_state)) {
+    if (!waited && may_apply && !applied && !start_first && !runs(replication.sql_state)) {
       steps.push_back(step(StartReplication{ReplicationThreads::Applier}, "apply what it holds"));
     }
     if (!waited && may_apply) {

@@ -77,9 +77,14 @@ Planner stop_replication_nicely(InstanceKey server, Policy policy) {
   return in_one_go(std::move(server), [policy](const Instance& now) -> Result<std::vector<Step>> {
     if (!is_replica(now)) return not_a_replica(now);
     std::vector<Step> steps;
+    const bool start_first = now.replication.sql_delay.count() == 0 && applier_goes_first(now);
+    if (start_first) {
+      steps.push_back(
+          step(now, StartReplication{ReplicationThreads::Applier}, "apply what it holds"));
+    }
     steps.push_back(step(now, StopReplication{ReplicationThreads::Receiver}, "receive no more"));
     if (now.replication.sql_delay.count() == 0) {
-      if (!runs(now.replication.sql_state)) {
+      if (!start_first && !runs(now.replication.sql_state)) {
         steps.push_back(
             step(now, StartReplication{ReplicationThreads::Applier}, "apply what it holds"));
       }
