@@ -23,11 +23,13 @@ std::string objection(const Instance& instance, const Change& change) {
   return "";
 }
 
-/// A receiver that starts by MariaDB GTID throws away what was received and not applied.
+/// With GTID, MariaDB throws away what was received and not applied when its receiver starts, and
+/// when its applier starts while the receiver does not run either.
 void discard_relay_logs(Instance& instance, const Change& change) {
   const auto* start = std::get_if<StartReplication>(&change);
-  const bool receiver = start != nullptr && start->threads != ReplicationThreads::Applier;
-  if (!receiver || runs(instance.replication.io_state)) return;
+  if (start == nullptr || instance.replication.io_state != ThreadState::Stopped) return;
+  const bool receiver = start->threads != ReplicationThreads::Applier;
+  if (!receiver && runs(instance.replication.sql_state)) return;
   if (instance.gtid.uses_mariadb) {
     instance.replication.gtid_io_pos = instance.gtid.mariadb_slave_pos;
   }

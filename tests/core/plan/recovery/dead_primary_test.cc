@@ -111,6 +111,19 @@ TEST_SUITE("core/plan/recovery/dead_primary") {
     }
   }
 
+  TEST_CASE("a MariaDB replica whose applier stood still keeps what it received") {
+    FakeServers servers;
+    build_mariadb(servers);
+    Instance stalled = following(mariadb(3, "0-1-80"), 1, "0-1-99");
+    stalled.replication.sql_state = ThreadState::Stopped;
+    servers.add(stalled);
+    servers.kill(db(1));
+    const Outcome outcome = fail_over(servers);
+    REQUIRE_FALSE(outcome.error);
+    CHECK(outcome.account.promoted == db(3));
+    CHECK(to_string(executed_position(servers.at(db(3)))) == "0-1-99");
+  }
+
   TEST_CASE("what the dead primary is known to have had and nobody received is told") {
     FakeServers servers;
     build_mysql(servers);
