@@ -77,8 +77,9 @@ class InstanceStore {
   Result<> mark_checked(const InstanceKey& key, bool partial_success);
   /// A probe has been running for long: last_attempted_check is now.
   Result<> mark_attempted(const InstanceKey& key);
-  /// A bare record for a server nobody probed yet, only if there is none (DISC-25).
-  Result<> insert_if_absent(const InstanceKey& key);
+  /// A bare record for a server nobody probed yet, only if there is none (DISC-25). `reachable`:
+  /// it counts as seen until the next poll, as seeds do; else as never seen.
+  Result<> insert_if_absent(const InstanceKey& key, bool reachable = true);
   /// Gives the members of cluster `from` the name `to`.
   Result<std::int64_t> rename_cluster(const std::string& from, const std::string& to);
   /// Puts one server into a cluster; its check times stay.

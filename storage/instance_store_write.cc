@@ -171,7 +171,7 @@ Result<> InstanceStore::mark_attempted(const InstanceKey& key) {
   return {};
 }
 
-Result<> InstanceStore::insert_if_absent(const InstanceKey& key) {
+Result<> InstanceStore::insert_if_absent(const InstanceKey& key, bool reachable) {
   Instance bare;
   bare.key = key;
   bare.cluster_name = to_string(key);
@@ -180,9 +180,9 @@ Result<> InstanceStore::insert_if_absent(const InstanceKey& key) {
   bare.replication.io_state = ThreadState::Stopped;
   bare.replication.sql_state = ThreadState::Stopped;
   bare.group.single_primary = false;
-  const std::vector<SqlValue> values = values_of(bare, format_time(clock_.now()), false, true);
+  const std::vector<SqlValue> values = values_of(bare, format_time(clock_.now()), false, reachable);
   ORCH_TRY(database_.execute(
-      database_.dialect().insert_if_absent("database_instance", column_names(true)),
+      database_.dialect().insert_if_absent("database_instance", column_names(reachable)),
       std::span<const SqlValue>(values)));
   return {};
 }

@@ -37,32 +37,33 @@ Reply crawl_reply(const CrawlResult& result) {
   Json found = Json::array();
   Json skipped = Json::array();
   Json unreachable = Json::array();
+  Json incomplete = Json::array();
   std::vector<std::string> clusters;
-  std::string details;
   for (const Observation& seen : result.found) {
     reply.lines.push_back(to_string(seen.instance.key));
     found.push_back(to_json(seen.instance.key));
     clusters.push_back(seen.instance.cluster_name);
     for (const Error& error : seen.soft_errors) {
-      details += fmt::format("  partly read  {}\n", error.message);
+      reply.notes.push_back("partly read: " + error.message);
+      incomplete.push_back({{"Key", to_json(seen.instance.key)}, {"Because", error.message}});
     }
   }
   for (const SkippedKey& key : result.skipped) {
-    details += fmt::format("  skipped      {}: {}\n", to_string(key.key), key.because);
+    reply.text += fmt::format("  skipped {}: {}\n", to_string(key.key), key.because);
     skipped.push_back({{"Key", to_json(key.key)}, {"Because", key.because}});
   }
   for (const UnreachedKey& key : result.unreachable) {
-    details += fmt::format("  unreachable  {}: {}\n", to_string(key.key), key.error.message);
+    reply.notes.push_back("unreachable: " + key.error.message);
     unreachable.push_back({{"Key", to_json(key.key)}, {"Because", key.error.message}});
   }
-  for (const std::string& warning : result.warnings) {
-    details += fmt::format("  warning      {}\n", warning);
-  }
+  for (const std::string& warning : result.warnings)
+    reply.notes.push_back("warning: " + warning);
+  reply.failed = !reply.notes.empty();  // what was found is kept; a script learns that not all is
   std::sort(clusters.begin(), clusters.end());
   clusters.erase(std::unique(clusters.begin(), clusters.end()), clusters.end());
   reply.text = fmt::format("{} found, {} skipped, {} unreachable\n{}",
                            counted(result.found.size(), "server"), result.skipped.size(),
-                           result.unreachable.size(), details);
+                           result.unreachable.size(), reply.text);
   for (const std::string& cluster : clusters) {
     reply.text += fmt::format("cluster {} ('orch topology {}' shows it)\n", cluster, cluster);
   }
@@ -70,6 +71,7 @@ Reply crawl_reply(const CrawlResult& result) {
                      {"Found", found},
                      {"Skipped", skipped},
                      {"Unreachable", unreachable},
+                     {"PartlyRead", incomplete},
                      {"Warnings", result.warnings}});
   return reply;
 }

@@ -14,6 +14,13 @@ namespace orch {
 /// heavy to include, so no header does.
 using Json = nlohmann::ordered_json;
 
+}  // namespace orch
+
+/// Compiled once, in instance_json.cc: each file that includes this would take a second longer.
+extern template class nlohmann::basic_json<nlohmann::ordered_map>;
+
+namespace orch {
+
 /// One line; bytes that are not UTF-8 are replaced, so that it never throws.
 std::string dump(const Json& json);
 /// Indented, for people.
