@@ -180,7 +180,8 @@ std::string verb_overview() {
       if (command.section != section || command.offer == Offer::Legacy) continue;
       rows += fmt::format("  {:<36}{}\n", command.name, command.help);
     }
-    if (!rows.empty()) text += fmt::format("\n{}\n{}", section, rows);
+    const std::string_view title = section.empty() ? "Other" : section;
+    if (!rows.empty()) text += fmt::format("\n{}\n{}", title, rows);
   }
   text += fmt::format("\nOptions of every verb\n{}", kGlobalOptions);
   return text +

@@ -352,39 +352,6 @@ Verdict judge_designated(const Topology& topology, const InstanceKey& failed,
   return {designated, text.empty(), text.empty() ? "named by the operator" : text};
 }
 
-Choice legacy_candidate(const Topology& topology, const InstanceKey& master, const Policy& policy) {
-  const Instance* failed = topology.find(master);
-  const std::vector<const Instance*> replicas = topology.replicas_of(master);
-  const Dominant dominant = dominant_of(replicas);
-  std::vector<Contender> order;
-  for (const Instance* instance : replicas) {
-    Contender one{instance, Rank{}, ""};
-    one.rank.exec = instance->replication.exec;
-    const ServerVersion version = parse_server_version(instance->server.version);
-    const bool at_site =
-        failed != nullptr && instance->location.data_center == failed->location.data_center;
-    one.rank.qualities = {instance->server.log_replica_updates ? 1 : 0,
-                          -version.major,
-                          -version.minor,
-                          -format_rank(instance->server.binlog_format),
-                          at_site ? 1 : 0,
-                          instance->gtid.errant.empty() ? 1 : 0,
-                          -static_cast<int>(instance->promotion_rule)};
-    const bool qualifies = instance->freshness.is_last_check_valid && instance->server.log_bin &&
-                           instance->server.log_replica_updates &&
-                           !instance->server.binlog_server && !is_banned(*instance, policy) &&
-                           !is_smaller_major_version(dominant.version, instance->server.version) &&
-                           format_rank(instance->server.binlog_format) <= dominant.format;
-    one.objection = qualifies ? "" : "does not qualify";
-    order.push_back(std::move(one));
-  }
-  std::stable_sort(order.begin(), order.end(), [](const Contender& a, const Contender& b) {
-    if (a.objection.empty() != b.objection.empty()) return a.objection.empty();
-    return is_better(a.rank, b.rank);
-  });
-  return to_choice(order);
-}
-
 std::string lost_with(const Topology& topology, const InstanceKey& failed,
                       const InstanceKey& winner) {
   const Instance* dead = topology.find(failed);

@@ -35,11 +35,6 @@ struct Choice {
 [[nodiscard]] Verdict judge_designated(const Topology& topology, const InstanceKey& failed,
                                        const InstanceKey& designated, const Policy& policy);
 
-/// The best candidate replica of a master by the legacy order of the contract (executed
-/// coordinates first; `get-candidate-replica`). Nothing qualifies: no winner.
-[[nodiscard]] Choice legacy_candidate(const Topology& topology, const InstanceKey& master,
-                                      const Policy& policy);
-
 /// What the failed server is known to have had and `winner` lacks: "nothing",
 /// "3 transactions (...)", or "unknown: ...".
 [[nodiscard]] std::string lost_with(const Topology& topology, const InstanceKey& failed,

@@ -24,6 +24,9 @@ MAY_INCLUDE = {
     "core/plan/": ["core/base/error.h", "core/base/result.h", "core/base/text.h", "core/model/",
                    "core/plan/"],
     "core/execute/": CORE + ["core/plan/", "core/ports/", "core/execute/"],
+    # The one place that joins the executor's port with real servers.
+    "core/execute/live_servers.": CORE + ["core/config/", "core/mysql/", "core/plan/",
+                                          "core/ports/", "core/probe/", "core/execute/"],
     "storage/": CORE + ["core/json/", "core/config/", "core/ports/", "core/mysql/", "storage/"],
     "ha/": CORE + ["core/json/", "core/config/", "core/ports/", "storage/", "ha/"],
     "cmd/": ["core/", "storage/", "ha/", "cmd/"],
@@ -34,8 +37,8 @@ MAY_INCLUDE = {
 DOORS = {
     r"mysql(/.*)?\.h|mysqld_error\.h|errmsg\.h": r"core/mysql/[^/]+\.cc",
     r"sqlite3\.h": r"storage/sqlite\.cc",
-    r"nlohmann/.*": r"(core/json|cmd)/.*",
-    r"yaml-cpp/.*": r"core/config/(load|yaml)\.cc",
+    r"nlohmann/.*": r"core/json/.*",
+    r"yaml-cpp/.*": r"core/config/yaml\.cc",
     r"CLI/.*": r"cmd/cli/app\.cc",
     r"re2/.*": r"core/base/pattern\.cc",
     r"openssl/.*": r"core/(net|base)/[^/]+\.cc",
@@ -43,7 +46,11 @@ DOORS = {
 }
 
 # Tests of several sources at once.
-TESTS_OF_SEVERAL = {"tests/storage/fixture_test.cc", "tests/storage/stores_test.cc"}
+TESTS_OF_SEVERAL = {"tests/cmd/command/backend_commands_test.cc", "tests/storage/fixture_test.cc",
+                    "tests/storage/stores_test.cc"}
+
+# Made by the build.
+GENERATED = {"cmd/version.h"}
 
 INCLUDE = re.compile(r'^\s*#\s*include\s*([<"])([^>"]+)[>"]', re.MULTILINE)
 
@@ -57,6 +64,8 @@ def include_problems(path):
     allowed = allowed_prefixes(path)
     for bracket, name in INCLUDE.findall(read(path)):
         if bracket == '"':
+            if name in GENERATED:
+                continue
             if not (ROOT / name).is_file():
                 yield f'{path}: "{name}" is not a path from the root'
             elif allowed is None or not name.startswith(tuple(allowed)):

@@ -221,12 +221,4 @@ TEST_SUITE("core/plan/candidate") {
     CHECK(lost_with(topology, db(1), db(2))
               .rfind("transactions after bin.000001:1000 up to bin.000001:2000", 0) == 0);
   }
-
-  TEST_CASE("the legacy order goes by executed coordinates") {
-    Instance behind = replica(2);
-    behind.replication.exec.log_pos = 500;
-    const Choice choice =
-        legacy_candidate(Topology({dead_master(), behind, replica(3)}), db(1), {});
-    CHECK(choice.winner == db(3));
-  }
 }
