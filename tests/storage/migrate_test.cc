@@ -117,8 +117,8 @@ TEST_SUITE("storage/migrate") {
       const Schema schema = parse_schema(sqlite ? sqlite_schema_files() : mysql_schema_files());
       for (const auto& [table, columns] : catalogue) {
         for (const auto& [name, expected] : columns) {
-          CAPTURE(table);
-          CAPTURE(name);
+          const std::string place = table + "." + name;
+          CAPTURE(place);
           const SchemaColumn* column = find_column(schema, table, name);
           REQUIRE(column != nullptr);
           const bool has_default = column->definition.find(" DEFAULT ") != std::string::npos;

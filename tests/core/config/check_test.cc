@@ -67,7 +67,8 @@ TEST_SUITE("core/config/check") {
     broken[11].second.operation.osc_ignore_hostname_filters = {bad};
     broken[12].second.recovery.recovery_ignore_hostname_filters = {bad};
     broken[13].second.recovery.promotion_ignore_hostname_filters = {bad};
-    for (const auto& [key, config] : broken) {
+    for (const auto& [name, config] : broken) {
+      const std::string& key = name;  // clang 14 captures no structured binding
       CAPTURE(key);
       CHECK(faults(config).starts_with(key + ": "));
     }
