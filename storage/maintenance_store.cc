@@ -9,7 +9,7 @@ namespace {
 constexpr std::string_view kSqlEndOverdue = R"(
     update database_instance_maintenance
        set maintenance_active = null
-     where maintenance_active = 1 and end_timestamp < ? and hostname = ? and port = ?)";
+     where maintenance_active = 1 and replace(end_timestamp, 'T', ' ') < ? and hostname = ? and port = ?)";
 constexpr std::string_view kSqlEnd = R"(
     update database_instance_maintenance
        set maintenance_active = null, end_timestamp = ?
@@ -21,7 +21,7 @@ constexpr std::string_view kSqlEndById = R"(
 constexpr std::string_view kSqlFindActive = R"(
     select 1
       from database_instance_maintenance
-     where maintenance_active = 1 and end_timestamp > ? and hostname = ? and port = ?)";
+     where maintenance_active = 1 and replace(end_timestamp, 'T', ' ') > ? and hostname = ? and port = ?)";
 constexpr std::string_view kSqlList = R"(
     select database_instance_maintenance_id, hostname, port, begin_timestamp, end_timestamp, owner,
            reason
@@ -31,7 +31,7 @@ constexpr std::string_view kSqlList = R"(
 constexpr std::string_view kSqlExpireOverdue = R"(
     update database_instance_maintenance
        set maintenance_active = null
-     where maintenance_active = 1 and end_timestamp < ?)";
+     where maintenance_active = 1 and replace(end_timestamp, 'T', ' ') < ?)";
 constexpr std::string_view kSqlExpireOrphans = R"(
     update database_instance_maintenance
        set maintenance_active = null, end_timestamp = ?

@@ -206,6 +206,7 @@ int run_command(const Command& command, Spoken& spoken) {
   const LoadedConfig loaded = read_config(globals.run);
   if (!tell_problems(loaded, !globals.quiet)) return exit_code(ErrorKind::InvalidInput);
   globals.run.colour = wants_colour(globals);
+  globals.run.register_node = !spoken.args.dry_run;
   globals.run.redeploy = command.name == "redeploy-internal-db";
   TerminalProgress progress(!globals.quiet);
   const auto process = Process::open(command, loaded.config, globals.run, progress);

@@ -45,7 +45,8 @@ InstanceKey this_instance(const Services& services) {
 Result<InstanceKey> instance_argument(const Services& services, const Args& args) {
   const std::optional<InstanceKey> key = parse_key(services, args.instance);
   if (key) return services.instances().find_fuzzy(*key);
-  if (args.legacy) return this_instance(services);
+  if (args.legacy && trim(args.instance).empty()) return this_instance(services);
+  // Whoever wrote a name meant that server: no other one may take its place.
   return fail(ErrorKind::InvalidInput, args.instance.empty()
                                            ? "name an instance: HOST[:PORT]"
                                            : fmt::format("'{}' names no instance: give HOST[:PORT]",

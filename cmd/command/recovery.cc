@@ -142,6 +142,8 @@ Result<Reply> promote(const Services& services, const Args& args, const Cluster&
     reply.notes.push_back(
         fmt::format("left behind: {}: {}", to_string(replica.key), replica.because));
   }
+  const std::string& lost = outcome.account.lost_transactions;
+  if (!lost.starts_with("nothing") && !lost.empty()) reply.notes.push_back("lost: " + lost);
   for (const std::string& note : outcome.account.notes)
     reply.notes.push_back(note);
   for (const std::string& left : outcome.left)

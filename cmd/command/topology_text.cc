@@ -210,7 +210,7 @@ class PeopleTree {
     if (!seen_.insert(instance.key).second) return;
     PeopleRow row;
     row.tree = branch + to_string(instance.key);
-    if (!instance.alias.empty()) row.tree += fmt::format(" ({})", instance.alias);
+    if (!instance.alias.empty()) row.tree += fmt::format(" ({})", printable(instance.alias));
     row.cells = {role(instance, members_),
                  instance.server.read_only ? "ro" : "rw",
                  lag_status(instance) == "null" ? "-" : lag_status(instance),

@@ -54,7 +54,9 @@ struct Assign {
   const ConfigValue& value;
 
   [[nodiscard]] Answer wrong_type(std::string_view wanted) const {
-    return refuse(fmt::format("must be {}, not {}", wanted, found(value)));
+    // A number may be a password that lacks its quotes.
+    const std::string seen = is_secret(key) && is_number(value) ? "a number" : found(value);
+    return refuse(fmt::format("must be {}, not {}", wanted, seen));
   }
 
   [[nodiscard]] static std::optional<std::string> text_of(const ConfigValue& from) {

@@ -29,7 +29,11 @@ std::string format_problem(const ConfigProblem& problem) {
 }
 
 std::string legacy_text(const ConfigProblem& problem) {
-  if (!problem.in_reading) return problem.message;
+  const bool names_no_key = problem.message.find("regular expression") != std::string::npos;
+  if (!problem.in_reading) {
+    return names_no_key && !problem.key.empty() ? problem.key + ": " + problem.message
+                                                : problem.message;
+  }
   std::string text = "Cannot read config file: " + problem.file;
   if (const std::string where = place(problem); !where.empty()) text += " " + where + ":";
   if (!problem.key.empty()) text += " " + problem.key + ":";

@@ -270,7 +270,11 @@ class Failover {
         run->facts.winner = winner.key;
         return *std::move(run);
       }
-      if (!has_applied_all(*ahead)) obstacle = "it has not applied what it received";
+      // A broken applier keeps back the rest; what it did apply can still be fetched.
+      const bool nothing_to_fetch = contains(received_position(winner), executed_position(*ahead));
+      if (!has_applied_all(*ahead) && (request_.designated || nothing_to_fetch)) {
+        obstacle = "it has not applied what it received";
+      }
     }
     if (!obstacle.empty()) {
       if (!request_.designated) return std::nullopt;
@@ -360,9 +364,12 @@ class Failover {
   [[nodiscard]] std::string lost_transactions(const Instance& winner) const {
     std::string text = lost_with(fresh_, request_.failed, winner.key);
     if (const Instance* ahead = ahead_of(winner)) {
-      text += "; " + to_string(ahead->key) + " has received " +
-              to_string(missing(received_position(winner), received_position(*ahead))) +
-              " that the new primary lacks";
+      const std::string held_back =
+          to_string(missing(received_position(winner), received_position(*ahead))) + " that " +
+          to_string(ahead->key) + " has received and the new primary lacks";
+      constexpr std::string_view kNothing = "nothing";
+      text = text.starts_with(kNothing) ? held_back + text.substr(kNothing.size())
+                                        : text + "; " + held_back;
     }
     return text;
   }
