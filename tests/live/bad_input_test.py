@@ -77,9 +77,9 @@ class BadServers(LiveCase):
     def test_a_server_that_freezes_does_not_hold_up_the_others(self):
         c = self.start(3)
         c[2].freeze()
-        done = self.does("discover", c[1])
+        done = self.does_in_part("discover", c[1])
         self.assertIn("2 servers found", done.out)
-        self.assertRegex(done.out, rf"unreachable +{c[2]}: ")
+        self.assertRegex(done.err, rf"unreachable: {c[2]}: ")
 
     def test_a_wrong_password(self):
         c = self.start(1)
@@ -104,7 +104,8 @@ class BadServers(LiveCase):
 
     def test_a_replica_that_reports_a_hostile_name(self):
         c = self.start(2, settings=["2:report_host=a';DROP TABLE`x\"$(id)"])
-        done = self.does("discover", c[1])
+        done = self.orch("discover", c[1])  # whether the name was seen depends on the flavor
+        self.assertIn(done.code, (0, 1), done)
         self.assertIn(str(c[1]), self.does("-c", "all-instances").lines, done)
 
 

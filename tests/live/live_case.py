@@ -75,6 +75,13 @@ class LiveCase(unittest.TestCase):
         self.assertNotIn("orch_topology_password", done.out + done.err)
         return done
 
+    def does_in_part(self, *words, **options):
+        """Runs an orch command that does what it can and tells a script that it was not all."""
+        done = self.orch(*words, **options)
+        self.assertEqual(done.code, 1, f"orch {' '.join(map(str, words))}: {done}")
+        self.assertNotIn("orch_topology_password", done.out + done.err)
+        return done
+
     def refuses(self, *words, saying="", **options):
         """Runs an orch command that must fail with a clear line on stderr."""
         done = self.orch(*words, **options)
