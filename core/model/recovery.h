@@ -3,12 +3,31 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "core/base/clock.h"
 #include "core/model/instance_key.h"
 
 namespace orch {
+
+/// What is done about a failure. Several analysis codes share one kind.
+enum class RecoveryKind {
+  DeadMaster,
+  DeadCoMaster,
+  DeadIntermediateMaster,
+  DeadGroupMember,
+  NonWriteableMaster,
+  LockedSemiSyncMaster,
+  TooManySemiSyncReplicas,
+  GracefulTakeover,
+};
+
+/// "dead-master", "dead-co-master", "dead-intermediate-master", "dead-group-member",
+/// "non-writeable-master", "locked-semi-sync-master", "too-many-semi-sync-replicas",
+/// "graceful-takeover".
+std::string_view to_string(RecoveryKind kind);
+std::optional<RecoveryKind> parse_recovery_kind(std::string_view text);
 
 /// One recovery attempt as the backend remembers it.
 struct RecoveryRecord {
