@@ -17,6 +17,9 @@ namespace {
 
 using StringList = std::vector<std::string>;
 
+/// A day, in seconds: who waits longer has switched recovery off.
+constexpr std::uint64_t kLongestConfirmation = 86'400;
+
 class Checker {
  public:
   void report(Severity severity, std::string_view key, std::string message) {
@@ -72,6 +75,13 @@ class Checker {
     }
   }
 
+  /// As one_of(), for words on which data depends: a slip of the pen must not choose another.
+  void exactly_one_of(std::string_view key, std::string_view value, const StringList& known) {
+    if (std::find(known.begin(), known.end(), value) != known.end()) return;
+    report(Severity::Error, key,
+           fmt::format("'{}' is none of {}", printable(value), join(known, ", ")));
+  }
+
   void one_of(std::string_view key, std::string_view value, const StringList& known) {
     const bool found = std::any_of(known.begin(), known.end(), [&](const std::string& name) {
       return equals_ignoring_case(name, value);
@@ -116,6 +126,14 @@ void check_expressions(const Config& config, Checker& checker) {
   checker.clusters("RecoverMasterClusterFilters", recovery.recover_master_cluster_filters);
   checker.clusters("RecoverIntermediateMasterClusterFilters",
                    recovery.recover_intermediate_master_cluster_filters);
+  constexpr std::string_view kByCluster = "FailureConfirmationSecondsByCluster";
+  for (const auto& [filter, seconds] : recovery.failure_confirmation_seconds_by_cluster) {
+    checker.clusters(kByCluster, {filter});
+    if (parse_uint(seconds).value_or(kLongestConfirmation + 1) <= kLongestConfirmation) continue;
+    checker.report(Severity::Error, kByCluster,
+                   fmt::format("'{}': '{}' is no number of seconds up to {}", printable(filter),
+                               printable(seconds), kLongestConfirmation));
+  }
 }
 
 void check_addresses(const Config& config, Checker& checker) {
@@ -161,6 +179,9 @@ void check_words(const Config& config, Checker& checker) {
                  {"", "none", "FQDN", "hostname", "custom"});
   checker.one_of("ConsulKVStoreProvider", config.kv.consul_kv_store_provider,
                  {"consul", "consul-txn", "consul_txn"});
+  checker.exactly_one_of("FencingPolicy", config.recovery.fencing_policy,
+                         {"required", "best-effort", "off"});
+  checker.exactly_one_of("DataLossPolicy", config.recovery.data_loss_policy, {"refuse", "allow"});
   checker.one_of("ConsulScheme", config.kv.consul_scheme, {"http", "https"});
 }
 

@@ -226,6 +226,15 @@ struct RecoverySettings {
   std::chrono::minutes postpone_slave_recovery_on_lag_minutes{0};
   bool enforce_exact_semi_sync_replicas{false};
   bool recover_locked_semi_sync_master{false};
+  // Keys of our own.
+  std::string fencing_policy{"best-effort"};  ///< required, best-effort or off
+  std::chrono::milliseconds fence_timeout_milliseconds{500};
+  std::vector<std::string> fence_processes{};
+  std::string data_loss_policy{"allow"};  ///< refuse or allow
+  std::int64_t data_loss_max_transactions{0};
+  std::chrono::seconds hook_timeout_seconds{60};
+  std::chrono::seconds failure_confirmation_seconds{0};
+  std::vector<std::pair<std::string, std::string>> failure_confirmation_seconds_by_cluster{};
 };
 
 /// Key-value stores.

@@ -162,6 +162,28 @@ TEST_SUITE("core/config/check") {
           "AuthenticationMethod: 'ldap' is none of , basic, multi, proxy, token, oauth\n");
   }
 
+  TEST_CASE("policies on which data depends are one of their words, to the letter") {
+    Config config;
+    config.recovery.fencing_policy = "require";
+    config.recovery.data_loss_policy = "Refuse";
+    CHECK(faults(config) ==
+          "FencingPolicy: 'require' is none of required, best-effort, off\n"
+          "DataLossPolicy: 'Refuse' is none of refuse, allow\n");
+    config.recovery.fencing_policy = "required";
+    config.recovery.data_loss_policy = "refuse";
+    CHECK(faults(config) == "");
+  }
+
+  TEST_CASE("confirmation times by cluster are whole seconds and their filters compile") {
+    Config config;
+    config.recovery.failure_confirmation_seconds_by_cluster = {{"alias=shop", "5"}, {"*", "0"}};
+    CHECK(faults(config) == "");
+    config.recovery.failure_confirmation_seconds_by_cluster = {{"alias=shop", "5s"}};
+    CHECK(faults(config).starts_with("FailureConfirmationSecondsByCluster: 'alias=shop'"));
+    config.recovery.failure_confirmation_seconds_by_cluster = {{"alias~=(", "5"}};
+    CHECK(faults(config).starts_with("FailureConfirmationSecondsByCluster: "));
+  }
+
   TEST_CASE("metrics without a path are warned of") {
     Config config;
     config.metrics.graphite_addr = "graphite:2003";
