@@ -11,10 +11,10 @@
 #include "cmd/cli/help.h"
 #include "cmd/cli/output.h"
 #include "cmd/cli/table_text.h"
+#include "cmd/command/config_check.h"
 #include "cmd/wire.h"
 #include "core/base/log.h"
 #include "core/base/text.h"
-#include "core/config/dump.h"
 
 namespace orch::cmd {
 
@@ -148,41 +148,6 @@ bool tell_problems(const LoadedConfig& loaded, bool warnings) {
   return good;
 }
 
-int run_config_check(const Globals& globals) {
-  const LoadedConfig loaded = read_config(globals.run);
-  if (!tell_problems(loaded, true)) return exit_code(ErrorKind::InvalidInput);
-  std::string text;
-  for (const std::string& file : loaded.files)
-    text += fmt::format("{}: good\n", file);
-  if (loaded.files.empty()) text = "no configuration file was found: the defaults apply\n";
-  return print(text) ? 0 : 1;
-}
-
-/// `orch config check`, `orch config dump`.
-int run_config(const std::vector<std::string>& arguments) {
-  Globals globals;
-  std::string what;
-  CLI::App app;
-  app.set_help_flag();
-  add_globals(app, globals);
-  app.add_option("what", what);
-  try {
-    std::vector<std::string> reversed(arguments.rbegin(), arguments.rend());
-    app.parse(reversed);
-  } catch (const CLI::Error& error) {
-    return usage_error(error.what());
-  }
-  if (what == "check") return run_config_check(globals);
-  if (what == "dump") {
-    const LoadedConfig loaded = read_config(globals.run);
-    if (!tell_problems(loaded, false)) return exit_code(ErrorKind::InvalidInput);
-    return print(dump_config(loaded.config) + "\n") ? 0 : 1;
-  }
-  return usage_error(
-      "config: say 'orch config check' (is it good?) or 'orch config dump' (what is "
-      "in force?)");
-}
-
 int answer(const Reply& reply, const Globals& globals, bool colour) {
   const std::string text = globals.json ? json_text(reply) : people_text(reply, colour);
   const bool printed = print(text);
@@ -204,6 +169,10 @@ int run_command(const Command& command, Spoken& spoken) {
   Globals& globals = spoken.globals;
   log::set_level(level_of(globals));
   const LoadedConfig loaded = read_config(globals.run);
+  if (command.name == kConfigCheck) {
+    const int code = answer(config_check(loaded), globals, false);
+    return code == 0 ? 0 : exit_code(ErrorKind::InvalidInput);
+  }
   if (!tell_problems(loaded, !globals.quiet)) return exit_code(ErrorKind::InvalidInput);
   globals.run.colour = wants_colour(globals);
   globals.run.register_node = !spoken.args.dry_run;
@@ -229,9 +198,10 @@ bool asks_for_help(const std::vector<std::string>& arguments) {
          }) != arguments.end();
 }
 
-int run_verb(const std::string& verb, const std::vector<std::string>& arguments) {
-  const Command* command = find_command(verb);
-  if (command == nullptr || command->offer == Offer::Legacy) {
+/// There is no such verb: says what is near, or which second words there are.
+int unknown_verb(const std::string& verb, const std::vector<std::string>& arguments) {
+  const std::vector<const Command*> group = commands_of_group(verb);
+  if (group.empty()) {
     std::string text = fmt::format("there is no verb '{}'", printable(verb));
     const std::vector<std::string_view> near = nearest_commands(verb);
     for (const std::string_view name : near) {
@@ -239,6 +209,20 @@ int run_verb(const std::string& verb, const std::vector<std::string>& arguments)
     }
     return usage_error(text + " ('orch help' lists all)");
   }
+  if (asks_for_help(arguments)) return print(group_help(group)) ? 0 : 1;
+  std::string names;
+  for (const Command* command : group)
+    names += fmt::format("{}'orch {}'", names.empty() ? "" : ", ", command->name);
+  const auto second = std::find_if(arguments.begin(), arguments.end(),
+                                   [](const std::string& word) { return !word.starts_with('-'); });
+  if (second == arguments.end()) return usage_error(fmt::format("{}: say one of {}", verb, names));
+  return usage_error(
+      fmt::format("there is no '{} {}'; there is {}", verb, printable(*second), names));
+}
+
+int run_verb(const std::string& verb, const std::vector<std::string>& arguments) {
+  const Command* command = find_command(verb);
+  if (command == nullptr || command->offer == Offer::Legacy) return unknown_verb(verb, arguments);
   if (asks_for_help(arguments)) return print(verb_help(*command)) ? 0 : 1;
   Spoken spoken;
   CLI::App app;
@@ -256,29 +240,24 @@ int run_verb(const std::string& verb, const std::vector<std::string>& arguments)
 }
 
 int run_help(const std::vector<std::string>& topics) {
-  if (topics.empty()) return print(verb_overview()) ? 0 : 1;
-  const Command* command = find_command(topics.front());
-  if (command == nullptr) return run_verb(topics.front(), {});  // says what is near
-  return print(verb_help(*command)) ? 0 : 1;
+  const std::optional<TakenVerb> topic = take_verb(topics);
+  if (!topic) return print(verb_overview()) ? 0 : 1;
+  return run_verb(topic->verb, {"--help"});
 }
 
 }  // namespace
 
 int run_app(const std::vector<std::string>& arguments) {
-  const std::optional<std::size_t> at = find_verb(arguments);
-  if (!at) {
+  const std::optional<TakenVerb> taken = take_verb(arguments);
+  if (!taken) {
     const bool asks_version =
         std::find(arguments.begin(), arguments.end(), "--version") != arguments.end();
     if (asks_version) return print(fmt::format("orch {}\n", version())) ? 0 : 1;
     if (arguments.empty() || asks_for_help(arguments)) return print(verb_overview()) ? 0 : 1;
     return usage_error("no verb is given ('orch help' lists all)");
   }
-  const std::string verb = arguments[*at];
-  std::vector<std::string> rest = arguments;
-  rest.erase(rest.begin() + static_cast<std::ptrdiff_t>(*at));
-  if (verb == "help") return run_help(rest);
-  if (verb == "config" && !asks_for_help(rest)) return run_config(rest);
-  return run_verb(verb, rest);
+  if (taken->verb == "help") return run_help(taken->rest);
+  return run_verb(taken->verb, taken->rest);
 }
 
 }  // namespace orch::cmd

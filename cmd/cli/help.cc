@@ -189,6 +189,13 @@ std::string verb_overview() {
          "4 unreachable, 5 denied, 6 refused by a safety check, 7 somebody else is at it\n";
 }
 
+std::string group_help(const std::vector<const Command*>& group) {
+  std::string text;
+  for (const Command* command : group)
+    text += fmt::format("  {:<36}{}\n", command->name, command->help);
+  return text + "\n'orch help' and both words tell more\n";
+}
+
 std::string verb_help(const Command& command) {
   std::string text = fmt::format("{}\n\n  {}\n", command.help, synopsis(command));
   if (!command.example.empty()) {

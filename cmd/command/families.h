@@ -21,5 +21,6 @@ std::vector<Command> management_commands();   // management.cc
 std::vector<Command> recovery_commands();     // recovery.cc
 std::vector<Command> acknowledge_commands();  // acknowledge.cc
 std::vector<Command> meta_commands();         // meta.cc
+std::vector<Command> config_commands();       // config_check.cc
 
 }  // namespace orch::cmd

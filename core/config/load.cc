@@ -27,8 +27,6 @@ namespace {
 constexpr std::size_t kLargestFile = 1U << 20U;
 // Looking for what was meant takes its time; a file with more unknown keys is another kind of file.
 constexpr int kMostGuesses = 50;
-// More keys than there are by far.
-constexpr std::size_t kMostKeys = 512;
 
 Error system_error(int number) {
   const ErrorKind kind =
@@ -74,6 +72,10 @@ bool is_variable_name(std::string_view name) {
   });
 }
 
+std::size_t index_of(const ConfigKey& key) {
+  return static_cast<std::size_t>(&key - config_keys().data());
+}
+
 enum class Format { Json, Yaml };
 
 Format format_of(std::string_view text, std::string_view name) {
@@ -87,6 +89,7 @@ class Loader {
  public:
   explicit Loader(const LoadOptions& options) : options_(options) {
     loaded_.config = options.start;
+    loaded_.origins.resize(config_keys().size());
   }
 
   /// A default file may be missing; one that is there and cannot be read is worth a warning.
@@ -163,24 +166,11 @@ class Loader {
   }
 
  private:
-  struct Origin {
-    std::size_t file{0};  ///< position in loaded_.files, from 1; 0: no file set the key
-    int line{0};
-  };
-
-  static std::size_t index_of(const ConfigKey& key) {
-    return static_cast<std::size_t>(&key - config_keys().data());
-  }
-
   void report(ConfigProblem problem) { loaded_.problems.push_back(std::move(problem)); }
 
   /// A problem that is known by its key; told once, though each file brings it up again.
   void report_checked(ConfigProblem problem) {
-    if (const ConfigKey* key = find_config_key(problem.key)) {
-      const Origin origin = origins_.at(index_of(*key));
-      if (origin.file > 0) problem.file = loaded_.files[origin.file - 1];
-      problem.line = origin.line;
-    }
+    locate(problem, loaded_);
     auto& known = loaded_.problems;
     if (std::find(known.begin(), known.end(), problem) == known.end()) report(std::move(problem));
   }
@@ -192,7 +182,7 @@ class Loader {
         report_unknown(member);
         continue;
       }
-      Origin& origin = origins_.at(index_of(*key));
+      ConfigOrigin& origin = loaded_.origins[index_of(*key)];
       if (origin.file == loaded_.files.size()) {
         const bool last_wins = format == Format::Json;
         report_key(last_wins ? Severity::Warning : Severity::Error, *key, member.line,
@@ -264,7 +254,6 @@ class Loader {
 
   const LoadOptions& options_;
   LoadedConfig loaded_;
-  std::array<Origin, kMostKeys> origins_{};
   int guesses_{0};
 };
 
@@ -275,6 +264,14 @@ std::optional<std::string> process_environment(const std::string& name) {
   const char* value = std::getenv(name.c_str());  // NOLINT(concurrency-mt-unsafe)
   if (value == nullptr) return std::nullopt;
   return value;
+}
+
+void locate(ConfigProblem& problem, const LoadedConfig& loaded) {
+  const ConfigKey* key = find_config_key(problem.key);
+  if (key == nullptr || index_of(*key) >= loaded.origins.size()) return;
+  const ConfigOrigin origin = loaded.origins[index_of(*key)];
+  if (origin.file > 0) problem.file = loaded.files[origin.file - 1];
+  problem.line = origin.line;
 }
 
 LoadedConfig load_config(const LoadOptions& options) {

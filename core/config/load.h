@@ -28,11 +28,21 @@ struct LoadOptions {
   Environment environment{process_environment};
 };
 
+struct ConfigOrigin {
+  std::size_t file{0};  ///< position in LoadedConfig::files, from 1; 0: no file set the key
+  int line{0};          ///< 0: unknown
+};
+
 struct LoadedConfig {
   Config config{};
   std::vector<std::string> files{};       ///< those that were read, in order
   std::vector<ConfigProblem> problems{};  ///< all of them; with an error, do not use `config`
+  /// Where each key was set last, in the order of config_keys(); shorter when none was.
+  std::vector<ConfigOrigin> origins{};
 };
+
+/// Gives a problem that names a key the file and line that set it.
+void locate(ConfigProblem& problem, const LoadedConfig& loaded);
 
 /// Reads the files, settles what they say and checks it. Goes on after a problem, so that all are
 /// reported at once.

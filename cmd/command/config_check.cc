@@ -1,0 +1,79 @@
+#include "cmd/command/config_check.h"
+
+#include <algorithm>
+#include <vector>
+
+#include <fmt/format.h>
+
+#include "cmd/command/families.h"
+#include "cmd/command/services.h"
+#include "core/config/dump.h"
+#include "core/config/named_files.h"
+#include "core/json/json.h"
+
+namespace orch::cmd {
+
+namespace {
+
+/// For a caller whose configuration is in force already: what the files in it have become.
+Result<Reply> run_config_check(Services& services, const Args& /*args*/) {
+  return config_check({.config = services.config()});
+}
+
+Result<Reply> run_config_dump(Services& services, const Args& /*args*/) {
+  Reply reply;
+  reply.json = dump_config(services.config());
+  reply.lines.push_back(reply.json);
+  return reply;
+}
+
+}  // namespace
+
+Reply config_check(const LoadedConfig& loaded) {
+  std::vector<ConfigProblem> problems = loaded.problems;
+  for (ConfigProblem& problem : check_named_files(loaded.config)) {
+    locate(problem, loaded);
+    problems.push_back(std::move(problem));
+  }
+  Reply reply;
+  Json json{{"Files", loaded.files}, {"Problems", Json::array()}};
+  for (const ConfigProblem& problem : problems) {
+    reply.notes.push_back(format_problem(problem));
+    json["Problems"].push_back(
+        {{"Severity", problem.severity == Severity::Error ? "error" : "warning"},
+         {"File", problem.file},
+         {"Line", problem.line},
+         {"Column", problem.column},
+         {"Key", problem.key},
+         {"Message", problem.message}});
+  }
+  reply.failed = has_errors(problems);
+  if (!reply.failed) {
+    for (const std::string& file : loaded.files)
+      reply.lines.push_back(fmt::format("{}: good", file));
+    if (loaded.files.empty()) {
+      reply.lines.emplace_back("no configuration file was found: the defaults apply");
+    }
+  }
+  reply.json = dump(json);
+  return reply;
+}
+
+std::vector<Command> config_commands() {
+  return {
+      {.name = kConfigCheck,
+       .section = "Meta",
+       .help = "Tell everything that is wrong with the configuration and the files it names",
+       .needs = Needs::Nothing,
+       .offer = Offer::Verb,
+       .run = run_config_check},
+      {.name = "config dump",
+       .section = "Meta",
+       .help = "Print the configuration in force as JSON, without its secrets",
+       .needs = Needs::Nothing,
+       .offer = Offer::Verb,
+       .run = run_config_dump},
+  };
+}
+
+}  // namespace orch::cmd
