@@ -102,10 +102,10 @@ struct Gtid {
   std::string executed{};  ///< @@gtid_executed verbatim
   std::string purged{};    ///< @@gtid_purged verbatim
   std::string errant{};    ///< executed here and not by the source; see discovery
-  /// MariaDB: gtid_current_pos, gtid_binlog_pos, gtid_slave_pos. Not stored.
-  std::string mariadb_current_pos{};
-  std::string mariadb_binlog_pos{};
+  /// MariaDB: what it received and applied (gtid_slave_pos). Not stored.
   std::string mariadb_slave_pos{};
+  /// MariaDB: the last of each server in its binary log, its own included (gtid_binlog_state).
+  std::string mariadb_binlog_state{};
 };
 
 struct SemiSync {

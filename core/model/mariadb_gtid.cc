@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <limits>
+#include <tuple>
 
 #include "core/base/text.h"
 
@@ -26,12 +27,6 @@ std::optional<MariaDbGtid> parse_gtid(std::string_view text) {
   return MariaDbGtid{*domain, *server, *sequence};
 }
 
-/// Keeps the later of two transactions of one domain.
-void keep_later(std::map<std::uint32_t, MariaDbGtid>& last, const MariaDbGtid& gtid) {
-  const auto [entry, is_new] = last.try_emplace(gtid.domain, gtid);
-  if (!is_new && entry->second.sequence < gtid.sequence) entry->second = gtid;
-}
-
 }  // namespace
 
 Result<MariaDbGtidPos> MariaDbGtidPos::parse(std::string_view text) {
@@ -44,52 +39,106 @@ Result<MariaDbGtidPos> MariaDbGtidPos::parse(std::string_view text) {
           ErrorKind::InvalidInput,
           "bad MariaDB GTID position: not domain-server-sequence: " + quoted_excerpt(trim(part)));
     }
-    keep_later(position.last_, *gtid);
+    position.keep({gtid->domain, gtid->server}, {gtid->sequence, false});
   }
   return position;
 }
 
+void MariaDbGtidPos::keep(const Writer& writer, const End& end) {
+  const auto [entry, is_new] = ends_.try_emplace(writer, end);
+  End& kept = entry->second;
+  if (is_new || end.sequence < kept.sequence) return;
+  kept.own = end.own && (kept.own || end.sequence > kept.sequence);
+  kept.sequence = end.sequence;
+}
+
 std::string MariaDbGtidPos::to_string() const {
+  std::vector<MariaDbGtid> all = ends();
+  std::stable_sort(all.begin(), all.end(), [](const MariaDbGtid& a, const MariaDbGtid& b) {
+    return std::tie(a.domain, a.sequence) < std::tie(b.domain, b.sequence);
+  });
   std::string text;
-  for (const auto& [domain, gtid] : last_) {
+  for (const MariaDbGtid& gtid : all) {
     if (!text.empty()) text += ',';
-    text += std::to_string(domain) + '-' + std::to_string(gtid.server) + '-' +
-            std::to_string(gtid.sequence);
+    text += orch::to_string(gtid);
   }
   return text;
 }
 
-std::optional<MariaDbGtid> MariaDbGtidPos::in_domain(std::uint32_t domain) const {
-  const auto entry = last_.find(domain);
-  if (entry == last_.end()) return std::nullopt;
-  return entry->second;
+std::vector<MariaDbGtid> MariaDbGtidPos::ends() const {
+  std::vector<MariaDbGtid> all;
+  for (const auto& [writer, end] : ends_)
+    all.push_back({writer.first, writer.second, end.sequence});
+  return all;
+}
+
+std::optional<MariaDbGtid> MariaDbGtidPos::last(std::uint32_t domain) const {
+  std::optional<MariaDbGtid> found;
+  for (const MariaDbGtid& gtid : ends()) {
+    if (gtid.domain != domain) continue;
+    if (!found || found->sequence <= gtid.sequence) found = gtid;
+  }
+  return found;
+}
+
+MariaDbGtidPos MariaDbGtidPos::owned_by(std::uint32_t server) && {
+  for (auto& [writer, end] : ends_)
+    end.own = end.own || writer.second == server;
+  return std::move(*this);
+}
+
+bool MariaDbGtidPos::contains(const MariaDbGtid& gtid) const {
+  if (const auto own = ends_.find({gtid.domain, gtid.server}); own != ends_.end()) {
+    return own->second.sequence >= gtid.sequence;
+  }
+  return std::any_of(ends_.begin(), ends_.end(), [&](const auto& entry) {
+    const auto& [writer, end] = entry;
+    return writer.first == gtid.domain && !end.own && end.sequence > gtid.sequence;
+  });
 }
 
 bool MariaDbGtidPos::contains(const MariaDbGtidPos& other) const {
-  return std::all_of(other.last_.begin(), other.last_.end(), [&](const auto& theirs) {
-    const auto mine = last_.find(theirs.first);
-    return mine != last_.end() && mine->second.sequence >= theirs.second.sequence;
-  });
+  return missing_from(other).empty();
+}
+
+std::vector<MariaDbGtid> MariaDbGtidPos::missing_from(const MariaDbGtidPos& other) const {
+  std::vector<MariaDbGtid> missing = other.ends();
+  missing.erase(std::remove_if(missing.begin(), missing.end(),
+                               [&](const MariaDbGtid& gtid) { return contains(gtid); }),
+                missing.end());
+  return missing;
+}
+
+std::uint64_t MariaDbGtidPos::count_missing_from(const MariaDbGtidPos& other) const {
+  std::uint64_t total = 0;
+  for (const MariaDbGtid& gtid : missing_from(other)) {
+    // The last number in the domain that is no part of what is missing here.
+    std::uint64_t before = 0;
+    if (const auto own = ends_.find({gtid.domain, gtid.server}); own != ends_.end()) {
+      before = own->second.sequence;
+    } else {
+      for (const MariaDbGtid& end : united(other).ends()) {
+        if (end.domain == gtid.domain && end.sequence < gtid.sequence) {
+          before = std::max(before, end.sequence);
+        }
+      }
+    }
+    const std::uint64_t count = gtid.sequence - before;
+    total += std::min(count, std::numeric_limits<std::uint64_t>::max() - total);
+  }
+  return total;
 }
 
 MariaDbGtidPos MariaDbGtidPos::united(const MariaDbGtidPos& other) const {
   MariaDbGtidPos result = *this;
-  for (const auto& [domain, gtid] : other.last_) {
-    keep_later(result.last_, gtid);
-  }
+  for (const auto& [writer, end] : other.ends_)
+    result.keep(writer, end);
   return result;
 }
 
-std::uint64_t MariaDbGtidPos::missing_from(const MariaDbGtidPos& other) const {
-  std::uint64_t total = 0;
-  for (const auto& [domain, theirs] : other.last_) {
-    const auto mine = last_.find(domain);
-    const std::uint64_t have = mine == last_.end() ? 0 : mine->second.sequence;
-    if (theirs.sequence <= have) continue;
-    const std::uint64_t missing = theirs.sequence - have;
-    total += std::min(missing, std::numeric_limits<std::uint64_t>::max() - total);
-  }
-  return total;
+std::string to_string(const MariaDbGtid& gtid) {
+  return std::to_string(gtid.domain) + '-' + std::to_string(gtid.server) + '-' +
+         std::to_string(gtid.sequence);
 }
 
 }  // namespace orch

@@ -70,7 +70,7 @@ std::vector<std::string> wanted_variables(Flavor flavor) {
 
 std::vector<std::string> long_variables(Flavor flavor) {
   if (is_oracle_kind(flavor)) return {"gtid_executed", "gtid_purged"};
-  if (flavor == Flavor::MariaDb) return {"gtid_current_pos", "gtid_binlog_pos", "gtid_slave_pos"};
+  if (flavor == Flavor::MariaDb) return {"gtid_slave_pos", "gtid_binlog_state"};
   return {};
 }
 

@@ -83,16 +83,6 @@ struct Rank {
   std::vector<int> qualities{};
 };
 
-std::uint64_t weight(const Position& position) {
-  if (const auto* set = std::get_if<GtidSet>(&position)) return set->count();
-  std::uint64_t total = 0;
-  if (const auto* pos = std::get_if<MariaDbGtidPos>(&position)) {
-    for (const auto& [domain, gtid] : pos->domains())
-      total += gtid.sequence;
-  }
-  return total;
-}
-
 Position united_with_others(const Topology& topology, const Instance& instance) {
   Position all;
   for (const Instance& other : topology.instances()) {
@@ -116,32 +106,46 @@ Position errant_position(const Topology& topology, const Instance& instance) {
   }
   const auto* pos = std::get_if<MariaDbGtidPos>(&held);
   const auto* theirs = std::get_if<MariaDbGtidPos>(&others);
-  std::string errant;
   if (pos == nullptr) return {};
-  for (const auto& [domain, gtid] : pos->domains()) {
+  std::string errant;
+  for (const MariaDbGtid& gtid : pos->ends()) {
     if (gtid.server != instance.server.id) continue;
-    const auto known = theirs == nullptr ? std::nullopt : theirs->in_domain(domain);
-    if (known && (known->sequence > gtid.sequence || *known == gtid)) continue;
-    errant += (errant.empty() ? "" : ",") + std::to_string(domain) + '-' +
-              std::to_string(gtid.server) + '-' + std::to_string(gtid.sequence);
+    if (theirs != nullptr && theirs->contains(gtid)) continue;
+    errant += (errant.empty() ? "" : ",") + to_string(gtid);
   }
-  auto parsed = MariaDbGtidPos::parse(errant);
-  if (!parsed) return {};
-  return *std::move(parsed);
+  return MariaDbGtidPos::parse(errant).value_or({});
 }
 
-/// The position without what the server wrote itself: comparable between replicas.
-std::uint64_t weight_without(const Position& position, const Position& errant) {
+bool is_empty(const Position& position) {
+  return to_string(position).empty();
+}
+
+/// How far the position is without what the server alone has: comparable between replicas.
+std::uint64_t weight_of(const Position& position, const Position& errant, const Position& others) {
   if (const auto* set = std::get_if<GtidSet>(&position)) {
     return set->minus(std::get<GtidSet>(errant)).count();
   }
-  std::uint64_t total = weight(position);
-  const auto* own = std::get_if<MariaDbGtidPos>(&errant);
   const auto* pos = std::get_if<MariaDbGtidPos>(&position);
-  if (own == nullptr || pos == nullptr) return total;
-  for (const auto& [domain, gtid] : own->domains()) {
-    if (pos->in_domain(domain) == gtid) total -= gtid.sequence;
+  const auto* own = std::get_if<MariaDbGtidPos>(&errant);
+  const auto* theirs = std::get_if<MariaDbGtidPos>(&others);
+  if (pos == nullptr) return 0;
+  const auto of_writer = [](const MariaDbGtidPos* in, const MariaDbGtid& gtid) {
+    if (in == nullptr) return std::uint64_t{0};
+    for (const MariaDbGtid& end : in->ends()) {
+      if (end.domain == gtid.domain && end.server == gtid.server) return end.sequence;
+    }
+    return std::uint64_t{0};
+  };
+  std::map<std::uint32_t, std::uint64_t> last;
+  for (const MariaDbGtid& gtid : pos->ends()) {
+    const bool is_errant = of_writer(own, gtid) > 0;
+    const std::uint64_t sequence =
+        is_errant ? std::min(gtid.sequence, of_writer(theirs, gtid)) : gtid.sequence;
+    last[gtid.domain] = std::max(last[gtid.domain], sequence);
   }
+  std::uint64_t total = 0;
+  for (const auto& [domain, sequence] : last)
+    total += sequence;
   return total;
 }
 
@@ -154,9 +158,10 @@ Rank rank_of(const Topology& topology, const Instance& instance, const Instance*
   bool has_errant = false;
   if (rank.by_gtid) {
     const Position errant = errant_position(topology, instance);
-    has_errant = weight(errant) > 0;
-    rank.received = weight_without(received, errant);
-    rank.executed = weight_without(executed, errant);
+    const Position others = united_with_others(topology, instance);
+    has_errant = !is_empty(errant);
+    rank.received = weight_of(received, errant, others);
+    rank.executed = weight_of(executed, errant, others);
   } else {
     rank.read = instance.replication.read;
     rank.exec = instance.replication.exec;

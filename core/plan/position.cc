@@ -26,33 +26,23 @@ bool is_mariadb_by_gtid(const Instance& instance) {
 
 Position mariadb_executed(const Instance& instance) {
   const Gtid& gtid = instance.gtid;
-  const bool never_read = gtid.mariadb_current_pos.empty() && gtid.mariadb_slave_pos.empty() &&
-                          gtid.mariadb_binlog_pos.empty();
+  const bool never_read = gtid.mariadb_slave_pos.empty() && gtid.mariadb_binlog_state.empty();
   if (never_read && !gtid.uses_mariadb) return {};
-  return united(parsed_pos(gtid.mariadb_current_pos), parsed_pos(gtid.mariadb_slave_pos));
-}
-
-/// What of `wanted` lies beyond `held`: a later number, or another server's with the same number.
-std::vector<MariaDbGtid> beyond(const MariaDbGtidPos& held, const MariaDbGtidPos& wanted) {
-  std::vector<MariaDbGtid> found;
-  for (const auto& [domain, theirs] : wanted.domains()) {
-    const auto mine = held.in_domain(domain);
-    const bool has_it = mine && (mine->sequence > theirs.sequence || *mine == theirs);
-    if (!has_it) found.push_back(theirs);
+  Position logged = parsed_pos(gtid.mariadb_binlog_state);
+  if (auto* pos = std::get_if<MariaDbGtidPos>(&logged)) {
+    *pos = std::move(*pos).owned_by(instance.server.id);
   }
-  return found;
+  return united(parsed_pos(gtid.mariadb_slave_pos), logged);
 }
 
 Difference mariadb_difference(const MariaDbGtidPos& held, const MariaDbGtidPos& wanted) {
   Difference difference;
-  for (const MariaDbGtid& gtid : beyond(held, wanted)) {
+  for (const MariaDbGtid& gtid : held.missing_from(wanted)) {
     if (!difference.text.empty()) difference.text += ',';
-    difference.text += std::to_string(gtid.domain) + '-' + std::to_string(gtid.server) + '-' +
-                       std::to_string(gtid.sequence);
+    difference.text += to_string(gtid);
   }
   if (difference.empty()) return difference;
-  const std::uint64_t count = held.missing_from(wanted);
-  if (count > 0) difference.count = count;
+  difference.count = held.count_missing_from(wanted);
   difference.at_most = true;
   return difference;
 }

@@ -29,13 +29,22 @@ void set_threads(Instance& instance, ReplicationThreads threads, bool on) {
   }
 }
 
+/// Without what the server wrote itself.
+MariaDbGtidPos received_part(const MariaDbGtidPos& position, const Instance& instance) {
+  std::string text;
+  for (const MariaDbGtid& gtid : position.ends()) {
+    if (gtid.server == instance.server.id) continue;
+    text += (text.empty() ? "" : ",") + to_string(gtid);
+  }
+  return MariaDbGtidPos::parse(text).value_or({});
+}
+
 void set_executed(Instance& instance, const Position& position) {
   if (const auto* set = std::get_if<GtidSet>(&position)) {
     instance.gtid.executed = set->to_string();
   } else if (const auto* pos = std::get_if<MariaDbGtidPos>(&position)) {
-    instance.gtid.mariadb_slave_pos = pos->to_string();
-    instance.gtid.mariadb_current_pos = pos->to_string();
-    instance.gtid.mariadb_binlog_pos = pos->to_string();
+    instance.gtid.mariadb_slave_pos = received_part(*pos, instance).to_string();
+    instance.gtid.mariadb_binlog_state = pos->to_string();
   } else if (const auto* place = std::get_if<BinlogCoordinates>(&position)) {
     instance.replication.exec = *place;
   }
@@ -56,7 +65,7 @@ void receive_all(Instance& instance, const Topology& topology) {
   if (const auto* set = std::get_if<GtidSet>(&arrived)) {
     replication.retrieved_gtid_set = set->to_string();
   } else if (const auto* pos = std::get_if<MariaDbGtidPos>(&arrived)) {
-    replication.gtid_io_pos = pos->to_string();
+    replication.gtid_io_pos = received_part(*pos, instance).to_string();
   }
 }
 

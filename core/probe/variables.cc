@@ -18,9 +18,8 @@ void read_gtid(const Variables& variables, Gtid& gtid) {
   gtid.supports_oracle = !gtid.mode.empty() && to_upper(gtid.mode) != "OFF";
   gtid.executed = variables.text("gtid_executed");
   gtid.purged = variables.text("gtid_purged");
-  gtid.mariadb_current_pos = variables.text("gtid_current_pos");
-  gtid.mariadb_binlog_pos = variables.text("gtid_binlog_pos");
   gtid.mariadb_slave_pos = variables.text("gtid_slave_pos");
+  gtid.mariadb_binlog_state = variables.text("gtid_binlog_state");
 }
 
 /// Of two names for one variable, the one that the server has.

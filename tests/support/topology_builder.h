@@ -49,8 +49,7 @@ inline Instance mysql(int number, const std::string& executed) {
 /// A MariaDB server that follows nobody; `position` is all that it has executed.
 inline Instance mariadb(int number, const std::string& position) {
   Instance instance = any_server(number, "10.11.6-MariaDB-log");
-  instance.gtid.mariadb_current_pos = position;
-  instance.gtid.mariadb_binlog_pos = position;
+  instance.gtid.mariadb_binlog_state = position;
   instance.gtid.mariadb_slave_pos = position;
   return instance;
 }

@@ -189,8 +189,8 @@ TEST_SUITE("core/probe/reading") {
                          {"rpl_semi_sync_master_enabled", "ON"},
                          {"rpl_semi_sync_master_timeout", "10000"},
                          {"rpl_semi_sync_slave_enabled", "OFF"},
-                         {"gtid_current_pos", "0-1-42"},
-                         {"gtid_binlog_pos", "0-1-41"},
+                         {"gtid_slave_pos", "0-1-42"},
+                         {"gtid_binlog_state", "0-1-41,0-2-3"},
                          {"gtid_slave_pos", "0-1-40"}});
       session.answer("SHOW ALL SLAVES STATUS", vertical(R"(
         Connection_name:
@@ -227,7 +227,8 @@ TEST_SUITE("core/probe/reading") {
       CHECK_FALSE(seen.instance.replication.lag);
       CHECK(seen.instance.replication.gtid_io_pos == "0-1-42");
       CHECK(seen.instance.gtid.uses_mariadb);
-      CHECK(seen.instance.gtid.mariadb_current_pos == "0-1-42");
+      CHECK(seen.instance.gtid.mariadb_slave_pos == "0-1-42");
+      CHECK(seen.instance.gtid.mariadb_binlog_state == "0-1-41,0-2-3");
       CHECK(seen.instance.semi_sync.available);
       CHECK(seen.instance.semi_sync.source_clients == 2);
       CHECK_FALSE(seen.instance.semi_sync.new_names);
