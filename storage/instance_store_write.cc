@@ -103,6 +103,19 @@ Result<> record_tls(Database& database, std::span<const Observation> observation
   return save_rows(database, "database_instance_tls", kKey, {"hostname", "port", "required"}, rows);
 }
 
+Result<> record_waiting(Database& database, std::span<const Observation> observations,
+                        const std::string& now) {
+  std::vector<std::vector<SqlValue>> rows;
+  for (const Observation& observation : observations) {
+    const auto waiting = observation.instance.semi_sync.source_waiting_sessions;
+    if (!observation.found() || !waiting) continue;
+    const InstanceKey& key = observation.instance.key;
+    rows.push_back({key.hostname, port_of(key), now, std::int64_t{*waiting}});
+  }
+  return save_rows(database, "orch_semi_sync_wait", kKey,
+                   {"hostname", "port", "checked_at", "waiting_sessions"}, rows);
+}
+
 /// What a probe learnt beside the record itself.
 Result<> record_findings(Database& database, const Clock& clock,
                          std::span<const Observation> observations, bool store_resolved) {
@@ -122,6 +135,7 @@ Result<> record_findings(Database& database, const Clock& clock,
                    .save_domain(instance.cluster_name, observation.detected_cluster_domain));
     }
   }
+  ORCH_TRY(record_waiting(database, observations, format_time(clock.now())));
   return record_tls(database, observations);
 }
 

@@ -235,6 +235,7 @@ struct RecoverySettings {
   std::chrono::seconds hook_timeout_seconds{60};
   std::chrono::seconds failure_confirmation_seconds{0};
   std::vector<std::pair<std::string, std::string>> failure_confirmation_seconds_by_cluster{};
+  bool require_replicas_to_confirm_failure{false};
 };
 
 /// Key-value stores.

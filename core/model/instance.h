@@ -117,6 +117,8 @@ struct SemiSync {
   unsigned source_wait_for_replica_count{0};
   bool source_status{false};
   unsigned source_clients{0};
+  /// How many sessions wait for an acknowledgement right now; nothing when it was not asked.
+  std::optional<unsigned> source_waiting_sessions{};
   bool replica_status{false};
   /// Variable names say source/replica (8.0.26+ plugins) and not master/slave. Not stored.
   bool new_names{false};

@@ -90,9 +90,11 @@ std::string show_status(bool with_uptime, bool with_semi_sync) {
   std::vector<std::string> names;
   if (with_uptime) names.emplace_back("Uptime");
   if (with_semi_sync) {
-    names.insert(names.end(), {"Rpl_semi_sync_master_status", "Rpl_semi_sync_master_clients",
-                               "Rpl_semi_sync_slave_status", "Rpl_semi_sync_source_status",
-                               "Rpl_semi_sync_source_clients", "Rpl_semi_sync_replica_status"});
+    names.insert(names.end(),
+                 {"Rpl_semi_sync_master_status", "Rpl_semi_sync_master_clients",
+                  "Rpl_semi_sync_slave_status", "Rpl_semi_sync_source_status",
+                  "Rpl_semi_sync_source_clients", "Rpl_semi_sync_replica_status",
+                  "Rpl_semi_sync_master_wait_sessions", "Rpl_semi_sync_source_wait_sessions"});
   }
   return "SHOW GLOBAL STATUS WHERE Variable_name IN " + name_list(names);
 }

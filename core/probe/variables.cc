@@ -114,6 +114,9 @@ void read_semi_sync_status(const Variables& status, Instance& instance) {
       status.flag(either(status, "rpl_semi_sync_master_status", "rpl_semi_sync_source_status"));
   semi_sync.source_clients = small(status.number(
       either(status, "rpl_semi_sync_master_clients", "rpl_semi_sync_source_clients")));
+  const auto waiting =
+      either(status, "rpl_semi_sync_master_wait_sessions", "rpl_semi_sync_source_wait_sessions");
+  if (status.has(waiting)) semi_sync.source_waiting_sessions = small(status.number(waiting));
   semi_sync.replica_status =
       status.flag(either(status, "rpl_semi_sync_slave_status", "rpl_semi_sync_replica_status"));
 }

@@ -13,7 +13,7 @@ MAY_INCLUDE = {
     "core/": [],
     "core/base/": ["core/base/"],
     "core/model/": CORE,
-    "core/json/": CORE + ["core/json/"],
+    "core/json/": CORE + ["core/analysis/", "core/json/"],
     "core/config/": CORE + ["core/config/"],
     "core/ports/": CORE + ["core/ports/"],
     "core/net/": CORE + ["core/net/"],
@@ -21,14 +21,18 @@ MAY_INCLUDE = {
     "core/probe/": CORE + ["core/config/", "core/ports/", "core/mysql/", "core/net/",
                            "core/probe/"],
     # Decisions are pure: no clock, no log, no lock.
+    "core/analysis/": ["core/base/error.h", "core/base/result.h", "core/base/text.h", "core/model/",
+                       "core/analysis/"],
+    # The one place that turns a configuration into rules.
+    "core/analysis/settings.": CORE + ["core/config/", "core/analysis/"],
     "core/plan/": ["core/base/error.h", "core/base/result.h", "core/base/text.h", "core/model/",
                    "core/plan/"],
     "core/execute/": CORE + ["core/plan/", "core/ports/", "core/execute/"],
     # The one place that joins the executor's port with real servers.
     "core/execute/live_servers.": CORE + ["core/config/", "core/mysql/", "core/plan/",
                                           "core/ports/", "core/probe/", "core/execute/"],
-    "storage/": CORE + ["core/json/", "core/config/", "core/ports/", "core/mysql/", "storage/"],
-    "ha/": CORE + ["core/json/", "core/config/", "core/ports/", "storage/", "ha/"],
+    "storage/": CORE + ["core/analysis/", "core/json/", "core/config/", "core/ports/", "core/mysql/", "storage/"],
+    "ha/": CORE + ["core/analysis/", "core/json/", "core/config/", "core/ports/", "storage/", "ha/"],
     "cmd/": ["core/", "storage/", "ha/", "cmd/"],
     "tests/": ["core/", "storage/", "ha/", "cmd/", "tests/"],
 }

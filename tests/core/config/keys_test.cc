@@ -204,6 +204,7 @@ constexpr Documented kDocumented[] = {
     {"HookTimeoutSeconds", "uint", "60"},
     {"FailureConfirmationSeconds", "uint", "0"},
     {"FailureConfirmationSecondsByCluster", "object", "{}"},
+    {"RequireReplicasToConfirmFailure", "bool", "false"},
     {"KVClusterMasterPrefix", "string", R"("mysql/master")"},
     {"ConsulAddress", "string", R"("")"},
     {"ConsulScheme", "string", R"("http")"},

@@ -1,0 +1,114 @@
+#include <algorithm>
+
+#include <fmt/format.h>
+
+#include "cmd/command/analysis_reading.h"
+#include "cmd/command/analysis_text.h"
+#include "cmd/command/families.h"
+#include "cmd/command/names.h"
+#include "core/analysis/settings.h"
+#include "core/base/log.h"
+#include "core/json/analysis_json.h"
+#include "storage/circumstances.h"
+
+namespace orch::cmd {
+
+Result<AnalysisInput> read_analysis_input(const Services& services) {
+  AnalysisInput input;
+  ORCH_ASSIGN(input.rules, analysis_rules_of(services.config()));
+  ORCH_ASSIGN(std::vector<Instance> records, services.instances().list({}));
+  input.topology = Topology(std::move(records));
+  ORCH_ASSIGN(input.circumstances, storage::read_circumstances(
+                                       services.database(), services.clock(), services.clusters()));
+  return input;
+}
+
+std::vector<Analysis> analyse_records(const Services& services, const AnalysisInput& input,
+                                      const AnalysisHints& hints, const std::string& cluster) {
+  std::vector<Analysis> analyses =
+      analyse(input.topology, input.circumstances, input.rules, hints, services.clock().now());
+  if (!cluster.empty()) {
+    std::erase_if(analyses,
+                  [&](const Analysis& analysis) { return analysis.cluster.name != cluster; });
+  }
+  return analyses;
+}
+
+namespace {
+
+/// The contract's verdicts stand on the records as they are; that they are old must not go unsaid.
+void warn_of_old_records(const Services& services, const AnalysisInput& input) {
+  const TimePoint now = services.clock().now();
+  const auto records = input.topology.instances();
+  const auto old = std::count_if(records.begin(), records.end(), [&](const Instance& record) {
+    return record.freshness.last_checked &&
+           now - *record.freshness.last_checked > input.rules.stale_after;
+  });
+  if (old == 0) return;
+  log::warning("{} of {} records are older than {} s: the analysis may not hold any more", old,
+               records.size(), input.rules.stale_after.count());
+}
+
+Result<Reply> run_replication_analysis(Services& services, const Args& /*args*/) {
+  ORCH_ASSIGN(AnalysisInput input, read_analysis_input(services));
+  warn_of_old_records(services, input);
+  input.rules.judge_age = false;
+  Reply reply;
+  Json list = Json::array();
+  for (const Analysis& analysis : analyse_records(services, input, {}, "")) {
+    reply.lines.push_back(fmt::format("{} (cluster {}): {}", to_string(analysis.key),
+                                      analysis.cluster.name, codes_text(analysis)));
+    list.push_back(to_json(analysis, {services.self().hostname, services.self().token}));
+  }
+  reply.json = dump(list);
+  return reply;
+}
+
+Result<Reply> run_analyze(Services& services, const Args& args) {
+  std::string cluster;
+  if (!args.instance.empty() || !args.alias.empty()) {
+    ORCH_ASSIGN(cluster, cluster_argument(services, args));
+  }
+  ORCH_ASSIGN(AnalysisInput input, read_analysis_input(services));
+  input.rules.judge_replicas = true;
+  const std::vector<Analysis> analyses = analyse_records(
+      services, input, {.include_downtimed = true, .include_ignored = true}, cluster);
+  const auto records = input.topology.instances();
+  const auto servers = std::count_if(records.begin(), records.end(), [&](const Instance& record) {
+    return cluster.empty() || record.cluster_name == cluster;
+  });
+  Reply reply;
+  Json list = Json::array();
+  for (const Analysis& analysis : analyses)
+    list.push_back(to_full_json(analysis, {services.self().hostname, services.self().token}));
+  reply.json = dump(list);
+  reply.text = analysis_text(analyses, static_cast<std::size_t>(servers), services.clock().now(),
+                             services.colour());
+  // What people know of and set aside wakes nobody up.
+  reply.failed = std::any_of(analyses.begin(), analyses.end(), [](const Analysis& analysis) {
+    return !analysis.skippable_due_to_downtime;
+  });
+  return reply;
+}
+
+}  // namespace
+
+std::vector<Command> analysis_commands() {
+  return {
+      {.name = "replication-analysis",
+       .section = "Recovery",
+       .help = "Analyse all known topologies, one line for each server with a problem",
+       .offer = Offer::Legacy,
+       .run = run_replication_analysis},
+      {.name = "analyze",
+       .section = "Recovery",
+       .help = "What is wrong, how bad it is, and what would be done; exit code 1 if anything is "
+               "wrong that is not downtimed",
+       .example = "shop",
+       .words = {Word::Cluster},
+       .offer = Offer::Verb,
+       .run = run_analyze},
+  };
+}
+
+}  // namespace orch::cmd
