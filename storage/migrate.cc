@@ -1,5 +1,7 @@
 #include "storage/migrate.h"
 
+#include <algorithm>
+#include <functional>
 #include <set>
 #include <utility>
 
@@ -31,6 +33,9 @@ constexpr std::string_view kSqlFindTracking =
     "select 1 from sqlite_master where type = 'table' and name = 'orchestrator_db_deployments'";
 constexpr std::string_view kSqlFindVersion =
     "select 1 from orchestrator_db_deployments where deployed_version = ?";
+constexpr std::string_view kSqlListTables =
+    "select name from sqlite_master where type = 'table' and name not like 'sqlite\\_%' escape "
+    "'\\'";
 constexpr std::string_view kSqlListColumns = R"(
     select t.name, c.name
       from sqlite_master t
@@ -51,6 +56,22 @@ Result<bool> is_deployed(Database& database, const std::string& version) {
   ORCH_TRY(database.select(kSqlFindTracking, {}, seen));
   if (found) return fail(std::move(asked).error());
   return false;
+}
+
+/// Another program's database stays as it is.
+Result<> refuse_strange_tables(Database& database) {
+  std::set<std::string, std::less<>> present;
+  ORCH_TRY(database.select(kSqlListTables, {},
+                           [&present](const Row& row) { present.insert(row.text(0)); }));
+  const Schema schema = parse_schema(sqlite_schema_files());
+  const bool has_ours =
+      std::any_of(schema.tables.begin(), schema.tables.end(),
+                  [&](const SchemaTable& table) { return present.contains(table.name); });
+  if (present.empty() || has_ours) return {};
+  return fail(ErrorKind::Refused,
+              fmt::format("backend database {} belongs to another program: it has a table '{}' and "
+                          "none of orchestrator's; name another file in SQLite3DataFile",
+                          database.name(), printable(*present.begin())));
 }
 
 Result<> add_missing_columns(Database& database, const Schema& schema) {
@@ -123,6 +144,7 @@ Result<> migrate(Database& database, const MigrateOptions& options, const Clock&
                               version, database.name()));
     }
   }
+  ORCH_TRY(refuse_strange_tables(database));
   // Kept in the file: readers and one writer at a time go on side by side. First, so that a failure
   // leaves nothing recorded. A database in memory stays as it is.
   ORCH_TRY(database.execute("pragma journal_mode = wal"));

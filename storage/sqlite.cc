@@ -3,6 +3,7 @@
 #include <cerrno>
 #include <chrono>
 #include <filesystem>
+#include <fstream>
 #include <mutex>
 #include <system_error>
 #include <unordered_map>
@@ -48,6 +49,68 @@ std::string why_not_opened(const std::string& file, int system_error) {
   return "it cannot be opened; check the path and its permissions";
 }
 
+/// A file on the disk; a URI may say more about it, and a database in memory has none.
+bool is_plain_path(std::string_view file) {
+  return file != ":memory:" && !file.starts_with("file:");
+}
+
+/// The beginning of the file: SQLite's header, or less.
+std::string read_header(const std::string& file) {
+  constexpr std::size_t kHeaderSize = 100;
+  std::string header(kHeaderSize, '\0');
+  std::ifstream stream(file, std::ios::binary);
+  stream.read(header.data(), kHeaderSize);
+  header.resize(static_cast<std::size_t>(stream.gcount()));
+  return header;
+}
+
+std::uint64_t number_at(std::string_view header, std::size_t place, std::size_t bytes) {
+  std::uint64_t number = 0;
+  for (const char c : header.substr(place, bytes))
+    number = number << 8U | static_cast<unsigned char>(c);
+  return number;
+}
+
+/// Whether the file is shorter than its header says. SQLite itself would notice when it comes to a
+/// page that is missing, in the middle of something.
+bool is_cut_off(const std::string& file) {
+  const std::string header = read_header(file);
+  if (header.size() < 100 || !header.starts_with("SQLite format 3")) return false;
+  const std::uint64_t page_size = number_at(header, 16, 2) == 1 ? 65'536 : number_at(header, 16, 2);
+  const bool counts = number_at(header, 24, 4) == number_at(header, 92, 4);
+  const auto is_short = [&] {
+    std::error_code none;
+    const std::uintmax_t size = std::filesystem::file_size(file, none);
+    return !none && counts && size < number_at(header, 28, 4) * page_size;
+  };
+  const auto is_in_work = [&](const char* ending) {
+    std::error_code none;
+    const std::uintmax_t size = std::filesystem::file_size(file + ending, none);
+    return !none && size > 0;
+  };
+  // While somebody moves a log into the file, the header may be ahead of it.
+  return is_short() && !is_in_work("-wal") && !is_in_work("-journal") && is_short();
+}
+
+/// What is wrong with the file before SQLite looks at it.
+Result<> check_file(const std::string& file) {
+  std::error_code none;
+  const std::filesystem::file_status status = std::filesystem::status(file, none);
+  if (!std::filesystem::exists(status) || std::filesystem::is_directory(status)) return {};
+  if (!std::filesystem::is_regular_file(status)) {
+    return fail(ErrorKind::InvalidInput,
+                fmt::format("backend database {} is a device, pipe or socket; name a regular file "
+                            "in SQLite3DataFile",
+                            file));
+  }
+  if (!is_cut_off(file)) return {};
+  return fail(
+      ErrorKind::Broken,
+      fmt::format("backend database {} is damaged or truncated: its end is missing; restore it "
+                  "from a backup, or move it away and let discovery fill a new one",
+                  file));
+}
+
 class SqliteRow final : public Row {
  public:
   explicit SqliteRow(sqlite3_stmt* statement) : statement_(statement) {}
@@ -88,6 +151,10 @@ class SqliteDatabase final : public Database {
  public:
   SqliteDatabase(std::string file, Connection connection, std::chrono::milliseconds busy_timeout)
       : file_(std::move(file)), connection_(std::move(connection)), busy_timeout_(busy_timeout) {}
+
+  ~SqliteDatabase() override { shorten_log(); }
+  SqliteDatabase(const SqliteDatabase&) = delete;
+  SqliteDatabase& operator=(const SqliteDatabase&) = delete;
 
   using Database::execute;
   using Database::select;
@@ -187,6 +254,20 @@ class SqliteDatabase final : public Database {
   }
 
  private:
+  /// Moves a long write-ahead log into the file, unless somebody else is at work, who will do it.
+  void shorten_log() {
+    constexpr std::uintmax_t kLongLog = 256U << 10U;
+    const char* log = sqlite3_filename_wal(sqlite3_db_filename(connection_.get(), "main"));
+    if (log == nullptr) return;
+    std::error_code none;
+    const std::uintmax_t size = std::filesystem::file_size(log, none);
+    if (none || size <= kLongLog) return;
+    statements_.clear();
+    sqlite3_busy_timeout(connection_.get(), 0);
+    sqlite3_wal_checkpoint_v2(connection_.get(), "main", SQLITE_CHECKPOINT_TRUNCATE, nullptr,
+                              nullptr);
+  }
+
   Result<> run(std::string_view sql, std::span<const SqlValue> arguments,
                const std::function<void(const Row&)>& each) {
     // Taken out while it runs, so that a statement may be run again from within `each`.
@@ -266,6 +347,7 @@ Result<std::unique_ptr<Database>> open_sqlite(const std::string& file,
   if (file.empty()) {
     return fail(ErrorKind::InvalidInput, "SQLite3DataFile is empty; name a file in it");
   }
+  if (is_plain_path(file)) ORCH_TRY(check_file(file));
   sqlite3* raw = nullptr;
   const int code = sqlite3_open_v2(file.c_str(), &raw,
                                    SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_URI |
@@ -280,9 +362,9 @@ Result<std::unique_ptr<Database>> open_sqlite(const std::string& file,
   // commits in a power cut, never consistency.
   ORCH_TRY(database->execute("pragma synchronous = normal"));
   // A command writes a row or two and is gone. Emptying the write-ahead log at every end would cost
-  // it three waits for the disk, so the log is left for the next process, and kept short.
+  // it three waits for the disk, so the log is left for the next process, which reads all of it: it
+  // is emptied when it has grown.
   sqlite3_db_config(raw, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, nullptr);
-  ORCH_TRY(database->execute("pragma wal_autocheckpoint = 200"));
   return std::unique_ptr<Database>(std::move(database));
 }
 

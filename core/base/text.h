@@ -19,6 +19,10 @@ std::vector<std::string> words(std::string_view text, std::string_view separator
 
 std::string join(const std::vector<std::string>& pieces, std::string_view separator);
 
+[[nodiscard]] constexpr bool is_digit(char c) {
+  return c >= '0' && c <= '9';
+}
+
 /// ASCII letters only.
 std::string to_lower(std::string_view text);
 std::string to_upper(std::string_view text);

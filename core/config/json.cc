@@ -5,15 +5,12 @@
 
 #include <fmt/format.h>
 
+#include "core/base/text.h"
 #include "core/config/value.h"
 
 namespace orch {
 
 namespace {
-
-bool is_digit(char c) {
-  return c >= '0' && c <= '9';
-}
 
 /// Length of the number in JSON's grammar at the start of `text`; 0: there is none.
 std::size_t number_length(std::string_view text) {

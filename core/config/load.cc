@@ -26,7 +26,7 @@ namespace {
 // No configuration is that large; a device or a wrong file may be.
 constexpr std::size_t kLargestFile = 1U << 20U;
 // Looking for what was meant takes its time; a file with more unknown keys is another kind of file.
-constexpr int kMostGuesses = 50;
+constexpr int kMostKeyGuesses = 50;
 
 Error system_error(int number) {
   const ErrorKind kind =
@@ -216,7 +216,8 @@ class Loader {
       problem.message = "this key is retired and ignored";
     } else {
       if (options_.strict) problem.severity = Severity::Error;
-      const ConfigKey* near = ++guesses_ > kMostGuesses ? nullptr : nearest_config_key(member.key);
+      const ConfigKey* near =
+          ++guesses_ > kMostKeyGuesses ? nullptr : nearest_config_key(member.key);
       problem.message = near == nullptr ? "unknown key"
                                         : fmt::format("unknown key; did you mean {}?", near->name);
     }

@@ -54,10 +54,6 @@ Instance merged(Instance probed, const Instance* record,
   return probed;
 }
 
-bool runs(ThreadState state) {
-  return state == ThreadState::Running || state == ThreadState::Other;
-}
-
 }  // namespace
 
 /// One run, with what it knows so far.

@@ -9,10 +9,6 @@ namespace orch {
 
 namespace {
 
-bool is_digit(char c) {
-  return c >= '0' && c <= '9';
-}
-
 /// A log's name: what is before the numeric suffix, and the suffix, "" where there is none.
 struct LogName {
   std::string_view base{};

@@ -15,9 +15,6 @@ using Intervals = std::vector<GtidInterval>;
 constexpr std::int64_t kLastNumber = std::numeric_limits<std::int64_t>::max() - 1;
 constexpr std::size_t kLongestTag = 32;
 
-bool is_digit(char c) {
-  return c >= '0' && c <= '9';
-}
 bool is_tag_start(char c) {
   return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_';
 }

@@ -16,6 +16,10 @@ namespace orch {
 
 /// State of a replication thread: what Slave_IO_Running / Slave_SQL_Running say.
 enum class ThreadState { None = -1, Stopped = 0, Running = 1, Other = 2 };
+/// Whether the thread was started, working ("Yes") or on its way to ("Connecting").
+[[nodiscard]] constexpr bool runs(ThreadState state) {
+  return state == ThreadState::Running || state == ThreadState::Other;
+}
 
 /// What a server is and how it is configured.
 struct ServerFacts {

@@ -47,7 +47,7 @@ std::string connection_name(const Words& words, const Instance& instance) {
   return " " + sql_quoted(channel);
 }
 
-std::string threads_text(ReplicationThreads threads) {
+std::string thread_words(ReplicationThreads threads) {
   switch (threads) {
     case ReplicationThreads::Both:
       return "";
@@ -62,7 +62,7 @@ std::string threads_text(ReplicationThreads threads) {
 std::string thread_statement(const char* verb, const Words& words, const Instance& instance,
                              ReplicationThreads threads) {
   return std::string(verb) + (words.replica ? " REPLICA" : " SLAVE") +
-         connection_name(words, instance) + threads_text(threads) + channel_suffix(words, instance);
+         connection_name(words, instance) + thread_words(threads) + channel_suffix(words, instance);
 }
 
 /// The options of one CHANGE, as sent and as shown.

@@ -11,7 +11,7 @@ namespace orch {
 
 namespace {
 
-int format_rank(std::string_view format) {
+int format_weight(std::string_view format) {
   if (equals_ignoring_case(format, "ROW")) return 2;
   if (equals_ignoring_case(format, "MIXED")) return 1;
   return 0;
@@ -29,7 +29,7 @@ Dominant dominant_of(const std::vector<const Instance*>& instances) {
   for (const Instance* instance : instances) {
     const ServerVersion version = parse_server_version(instance->server.version);
     ++versions[{version.major, version.minor}];
-    ++formats[format_rank(instance->server.binlog_format)];
+    ++formats[format_weight(instance->server.binlog_format)];
   }
   const auto by_count = [](const auto& a, const auto& b) {
     return a.second < b.second;
@@ -66,10 +66,6 @@ std::string objection_to(const Instance& instance, const Instance* failed, const
     return "lags " + std::to_string(lag->count()) + "s";
   }
   return "";
-}
-
-bool has_applied_all(const Instance& instance) {
-  return standing(AppliedReceived{}, instance).state == Standing::State::Holds;
 }
 
 /// What ranks a server. Compared member by member, larger is better; the key decides the rest.
@@ -179,7 +175,7 @@ Rank rank_of(const Topology& topology, const Instance& instance, const Instance*
                     instance.server.log_replica_updates ? 1 : 0,
                     -version.major,
                     -version.minor,
-                    -format_rank(instance.server.binlog_format),
+                    -format_weight(instance.server.binlog_format),
                     at_site ? 1 : 0,
                     has_errant || !instance.gtid.errant.empty() ? 0 : 1};
   return rank;
@@ -297,7 +293,7 @@ std::string judge(const Instance& instance, const Instance* failed, const Instan
     text = "version " + instance.server.version + " is above that of most replicas (" +
            dominant.version + ")";
   }
-  if (text.empty() && format_rank(instance.server.binlog_format) > dominant.format) {
+  if (text.empty() && format_weight(instance.server.binlog_format) > dominant.format) {
     text = "binlog format " + instance.server.binlog_format + " is above that of most replicas";
   }
   return text;

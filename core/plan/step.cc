@@ -132,6 +132,10 @@ Standing standing(const Condition& condition, const Instance& instance) {
       condition);
 }
 
+bool has_applied_all(const Instance& instance) {
+  return standing(AppliedReceived{}, instance).state == Standing::State::Holds;
+}
+
 std::string describe(const Action& action) {
   return std::visit(Overloaded{
                         [](const Change& change) { return describe_change(change); },

@@ -41,6 +41,8 @@ struct Standing {
   std::string reason{};
 };
 [[nodiscard]] Standing standing(const Condition& condition, const Instance& instance);
+/// Whether all that the server received is applied.
+[[nodiscard]] bool has_applied_all(const Instance& instance);
 
 // --- Steps ---
 

@@ -7,10 +7,6 @@ namespace orch {
 
 namespace {
 
-bool runs(ThreadState state) {
-  return state == ThreadState::Running || state == ThreadState::Other;
-}
-
 bool made_read_only(const Progress& so_far, const InstanceKey& server) {
   const StepResult* last = latest(so_far, server, is_change<SetReadOnly>);
   return last != nullptr && change_in<SetReadOnly>(last->step.action)->on;

@@ -9,6 +9,7 @@
 
 #include "core/base/mutex.h"
 #include "core/mysql/connection.h"
+#include "core/mysql/tls_settings.h"
 #include "core/net/resolver.h"
 #include "core/probe/probe_rules.h"
 #include "core/probe/reading.h"
@@ -21,17 +22,6 @@ using std::chrono::steady_clock;
 /// Kept for the next time; more are only there when one server is probed by several at once.
 constexpr std::size_t kMostKept = 2;
 
-struct Kept {
-  Connection connection;
-  Capabilities known{};
-};
-
-/// What is remembered of one server between probes.
-struct Slot {
-  std::vector<Kept> idle{};
-  SteadyPoint tls_until{};  ///< until then it is known to want TLS
-};
-
 ResolveSettings resolve_settings(const DiscoverySettings& discovery) {
   ResolveSettings settings;
   settings.method =
@@ -40,22 +30,19 @@ ResolveSettings resolve_settings(const DiscoverySettings& discovery) {
   return settings;
 }
 
-TlsOptions tls_options(const ConnectionSettings& connection) {
-  TlsOptions tls{.ca_file = connection.mysql_topology_ssl_ca_file,
-                 .cert_file = connection.mysql_topology_ssl_cert_file,
-                 .key_file = connection.mysql_topology_ssl_private_key_file,
-                 .skip_verify = connection.mysql_topology_ssl_skip_verify};
-  if (connection.mysql_topology_use_mutual_tls) {
-    tls.policy = TlsPolicy::Always;
-  } else if (connection.mysql_topology_use_mixed_tls) {
-    tls.policy = TlsPolicy::Mixed;
-  }
-  return tls;
-}
-
 }  // namespace
 
 struct Prober::State {
+  struct Kept {
+    Connection connection;
+    Capabilities known{};
+  };
+  /// What is remembered of one server between probes.
+  struct Slot {
+    std::vector<Kept> idle{};
+    SteadyPoint tls_until{};  ///< until then it is known to want TLS
+  };
+
   State(ProbeSettings from, ProbeRules compiled, ResolveSettings resolving)
       : settings(std::move(from)),
         rules(std::move(compiled)),
@@ -73,7 +60,7 @@ struct Prober::State {
   std::map<InstanceKey, Slot> slots ORCH_GUARDED_BY(mutex);
 };
 
-std::optional<Kept> Prober::State::take(const InstanceKey& key) {
+std::optional<Prober::State::Kept> Prober::State::take(const InstanceKey& key) {
   const MutexLock lock(mutex);
   const auto found = slots.find(key);
   if (found == slots.end() || found->second.idle.empty()) return std::nullopt;
@@ -89,8 +76,8 @@ void Prober::State::give_back(const InstanceKey& key, Kept kept) {
   if (slot.idle.size() < kMostKept) slot.idle.push_back(std::move(kept));
 }
 
-Result<Kept> Prober::State::connect(const InstanceKey& key, SteadyPoint deadline,
-                                    Observation& seen) {
+Result<Prober::State::Kept> Prober::State::connect(const InstanceKey& key, SteadyPoint deadline,
+                                                   Observation& seen) {
   const ConnectionSettings& from = settings.connection;
   ConnectOptions options{.host = key.hostname,
                          .port = key.port,
@@ -156,7 +143,7 @@ std::chrono::milliseconds Prober::timeout() const {
 }
 
 void Prober::forget(const InstanceKey& key) {
-  Slot dropped;
+  State::Slot dropped;
   const MutexLock lock(state_->mutex);
   const auto found = state_->slots.find(key);
   if (found == state_->slots.end()) return;
@@ -178,7 +165,7 @@ Observation Prober::probe(const InstanceKey& key, SteadyPoint deadline) {
                   fmt::format("'{}' names no server that can be contacted", to_string(key))};
     return finish(std::move(seen));
   }
-  if (std::optional<Kept> kept = state_->take(key)) {
+  if (std::optional<State::Kept> kept = state_->take(key)) {
     Observation again = state_->read(*std::move(kept), key, deadline);
     // The server may have closed what was kept; anything else is its answer.
     const bool stale = again.outcome == ProbeOutcome::Failed && again.error &&
@@ -187,7 +174,7 @@ Observation Prober::probe(const InstanceKey& key, SteadyPoint deadline) {
     if (!stale) return finish(std::move(again));
     forget(key);
   }
-  Result<Kept> fresh = state_->connect(key, deadline, seen);
+  Result<State::Kept> fresh = state_->connect(key, deadline, seen);
   if (!fresh) {
     seen.error = std::move(fresh).error();
     return finish(std::move(seen));

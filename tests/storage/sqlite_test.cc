@@ -1,5 +1,8 @@
 #include "storage/sqlite.h"
 
+#include <sys/stat.h>
+
+#include <algorithm>
 #include <atomic>
 #include <filesystem>
 #include <fstream>
@@ -136,6 +139,52 @@ TEST_SUITE("storage/sqlite") {
                   "is not a directory");
   }
 
+  TEST_CASE("a pipe or a device is refused without being waited for") {
+    const TemporaryDirectory directory;
+    const std::string pipe = directory.path / "pipe";
+    REQUIRE(::mkfifo(pipe.c_str(), 0600) == 0);
+    check_refused(pipe, ErrorKind::InvalidInput, "is a device, pipe or socket");
+    check_refused("/dev/null", ErrorKind::InvalidInput, "name a regular file in SQLite3DataFile");
+  }
+
+  TEST_CASE("the database of another program is refused and left as it is") {
+    const TemporaryDirectory directory;
+    const fs::path file = directory.path / "other.db";
+    {
+      auto other = open_sqlite(file, kShort);
+      REQUIRE(other.has_value());
+      REQUIRE((*other)->execute("create table recipes (name text)"));
+    }
+    const std::uintmax_t size = fs::file_size(file);
+    check_refused(file, ErrorKind::Refused, "belongs to another program: it has a table 'recipes'");
+    CHECK(fs::file_size(file) == size);
+    CHECK_FALSE(fs::exists(file.string() + "-wal"));
+  }
+
+  TEST_CASE("the log stays short, however many commands write a row and end") {
+    const TemporaryDirectory directory;
+    const fs::path file = directory.path / "orch.db";
+    constexpr int kCommands = 300;
+    std::uintmax_t longest = 0;
+    for (int i = 0; i < kCommands; ++i) {
+      {
+        const auto opened = open_file(file);
+        REQUIRE(opened.has_value());
+        REQUIRE((*opened)->execute("insert into kv_store (store_key, store_value) values (?, ?)",
+                                   {std::int64_t{i}, std::string(2000, 'v')}));
+      }
+      longest = std::max(longest, fs::file_size(file.string() + "-wal"));
+    }
+    CHECK(longest > 0);  // not emptied each time either
+    CHECK(longest < 300'000);
+    const auto opened = open_file(file);
+    REQUIRE(opened.has_value());
+    std::int64_t rows = 0;
+    REQUIRE((*opened)->select("select count(*) from kv_store", {},
+                              [&rows](const Row& row) { rows = row.integer(0); }));
+    CHECK(rows == kCommands);
+  }
+
   TEST_CASE("a file that is no database is refused and left as it is") {
     const TemporaryDirectory directory;
     const fs::path file = directory.path / "notes.txt";
@@ -153,6 +202,9 @@ TEST_SUITE("storage/sqlite") {
     const std::uintmax_t size = fs::file_size(file);
     SUBCASE("truncated") {
       fs::resize_file(file, size / 2);
+    }
+    SUBCASE("without a part of its last page, which SQLite does not notice") {
+      fs::resize_file(file, size - 100);
     }
     SUBCASE("overwritten") {
       std::fstream damage(file, std::ios::in | std::ios::out);

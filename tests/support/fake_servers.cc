@@ -6,10 +6,6 @@ namespace orch::test {
 
 namespace {
 
-bool runs(ThreadState state) {
-  return state == ThreadState::Running || state == ThreadState::Other;
-}
-
 /// What a real server says no to.
 std::string objection(const Instance& instance, const Change& change) {
   const bool stopped =

@@ -10,14 +10,6 @@ namespace orch {
 
 namespace {
 
-bool runs(ThreadState state) {
-  return state == ThreadState::Running || state == ThreadState::Other;
-}
-
-bool has_applied_all(const Instance& instance) {
-  return standing(AppliedReceived{}, instance).state == Standing::State::Holds;
-}
-
 /// One question to the planner, with all the facts at hand.
 class Failover {
  public:

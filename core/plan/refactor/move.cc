@@ -13,10 +13,6 @@ MoveState lost(std::string because) {
   return {MoveState::Kind::Lost, {}, std::move(because)};
 }
 
-bool runs(ThreadState state) {
-  return state == ThreadState::Running || state == ThreadState::Other;
-}
-
 /// One move and the facts about it.
 class Mover {
  public:

@@ -10,10 +10,6 @@ namespace orch {
 
 namespace {
 
-bool runs(ThreadState state) {
-  return state == ThreadState::Running || state == ThreadState::Other;
-}
-
 Step step(const Instance& server, Change change, std::string why) {
   return {server.key, std::move(change), std::move(why), {}, false};
 }
