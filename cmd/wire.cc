@@ -18,6 +18,7 @@
 #include "storage/hostname_store.h"
 #include "storage/node_store.h"
 #include "storage/open.h"
+#include "storage/process_token.h"
 
 namespace orch::cmd {
 
@@ -114,7 +115,7 @@ class LocalProcess final : public Process {
                                                    clock_));
     }
     if (database_ && (command.access == Access::Write || options.legacy)) {
-      ORCH_ASSIGN(self.token, storage::make_token());
+      ORCH_ASSIGN(self.token, storage::make_process_token());
       if (options.register_node) {
         ORCH_TRY(storage::NodeStore(*database_, clock_)
                      .save({.identity = self,

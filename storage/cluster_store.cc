@@ -101,11 +101,16 @@ Result<std::optional<ClusterInfo>> ClusterStore::find(const std::string& name) c
 }
 
 Result<std::optional<std::string>> ClusterStore::find_name(const std::string& name_or_alias) const {
+  ORCH_ASSIGN(const std::vector<std::string> names, find_names(name_or_alias));
+  return names.empty() ? std::nullopt : std::optional<std::string>(names.front());
+}
+
+Result<std::vector<std::string>> ClusterStore::find_names(const std::string& name_or_alias) const {
   ORCH_ASSIGN(const std::vector<ClusterInfo> clusters, list());
-  std::optional<std::string> by_alias;
+  std::vector<std::string> by_alias;
   for (const ClusterInfo& cluster : clusters) {
-    if (cluster.name == name_or_alias) return std::optional<std::string>(cluster.name);
-    if (!by_alias && cluster.alias == name_or_alias) by_alias = cluster.name;
+    if (cluster.name == name_or_alias) return std::vector<std::string>{cluster.name};
+    if (cluster.alias == name_or_alias) by_alias.push_back(cluster.name);
   }
   return by_alias;
 }

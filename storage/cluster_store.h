@@ -37,6 +37,9 @@ class ClusterStore {
   /// A cluster with this name, else the first cluster with this alias (cli document, 4.5).
   [[nodiscard]] Result<std::optional<std::string>> find_name(
       const std::string& name_or_alias) const;
+  /// The cluster with this name, else all with this alias, by name. Two can have one alias by
+  /// ClusterNameToAlias.
+  [[nodiscard]] Result<std::vector<std::string>> find_names(const std::string& name_or_alias) const;
   /// The stored alias; without one, or where it equals the name, what the name's pattern gives;
   /// else the name itself.
   [[nodiscard]] Result<std::string> alias_of(const std::string& name) const;

@@ -1,5 +1,6 @@
 #include "storage/maintenance_store.h"
 
+#include "storage/process_token.h"
 #include "storage/statements.h"
 
 namespace orch::storage {
@@ -10,6 +11,11 @@ constexpr std::string_view kSqlEndOverdue = R"(
     update database_instance_maintenance
        set maintenance_active = null
      where maintenance_active = 1 and replace(end_timestamp, 'T', ' ') < ? and hostname = ? and port = ?)";
+constexpr std::string_view kSqlFindHolder = R"(
+    select processing_node_token
+      from database_instance_maintenance
+     where maintenance_active = 1 and explicitly_bounded = 0 and hostname = ? and port = ?
+       and processing_node_hostname = ?)";
 constexpr std::string_view kSqlEnd = R"(
     update database_instance_maintenance
        set maintenance_active = null, end_timestamp = ?
@@ -52,6 +58,7 @@ Result<std::optional<std::int64_t>> MaintenanceStore::claim(const MaintenanceReq
   std::optional<std::int64_t> id;
   const auto work = [&]() -> Result<> {
     ORCH_TRY(database_.execute(kSqlEndOverdue, {format_time(now), key.hostname, port_of(key)}));
+    ORCH_TRY(end_of_dead_process(key));
     const std::string insert = database_.dialect().insert_if_absent(
         "database_instance_maintenance",
         {"hostname", "port", "maintenance_active", "begin_timestamp", "end_timestamp", "owner",
@@ -66,6 +73,15 @@ Result<std::optional<std::int64_t>> MaintenanceStore::claim(const MaintenanceReq
   };
   ORCH_TRY(database_.transaction(work));
   return id;
+}
+
+/// A process that was killed in the middle of its work must not keep others from going on with it.
+Result<> MaintenanceStore::end_of_dead_process(const InstanceKey& key) {
+  ORCH_ASSIGN(const std::optional<std::string> holder,
+              select_text(database_, kSqlFindHolder, {key.hostname, port_of(key), self_.hostname}));
+  if (!holder || !is_process_gone(*holder)) return {};
+  ORCH_TRY(end(key));
+  return {};
 }
 
 Result<bool> MaintenanceStore::end(const InstanceKey& key) {

@@ -37,7 +37,8 @@ class MaintenanceStore {
   MaintenanceStore(Database& database, const Clock& clock, NodeIdentity self)
       : database_(database), clock_(clock), self_(std::move(self)) {}
 
-  /// Takes the lock: its id, or nothing when somebody holds it. A lock that has run out is none.
+  /// Takes the lock: its id, or nothing when somebody holds it. A lock that has run out is none,
+  /// nor is one of a process of this host that is gone.
   Result<std::optional<std::int64_t>> claim(const MaintenanceRequest& request);
   /// False when there was no lock.
   Result<bool> end(const InstanceKey& key);
@@ -49,6 +50,8 @@ class MaintenanceStore {
   Result<std::int64_t> expire();
 
  private:
+  Result<> end_of_dead_process(const InstanceKey& key);
+
   Database& database_;
   const Clock& clock_;
   NodeIdentity self_;

@@ -13,10 +13,10 @@ namespace orch::storage {
 /// A process of orch: the host it runs on, and a token that no other process has.
 struct NodeIdentity {
   std::string hostname{};
-  std::string token{};  ///< 64 hex digits
+  std::string token{};  ///< make_process_token()
 };
 
-/// A token for this process. Errors: Broken when the system has no random bytes.
+/// 64 random hex digits. Errors: Broken when the system has no random bytes.
 Result<std::string> make_token();
 
 struct Node {

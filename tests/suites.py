@@ -215,11 +215,11 @@ def live(suite, flavor):
 
 # name -> what, time limit in seconds. The first three are --quick. Then come two lanes, run beside each
 # other: one compiles, the other mostly waits for servers.
-QUICK = {"build": (build, 1200), "unit": (unit, 300), "lint": (lint, 120)}
-COMPILING = {"address": (address, 1200), "fuzz": (fuzz, 600), "thread": (thread, 1200)}
-SERVING = {"quickstart": (quickstart, 1200), "install": (install, 60),
-           "live-mariadb": (lambda s: live(s, "mariadb"), 900), "live-mysql": (lambda s: live(s, "mysql"), 1200),
-           "live-mariadb11": (lambda s: live(s, "mariadb11"), 900)}
+QUICK = {"build": (build, 2400), "unit": (unit, 600), "lint": (lint, 300)}
+COMPILING = {"address": (address, 2400), "fuzz": (fuzz, 900), "thread": (thread, 2400)}
+SERVING = {"quickstart": (quickstart, 2400), "install": (install, 120),
+           "live-mariadb": (lambda s: live(s, "mariadb"), 1800), "live-mysql": (lambda s: live(s, "mysql"), 2400),
+           "live-mariadb11": (lambda s: live(s, "mariadb11"), 1800)}
 # clang-tidy takes many minutes, so that it runs only when it is named.
 BY_NAME = {"tidy": (lambda s: lint(s, slow=True), 2400)}
 DEFAULT = {**QUICK, **COMPILING, **SERVING}

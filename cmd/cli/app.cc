@@ -162,11 +162,18 @@ bool wants_colour(const Globals& globals) {
   return globals.colour == "always" || ::isatty(STDOUT_FILENO) == 1;
 }
 
+/// Says why there is no answer; who asked for JSON gets it in JSON, too.
+int refuse(const Error& error, const Globals& globals) {
+  complain(error.message);
+  if (globals.json && !print(error_json(error))) return 1;
+  return exit_code(error.kind);
+}
+
 int run_command(const Command& command, Spoken& spoken) {
-  if (const Result<> settled = settle_words(command, spoken); !settled) {
-    return usage_error(settled.error().message);
-  }
   Globals& globals = spoken.globals;
+  if (const Result<> settled = settle_words(command, spoken); !settled) {
+    return refuse(settled.error(), globals);
+  }
   log::set_level(level_of(globals));
   const LoadedConfig loaded = read_config(globals.run);
   if (command.name == kConfigCheck) {
@@ -179,15 +186,11 @@ int run_command(const Command& command, Spoken& spoken) {
   globals.run.redeploy = command.name == "redeploy-internal-db";
   TerminalProgress progress(!globals.quiet);
   const auto process = Process::open(command, loaded.config, globals.run, progress);
-  if (!process) {
-    complain(process.error().message);
-    return exit_code(process.error().kind);
-  }
+  if (!process) return refuse(process.error(), globals);
   const Result<Reply> reply = command.run((*process)->services(), spoken.args);
   if (!reply) {
     progress.show("");
-    complain(reply.error().message);
-    return exit_code(reply.error().kind);
+    return refuse(reply.error(), globals);
   }
   return answer(*reply, globals, globals.run.colour);
 }

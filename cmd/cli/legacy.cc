@@ -83,7 +83,7 @@ int run_tokens(const Command& command, const LegacyFlags& flags, PromotionRule r
       text += line + "\n";
     if (!print(text)) return fatal("the answer could not be written to standard output");
     for (const std::string& note : reply->notes)
-      log::error("{}", note);
+      log::write(reply->failed ? LogLevel::Error : LogLevel::Info, note);
   }
   return 0;
 }
@@ -102,7 +102,8 @@ int run_command(const LegacyFlags& flags, PromotionRule rule) {
   const LoadedConfig loaded = read_config(options);
   for (const ConfigProblem& problem : loaded.problems) {
     if (problem.severity == Severity::Error) return fatal(legacy_text(problem));
-    log::warning("{}", format_problem(problem));
+    // A mistyped key does nothing, whatever the log level; only --quiet may hide that.
+    if (!flags.quiet) to_stderr(fmt::format("{}\n", printable(format_problem(problem))), 0);
   }
   for (const std::string& file : loaded.files)
     log::info("Read config: {}", file);

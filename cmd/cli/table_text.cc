@@ -16,6 +16,26 @@ std::size_t width_of(std::string_view text) {
   }));
 }
 
+std::string_view kind_name(ErrorKind kind) {
+  switch (kind) {
+    case ErrorKind::InvalidInput:
+      return "InvalidInput";
+    case ErrorKind::NotFound:
+      return "NotFound";
+    case ErrorKind::Unreachable:
+      return "Unreachable";
+    case ErrorKind::Denied:
+      return "Denied";
+    case ErrorKind::Refused:
+      return "Refused";
+    case ErrorKind::Conflict:
+      return "Conflict";
+    case ErrorKind::Broken:
+      return "Broken";
+  }
+  return "Broken";
+}
+
 }  // namespace
 
 std::string table_text(const Table& table, bool colour) {
@@ -50,6 +70,11 @@ std::string people_text(const Reply& reply, bool colour) {
   for (const std::string& line : reply.lines)
     text += line + "\n";
   return text;
+}
+
+std::string error_json(const Error& error) {
+  return dump({{"Code", "ERROR"}, {"Message", error.message}, {"Kind", kind_name(error.kind)}}) +
+         "\n";
 }
 
 std::string json_text(const Reply& reply) {

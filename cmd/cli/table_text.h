@@ -16,4 +16,7 @@ std::string people_text(const Reply& reply, bool colour);
 /// The reply as one JSON document with "\n".
 std::string json_text(const Reply& reply);
 
+/// {"Code":"ERROR","Message":"...","Kind":"Refused"} with "\n".
+std::string error_json(const Error& error);
+
 }  // namespace orch::cmd

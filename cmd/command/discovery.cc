@@ -6,6 +6,7 @@
 #include "cmd/command/names.h"
 #include "cmd/command/observe.h"
 #include "cmd/command/replies.h"
+#include "core/base/log.h"
 #include "core/json/json.h"
 #include "core/probe/crawl.h"
 
@@ -78,8 +79,16 @@ Reply crawl_reply(const CrawlResult& result) {
 
 /// Ours: everything that the server is connected to.
 Result<Reply> discover_all(const Services& services, const InstanceKey& seed) {
-  ORCH_ASSIGN(const CrawlSettings settings, crawl_settings(services));
+  ORCH_ASSIGN(CrawlSettings settings, crawl_settings(services));
   ORCH_ASSIGN(const SettleRules rules, settle_rules_of(services));
+  settings.known_replicas = [&services](const InstanceKey& dead) {
+    std::vector<InstanceKey> keys;
+    const auto known = services.instances().list({.source = dead});
+    if (!known) log::error("{}", known.error().message);
+    for (const Instance& replica : known ? *known : std::vector<Instance>())
+      keys.push_back(replica.key);
+    return keys;
+  };
   CrawlResult result =
       crawl([&](const InstanceKey& key,
                 SteadyPoint deadline) { return services.servers().probe(key, deadline); },

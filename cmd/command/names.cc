@@ -83,8 +83,13 @@ Result<std::string> cluster_argument(const Services& services, const Args& args)
   if (!args.alias.empty()) hints.push_back(args.alias);
   if (!args.legacy && !args.instance.empty()) hints.push_back(args.instance);
   for (const std::string& hint : hints) {
-    ORCH_ASSIGN(const std::optional<std::string> name, clusters.find_name(hint));
-    if (name) return *name;
+    ORCH_ASSIGN(const std::vector<std::string> names, clusters.find_names(hint));
+    if (names.size() > 1 && !args.legacy) {
+      return fail(ErrorKind::InvalidInput,
+                  fmt::format("{} is the alias of several clusters: {}; give a cluster's name",
+                              printable(hint), join(names, ", ")));
+    }
+    if (!names.empty()) return names.front();
   }
   if (const std::optional<InstanceKey> key = parse_key(services, args.instance)) {
     ORCH_ASSIGN(std::optional<Instance> found, instances.find(*key));

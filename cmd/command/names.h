@@ -33,7 +33,8 @@ Result<Instance> known_destination(const Services& services, const Args& args);
 Result<Instance> find_known(const Services& services, const InstanceKey& key);
 
 /// The cluster that Args::alias or Args::instance hint at: by name, by alias, by an instance of it.
-/// Without any match: "" on orchestrator's command line (an error is logged), else NotFound.
+/// Without any match: "" on orchestrator's command line (an error is logged), else NotFound. An
+/// alias of several clusters: the first of them on orchestrator's command line, else InvalidInput.
 Result<std::string> cluster_argument(const Services& services, const Args& args);
 
 /// --owner, else the OS user's name.

@@ -5,6 +5,7 @@
 #include "cmd/command/services.h"
 #include "cmd/command/topology_text.h"
 #include "core/json/json.h"
+#include "core/probe/crawl.h"
 #include "storage/history_store.h"
 #include "storage/tag_store.h"
 
@@ -59,6 +60,7 @@ Result<Reply> draw(Services& services, const Args& args, TreeForm form) {
   reply.lines = contract_tree(topology, options);
   if (reply.lines.empty()) reply.lines.emplace_back();  // the contract's one empty line
   if (args.legacy) return reply;
+  reply.notes = circle_warnings(topology);
   if (args.pattern.empty() && form != TreeForm::Tabulated) {
     reply.text = people_tree(cluster, alias, topology, options, services.colour());
   }

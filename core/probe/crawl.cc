@@ -36,6 +36,7 @@ class Crawl {
   void name_candidate(const InstanceKey& key, const InstanceKey& source) ORCH_REQUIRES(mutex_);
   void ask(const InstanceKey& key) ORCH_REQUIRES(mutex_);
   void take(const InstanceKey& key, Observation seen) ORCH_REQUIRES(mutex_);
+  void name_known_replicas(const InstanceKey& dead) ORCH_REQUIRES(mutex_);
   void take_found(const InstanceKey& key, Observation seen) ORCH_REQUIRES(mutex_);
   void accept(Observation seen) ORCH_REQUIRES(mutex_);
   void accept_confirmed() ORCH_REQUIRES(mutex_);
@@ -148,6 +149,14 @@ void Crawl::accept(Observation seen) {
   }
 }
 
+/// The replicas of a dead server can be asked all the same.
+void Crawl::name_known_replicas(const InstanceKey& dead) {
+  if (!settings_.known_replicas) return;
+  for (const InstanceKey& replica : settings_.known_replicas(dead)) {
+    if (!settings_.ignore_replicas.matches(replica.hostname, replica.port)) name(replica);
+  }
+}
+
 void Crawl::take_found(const InstanceKey& key, Observation seen) {
   const InstanceKey real = seen.instance.key;
   if (real != key) {
@@ -171,6 +180,7 @@ void Crawl::take(const InstanceKey& key, Observation seen) {
                                   to_string(*candidate_of_[key].begin()), error.message);
     }
     unreachable_[key] = std::move(error);
+    if (certain) name_known_replicas(key);
   } else if (certain) {
     take_found(key, std::move(seen));
   } else if (const auto source = confirmed_source(key, seen.instance)) {
@@ -306,6 +316,11 @@ CrawlResult Crawl::result() {
     }
   }
   result.warnings = twins(result.found);
+  std::vector<Instance> instances;
+  for (const Observation& seen : result.found)
+    instances.push_back(seen.instance);
+  for (std::string& warning : circle_warnings(Topology(std::move(instances))))
+    result.warnings.push_back(std::move(warning));
   return result;
 }
 
@@ -429,6 +444,21 @@ CrawlResult crawl(const ProbeFunction& probe, const std::vector<InstanceKey>& se
                   const CrawlSettings& settings,
                   const std::function<void(const CrawlProgress&)>& on_progress) {
   return Crawl(probe, settings, on_progress).run(seeds);
+}
+
+std::vector<std::string> circle_warnings(const Topology& topology) {
+  std::vector<std::string> warnings;
+  for (const std::vector<InstanceKey>& circle : topology.circles()) {
+    if (circle.size() == 2) continue;
+    std::string text = to_string(circle.front());
+    for (std::size_t i = 1; i <= circle.size(); ++i)
+      text += " follows " + to_string(circle[i % circle.size()]);
+    warnings.push_back(
+        text +
+        ": a circle of replication has no master; stop replication on the server that "
+        "is to be it");
+  }
+  return warnings;
 }
 
 void settle_all(CrawlResult& result, const SettleRules& rules,

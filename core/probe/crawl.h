@@ -12,6 +12,7 @@
 #include "core/base/pattern.h"
 #include "core/model/instance_key.h"
 #include "core/model/observation.h"
+#include "core/model/topology.h"
 #include "core/probe/cluster_name.h"
 
 namespace orch {
@@ -25,6 +26,9 @@ struct CrawlSettings {
   HostFilter ignore_hosts{};     ///< DiscoveryIgnoreHostnameFilters: never probed
   HostFilter ignore_replicas{};  ///< DiscoveryIgnoreReplicaHostnameFilters
   HostFilter ignore_sources{};   ///< DiscoveryIgnoreMasterHostnameFilters
+  /// Who was known to follow a server that cannot be read now; may be empty. Called by one thread
+  /// at a time.
+  std::function<std::vector<InstanceKey>(const InstanceKey& dead)> known_replicas{};
 };
 
 /// A key that was named and is none of the topology's, or must be left alone.
@@ -60,6 +64,9 @@ struct CrawlResult {
 CrawlResult crawl(const ProbeFunction& probe, const std::vector<InstanceKey>& seeds,
                   const CrawlSettings& settings,
                   const std::function<void(const CrawlProgress&)>& on_progress = {});
+
+/// "a:1 follows b:1 follows c:1 follows a:1: ...", for every circle but those of two co-masters.
+std::vector<std::string> circle_warnings(const Topology& topology);
 
 /// settle() for everything found, sources before replicas. `stored` (may be empty) answers for
 /// sources that were not found.

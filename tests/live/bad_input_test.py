@@ -1,9 +1,11 @@
 """What servers and files that are not as they should be lead to: an exit code, one clear line, no hang."""
 import contextlib
+import json
 import os
 import socket
+import sqlite3
+import subprocess
 import threading
-import time
 
 from live_case import FLAVOR, IS_MYSQL, LiveCase
 
@@ -44,9 +46,8 @@ class BadServers(LiveCase):
         self.config.update(MySQLConnectTimeoutSeconds=1, MySQLDiscoveryReadTimeoutSeconds=2)
 
     def refused_in_time(self, *words, saying):
-        began = time.monotonic()
+        """It would never end if it held on past its deadlines: these servers do nothing before the test is over."""
         done = self.refuses(*words, saying=saying)
-        self.assertLess(time.monotonic() - began, 30, "it held on past every configured deadline")
         self.assertEqual(len(done.err.strip().splitlines()), 1, f"one line says what is wrong: {done}")
         return done
 
@@ -65,7 +66,7 @@ class BadServers(LiveCase):
             self.refused_in_time("discover", address, saying=address)
 
     def test_a_server_that_never_greets(self):
-        with listener(lambda c, over: over.wait(60)) as address:
+        with listener(lambda c, over: over.wait()) as address:
             self.refused_in_time("discover", address, saying=address)
 
     def test_a_server_that_is_frozen(self):
@@ -164,10 +165,45 @@ class BadFiles(LiveCase):
         for side in ("-wal", "-shm"):
             (self.folder / f"orch.db{side}").unlink(missing_ok=True)
         (self.folder / "orch.db").write_bytes(whole[: len(whole) // 2])
-        done = self.orch("-c", "clusters")
-        self.assertGreaterEqual(done.code, 0, done)
-        if done.code:
-            self.assertIn("orch.db", done.err)
+        self.refuses("-c", "clusters", saying="orch.db is damaged or truncated")
+        self.assertEqual((self.folder / "orch.db").read_bytes(), whole[: len(whole) // 2])
+
+    def test_a_database_of_another_program_is_left_alone(self):
+        with contextlib.closing(sqlite3.connect(self.folder / "orch.db")) as other:
+            other.execute("CREATE TABLE recipes (name TEXT)")
+            other.commit()
+        before = (self.folder / "orch.db").read_bytes()
+        self.refuses("-c", "clusters", saying="orch.db belongs to another program")
+        self.assertEqual((self.folder / "orch.db").read_bytes(), before)
+
+    def test_a_backend_file_that_is_locked(self):
+        self.does("-c", "clusters")
+        with contextlib.closing(sqlite3.connect(self.folder / "orch.db")) as other:
+            other.execute("BEGIN EXCLUSIVE")
+            self.refuses("-c", "clusters", saying="orch.db has been locked by another process")
+        self.does("-c", "clusters")
+
+    def test_a_full_disk(self):
+        disk = self.folder / "disk"
+        disk.mkdir()
+        mount = ["mount", "-t", "tmpfs", "-o", "size=256k", "none", disk]
+        if subprocess.run(mount, stderr=subprocess.DEVNULL).returncode:
+            self.skipTest("this user may not mount a small disk")
+        self.addCleanup(subprocess.run, ["umount", disk], check=True)
+        self.config["SQLite3DataFile"] = str(disk / "orch.db")
+        self.refuses("-c", "clusters", saying="orch.db.*the disk is full")
+        subprocess.run(["mount", "-o", "remount,size=64m", disk], check=True)
+        self.assertEqual(self.does("-c", "clusters").out.strip(), "")
+
+    def test_a_mistyped_key_is_said_with_the_key_that_was_meant(self):
+        self.config["MySQLTopologyUzer"] = "x"
+        done = self.does("-c", "clusters")
+        self.assertRegex(done.err, r"orch\.conf\.json:.*MySQLTopologyUzer: unknown key; did you mean MySQLTopologyUser")
+        self.assertEqual(self.does("-c", "clusters", "--quiet").err, "")
+
+    def test_a_refusal_is_json_for_who_asks_for_json(self):
+        done = self.refuses("topology", "nowhere", "--json", saying="nowhere")
+        self.assertEqual(json.loads(done.out)["Kind"], "NotFound")
 
     def test_a_backend_folder_that_is_not_there(self):
         self.config["SQLite3DataFile"] = str(self.folder / "no/such/folder/orch.db")

@@ -44,10 +44,15 @@ class Discover(LiveCase):
         c = self.start(3, "1>2,2>3")
         c[1].follow(c[3])
         c.wait_for(c[1].replicates, "the circle to close")
-        self.assertIn("3 servers found", self.discover(c, 2).out)
-        self.assertEqual(len(self.does("-c", "which-cluster-instances", "-i", c[2]).lines), 3)
+        done = self.does_in_part("discover", c[2])
+        self.assertIn("3 servers found", done.out)
+        self.assertRegex(done.err, rf"{c[1]} follows {c[3]} follows {c[2]} follows {c[1]}: a circle")
+        self.assertEqual(self.does("-c", "which-cluster-instances", "-i", c[2]).lines, [str(n) for n in c.nodes])
         self.does("-c", "topology", "-i", c[2])
-        self.does("topology", c[2])
+        shown = self.does("topology", c[2])
+        for node in c.nodes:
+            self.assertIn(str(node), shown.out)
+        self.assertIn("a circle of replication", shown.err)
 
     def test_the_compatible_discover_reads_one_server_only(self):
         c = self.start(3)
@@ -104,9 +109,24 @@ class Discover(LiveCase):
 
     def test_servers_without_gtid_are_found(self):
         c = self.start(3, gtid=False)
+        self.assertIn("3 servers found", self.discover(c).out)
+        master, *replicas = self.does("-c", "topology", "-i", c[1]).lines
+        self.assertEqual([line.split()[1] for line in replicas], [str(c[2]), str(c[3])])
+        for line in replicas:
+            self.assertRegex(line, r"^\+ \S+ +\[0s,ok,[^,]+,ro,ROW,>>\]$")
+        if IS_MYSQL:  # MariaDB's servers have GTID, whether they are asked for it or not
+            self.assertNotIn("GTID", master)
+
+    def test_the_replicas_of_a_dead_intermediate_master_are_read_all_the_same(self):
+        c = self.start(4, "1>2,2>3,3>4")
         self.discover(c)
-        for line in self.does("-c", "topology", "-i", c[1]).lines:
-            self.assertNotIn("GTID", line if IS_MYSQL or line.startswith("+") else "")
+        c[2].kill()
+        c[3].sql("SET GLOBAL read_only = 0")
+        done = self.does_in_part("discover", c[1])
+        self.assertIn("3 servers found", done.out)
+        self.assertRegex(done.err, rf"unreachable: {c[2]}: ")
+        line = next(line for line in self.does("-c", "topology", "-i", c[1]).lines if f" {c[3]} " in line)
+        self.assertIn(",rw,", line)
 
     def test_two_servers_of_one_server_id_are_both_found(self):
         c = self.start(2, "", settings=["server_id=77"])

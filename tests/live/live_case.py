@@ -62,9 +62,17 @@ class LiveCase(unittest.TestCase):
                             "MySQLTopologySSLSkipVerify": not verify})
         return certs
 
-    def orch(self, *words, seconds=60):
-        file = self.folder / "orch.conf.json"
-        file.write_text(json.dumps(self.config))
+    def write_config(self):
+        """The configuration as it is now. A process that still reads the former file has all of that."""
+        file, text = self.folder / "orch.conf.json", json.dumps(self.config)
+        if not file.exists() or file.read_text() != text:
+            new = self.folder / f"orch.conf.json.{threading.get_ident()}"
+            new.write_text(text)
+            new.replace(file)
+        return file
+
+    def orch(self, *words, seconds=180):
+        file = self.write_config()
         return Done(subprocess.run([ORCH, "--config", file, *map(str, words)], capture_output=True, text=True,
                                    stdin=subprocess.DEVNULL, timeout=seconds, cwd=self.folder))
 

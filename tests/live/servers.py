@@ -149,7 +149,7 @@ class Node:
                                      env={**os.environ, "MALLOC_ARENA_MAX": "1"})
         (self.dir / "pid").write_text(f"{child.pid}\n")
 
-    def wait(self, seconds=60):
+    def wait(self, seconds=240):
         """Until the server greets a client."""
         end = time.monotonic() + seconds
         while time.monotonic() < end and self.pid():
@@ -350,7 +350,7 @@ class Cluster:
         has_table = "SELECT COUNT(*) FROM information_schema.tables WHERE table_schema='app'"
         self.each(lambda n: self.wait_for(lambda: n.sql(has_table) == "1", f"{n} to replicate"))
 
-    def wait_for(self, condition, what, seconds=30):
+    def wait_for(self, condition, what, seconds=120):
         """Waits until a condition holds; it is asked again and again, so nothing rests on a time."""
         end = time.monotonic() + seconds
         while not condition():

@@ -1,8 +1,11 @@
 #include "storage/maintenance_store.h"
 
+#include <unistd.h>
+
 #include <doctest/doctest.h>
 
 #include "storage/downtime_store.h"
+#include "storage/process_token.h"
 #include "tests/storage/memory_backend.h"
 
 namespace orch::storage {
@@ -48,6 +51,26 @@ TEST_SUITE("storage/maintenance_store") {
     CHECK_FALSE(store.in_maintenance(kDb).value_or(true));
     CHECK(claim().has_value());
     CHECK(value("select count(*) from database_instance_maintenance") == "2");
+  }
+
+  TEST_CASE_FIXTURE(Fixture, "the lock of a process of this host that is gone is none") {
+    const std::string living = make_process_token().value_or("");
+    REQUIRE(living.starts_with("orch-"));
+    MaintenanceStore of_living(database(), clock, {"host", living});
+    REQUIRE(of_living.claim({.key = kDb}).value_or(std::nullopt).has_value());
+    CHECK_FALSE(claim().has_value());
+    const auto held_by = [&](const std::string& token, const std::string& host = "host") {
+      run("update database_instance_maintenance set processing_node_token = '" + token +
+          "', processing_node_hostname = '" + host + "' where maintenance_active = 1");
+    };
+    held_by("orch-1-1-ab", "another");  // its processes are not ours to see
+    CHECK_FALSE(claim().has_value());
+    held_by("0123456789abcdef");  // of another program
+    CHECK_FALSE(claim().has_value());
+    held_by("orch-" + std::to_string(::getpid()) + "-1-ab");  // the number is another process's now
+    CHECK(claim(true).has_value());
+    held_by("orch-4194305-77-ab");  // a person's lock stays, whatever became of the process
+    CHECK_FALSE(claim().has_value());
   }
 
   TEST_CASE_FIXTURE(Fixture, "active locks are listed") {

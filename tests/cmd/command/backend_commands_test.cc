@@ -45,6 +45,19 @@ struct Shop : CommandFixture {
 }  // namespace
 
 TEST_SUITE("cmd/command/information") {
+  TEST_CASE("an alias of two clusters is refused by a verb, and names the first of them for -c") {
+    Shop shop;
+    shop.config.classification.cluster_name_to_alias = {{"^other", "shop"}};
+    CHECK(shop.lines("which-cluster", {.alias = "shop"}) == Lines{"db-1:3306"});
+    Services services = shop.services();
+    const auto reply = find_command("topology")->run(services, {.instance = "shop"});
+    REQUIRE_FALSE(reply);
+    CHECK(reply.error().kind == ErrorKind::InvalidInput);
+    CHECK(reply.error().message ==
+          "shop is the alias of several clusters: db-1:3306, other:3307; give a cluster's name");
+    CHECK(find_command("topology")->run(services, {.instance = "other:3307"}).has_value());
+  }
+
   TEST_CASE("clusters, aliases and masters") {
     Shop shop;
     CHECK(shop.lines("clusters") == Lines{"db-1:3306", "other:3307"});

@@ -119,6 +119,41 @@ TEST_SUITE("core/probe/crawl") {
     CHECK(result.unreachable[0].error.kind == ErrorKind::Unreachable);
   }
 
+  TEST_CASE("the known replicas of a server that cannot be reached are asked all the same") {
+    World world;
+    world.add("a").instance.replicas.push_back(key("dead"));
+    world.add("below", "dead").instance.replicas.push_back(key("lowest"));
+    world.add("lowest", "below");
+    world.add("ignored", "dead");
+    CrawlSettings settings;
+    settings.ignore_replicas = HostFilter::compile({"ignored"}).value_or(HostFilter{});
+    settings.known_replicas = [](const InstanceKey& dead) {
+      return dead == key("dead") ? std::vector<InstanceKey>{key("below"), key("ignored")}
+                                 : std::vector<InstanceKey>{};
+    };
+    const CrawlResult result = world.crawl_from({"a"}, settings);
+    CHECK(hosts(result) == Names{"a", "below", "lowest"});
+    REQUIRE(result.unreachable.size() == 1);
+    CHECK(result.unreachable[0].key == key("dead"));
+    CHECK(hosts(world.crawl_from({"dead"}, settings)) == Names{"below", "lowest"});
+    CHECK(world.probes_of("ignored") == 0);
+  }
+
+  TEST_CASE("a circle of three is said, one of two is not") {
+    World circle;
+    circle.add("a", "c");
+    circle.add("b", "a");
+    circle.add("c", "b");
+    const CrawlResult three = circle.crawl_from({"a"});
+    REQUIRE(three.warnings.size() == 1);
+    CHECK(three.warnings[0].starts_with(
+        "a:3306 follows c:3306 follows b:3306 follows a:3306: a circle of replication"));
+    World pair;
+    pair.add("a", "b");
+    pair.add("b", "a");
+    CHECK(pair.crawl_from({"a"}).warnings.empty());
+  }
+
   TEST_CASE("one server under two names is found once, and everybody points to the real name") {
     World world;
     world.add("a");
