@@ -178,7 +178,7 @@ std::string verb_overview() {
     std::string rows;
     for (const Command& command : catalog()) {
       if (command.section != section || command.offer == Offer::Legacy) continue;
-      rows += fmt::format("  {:<36}{}\n", command.name, command.help);
+      rows += fmt::format("  {:<39}{}\n", command.name, command.help);
     }
     const std::string_view title = section.empty() ? "Other" : section;
     if (!rows.empty()) text += fmt::format("\n{}\n{}", title, rows);
@@ -192,7 +192,7 @@ std::string verb_overview() {
 std::string group_help(const std::vector<const Command*>& group) {
   std::string text;
   for (const Command* command : group)
-    text += fmt::format("  {:<36}{}\n", command->name, command->help);
+    text += fmt::format("  {:<39}{}\n", command->name, command->help);
   return text + "\n'orch help' and both words tell more\n";
 }
 

@@ -1,6 +1,7 @@
 #include "core/config/load.h"
 
 #include <fcntl.h>
+#include <poll.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -34,9 +35,18 @@ Error system_error(int number) {
   return {kind, std::generic_category().message(number)};
 }
 
-/// The file's bytes. Errors: NotFound, or InvalidInput; the message is the reason alone.
+/// Waits for a pipe's writer, who may have stopped for good.
+bool comes_more(int file) {
+  constexpr int kPatience = 10'000;  // milliseconds
+  pollfd entry{.fd = file, .events = POLLIN, .revents = 0};
+  return ::poll(&entry, 1, kPatience) > 0;
+}
+
+/// The file's bytes, or those of a pipe that somebody writes into. Errors: NotFound, or
+/// InvalidInput; the message is the reason alone.
 Result<std::string> read_file(const std::string& name) {
-  const int file = ::open(name.c_str(), O_RDONLY | O_CLOEXEC);
+  // Without O_NONBLOCK a pipe without a writer would be waited for.
+  const int file = ::open(name.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
   if (file < 0) return fail(system_error(errno));
   std::string text;
   std::array<char, 16384> chunk{};
@@ -44,7 +54,8 @@ Result<std::string> read_file(const std::string& name) {
   do {
     got = ::read(file, chunk.data(), chunk.size());
     if (got > 0) text.append(chunk.data(), static_cast<std::size_t>(got));
-  } while ((got > 0 && text.size() <= kLargestFile) || (got < 0 && errno == EINTR));
+  } while ((got > 0 && text.size() <= kLargestFile) || (got < 0 && errno == EINTR) ||
+           (got < 0 && errno == EAGAIN && comes_more(file)));
   const int problem = errno;
   ::close(file);
   if (got < 0) return fail(system_error(problem));

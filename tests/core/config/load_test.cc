@@ -4,9 +4,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <array>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
+#include <thread>
 
 #include <doctest/doctest.h>
 
@@ -191,6 +193,27 @@ TEST_SUITE("core/config/load") {
     CHECK(shown(load({folder.write("big.json", std::string(2U << 20U, ' '))}))
               .find("larger than 1048576 bytes") != std::string::npos);
     CHECK(shown(load({"/dev/zero"})).find("larger than") != std::string::npos);
+  }
+
+  TEST_CASE("a pipe is read to its end, and one without a writer is not waited for") {
+    const Folder folder;
+    REQUIRE(::mkfifo(folder.path("idle").c_str(), 0600) == 0);
+    const LoadedConfig idle = load_config(with_files({folder.path("idle")}));
+    REQUIRE(idle.problems.size() == 1);
+    CHECK(idle.problems[0].message == "the file is empty");
+
+    std::array<int, 2> ends{};
+    REQUIRE(::pipe(ends.data()) == 0);
+    std::jthread writer([&ends] {
+      for (const std::string_view part : {"{\"InstancePoll", "Seconds\": 7}"}) {
+        CHECK(::write(ends[1], part.data(), part.size()) == static_cast<ssize_t>(part.size()));
+      }
+      ::close(ends[1]);
+    });
+    const LoadedConfig piped = load_config(with_files({"/dev/fd/" + std::to_string(ends[0])}));
+    ::close(ends[0]);
+    CHECK(piped.problems.empty());
+    CHECK(piped.config.discovery.instance_poll_seconds == std::chrono::seconds(7));
   }
 
   TEST_CASE("all problems are reported at once, each with its line") {
