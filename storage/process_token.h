@@ -7,11 +7,11 @@
 
 namespace orch::storage {
 
-/// A token for this process, by which other processes of this host can tell whether it still runs:
-/// "orch-PID-START-RANDOM". Errors: Broken when the system has no random bytes.
+/// A token for this process, by which other processes of this machine can tell whether it still
+/// runs: "orch-PLACE-PID-START-RANDOM". Errors: Broken when the system has no random bytes.
 Result<std::string> make_process_token();
 
-/// Whether the token is one of make_process_token() on this host, and its process is gone. Anything
+/// Whether the token is one of make_process_token() on this machine, and its process is gone. Anything
 /// else may well be alive.
 bool is_process_gone(std::string_view token);
 

@@ -1,9 +1,13 @@
 #include "storage/maintenance_store.h"
 
-#include <unistd.h>
+#include <string>
+#include <string_view>
+#include <vector>
 
 #include <doctest/doctest.h>
+#include <fmt/format.h>
 
+#include "core/base/text.h"
 #include "storage/downtime_store.h"
 #include "storage/process_token.h"
 #include "tests/storage/memory_backend.h"
@@ -63,13 +67,22 @@ TEST_SUITE("storage/maintenance_store") {
       run("update database_instance_maintenance set processing_node_token = '" + token +
           "', processing_node_hostname = '" + host + "' where maintenance_active = 1");
     };
-    held_by("orch-1-1-ab", "another");  // its processes are not ours to see
+    const std::vector<std::string_view> parts = split(living, '-');
+    REQUIRE(parts.size() == 5);
+    const auto token = [&](std::string_view place, std::string_view pid, std::string_view start) {
+      return fmt::format("orch-{}-{}-{}-ab", place, pid, start);
+    };
+    constexpr std::string_view kNobody = "4194305";  // above the largest number of a process
+    held_by(token(parts[1], kNobody, "77"), "another");
+    CHECK_FALSE(claim().has_value());
+    held_by(token("anotherboot", kNobody, "77"));
     CHECK_FALSE(claim().has_value());
     held_by("0123456789abcdef");  // of another program
     CHECK_FALSE(claim().has_value());
-    held_by("orch-" + std::to_string(::getpid()) + "-1-ab");  // the number is another process's now
+    held_by(token(parts[1], parts[2], "1"));  // the number is another process's now
     CHECK(claim(true).has_value());
-    held_by("orch-4194305-77-ab");  // a person's lock stays, whatever became of the process
+    // A person's lock stays, whatever became of the process.
+    held_by(token(parts[1], kNobody, "77"));
     CHECK_FALSE(claim().has_value());
   }
 
