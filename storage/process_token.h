@@ -11,8 +11,8 @@ namespace orch::storage {
 /// runs: "orch-PLACE-PID-START-RANDOM". Errors: Broken when the system has no random bytes.
 Result<std::string> make_process_token();
 
-/// Whether the token is one of make_process_token() on this machine, and its process is gone. Anything
-/// else may well be alive.
+/// Whether the token is one of make_process_token() on this machine, and its process is gone.
+/// Anything else may well be alive.
 bool is_process_gone(std::string_view token);
 
 }  // namespace orch::storage
