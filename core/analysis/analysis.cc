@@ -35,13 +35,6 @@ bool concerns_replicas(AnalysisCode code) {
   }
 }
 
-/// Whether anything can be said about the server at all (ReduceReplicationAnalysisCount): healthy
-/// leaves, and servers that were never seen, are left out.
-bool worth_analysing(const Facts& facts, const AnalysisRules& rules) {
-  if (!rules.reduce_replication_analysis_count || rules.judge_replicas) return true;
-  return facts.replicas.all > 0 || facts.failing_to_connect || (facts.checked && !facts.reachable);
-}
-
 /// Judges servers one by one.
 class Analyst {
  public:
@@ -51,8 +44,10 @@ class Analyst {
 
   /// Nothing about a server of which nothing is to be said.
   [[nodiscard]] std::optional<Analysis> look_at(std::size_t place) const {
+    const bool reduces = rules_.reduce_replication_analysis_count && !rules_.judge_replicas &&
+                         !hints_.include_no_problem;
+    if (reduces && may_be_left_out(census_, place, rules_)) return std::nullopt;
     const Facts facts = facts_of(census_, place, circumstances_, rules_, now_);
-    if (!worth_analysing(facts, rules_) && !hints_.include_no_problem) return std::nullopt;
     const AnalysisCode code = judge(facts);
     // Old records say nothing about weaknesses either.
     std::vector<StructureCode> structure;

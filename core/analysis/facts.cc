@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <string>
-#include <unordered_map>
 
 #include "core/base/text.h"
 
@@ -10,28 +9,70 @@ namespace orch {
 
 namespace {
 
-/// A key without its copy.
-struct KeyView {
-  std::string_view hostname{};
-  std::uint16_t port{0};
-
-  friend bool operator==(const KeyView&, const KeyView&) = default;
-};
-
-struct KeyHash {
-  std::size_t operator()(const KeyView& key) const {
-    return std::hash<std::string_view>()(key.hostname) * 31 + key.port;
-  }
-};
-
-using Places = std::unordered_map<KeyView, std::uint32_t, KeyHash>;
-
 constexpr std::uint32_t kNobody = ~std::uint32_t{0};
 
-std::uint32_t place_of(const Places& places, const KeyView& key) {
-  const auto found = places.find(key);
-  return found == places.end() ? kNobody : found->second;
+std::uint64_t hash_of(std::string_view hostname, std::uint16_t port) {
+  return std::hash<std::string_view>()(hostname) * 31 + port;
 }
+
+/// From keys to places. Thousands of keys are looked up each second: the table is one block of
+/// memory, and reads a record only where the hash fits.
+class Places {
+ public:
+  explicit Places(std::span<const Instance> instances) : instances_(instances) {
+    std::size_t size = 16;
+    while (size < 2 * instances.size())
+      size *= 2;
+    slots_.resize(size);
+  }
+
+  /// Of two with one name the first stays.
+  void add(std::string_view hostname, std::uint16_t port, std::uint32_t place) {
+    if (find(hostname, port) != kNobody) return;
+    const std::uint64_t hash = hash_of(hostname, port);
+    std::size_t at = hash & (slots_.size() - 1);
+    while (slots_[at].place != kNobody)
+      at = (at + 1) & (slots_.size() - 1);
+    slots_[at] = {hash, hostname, place};
+    if (++used_ * 2 > slots_.size()) grow();
+  }
+
+  [[nodiscard]] std::uint32_t find(std::string_view hostname, std::uint16_t port) const {
+    const std::uint64_t hash = hash_of(hostname, port);
+    for (std::size_t at = hash & (slots_.size() - 1); slots_[at].place != kNobody;
+         at = (at + 1) & (slots_.size() - 1)) {
+      const Slot& slot = slots_[at];
+      if (slot.hash == hash && slot.hostname == hostname &&
+          instances_[slot.place].key.port == port) {
+        return slot.place;
+      }
+    }
+    return kNobody;
+  }
+
+ private:
+  struct Slot {
+    std::uint64_t hash{0};
+    std::string_view hostname{};
+    std::uint32_t place{kNobody};
+  };
+
+  void grow() {
+    std::vector<Slot> old(slots_.size() * 2);
+    old.swap(slots_);
+    for (const Slot& slot : old) {
+      if (slot.place == kNobody) continue;
+      std::size_t at = slot.hash & (slots_.size() - 1);
+      while (slots_[at].place != kNobody)
+        at = (at + 1) & (slots_.size() - 1);
+      slots_[at] = slot;
+    }
+  }
+
+  std::span<const Instance> instances_;
+  std::vector<Slot> slots_;
+  std::size_t used_{0};
+};
 
 /// "error ", and somewhere behind it "connecting to master" or "connecting to source".
 bool tells_of_failing_to_connect(const std::string& error) {
@@ -107,9 +148,7 @@ class Counting {
     facts_.oracle_gtid_below = counts_.valid > 0 && oracle_gtid_ == counts_.valid;
     facts_.mariadb_gtid_below = counts_.valid > 0 && mariadb_gtid_ == counts_.valid;
     facts_.binlog_servers_below = counts_.valid > 0 && binlog_servers_ == counts_.valid;
-    std::sort(versions_.begin(), versions_.end());
-    const auto end = std::unique(versions_.begin(), versions_.end());
-    counts_.logging_major_versions = static_cast<int>(end - versions_.begin());
+    counts_.logging_major_versions = static_cast<int>(versions_.size());
   }
 
  private:
@@ -137,7 +176,9 @@ class Counting {
     if (server.binlog_format == "STATEMENT") ++counts_.logging_statements;
     if (server.binlog_format == "MIXED") ++counts_.logging_mixed;
     if (server.binlog_format == "ROW") ++counts_.logging_rows;
-    versions_.push_back(major_version(server.version));
+    const std::string version = major_version(server.version);
+    if (std::find(versions_.begin(), versions_.end(), version) == versions_.end())
+      versions_.push_back(version);
   }
 
   void add_gtid(const Instance& replica) {
@@ -195,21 +236,19 @@ void count_group(const Census& census, const Instance& instance, const AnalysisR
 
 Census::Census(std::span<const Instance> instances, const Circumstances& circumstances)
     : instances_(instances), first_(instances.size() + 1, 0) {
-  Places places;
-  places.reserve(instances.size());
+  Places places(instances);
   for (std::uint32_t i = 0; i < instances.size(); ++i)
-    places.try_emplace({instances[i].key.hostname, instances[i].key.port}, i);
+    places.add(instances[i].key.hostname, instances[i].key.port, i);
   // Replicas may name their source by what its name resolves to.
   for (std::uint32_t i = 0; i < instances.size() && !circumstances.resolved.empty(); ++i) {
     const auto found = circumstances.resolved.find(instances[i].key.hostname);
-    if (found != circumstances.resolved.end())
-      places.try_emplace({found->second, instances[i].key.port}, i);
+    if (found != circumstances.resolved.end()) places.add(found->second, instances[i].key.port, i);
   }
   std::vector<std::uint32_t> source(instances.size(), kNobody);
   for (std::size_t i = 0; i < instances.size(); ++i) {
     const InstanceKey& followed = instances[i].replication.source;
     if (followed.hostname.empty()) continue;
-    source[i] = place_of(places, {followed.hostname, followed.port});
+    source[i] = places.find(followed.hostname, followed.port);
     if (source[i] != kNobody) ++first_[source[i] + 1];
   }
   for (std::size_t i = 1; i < first_.size(); ++i)
@@ -226,6 +265,15 @@ const Instance* Census::find(const InstanceKey& key) const {
       std::lower_bound(instances_.begin(), instances_.end(), key,
                        [](const Instance& a, const InstanceKey& wanted) { return a.key < wanted; });
   return found != instances_.end() && found->key == key ? &*found : nullptr;
+}
+
+bool may_be_left_out(const Census& census, std::size_t place, const AnalysisRules& rules) {
+  if (!census.replicas_of(place).empty()) return false;
+  const Instance& instance = census.instances()[place];
+  const Freshness& freshness = instance.freshness;
+  const bool never_seen =
+      !freshness.last_checked || !freshness.last_seen || !freshness.last_attempted_check;
+  return (never_seen || is_reachable(freshness, rules)) && !fails_to_connect(instance.replication);
 }
 
 Facts facts_of(const Census& census, std::size_t place, const Circumstances& circumstances,

@@ -105,6 +105,12 @@ class Census {
   std::vector<std::uint32_t> members_;  ///< grouped by source
 };
 
+/// Whether nothing can be wrong with the server at `place` but what its source tells
+/// (ReduceReplicationAnalysisCount): a healthy leaf, or a server that was never seen. Quicker than
+/// its facts.
+[[nodiscard]] bool may_be_left_out(const Census& census, std::size_t place,
+                                   const AnalysisRules& rules);
+
 /// The facts about the server at `place`. `now` is compared with the times of checks.
 [[nodiscard]] Facts facts_of(const Census& census, std::size_t place,
                              const Circumstances& circumstances, const AnalysisRules& rules,
