@@ -6,6 +6,7 @@
 
 #include "core/mysql/change_statements.h"
 #include "core/mysql/connection.h"
+#include "core/mysql/examine.h"
 #include "core/mysql/tls_settings.h"
 
 namespace orch {
@@ -109,6 +110,13 @@ Result<ReplicationCredentials> LiveServers::replication_credentials(const Instan
   return fail(ErrorKind::NotFound,
               to_string(as_probed.key) +
                   " tells no replication user and password: set ReplicationCredentialsQuery");
+}
+
+Result<Examination> LiveServers::examine(const InstanceKey& key, SteadyPoint deadline) {
+  ORCH_ASSIGN(Connection connection, connect(key, settings_, deadline));
+  const SystemClock clock;
+  return orch::examine(
+      connection, [&clock] { return clock.now(); }, deadline);
 }
 
 }  // namespace orch

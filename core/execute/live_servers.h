@@ -23,6 +23,7 @@ class LiveServers final : public Servers {
   Result<> apply(const Instance& as_probed, const Change& change, SteadyPoint deadline) override;
   Result<ReplicationCredentials> replication_credentials(const Instance& as_probed,
                                                          SteadyPoint deadline) override;
+  Result<Examination> examine(const InstanceKey& key, SteadyPoint deadline) override;
 
  private:
   Prober& prober_;

@@ -5,6 +5,7 @@
 #include "core/base/clock.h"
 #include "core/base/result.h"
 #include "core/model/change.h"
+#include "core/model/examination.h"
 #include "core/model/instance.h"
 #include "core/model/observation.h"
 
@@ -27,6 +28,12 @@ class Servers {
   /// its own replication metadata). Errors: NotFound.
   virtual Result<ReplicationCredentials> replication_credentials(const Instance& as_probed,
                                                                  SteadyPoint deadline) = 0;
+
+  /// Looks at what a probe does not tell, for `orch doctor`. Errors: Unreachable, Denied, Broken;
+  /// NotFound, from servers that cannot be examined.
+  virtual Result<Examination> examine(const InstanceKey& key, SteadyPoint /*deadline*/) {
+    return fail(ErrorKind::NotFound, to_string(key) + " cannot be examined");
+  }
 };
 
 }  // namespace orch

@@ -27,6 +27,8 @@ MAY_INCLUDE = {
     "core/analysis/settings.": CORE + ["core/config/", "core/analysis/"],
     "core/plan/": ["core/base/error.h", "core/base/result.h", "core/base/text.h", "core/model/",
                    "core/plan/"],
+    "core/doctor/": ["core/base/error.h", "core/base/result.h", "core/base/text.h", "core/model/",
+                     "core/analysis/", "core/plan/", "core/doctor/"],
     "core/execute/": CORE + ["core/plan/", "core/ports/", "core/execute/"],
     # The one place that joins the executor's port with real servers.
     "core/execute/live_servers.": CORE + ["core/config/", "core/mysql/", "core/plan/",

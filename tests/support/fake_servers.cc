@@ -187,4 +187,17 @@ Result<> FakeLocks::release(const InstanceKey& key) {
   return {};
 }
 
+Result<Examination> FakeServers::examine(const InstanceKey& key, SteadyPoint /*deadline*/) {
+  const MutexLock lock(mutex_);
+  if (dead_.count(key) != 0 || servers_.count(key) == 0) {
+    return fail(ErrorKind::Unreachable, to_string(key) + " is dead");
+  }
+  return examinations_[key];
+}
+
+void FakeServers::set_examination(const InstanceKey& key, Examination seen) {
+  const MutexLock lock(mutex_);
+  examinations_[key] = std::move(seen);
+}
+
 }  // namespace orch::test

@@ -40,6 +40,9 @@ class FakeServers final : public Servers {
   Result<> apply(const Instance& as_probed, const Change& change, SteadyPoint deadline) override;
   Result<ReplicationCredentials> replication_credentials(const Instance& as_probed,
                                                          SteadyPoint deadline) override;
+  /// What set_examination() said, else nothing is known of it.
+  Result<Examination> examine(const InstanceKey& key, SteadyPoint deadline) override;
+  void set_examination(const InstanceKey& key, Examination seen);
 
  private:
   void replicate();
@@ -51,6 +54,7 @@ class FakeServers final : public Servers {
   std::set<InstanceKey> frozen_;
   std::map<std::pair<InstanceKey, std::size_t>, int> refusals_;
   std::vector<std::string> changes_;
+  std::map<InstanceKey, Examination> examinations_;
 };
 
 /// Leads for so many changes, then no more.

@@ -1,0 +1,117 @@
+// What the configuration and people's own marks allow.
+
+#include <algorithm>
+#include <array>
+
+#include <fmt/format.h>
+
+#include "core/base/text.h"
+#include "core/doctor/checks.h"
+
+namespace orch {
+
+namespace {
+
+// Words of the shell itself; nothing on disk bears their names for certain.
+constexpr std::array<std::string_view, 28> kShellWords = {
+    ":",    ".",     "[",    "[[",     "((",     "{",     "(",      "if",   "for", "while",
+    "case", "until", "echo", "printf", "test",   "true",  "false",  "exit", "cd",  "exec",
+    "eval", "set",   "trap", "source", "export", "local", "return", "wait"};
+
+bool is_assignment(std::string_view word) {
+  const std::size_t equals = word.find('=');
+  return equals != std::string_view::npos && equals > 0 && word.find_first_of("/\"'$") > equals;
+}
+
+/// The command that a shell text begins with; "" when it cannot be told by looking.
+std::string first_command(std::string_view text) {
+  for (const std::string& word : words(text)) {
+    if (is_assignment(word)) continue;
+    // Quotes, variables, placeholders and the like are for the shell to work out.
+    if (word.find_first_of("\"'$`{}()<>|&;*?!#~\\") != std::string::npos) return "";
+    const bool own = std::find(kShellWords.begin(), kShellWords.end(), word) != kShellWords.end();
+    return own ? "" : word;
+  }
+  return "";
+}
+
+void check_marks(const Round& round, const Instance& instance) {
+  const bool master = round.is_master(instance);
+  const std::string name = to_string(instance.key);
+  if (instance.downtime.active) {
+    round.add(master ? Badness::Warning : Badness::Notice, "downtimed", instance.key,
+              fmt::format("it is downtimed by {} until {} ({}){}", instance.downtime.owner,
+                          instance.downtime.end, instance.downtime.reason,
+                          master ? ": no automatic recovery" : ""),
+              "orch end-downtime " + name);
+  }
+  const auto lock = round.patient.maintenance.find(instance.key);
+  if (lock != round.patient.maintenance.end()) {
+    round.add(Badness::Warning, "maintenance", instance.key,
+              fmt::format("it is under maintenance by {} ({}): no operation may touch it",
+                          lock->second.owner, lock->second.reason),
+              "orch end-maintenance " + name);
+  }
+}
+
+}  // namespace
+
+void check_permission(const Round& round) {
+  const DoctorSettings& settings = round.patient.settings;
+  if (settings.recoveries_disabled) {
+    round.add(Badness::Warning, "recoveries-disabled", {}, "recoveries are disabled globally",
+              "orch enable-global-recoveries");
+  }
+  if (!settings.recovers_masters) {
+    round.add(Badness::Warning, "no-automatic-recovery", {},
+              "RecoverMasterClusterFilters does not name the cluster: a dead master waits for "
+              "somebody to say orch failover",
+              "name it in RecoverMasterClusterFilters");
+  }
+  const bool deep =
+      std::any_of(round.answering.begin(), round.answering.end(), [&](const Instance* instance) {
+        return !round.is_master(*instance) &&
+               !round.patient.topology.replicas_of(instance->key).empty();
+      });
+  if (deep && !settings.recovers_intermediates) {
+    round.add(Badness::Notice, "no-automatic-intermediate-recovery", {},
+              "RecoverIntermediateMasterClusterFilters does not name the cluster",
+              "name it there, so that replicas of a dead intermediate master are moved");
+  }
+  if (round.master != nullptr && settings.ignored && settings.ignored(round.master->key.hostname)) {
+    round.add(Badness::Warning, "ignored", round.master->key,
+              "RecoveryIgnoreHostnameFilters names the master: it is never recovered",
+              "take it out of the filter");
+  }
+  const bool fence_hooks =
+      std::any_of(settings.hooks.begin(), settings.hooks.end(),
+                  [](const ConfiguredHook& hook) { return hook.key == "FenceProcesses"; });
+  if (settings.fencing_policy == "required" && !fence_hooks) {
+    round.add(Badness::Warning, "cannot-fence", {},
+              "FencingPolicy is required, and there are no FenceProcesses: a master whose host is "
+              "gone cannot be fenced, so nobody is promoted",
+              "set FenceProcesses, or FencingPolicy to best-effort");
+  }
+  for (const Instance& instance : round.patient.topology.instances())
+    check_marks(round, instance);
+}
+
+void check_hooks(const Round& round) {
+  const DoctorSettings& settings = round.patient.settings;
+  if (!settings.is_command || settings.hooks.empty()) return;
+  const std::string shell = first_command(settings.shell);
+  if (!shell.empty() && !settings.is_command(shell)) {
+    round.add(Badness::Critical, "no-shell", {},
+              fmt::format("ProcessesShellCommand is {}, which cannot be run here", settings.shell),
+              "set it to a shell that is there");
+  }
+  for (const ConfiguredHook& hook : settings.hooks) {
+    const std::string command = first_command(hook.text);
+    if (command.empty() || settings.is_command(command)) continue;
+    round.add(Badness::Critical, "hook-not-found", {},
+              fmt::format("{} begins with {}, which cannot be run here", hook.key, command),
+              "install it, make it executable, or take the hook out");
+  }
+}
+
+}  // namespace orch

@@ -1,0 +1,25 @@
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace orch {
+
+/// What `orch doctor` asks a server beyond a probe. What the server did not tell is nothing or "".
+struct Examination {
+  std::optional<std::int64_t> sync_binlog{};
+  std::optional<std::int64_t> flush_log_at_trx_commit{};  ///< innodb_flush_log_at_trx_commit
+  std::optional<std::chrono::seconds> net_timeout{};  ///< slave_net_timeout, replica_net_timeout
+  std::optional<std::int64_t> max_connections{};
+  std::optional<std::int64_t> connections{};  ///< Threads_connected
+  std::optional<bool> gtid_strict{};          ///< MariaDB: gtid_strict_mode
+  std::string semi_sync_wait_point{};         ///< AFTER_SYNC, AFTER_COMMIT
+  /// How far the server's clock is ahead of ours.
+  std::optional<std::chrono::milliseconds> clock_ahead{};
+  std::vector<std::string> grants{};  ///< of orch's own account, as SHOW GRANTS has them
+};
+
+}  // namespace orch

@@ -1,0 +1,75 @@
+#include "core/mysql/examine.h"
+
+#include <charconv>
+#include <string>
+#include <utility>
+
+#include "core/base/text.h"
+
+namespace orch {
+
+namespace {
+
+constexpr std::string_view kVariables =
+    "SHOW GLOBAL VARIABLES WHERE Variable_name IN ('sync_binlog', 'innodb_flush_log_at_trx_commit',"
+    " 'slave_net_timeout', 'replica_net_timeout', 'max_connections', 'gtid_strict_mode',"
+    " 'rpl_semi_sync_master_wait_point', 'rpl_semi_sync_source_wait_point')";
+constexpr std::string_view kConnections = "SHOW GLOBAL STATUS LIKE 'Threads_connected'";
+constexpr std::string_view kClock = "SELECT UNIX_TIMESTAMP(NOW(6)) AS now";
+constexpr std::string_view kGrants = "SHOW GRANTS";
+
+/// An answer; an empty set when the server refuses. Errors: those of a lost session.
+Result<ResultSet> ask(SqlSession& session, std::string_view statement, SteadyPoint deadline) {
+  const std::string text(statement);
+  ORCH_ASSIGN(Answers answers, session.query_many({&text, 1}, deadline));
+  if (answers.refused || answers.results.empty()) return ResultSet{};
+  return std::move(answers.results.front());
+}
+
+void read_variable(const std::string& name, const std::string& value, Examination& seen) {
+  const std::optional<std::int64_t> number = parse_int(value);
+  if (name == "sync_binlog") seen.sync_binlog = number;
+  if (name == "innodb_flush_log_at_trx_commit") seen.flush_log_at_trx_commit = number;
+  if (name == "max_connections") seen.max_connections = number;
+  if (number && name.ends_with("_net_timeout")) seen.net_timeout = std::chrono::seconds(*number);
+  if (name == "gtid_strict_mode") seen.gtid_strict = equals_ignoring_case(value, "ON");
+  if (name.ends_with("_wait_point")) seen.semi_sync_wait_point = value;
+}
+
+/// "1769854830.123456" since 1970.
+std::optional<TimePoint> parse_unix_time(const std::string& text) {
+  double seconds = 0;
+  const char* end = text.data() + text.size();
+  const auto [stop, problem] = std::from_chars(text.data(), end, seconds);
+  if (problem != std::errc{} || stop != end || seconds < 0 || seconds > 1e11) return std::nullopt;
+  return TimePoint(std::chrono::microseconds(static_cast<std::int64_t>(seconds * 1e6)));
+}
+
+}  // namespace
+
+Result<Examination> examine(SqlSession& session, const std::function<TimePoint()>& now,
+                            SteadyPoint deadline) {
+  Examination seen;
+  ORCH_ASSIGN(const ResultSet variables, ask(session, kVariables, deadline));
+  for (std::size_t i = 0; i < variables.rows.size(); ++i) {
+    const Row row(variables, i);
+    read_variable(to_lower(row.text("Variable_name")), row.text("Value"), seen);
+  }
+  ORCH_ASSIGN(const ResultSet connections, ask(session, kConnections, deadline));
+  if (!connections.empty()) seen.connections = Row(connections, 0).number("Value");
+  const TimePoint before = now();
+  ORCH_ASSIGN(const ResultSet clock, ask(session, kClock, deadline));
+  // The server looked at its clock somewhere in between.
+  const TimePoint middle = before + (now() - before) / 2;
+  if (!clock.empty()) {
+    if (const std::optional<TimePoint> theirs = parse_unix_time(Row(clock, 0).text("now")))
+      seen.clock_ahead = std::chrono::duration_cast<std::chrono::milliseconds>(*theirs - middle);
+  }
+  ORCH_ASSIGN(const ResultSet grants, ask(session, kGrants, deadline));
+  for (const auto& row : grants.rows) {
+    if (!row.empty()) seen.grants.push_back(row.front().value_or(""));
+  }
+  return seen;
+}
+
+}  // namespace orch

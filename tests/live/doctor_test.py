@@ -1,0 +1,106 @@
+"""What orch analyze and orch doctor say of real servers, healthy, spoilt on purpose, and dead."""
+import json
+import unittest
+
+from live_case import IS_MYSQL, LiveCase
+
+NO_LOGGING = "2:log_replica_updates=OFF" if IS_MYSQL else "2:log_slave_updates=OFF"
+
+
+class Doctor(LiveCase):
+    def setUp(self):
+        super().setUp()
+        self.config.update({"RecoverMasterClusterFilters": ["*"], "RecoverIntermediateMasterClusterFilters": ["*"],
+                            "InstancePollSeconds": 300})
+
+    def findings(self, *words):
+        """-> {(code, server)}, and asserts that the exit code says the same as the findings."""
+        done = self.orch("doctor", *words, "--json")
+        found = json.loads(done.out)
+        bad = any(f["Severity"] != "notice" for f in found)
+        self.assertEqual(done.code, 1 if bad else 0, str(done))
+        self.assertNotIn("orch_topology_password", done.out + done.err)
+        return {(f["Code"], f"{f['Key']['Hostname']}:{f['Key']['Port']}" if f["Key"]["Port"] else ""): f for f in found}
+
+    def analyses(self, *words):
+        """-> {server: code}, and asserts that the exit code says whether anything is wrong."""
+        done = self.orch("analyze", *words, "--json")
+        found = json.loads(done.out)
+        self.assertEqual(done.code, 1 if found else 0, str(done))
+        return {f"{a['AnalyzedInstanceKey']['Hostname']}:{a['AnalyzedInstanceKey']['Port']}": a for a in found}
+
+    def test_a_healthy_cluster_has_no_critical_finding(self):
+        c = self.start(3)
+        self.discover(c)
+        critical = {key: f for key, f in self.findings(c.name).items() if f["Severity"] == "critical"}
+        self.assertEqual(critical, {})
+        self.assertIn("3 servers, 0 critical", self.orch("doctor", c.name).out)
+
+    def test_seeded_problems_are_found_and_named(self):
+        c = self.start(5, "1>2,1>3,3>4,1>5", settings=(NO_LOGGING, "4:sync_binlog=7"))
+        self.config.update({"RecoverMasterClusterFilters": [],
+                            "PreFailoverProcesses": ["/nowhere/fence {failedHost}", "echo fine"]})
+        self.discover(c)
+        stop = "STOP REPLICA" if IS_MYSQL else "STOP SLAVE"
+        c[2].sql("SET GLOBAL super_read_only=0, GLOBAL read_only=0" if IS_MYSQL else "SET GLOBAL read_only=0")
+        c[3].sql(stop)
+        c[5].sql("SET GLOBAL super_read_only=0" if IS_MYSQL else "SELECT 1")
+        c[5].sql("CREATE DATABASE errant")
+        found = self.findings(c.name)
+        for code, node in (("does-not-log", c[2]), ("writable-replica", c[2]), ("replication-broken", c[3]),
+                           ("sync-binlog", c[4]), ("errant-gtids", c[5])):
+            self.assertIn((code, str(node)), found)
+        self.assertIn("sync_binlog is 7", found["sync-binlog", str(c[4])]["What"])
+        self.assertIn(("no-automatic-recovery", ""), found)
+        self.assertIn("/nowhere/fence", found["hook-not-found", ""]["What"])
+        for finding in found.values():
+            self.assertTrue(finding["Remedy"], finding)
+
+    def test_nobody_to_promote_and_a_dead_master_are_critical(self):
+        c = self.start(2, settings=(NO_LOGGING,))
+        self.discover(c)
+        self.assertEqual(self.findings(c.name)["no-candidate", str(c[1])]["Severity"], "critical")
+        c[1].kill()
+        found = self.findings(c.name)
+        self.assertEqual(found["not-reached", str(c[1])]["Severity"], "critical")
+        self.assertIn(("no-candidate", str(c[1])), found)
+
+    def test_an_account_that_may_do_little_is_told_so(self):
+        c = self.start(2)
+        self.discover(c)
+        self.config["MySQLTopologyUser"] = "orchestrator_poor"
+        found = self.findings(c.name)
+        self.assertTrue({code for code, _ in found} & {"privilege-missing", "not-reached"}, found)
+
+    def test_a_dead_master_is_analysed_and_what_would_be_done_is_said(self):
+        c = self.start(3)
+        self.discover(c)
+        self.assertEqual(self.analyses(c.name), {})
+        c[1].kill()
+        for node in (c[2], c[3]):
+            c.wait_for(lambda n=node: not n.replicates(), f"{node} to miss its master")
+
+        def told():
+            # Times are kept to the second: a check in the second of the last good one changes nothing.
+            for node in c.nodes:
+                self.orch("discover", node)
+            return self.analyses(c.name).get(str(c[1]), {}).get("Analysis") == "DeadMaster"
+
+        c.wait_for(told, "the dead master to be told")
+        dead = self.analyses(c.name)[str(c[1])]
+        self.assertEqual((dead["Analysis"], dead["Severity"], dead["Recovery"]), ("DeadMaster", "critical", "dead-master"))
+        self.assertTrue(dead["IsActionableRecovery"], dead)
+        self.assertEqual(dead["CountReplicasConfirmingFailure"], 2)
+        self.assertIn(f"{c[1]} (cluster {c[1]}): DeadMaster", self.does("-c", "replication-analysis").out)
+
+    def test_a_replica_with_a_stopped_applier_is_told(self):
+        c = self.start(3)
+        c[2].sql("STOP REPLICA SQL_THREAD" if IS_MYSQL else "STOP SLAVE SQL_THREAD")
+        self.discover(c)
+        self.assertEqual({k: a["Analysis"] for k, a in self.analyses(c.name).items()},
+                         {str(c[2]): "ReplicaNotReplicating"})
+        self.assertEqual(self.does("-c", "replication-analysis").lines, [])
+
+
+if __name__ == "__main__":
+    unittest.main()
