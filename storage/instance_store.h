@@ -77,6 +77,8 @@ class InstanceStore {
   Result<> mark_checked(const InstanceKey& key, bool partial_success);
   /// A probe has been running for long: last_attempted_check is now.
   Result<> mark_attempted(const InstanceKey& key);
+  /// The server was made read-only since it was probed.
+  Result<> mark_read_only(const InstanceKey& key);
   /// A bare record for a server nobody probed yet, only if there is none (DISC-25). `reachable`:
   /// it counts as seen until the next poll, as seeds do; else as never seen.
   Result<> insert_if_absent(const InstanceKey& key, bool reachable = true);

@@ -179,6 +179,13 @@ Result<> InstanceStore::mark_checked(const InstanceKey& key, bool partial_succes
   return {};
 }
 
+Result<> InstanceStore::mark_read_only(const InstanceKey& key) {
+  ORCH_TRY(database_.execute(
+      "update database_instance set read_only = 1 where hostname = ? and port = ?",
+      {key.hostname, port_of(key)}));
+  return {};
+}
+
 Result<> InstanceStore::mark_attempted(const InstanceKey& key) {
   ORCH_TRY(database_.execute(kSqlMarkAttempted,
                              {format_time(clock_.now()), key.hostname, port_of(key)}));

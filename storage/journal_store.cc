@@ -29,15 +29,15 @@ constexpr std::string_view kSqlLastSequence =
 constexpr std::string_view kSqlBegin = R"(
     insert into orch_recovery_journal
            (recovery_uid, sequence, term, owner_hostname, owner_token, hostname, port, action, why,
-            point_of_no_return, state, error, begun_at)
-    values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?))";
+            changes_server, point_of_no_return, state, error, begun_at)
+    values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?))";
 constexpr std::string_view kSqlEnd = R"(
     update orch_recovery_journal
        set state = ?, error = ?, ended_at = ?
      where recovery_uid = ? and sequence = ?)";
 constexpr std::string_view kSqlList = R"(
     select recovery_uid, sequence, owner_hostname, owner_token, term, hostname, port, action, why,
-           point_of_no_return, state, error, begun_at, ended_at
+           point_of_no_return, state, error, begun_at, ended_at, changes_server
       from orch_recovery_journal
      where recovery_uid = ?
      order by sequence)";
@@ -193,8 +193,9 @@ Result<std::int64_t> JournalStore::begin(const JournalEntry& entry) {
         kSqlBegin,
         {entry.uid, sequence, static_cast<std::int64_t>(entry.owner.term),
          entry.owner.node.hostname, entry.owner.node.token, entry.server.hostname,
-         port_of(entry.server), entry.action, entry.why, std::int64_t{entry.point_of_no_return},
-         std::string(to_string(JournalState::Intent)), std::string(), format_time(clock_.now())}));
+         port_of(entry.server), entry.action, entry.why, std::int64_t{entry.changes_server},
+         std::int64_t{entry.point_of_no_return}, std::string(to_string(JournalState::Intent)),
+         std::string(), format_time(clock_.now())}));
     return {};
   };
   ORCH_TRY(database_.transaction(work));
@@ -220,6 +221,7 @@ Result<std::vector<JournalEntry>> JournalStore::list(const std::string& uid) con
                        .server = read_key(row, 5),
                        .action = row.text(7),
                        .why = row.text(8),
+                       .changes_server = row.boolean(14),
                        .point_of_no_return = row.boolean(9),
                        .state = read_state(row.view(10)),
                        .error = row.text(11),

@@ -53,6 +53,7 @@ struct JournalEntry {
   InstanceKey server{};   ///< empty when no server is concerned: a hook
   std::string action{};
   std::string why{};
+  bool changes_server{false};
   bool point_of_no_return{false};
   JournalState state{JournalState::Intent};
   std::string error{};

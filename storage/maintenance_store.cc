@@ -38,6 +38,11 @@ constexpr std::string_view kSqlExpireOverdue = R"(
     update database_instance_maintenance
        set maintenance_active = null
      where maintenance_active = 1 and replace(end_timestamp, 'T', ' ') < ?)";
+constexpr std::string_view kSqlEndOfNode = R"(
+    update database_instance_maintenance
+       set maintenance_active = null, end_timestamp = ?
+     where maintenance_active = 1 and explicitly_bounded = 0
+       and processing_node_hostname = ? and processing_node_token = ?)";
 constexpr std::string_view kSqlExpireOrphans = R"(
     update database_instance_maintenance
        set maintenance_active = null, end_timestamp = ?
@@ -94,6 +99,10 @@ Result<bool> MaintenanceStore::end(std::int64_t id) {
   ORCH_ASSIGN(const std::int64_t rows,
               database_.execute(kSqlEndById, {format_time(clock_.now()), id}));
   return rows > 0;
+}
+
+Result<std::int64_t> MaintenanceStore::end_all_of(const NodeIdentity& node) {
+  return database_.execute(kSqlEndOfNode, {format_time(clock_.now()), node.hostname, node.token});
 }
 
 Result<bool> MaintenanceStore::in_maintenance(const InstanceKey& key) const {

@@ -43,6 +43,8 @@ class MaintenanceStore {
   /// False when there was no lock.
   Result<bool> end(const InstanceKey& key);
   Result<bool> end(std::int64_t id);
+  /// Ends the locks that a process took which is gone; how many. Those by people stay.
+  Result<std::int64_t> end_all_of(const NodeIdentity& node);
   [[nodiscard]] Result<bool> in_maintenance(const InstanceKey& key) const;
   /// Active ones, by id.
   [[nodiscard]] Result<std::vector<Maintenance>> list() const;

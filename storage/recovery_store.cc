@@ -34,6 +34,14 @@ constexpr std::string_view kSqlAcknowledge = R"(
        set in_active_period = 0, end_active_period_unixtime = ?, acknowledged = 1,
            acknowledged_at = ?, acknowledged_by = ?, acknowledge_comment = ?
      where recovery_id = ?)";
+constexpr std::string_view kSqlFindActive = R"(
+    select hostname, port from topology_recovery where uid = ? and in_active_period = 1)";
+constexpr std::string_view kSqlEndActive = R"(
+    update topology_recovery
+       set in_active_period = 0, end_active_period_unixtime = ?
+     where uid = ? and in_active_period = 1)";
+constexpr std::string_view kSqlEndCrashed =
+    "update topology_recovery set end_recovery = ? where uid = ? and end_recovery is null";
 constexpr std::string_view kSqlFindLastDetectionEnd = R"(
     select coalesce(max(end_active_period_unixtime), 0)
       from topology_failure_detection
@@ -129,6 +137,54 @@ Result<> RecoveryStore::save_end(const RecoveryRecord& recovery) {
                     join_keys(recovery.lost_replicas), join(recovery.errors, "\n"),
                     format_time(clock_.now()), recovery.uid}));
   return {};
+}
+
+Result<> RecoveryStore::end_completed(const InstanceKey& key) {
+  return database_.transaction([&]() -> Result<> {
+    ORCH_ASSIGN([[maybe_unused]] const std::int64_t count,
+                acknowledge("hostname = ? and port = ? and in_active_period = 1 and "
+                            "end_recovery is not null",
+                            {key.hostname, port_of(key)},
+                            {.owner = "orchestrator", .comment = "a new recovery begins"}));
+    return {};
+  });
+}
+
+Result<> RecoveryStore::end_active(const std::string& uid) {
+  return database_.transaction([&]() -> Result<> {
+    std::optional<InstanceKey> key;
+    ORCH_TRY(database_.select(kSqlFindActive, {uid},
+                              [&key](const Row& row) { key = read_key(row, 0); }));
+    if (!key) return {};
+    ORCH_ASSIGN(const std::int64_t end, free_end(database_, kSqlFindLastEnd, *key, clock_.now()));
+    ORCH_TRY(database_.execute(kSqlEndActive, {end, uid}));
+    return {};
+  });
+}
+
+Result<> RecoveryStore::end_crashed(const std::string& uid) {
+  return database_.transaction([&]() -> Result<> {
+    ORCH_TRY(database_.execute(kSqlEndCrashed, {format_time(clock_.now()), uid}));
+    ORCH_ASSIGN([[maybe_unused]] const std::int64_t count,
+                acknowledge("uid = ?", {uid},
+                            {.owner = "orchestrator", .comment = "detected crashed recovery"}));
+    return {};
+  });
+}
+
+Result<> RecoveryStore::end_detections_of(const InstanceKey& key) {
+  return database_.transaction([&]() -> Result<> {
+    return end_detections("hostname = ? and port = ?", {key.hostname, port_of(key)});
+  });
+}
+
+Result<> RecoveryStore::save_blocked(const InstanceKey& key, const std::string& cluster,
+                                     const std::string& analysis, std::int64_t blocking_id) {
+  return save_rows(
+      database_, "blocked_topology_recovery", {"hostname", "port"},
+      {"hostname", "port", "cluster_name", "analysis", "last_blocked_timestamp",
+       "blocking_recovery_id"},
+      {{key.hostname, port_of(key), cluster, analysis, format_time(clock_.now()), blocking_id}});
 }
 
 Result<> RecoveryStore::save_step(const std::string& uid, const std::string& message) {

@@ -30,6 +30,18 @@ class RecoveryStore {
   Result<std::optional<std::int64_t>> claim(const RecoveryRecord& recovery);
   /// Keeps how a recovery ended: success, successor, lists and errors; its end is now.
   Result<> save_end(const RecoveryRecord& recovery);
+  /// Ends the active period of what has ended of that instance: it stands in nobody's way any more,
+  /// and is acknowledged, as a new recovery of the instance implies.
+  Result<> end_completed(const InstanceKey& key);
+  /// Ends the active period of one recovery, which then blocks nothing.
+  Result<> end_active(const std::string& uid);
+  /// Ends a recovery whose process is gone, and acknowledges it.
+  Result<> end_crashed(const std::string& uid);
+  /// Ends active detections of the instance.
+  Result<> end_detections_of(const InstanceKey& key);
+  /// An automatic recovery of the instance did not begin because of another.
+  Result<> save_blocked(const InstanceKey& key, const std::string& cluster,
+                        const std::string& analysis, std::int64_t blocking_id);
   Result<> save_step(const std::string& uid, const std::string& message);
 
   [[nodiscard]] Result<std::optional<RecoveryRecord>> find(std::int64_t id) const;

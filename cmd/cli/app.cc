@@ -81,6 +81,7 @@ std::string& place_of(Word word, Args& args) {
     case Word::Instance:
     case Word::Cluster:
     case Word::Topic:
+    case Word::Recovery:
       return args.instance;
     case Word::Destination:
       return args.destination;

@@ -53,6 +53,8 @@ std::string_view word_name(Word word) {
       return "BINLOG";
     case Word::Topic:
       return "TOPIC";
+    case Word::Recovery:
+      return "RECOVERY";
   }
   return "";
 }
@@ -161,6 +163,7 @@ std::string legacy_topic(std::string_view topic) {
         text += " --binlog file:pos";
         break;
       case Word::Topic:
+      case Word::Recovery:
         break;
     }
   }

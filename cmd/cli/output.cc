@@ -80,4 +80,9 @@ void TerminalProgress::say(std::string_view line) {
   tell(fmt::format("{}\n", printable(line)));
 }
 
+void TerminalProgress::note(std::string_view line) {
+  show("");
+  complain(line);
+}
+
 }  // namespace orch::cmd

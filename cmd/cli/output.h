@@ -23,6 +23,7 @@ class TerminalProgress final : public Progress {
   explicit TerminalProgress(bool speaks);
   void show(std::string_view line) override;
   void say(std::string_view line) override;
+  void note(std::string_view line) override;
 
  private:
   bool terminal_{false};

@@ -53,7 +53,18 @@ struct Reply {
 };
 
 /// The words that follow a verb, in order; `-c` commands take the same from their flags.
-enum class Word { Instance, Destination, Cluster, Pattern, Tag, Pool, Hostname, Binlog, Topic };
+enum class Word {
+  Instance,
+  Destination,
+  Cluster,
+  Pattern,
+  Tag,
+  Pool,
+  Hostname,
+  Binlog,
+  Topic,
+  Recovery,  ///< an id or a uid; in Args::instance
+};
 
 /// Options that a verb takes beyond the global ones.
 enum class Option : unsigned {

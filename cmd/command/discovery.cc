@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "cmd/command/engine.h"
 #include "cmd/command/families.h"
 #include "cmd/command/names.h"
 #include "cmd/command/observe.h"
@@ -105,6 +106,10 @@ Result<Reply> discover_all(const Services& services, const InstanceKey& seed) {
   for (const UnreachedKey& key : result.unreachable)
     ORCH_TRY(store.mark_checked(key.key, false));
   ORCH_TRY(services.clusters().rebuild_aliases());
+  std::vector<Instance> seen;
+  for (const Observation& observation : result.found)
+    seen.push_back(observation.instance);
+  look_after_quarantine(services, seen);
   if (!result.found.empty()) return crawl_reply(result);
   if (!result.unreachable.empty()) return fail(result.unreachable.front().error);
   return fail(

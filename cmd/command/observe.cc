@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "cmd/command/engine.h"
 #include "core/base/log.h"
 #include "core/probe/crawl.h"
 
@@ -55,6 +56,7 @@ Result<Instance> probe_and_record(const Services& services, const InstanceKey& k
   ORCH_ASSIGN(const SettleRules rules, settle_rules_of(services));
   settle_all(one, rules, stored_instances(services));
   ORCH_TRY(services.instances().record(one.found));
+  look_after_quarantine(services, {&one.found.front().instance, 1});
   return one.found.front().instance;
 }
 

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "cmd/command/engine.h"
 #include "cmd/command/names.h"
 #include "cmd/command/observe.h"
 #include "core/base/log.h"
@@ -9,102 +10,11 @@
 #include "core/json/json.h"
 #include "core/mysql/change_statements.h"
 #include "core/plan/preview.h"
-#include "core/probe/crawl.h"
-#include "storage/maintenance_store.h"
+#include "ha/maintenance_locks.h"
 
 namespace orch::cmd {
 
 namespace {
-
-/// The backend's maintenance table as the executor's lock manager.
-class BackendLocks final : public MaintenanceLocks {
- public:
-  BackendLocks(const Services& services, std::string owner)
-      : store_(services.database(), services.clock(), services.self()), owner_(std::move(owner)) {}
-
-  Result<> claim(const InstanceKey& key, const std::string& reason) override {
-    ORCH_ASSIGN(const std::optional<std::int64_t> lock,
-                store_.claim({.key = key, .owner = owner_, .reason = reason}));
-    if (lock) return {};
-    return fail(
-        ErrorKind::Conflict,
-        fmt::format("Cannot begin maintenance on {}: Cannot begin maintenance for instance: "
-                    "{}; maintenance reason: {} ('orch maintenance' shows who holds it)",
-                    to_string(key), to_string(key), reason));
-  }
-  Result<> release(const InstanceKey& key) override {
-    ORCH_ASSIGN([[maybe_unused]] const bool held, store_.end(key));
-    return {};
-  }
-
- private:
-  storage::MaintenanceStore store_;
-  std::string owner_;
-};
-
-/// Tells people what happens while it happens.
-class ProgressObserver final : public StepObserver {
- public:
-  explicit ProgressObserver(Progress& progress) : progress_(progress) {}
-
-  void step_started(const Step& step) override { progress_.show(describe(step)); }
-  void step_ended(const Step& step, const Error* error, std::chrono::milliseconds took) override {
-    const std::string line = error == nullptr
-                                 ? fmt::format("{}: done ({} ms)", describe(step), took.count())
-                                 : fmt::format("{}: failed: {}", describe(step), error->message);
-    log::info("{}", line);
-    if (changes_server(step) || error != nullptr) progress_.say(line);
-  }
-
- private:
-  Progress& progress_;
-};
-
-ExecutorSettings executor_settings(const Services& services) {
-  const OperationSettings& operation = services.config().operation;
-  ExecutorSettings settings;
-  settings.probe_limit = probe_limit(services);
-  settings.width = static_cast<std::size_t>(
-      std::max<std::int64_t>(operation.max_concurrent_replica_operations, 1));
-  return settings;
-}
-
-/// Writes the records of all servers that were read during the operation.
-Result<> record_outcome(const Services& services, const Operation& operation,
-                        const Outcome& outcome) {
-  std::set<InstanceKey> read = operation.subjects;
-  for (const StepResult& result : outcome.steps)
-    read.insert(result.step.server);
-  CrawlResult touched;
-  std::vector<InstanceKey> unreachable;
-  const auto stored = stored_instances(services);
-  for (const InstanceKey& key : read) {
-    const Instance* instance = outcome.topology.find(key);
-    if (instance == nullptr) continue;
-    if (!answers(*instance)) {
-      unreachable.push_back(key);
-      continue;
-    }
-    Observation observation;
-    observation.asked = key;
-    observation.outcome = ProbeOutcome::Clean;
-    observation.instance = *instance;
-    // A promoted server has no source any more to take the cluster's alias from: it keeps it.
-    const std::optional<Instance> record = stored(key);
-    if (record) observation.detected_cluster_alias = record->suggested_cluster_alias;
-    touched.found.push_back(std::move(observation));
-  }
-  ORCH_ASSIGN(const SettleRules rules, settle_rules_of(services));
-  settle_all(touched, rules, [&](const InstanceKey& key) -> std::optional<Instance> {
-    const Instance* known = outcome.topology.find(key);
-    return known == nullptr ? std::nullopt : std::optional<Instance>(*known);
-  });
-  storage::InstanceStore writer = services.instances();
-  ORCH_TRY(writer.record(touched.found));
-  for (const InstanceKey& key : unreachable)
-    ORCH_TRY(writer.mark_checked(key, false));
-  return services.clusters().rebuild_aliases();
-}
 
 std::string failure_text(const Outcome& outcome) {
   std::string text = outcome.error->message;
@@ -204,14 +114,18 @@ Result<Outcome> carry_out(const Services& services, const Operation& operation, 
                             operation.name, to_string(operation.about)));
   }
   ORCH_ASSIGN(const Topology records, records_around(services, operation.subjects));
-  BackendLocks locks(services, owner_argument(args));
+  ha::BackendLocks locks(services.database(), services.clock(), services.self(),
+                         owner_argument(args));
   ProgressObserver observer(services.progress());
   Executor executor(services.servers(), services.leadership(), locks, observer,
                     executor_settings(services));
   Outcome outcome = executor.run(operation.planner, records,
                                  {.probe = operation.subjects, .reason = operation.name});
   services.progress().show("");
-  const Result<> recorded = record_outcome(services, operation, outcome);
+  std::set<InstanceKey> read = operation.subjects;
+  for (const StepResult& result : outcome.steps)
+    read.insert(result.step.server);
+  const Result<> recorded = record_read(services, read, outcome.topology);
   if (!recorded) log::error("{}", recorded.error().message);
   if (outcome.error) {
     return fail(outcome.error->kind, failure_text(outcome));
@@ -223,7 +137,7 @@ Result<Outcome> carry_out(const Services& services, const Operation& operation, 
 
 Result<Reply> show_plan(const Services& services, const Operation& operation) {
   ORCH_ASSIGN(const Topology records, records_around(services, operation.subjects));
-  BackendLocks locks(services, "");
+  ha::BackendLocks locks(services.database(), services.clock(), services.self(), "");
   StepObserver silent;
   Executor executor(services.servers(), services.leadership(), locks, silent,
                     executor_settings(services));
@@ -240,6 +154,9 @@ Result<Reply> show_plan(const Services& services, const Operation& operation) {
   const std::optional<InstanceKey> promoted =
       done != nullptr ? done->account.promoted : std::nullopt;
   show_candidates(operation, fresh, promoted, reply.text, json);
+  for (const std::string& hook : operation.hooks)
+    reply.text += fmt::format("Hook: {}\n", hook);
+  if (!operation.hooks.empty()) json["Hooks"] = operation.hooks;
   reply.text += "Steps\n";
   Json steps = Json::array();
   std::size_t number = 0;

@@ -27,6 +27,8 @@ struct Operation {
   std::function<Choice(const Topology&)> candidates{};
   /// For plans that promote: the server whose place is taken.
   std::optional<InstanceKey> replaced{};
+  /// Hooks that would run, for a dry run to show; in their order.
+  std::vector<std::string> hooks{};
 };
 
 /// Errors: InvalidInput, for a filter that does not compile.

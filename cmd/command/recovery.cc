@@ -1,29 +1,31 @@
+#include "ha/recovery.h"
+
+#include <algorithm>
+
 #include <fmt/format.h>
 
+#include "cmd/command/analysis_reading.h"
+#include "cmd/command/engine.h"
 #include "cmd/command/families.h"
 #include "cmd/command/names.h"
 #include "cmd/command/observe.h"
 #include "cmd/command/operation.h"
+#include "cmd/command/recovery_reply.h"
 #include "cmd/command/replies.h"
-#include "core/base/log.h"
-#include "core/json/json.h"
-#include "core/plan/recovery/dead_primary.h"
-#include "core/plan/recovery/takeover.h"
-#include "storage/downtime_store.h"
+#include "ha/maintenance_locks.h"
 
 namespace orch::cmd {
 
 namespace {
 
-/// How long a server that a failover left behind is kept out of automatic recovery.
-constexpr std::chrono::hours kLostDowntime{365 * 24};
-
 /// A cluster's one master and everybody in it.
 struct Cluster {
   std::string name{};
   std::string alias{};
-  InstanceKey master{};
+  std::string domain{};
+  Instance master{};
   std::set<InstanceKey> members{};
+  std::vector<InstanceKey> replicas{};  ///< of the master
 };
 
 Result<Cluster> cluster_to_recover(const Services& services, const Args& args) {
@@ -31,18 +33,26 @@ Result<Cluster> cluster_to_recover(const Services& services, const Args& args) {
   ORCH_ASSIGN(cluster.name, cluster_argument(services, args));
   ORCH_ASSIGN(const std::vector<Instance> members,
               services.instances().list({.cluster = cluster.name}));
-  std::vector<InstanceKey> masters;
+  std::vector<const Instance*> masters;
   for (const Instance& member : members) {
     cluster.members.insert(member.key);
-    if (member.replication_depth == 0 || member.is_co_master) masters.push_back(member.key);
+    if (member.replication_depth == 0 || member.is_co_master) masters.push_back(&member);
   }
   if (cluster.name.empty() || masters.size() != 1) {
     return fail(ErrorKind::NotFound,
                 fmt::format("Cannot deduce cluster master for {}. Found {} potential masters",
                             cluster.name, masters.size()));
   }
-  cluster.master = masters.front();
+  cluster.master = *masters.front();
+  for (const Instance& member : members) {
+    if (is_replica(member) && member.replication.source == cluster.master.key) {
+      cluster.replicas.push_back(member.key);
+    }
+  }
   ORCH_ASSIGN(cluster.alias, services.clusters().alias_of(cluster.name));
+  ORCH_ASSIGN(const std::optional<std::string> domain,
+              services.clusters().find_domain(cluster.name));
+  cluster.domain = domain.value_or("");
   return cluster;
 }
 
@@ -52,127 +62,69 @@ Result<std::optional<InstanceKey>> designated_argument(const Services& services,
   return std::optional<InstanceKey>(designated.key);
 }
 
-/// The cluster is called after its new master, and what was left behind is marked so.
-Result<> rename_after_promotion(const Services& services, const Cluster& cluster,
-                                const Outcome& outcome) {
-  const InstanceKey& promoted = *outcome.account.promoted;
-  const std::string name = to_string(promoted);
-  ORCH_ASSIGN([[maybe_unused]] const std::int64_t renamed,
-              services.instances().rename_cluster(cluster.name, name));
-  ORCH_TRY(services.clusters().rename(cluster.name, name));
-  const Instance* old_master = outcome.topology.find(cluster.master);
-  if (old_master != nullptr && !answers(*old_master)) {
-    ORCH_TRY(services.instances().save_cluster_name(cluster.master, to_string(cluster.master)));
-  }
-  return {};
+/// What is asked of the engine, but for the kind's own particulars.
+ha::RecoveryWork work_on(const Cluster& cluster, RecoveryKind kind, const Args& args) {
+  ha::RecoveryWork work;
+  work.kind = kind;
+  work.cluster = cluster.name;
+  work.cluster_alias = cluster.alias;
+  work.cluster_domain = cluster.domain;
+  work.failed = cluster.master.key;
+  work.instance_type = cluster.master.is_co_master ? "co-master" : "master";
+  work.replicas = cluster.replicas;
+  work.downtimed = cluster.master.downtime.active;
+  work.owner = owner_argument(args);
+  return work;
 }
 
-Result<> mark_lost(const Services& services, const Cluster& cluster, const Outcome& outcome,
-                   const std::string& owner) {
-  std::vector<InstanceKey> lost;
-  const Instance* old_master = outcome.topology.find(cluster.master);
-  if (old_master != nullptr && !answers(*old_master)) lost.push_back(cluster.master);
-  for (const LostReplica& replica : outcome.account.lost)
-    lost.push_back(replica.key);
-  for (const InstanceKey& key : lost) {
-    ORCH_TRY(services.store<storage::DowntimeStore>().begin(
-        {.key = key, .owner = owner, .reason = "lost-in-recovery", .duration = kLostDowntime}));
+/// Carries the work out, or shows how it would be done.
+Result<Reply> carry_out_or_show(const Services& services, const Args& args, const Cluster& cluster,
+                                const ha::RecoveryWork& work, bool with_coordinates) {
+  ORCH_ASSIGN(const Policy policy, policy_of(services));
+  ORCH_ASSIGN(Planner planner, ha::planner_for(work, policy));
+  const std::string type = ha::audit_type(work);
+  if (args.dry_run) {
+    const InstanceKey master = cluster.master.key;
+    return show_plan(
+        services,
+        {.planner = std::move(planner),
+         .subjects = cluster.members,
+         .name = type,
+         .about = master,
+         .message =
+             fmt::format("{} {} of cluster {}",
+                         work.kind == RecoveryKind::GracefulTakeover ? "take over" : "fail over",
+                         to_string(master), cluster.alias),
+         .candidates =
+             [=](const Topology& fresh) { return choose_candidate(fresh, master, policy); },
+         .replaced = master,
+         .hooks = ha::hooks_of(work, services.config().recovery)});
   }
-  return services.clusters().rebuild_aliases();
-}
-
-Json outcome_json(const Cluster& cluster, const Outcome& outcome) {
-  const Account& account = outcome.account;
-  Json steps = Json::array();
-  for (const StepResult& result : outcome.steps) {
-    steps.push_back({{"Server", to_json(result.step.server)},
-                     {"Action", describe(result.step.action)},
-                     {"Error", result.error ? result.error->message : ""}});
+  if (args.noop) {
+    return fail(ErrorKind::Refused,
+                fmt::format("noop: aborting {} operation on {}; signalling error but nothing went "
+                            "wrong.",
+                            type, to_string(work.failed)));
   }
-  Json lost = Json::array();
-  for (const LostReplica& replica : account.lost) {
-    lost.push_back({{"Key", to_json(replica.key)}, {"Because", replica.because}});
-  }
-  return {{"Cluster", cluster.name},
-          {"ClusterAlias", cluster.alias},
-          {"OldMaster", to_json(cluster.master)},
-          {"Promoted", to_json(*account.promoted)},
-          {"Coordinates", to_json(account.coordinates)},
-          {"Moved", to_json(account.moved)},
-          {"Lost", lost},
-          {"LostTransactions", account.lost_transactions},
-          {"Notes", account.notes},
-          {"LeftOtherwise", outcome.left},
-          {"Steps", steps}};
-}
-
-std::string outcome_text(const Cluster& cluster, const Outcome& outcome) {
-  const Account& account = outcome.account;
-  std::string text =
-      fmt::format("{} is the new master of {} (was {})\n", to_string(*account.promoted),
-                  cluster.alias, to_string(cluster.master));
-  if (!account.coordinates.empty()) {
-    text += fmt::format("  promoted at     {}\n", to_string(account.coordinates));
-  }
-  if (!account.lost_transactions.empty()) {
-    text += fmt::format("  lost            {}\n", account.lost_transactions);
-  }
-  for (const InstanceKey& key : account.moved) {
-    text += fmt::format("  replicates now  {}\n", to_string(key));
-  }
-  return text;
-}
-
-Result<Reply> promote(const Services& services, const Args& args, const Cluster& cluster,
-                      Operation operation, bool with_coordinates) {
-  if (args.dry_run) return show_plan(services, operation);
-  ORCH_ASSIGN(const Outcome outcome, carry_out(services, operation, args));
-  if (!outcome.account.promoted) {
-    return fail(ErrorKind::Broken, "Recovery attempted yet no replica promoted");
-  }
-  // The servers are as they should be; a backend that cannot be written must not hide that.
-  for (const Result<>& kept : {rename_after_promotion(services, cluster, outcome),
-                               mark_lost(services, cluster, outcome, owner_argument(args))}) {
-    if (!kept) log::error("{}", kept.error().message);
-  }
-  Reply reply;
-  reply.lines.push_back(to_string(*outcome.account.promoted));
-  if (with_coordinates) reply.lines.push_back(to_string(outcome.account.coordinates));
-  for (const LostReplica& replica : outcome.account.lost) {
-    reply.notes.push_back(
-        fmt::format("left behind: {}: {}", to_string(replica.key), replica.because));
-  }
-  const std::string& lost = outcome.account.lost_transactions;
-  if (!lost.starts_with("nothing") && !lost.empty()) reply.notes.push_back("lost: " + lost);
-  for (const std::string& note : outcome.account.notes)
-    reply.notes.push_back(note);
-  for (const std::string& left : outcome.left)
-    reply.notes.push_back(left);
-  if (!args.legacy) reply.text = outcome_text(cluster, outcome);
-  reply.json = dump(outcome_json(cluster, outcome));
-  return reply;
+  ORCH_ASSIGN(const std::unique_ptr<RecoveryEngine> engine, RecoveryEngine::make(services));
+  const Result<ha::RecoveryOutcome> outcome = ha::recover(engine->parts(), work);
+  services.progress().show("");
+  if (!outcome) return fail(outcome.error());
+  return recovery_reply(*outcome, args.legacy, with_coordinates);
 }
 
 Result<Reply> fail_over(const Services& services, const Args& args, const Cluster& cluster,
-                        const std::optional<InstanceKey>& designated) {
-  ORCH_ASSIGN(const Policy policy, policy_of(services));
-  Operation operation{
-      .planner = failover({.failed = cluster.master, .designated = designated}, policy),
-      .subjects = cluster.members,
-      .name = "recover-dead-master",
-      .about = cluster.master,
-      .message =
-          fmt::format("fail over {} of cluster {}", to_string(cluster.master), cluster.alias),
-      .candidates =
-          [=](const Topology& fresh) { return choose_candidate(fresh, cluster.master, policy); },
-      .replaced = cluster.master};
-  return promote(services, args, cluster, std::move(operation), false);
+                        std::string_view command) {
+  ha::RecoveryWork work = work_on(cluster, RecoveryKind::DeadMaster, args);
+  work.command = command;
+  work.description = fmt::format("{} was asked for", command);
+  ORCH_ASSIGN(work.designated, designated_argument(services, args));
+  return carry_out_or_show(services, args, cluster, work, false);
 }
 
 Result<Reply> run_failover(Services& services, const Args& args) {
   ORCH_ASSIGN(const Cluster cluster, cluster_to_recover(services, args));
-  ORCH_ASSIGN(const std::optional<InstanceKey> designated, designated_argument(services, args));
-  return fail_over(services, args, cluster, designated);
+  return fail_over(services, args, cluster, "force-master-failover");
 }
 
 Result<Reply> run_force_takeover(Services& services, const Args& args) {
@@ -183,62 +135,78 @@ Result<Reply> run_force_takeover(Services& services, const Args& args) {
   }
   ORCH_ASSIGN(const Cluster cluster, cluster_to_recover(services, args));
   ORCH_ASSIGN(const Instance designated, known_destination(services, args));
-  if (designated.replication.source != cluster.master) {
+  if (designated.replication.source != cluster.master.key) {
     return fail(
         ErrorKind::Refused,
         fmt::format("You may only promote a direct child of the master {}. The master of {} "
                     "is {}.",
-                    to_string(cluster.master), to_string(designated.key),
+                    to_string(cluster.master.key), to_string(designated.key),
                     to_string(designated.replication.source)));
   }
-  return fail_over(services, args, cluster, designated.key);
+  return fail_over(services, args, cluster, "force-master-takeover");
 }
 
-/// Recovers an instance only if it has failed: a master that does not answer, none of whose
-/// replicas still receives from it.
-Result<Reply> run_recover(Services& services, const Args& args) {
+/// Reads the instance and those who follow it, so that what is judged is how things are now.
+Result<> look_now(const Services& services, const InstanceKey& key) {
+  ORCH_ASSIGN(const Topology records, records_around(services, {key}));
+  std::set<InstanceKey> asked = {key};
+  for (const Instance* replica : records.replicas_of(key))
+    asked.insert(replica->key);
+  ha::BackendLocks locks(services.database(), services.clock(), services.self(), "");
+  StepObserver silent;
+  Executor executor(services.servers(), services.leadership(), locks, silent,
+                    executor_settings(services));
+  return record_read(services, asked, executor.survey(records, asked));
+}
+
+/// Does about an instance what its analysis calls for; nothing where nothing is wrong with it.
+Result<Reply> recover_if_failed(const Services& services, const Args& args, bool hooks) {
   ORCH_ASSIGN(const Instance instance, known_instance(services, args));
-  Args about = args;
-  about.alias = instance.cluster_name;
-  ORCH_ASSIGN(const Cluster cluster, cluster_to_recover(services, about));
-  if (cluster.master != instance.key) return keys_reply({});
-  ORCH_ASSIGN(const Topology records, records_around(services, {instance.key}));
-  const auto deadline = std::chrono::steady_clock::now() + probe_limit(services);
-  if (services.servers().probe(instance.key, deadline).found()) return keys_reply({});
-  const std::vector<const Instance*> replicas = records.replicas_of(instance.key);
-  std::size_t reachable = 0;
-  for (const Instance* replica : replicas) {
-    const Observation seen = services.servers().probe(
-        replica->key, std::chrono::steady_clock::now() + probe_limit(services));
-    if (!seen.found()) continue;
-    ++reachable;
-    if (replica_running(seen.instance)) return keys_reply({});
-  }
-  if (reachable == 0) return keys_reply({});
-  ORCH_ASSIGN(const std::optional<InstanceKey> designated, designated_argument(services, args));
-  return fail_over(services, args, cluster, designated);
+  ORCH_TRY(look_now(services, instance.key));
+  ORCH_ASSIGN(const AnalysisInput input, read_analysis_input(services));
+  const std::vector<Analysis> analyses =
+      analyse_records(services, input, {.include_downtimed = true, .include_ignored = true}, "");
+  const auto analysis = std::find_if(analyses.begin(), analyses.end(), [&](const Analysis& each) {
+    return each.key == instance.key && each.recovery;
+  });
+  if (analysis == analyses.end()) return keys_reply({});
+  Cluster cluster;
+  cluster.name = analysis->cluster.name;
+  cluster.alias = analysis->cluster.alias;
+  cluster.domain = analysis->cluster.domain;
+  cluster.master = instance;
+  cluster.replicas = analysis->replicas;
+  ORCH_ASSIGN(const std::vector<Instance> members,
+              services.instances().list({.cluster = cluster.name}));
+  for (const Instance& member : members)
+    cluster.members.insert(member.key);
+  ha::RecoveryWork work = work_on(cluster, *analysis->recovery, args);
+  work.analysis = to_string(analysis->code);
+  work.description = traits(analysis->code).description;
+  work.instance_type = instance_type(*analysis);
+  work.hooks = hooks;
+  ORCH_ASSIGN(work.designated, designated_argument(services, args));
+  return carry_out_or_show(services, args, cluster, work, false);
+}
+
+Result<Reply> run_recover(Services& services, const Args& args) {
+  return recover_if_failed(services, args, true);
+}
+
+Result<Reply> run_recover_lite(Services& services, const Args& args) {
+  return recover_if_failed(services, args, false);
 }
 
 Result<Reply> take_over(const Services& services, const Args& args, bool automatic, bool start_old,
                         bool with_coordinates) {
   ORCH_ASSIGN(const Cluster cluster, cluster_to_recover(services, args));
-  ORCH_ASSIGN(const std::optional<InstanceKey> designated, designated_argument(services, args));
-  ORCH_ASSIGN(const Policy policy, policy_of(services));
-  Operation operation{
-      .planner = takeover({.primary = cluster.master,
-                           .designated = designated,
-                           .automatic = automatic,
-                           .start_old_primary = start_old},
-                          policy),
-      .subjects = cluster.members,
-      .name = "graceful-master-takeover",
-      .about = cluster.master,
-      .message =
-          fmt::format("take over {} of cluster {}", to_string(cluster.master), cluster.alias),
-      .candidates =
-          [=](const Topology& fresh) { return choose_candidate(fresh, cluster.master, policy); },
-      .replaced = cluster.master};
-  return promote(services, args, cluster, std::move(operation), with_coordinates);
+  ha::RecoveryWork work = work_on(cluster, RecoveryKind::GracefulTakeover, args);
+  work.command = "graceful-master-takeover";
+  work.description = "graceful-master-takeover was asked for";
+  work.choose = automatic;
+  work.start_old_master = start_old;
+  ORCH_ASSIGN(work.designated, designated_argument(services, args));
+  return carry_out_or_show(services, args, cluster, work, with_coordinates);
 }
 
 Result<Reply> run_takeover(Services& services, const Args& args) {
@@ -274,6 +242,7 @@ std::vector<Command> recovery_commands() {
   Command lite = recover;
   lite.name = "recover-lite";
   lite.help = "Recover an instance, if it has failed, without running hooks";
+  lite.run = run_recover_lite;
   return {
       recovering("failover", "Replace a cluster's master now, dead or not, by its best replica",
                  Offer::Verb, run_failover),

@@ -4,10 +4,12 @@
 #include "cmd/command/names.h"
 #include "cmd/command/operation.h"
 #include "cmd/command/replies.h"
+#include "core/base/log.h"
 #include "core/base/pattern.h"
 #include "core/json/json.h"
 #include "core/plan/refactor/relocate.h"
 #include "core/plan/refactor/take_source.h"
+#include "ha/hook_lists.h"
 
 namespace orch::cmd {
 
@@ -103,8 +105,16 @@ Result<Reply> run_take_master(Services& services, const Args& args) {
       operation.subjects.insert(source->replication.source);
     }
   }
-  return run_or_show(services, operation, args,
-                     [&](const Outcome&) { return key_reply(instance.key); });
+  return run_or_show(services, operation, args, [&](const Outcome&) {
+    Reply reply = key_reply(instance.key);
+    const Result<> ran = ha::run_take_master_hooks(services.config().recovery, instance.key,
+                                                   instance.replication.source,
+                                                   {.tell = [](const std::string& line) {
+                                                     log::info("{}", line);
+                                                   }});
+    if (!ran) reply.notes.push_back(ran.error().message);
+    return reply;
+  });
 }
 
 // --- Many replicas ---

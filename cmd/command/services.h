@@ -23,6 +23,8 @@ class Progress {
   virtual void show(std::string_view line) = 0;
   /// A line that stays.
   virtual void say(std::string_view line) = 0;
+  /// A line that everybody must see, programs included.
+  virtual void note(std::string_view line) = 0;
 };
 
 /// What commands work with; built by cmd/wire for one process. Stores are made where they are

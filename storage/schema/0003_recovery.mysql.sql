@@ -37,6 +37,7 @@ CREATE TABLE IF NOT EXISTS orch_recovery_journal (
   port smallint unsigned NOT NULL,
   action text CHARACTER SET utf8 NOT NULL,
   why text CHARACTER SET utf8,
+  changes_server tinyint unsigned NOT NULL DEFAULT 0,
   point_of_no_return tinyint unsigned NOT NULL DEFAULT 0,
   state varchar(16) NOT NULL,
   error text CHARACTER SET utf8,

@@ -38,6 +38,7 @@ CREATE TABLE IF NOT EXISTS orch_recovery_journal (
   port smallint NOT NULL,
   action text NOT NULL,
   why text NOT NULL DEFAULT '',
+  changes_server tinyint NOT NULL DEFAULT 0,
   point_of_no_return tinyint NOT NULL DEFAULT 0,
   state varchar(16) NOT NULL,
   error text NOT NULL DEFAULT '',

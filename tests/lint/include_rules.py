@@ -33,8 +33,10 @@ MAY_INCLUDE = {
     # The one place that joins the executor's port with real servers.
     "core/execute/live_servers.": CORE + ["core/config/", "core/mysql/", "core/plan/",
                                           "core/ports/", "core/probe/", "core/execute/"],
-    "storage/": CORE + ["core/analysis/", "core/json/", "core/config/", "core/ports/", "core/mysql/", "storage/"],
-    "ha/": CORE + ["core/analysis/", "core/json/", "core/config/", "core/ports/", "storage/", "ha/"],
+    "storage/": CORE + ["core/analysis/", "core/json/", "core/config/", "core/ports/", "core/mysql/",
+                        "storage/"],
+    "ha/": CORE + ["core/analysis/", "core/json/", "core/config/", "core/ports/", "core/plan/", "core/execute/",
+                   "storage/", "ha/"],
     "cmd/": ["core/", "storage/", "ha/", "cmd/"],
     "tests/": ["core/", "storage/", "ha/", "cmd/", "tests/"],
 }

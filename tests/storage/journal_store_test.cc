@@ -34,6 +34,7 @@ JournalEntry entry_of(const std::string& uid, const std::string& token) {
           .server = {"db2", 3306},
           .action = "make writable",
           .why = "it takes the writes",
+          .changes_server = true,
           .point_of_no_return = true};
 }
 
@@ -113,6 +114,7 @@ TEST_SUITE("storage/journal_store") {
     CHECK((*steps)[2].server == InstanceKey{"db2", 3306});
     CHECK((*steps)[2].action == "make writable");
     CHECK((*steps)[2].why == "it takes the writes");
+    CHECK((*steps)[2].changes_server);
     CHECK((*steps)[2].point_of_no_return);
     CHECK((*steps)[2].owner.term == 7);
     CHECK(store.list("9:z")->empty());

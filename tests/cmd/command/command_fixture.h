@@ -15,6 +15,7 @@ class SilentProgress final : public Progress {
  public:
   void show(std::string_view) override {}
   void say(std::string_view) override {}
+  void note(std::string_view) override {}
 };
 
 /// A backend in memory and everything that commands without servers need.

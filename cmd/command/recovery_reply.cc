@@ -1,0 +1,95 @@
+#include "cmd/command/recovery_reply.h"
+
+#include <fmt/format.h>
+
+#include "core/json/json.h"
+
+namespace orch::cmd {
+
+namespace {
+
+Json outcome_json(const ha::RecoveryOutcome& recovery) {
+  const Account& account = recovery.outcome.account;
+  Json steps = Json::array();
+  for (const StepResult& result : recovery.outcome.steps) {
+    steps.push_back({{"Server", to_json(result.step.server)},
+                     {"Action", describe(result.step.action)},
+                     {"Error", result.error ? result.error->message : ""}});
+  }
+  Json lost = Json::array();
+  for (const LostReplica& replica : account.lost) {
+    lost.push_back({{"Key", to_json(replica.key)}, {"Because", replica.because}});
+  }
+  std::vector<std::string> notes = account.notes;
+  notes.insert(notes.end(), recovery.notes.begin(), recovery.notes.end());
+  return {{"Recovery", recovery.id},
+          {"UID", recovery.uid},
+          {"Resumed", recovery.resumed},
+          {"Cluster", recovery.work.cluster},
+          {"ClusterAlias", recovery.work.cluster_alias},
+          {"OldMaster", to_json(recovery.work.failed)},
+          {"Promoted", to_json(*account.promoted)},
+          {"Coordinates", to_json(account.coordinates)},
+          {"Moved", to_json(account.moved)},
+          {"Lost", lost},
+          {"LostTransactions", account.lost_transactions},
+          {"Notes", notes},
+          {"LeftOtherwise", recovery.outcome.left},
+          {"Steps", steps}};
+}
+
+std::string outcome_text(const ha::RecoveryOutcome& recovery) {
+  const Account& account = recovery.outcome.account;
+  std::string text =
+      fmt::format("{} is the new master of {} (was {})\n", to_string(*account.promoted),
+                  recovery.work.cluster_alias, to_string(recovery.work.failed));
+  if (!account.coordinates.empty()) {
+    text += fmt::format("  promoted at     {}\n", to_string(account.coordinates));
+  }
+  if (!account.lost_transactions.empty()) {
+    text += fmt::format("  lost            {}\n", account.lost_transactions);
+  }
+  for (const InstanceKey& key : account.moved) {
+    text += fmt::format("  replicates now  {}\n", to_string(key));
+  }
+  if (recovery.id != 0) {
+    text += fmt::format("  recovery        {} ('orch recovery show {}' tells its story)\n",
+                        recovery.id, recovery.id);
+  }
+  return text;
+}
+
+std::string failure_text(const ha::RecoveryOutcome& recovery) {
+  std::string text = recovery.error->message;
+  for (const std::vector<std::string>* more : {&recovery.outcome.left, &recovery.notes}) {
+    for (const std::string& line : *more)
+      text += "; " + line;
+  }
+  return text;
+}
+
+}  // namespace
+
+Result<Reply> recovery_reply(const ha::RecoveryOutcome& recovery, bool legacy,
+                             bool with_coordinates) {
+  if (recovery.error) return fail(recovery.error->kind, failure_text(recovery));
+  const Account& account = recovery.outcome.account;
+  Reply reply;
+  reply.lines.push_back(to_string(*account.promoted));
+  if (with_coordinates) reply.lines.push_back(to_string(account.coordinates));
+  for (const LostReplica& replica : account.lost) {
+    reply.notes.push_back(
+        fmt::format("left behind: {}: {}", to_string(replica.key), replica.because));
+  }
+  const std::string& lost = account.lost_transactions;
+  if (!lost.starts_with("nothing") && !lost.empty()) reply.notes.push_back("lost: " + lost);
+  for (const std::vector<std::string>* more :
+       {&account.notes, &recovery.outcome.left, &recovery.notes}) {
+    reply.notes.insert(reply.notes.end(), more->begin(), more->end());
+  }
+  if (!legacy) reply.text = outcome_text(recovery);
+  reply.json = dump(outcome_json(recovery));
+  return reply;
+}
+
+}  // namespace orch::cmd

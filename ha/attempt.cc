@@ -1,0 +1,166 @@
+#include "ha/attempt.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "core/plan/recovery/promotion.h"
+#include "ha/plan_facts.h"
+
+namespace orch::ha {
+
+namespace {
+
+bool changes_anything(const Run& run) {
+  return std::any_of(run.steps.begin(), run.steps.end(), changes_server);
+}
+
+/// Reads every server again, and decides anew.
+Run look_again(const Topology& fresh) {
+  Run run;
+  for (const Instance& instance : fresh.instances())
+    run.steps.push_back({instance.key, Reprobe{}, "hooks may have taken long", {}, false});
+  return run;
+}
+
+/// What the run that was cut off did to servers, as if this one had done it: so that it can be
+/// undone.
+struct Replay {
+  std::vector<Instance> before{};
+  std::vector<StepResult> steps{};
+};
+
+void replay(const storage::JournalEntry& entry, Replay& replay) {
+  const auto server = std::find_if(replay.before.begin(), replay.before.end(),
+                                   [&](const Instance& i) { return i.key == entry.server; });
+  if (server == replay.before.end()) return;
+  const auto is = [&](const Change& change) {
+    return entry.action == describe(Action{change});
+  };
+  const auto add = [&](Change change) {
+    replay.steps.push_back({{entry.server, std::move(change), entry.why, {}, false}, std::nullopt});
+  };
+  if (is(SetReadOnly{true})) {
+    server->server.read_only = false;
+    add(SetReadOnly{true});
+  } else if (is(StopReplication{}) && is_replica(*server)) {
+    server->replication.io_state = server->replication.sql_state = ThreadState::Running;
+    add(StopReplication{});
+  } else if (is(StopReplication{ReplicationThreads::Receiver}) && is_replica(*server)) {
+    server->replication.io_state = ThreadState::Running;
+    add(StopReplication{ReplicationThreads::Receiver});
+  }
+}
+
+}  // namespace
+
+Attempt::Attempt(const RecoveryWork& work, Journal& journal, Planner planner, Doors doors,
+                 EarlierSteps earlier)
+    : work_(work),
+      journal_(journal),
+      planner_(std::move(planner)),
+      doors_(std::move(doors)),
+      earlier_(std::move(earlier)),
+      facts_(read_facts(journal.run())) {
+  open_ = journal_.is_open();
+}
+
+Decision Attempt::next(const Progress& so_far, const Topology& fresh) {
+  publish_if_it_stands(fresh);
+  if (auto run = read_credentials_again(fresh)) return *std::move(run);
+  Decision decision = decide(so_far, fresh);
+  Run* run = std::get_if<Run>(&decision);
+  if (run != nullptr) use_credentials(*run, so_far);
+  if (open_ || run == nullptr || !changes_anything(*run)) return decision;
+  auto opened = doors_.open();
+  if (!opened) return GiveUp{std::move(opened).error(), {}};
+  open_ = true;
+  if (*opened) return look_again(fresh);
+  return decision;
+}
+
+/// The process that was cut off had read them and kept them to itself; the new master may have
+/// forgotten its own.
+std::optional<Run> Attempt::read_credentials_again(const Topology& fresh) {
+  if (read_again_ || earlier_.empty() || work_.kind != RecoveryKind::GracefulTakeover) {
+    return std::nullopt;
+  }
+  read_again_ = true;
+  Run run;
+  for (const Instance& instance : fresh.instances()) {
+    if (!answers(instance) || instance.key == work_.failed) continue;
+    run.steps.push_back({instance.key,
+                         ReadCredentials{},
+                         "they were lost with the process that had "
+                         "read them",
+                         {},
+                         false});
+  }
+  if (run.steps.empty()) return std::nullopt;
+  return run;
+}
+
+/// Another server's, where the one that is named does not know them.
+void Attempt::use_credentials(Run& run, const Progress& so_far) const {
+  if (!read_again_) return;
+  const auto is_read = [](const Action& action) {
+    return std::holds_alternative<ReadCredentials>(action);
+  };
+  for (Step& step : run.steps) {
+    if (!step.credentials_from) continue;
+    const StepResult* read = latest(so_far, *step.credentials_from, is_read);
+    if (read != nullptr && !read->error) continue;
+    for (const StepResult& other : so_far.steps) {
+      if (is_read(other.step.action) && !other.error) step.credentials_from = other.step.server;
+    }
+  }
+}
+
+Decision Attempt::decide(const Progress& so_far, const Topology& fresh) {
+  Progress known = so_far;
+  known.facts = facts_;
+  remember(known.facts, so_far.facts);
+  if (!giving_up_) {
+    if (auto objection = journal_.objection()) {
+      giving_up_ = std::move(objection);
+      journal_.begin_undo();
+    }
+  }
+  if (giving_up_) known.facts.giving_up = giving_up_;
+  Decision decision = planner_(known, fresh);
+  const GiveUp* give_up = std::get_if<GiveUp>(&decision);
+  if (give_up != nullptr && !earlier_.empty() && !undone_earlier_) {
+    undone_earlier_ = true;
+    if (auto undo = undo_earlier(give_up->because, known, fresh)) return *std::move(undo);
+  }
+  return decision;
+}
+
+std::optional<Decision> Attempt::undo_earlier(const Error& because, const Progress& so_far,
+                                              const Topology& fresh) {
+  const bool past_return =
+      std::any_of(earlier_.begin(), earlier_.end(),
+                  [](const storage::JournalEntry& entry) { return entry.point_of_no_return; });
+  if (past_return) return std::nullopt;
+  Replay replayed{{so_far.at_start.instances().begin(), so_far.at_start.instances().end()}, {}};
+  for (const storage::JournalEntry& entry : earlier_)
+    replay(entry, replayed);
+  if (replayed.steps.empty()) return std::nullopt;
+  Progress known = so_far;
+  known.at_start = Topology(std::move(replayed.before));
+  known.steps = std::move(replayed.steps);
+  known.steps.insert(known.steps.end(), so_far.steps.begin(), so_far.steps.end());
+  known.facts.giving_up = because;
+  giving_up_ = because;
+  return planner_(known, fresh);
+}
+
+void Attempt::publish_if_it_stands(const Topology& fresh) {
+  if (published_ || !open_ || !replaces_master(work_.kind)) return;
+  const std::optional<InstanceKey> winner = read_facts(journal_.run()).winner;
+  const Instance* master = winner ? fresh.find(*winner) : nullptr;
+  if (master == nullptr || !is_writable_top(*master)) return;
+  published_ = true;
+  doors_.publish(*winner);
+}
+
+}  // namespace orch::ha

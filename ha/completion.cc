@@ -1,0 +1,127 @@
+#include "ha/completion.h"
+
+#include <fmt/format.h>
+
+#include "ha/kv.h"
+#include "ha/registration.h"
+#include "storage/attribute_store.h"
+#include "storage/downtime_store.h"
+#include "storage/quarantine_store.h"
+
+namespace orch::ha {
+
+namespace {
+
+/// How long a server that a failover left behind is kept out of automatic recovery.
+constexpr std::chrono::hours kLostDowntime{365 * 24};
+
+bool follows(const Instance* server, const InstanceKey& master) {
+  return server != nullptr && answers(*server) && is_replica(*server) &&
+         server->replication.source == master && server->server.read_only;
+}
+
+/// The cluster is called after its new master; an old one that is away is alone.
+Result<> rename_after_promotion(const Parts& parts, const RecoveryWork& work,
+                                const Outcome& outcome) {
+  storage::InstanceStore instances = parts.instances;
+  storage::ClusterStore clusters = parts.clusters;
+  const std::string name = to_string(*outcome.account.promoted);
+  if (work.cluster != name) {
+    ORCH_ASSIGN([[maybe_unused]] const std::int64_t renamed,
+                instances.rename_cluster(work.cluster, name));
+    ORCH_TRY(clusters.rename(work.cluster, name));
+  }
+  const Instance* old_master = outcome.topology.find(work.failed);
+  if (old_master == nullptr || !answers(*old_master)) {
+    ORCH_TRY(instances.save_cluster_name(work.failed, to_string(work.failed)));
+  }
+  return {};
+}
+
+Result<> downtime_lost(const Parts& parts, const RecoveryWork& work, const Outcome& outcome) {
+  std::vector<InstanceKey> lost;
+  const Instance* old_master = outcome.topology.find(work.failed);
+  const bool away = old_master == nullptr || !answers(*old_master);
+  const bool takeover = work.kind == RecoveryKind::GracefulTakeover;
+  if (away || (!takeover && !follows(old_master, *outcome.account.promoted))) {
+    lost.push_back(work.failed);
+  }
+  for (const LostReplica& replica : outcome.account.lost)
+    lost.push_back(replica.key);
+  storage::DowntimeStore store(parts.database, parts.clock);
+  for (const InstanceKey& key : lost) {
+    ORCH_TRY(store.begin({.key = key,
+                          .owner = work.owner,
+                          .reason = "lost-in-recovery",
+                          .duration = kLostDowntime}));
+  }
+  return {};
+}
+
+Result<> keep_quarantine(const Parts& parts, const RecoveryWork& work, const std::string& uid,
+                         const Outcome& outcome) {
+  const InstanceKey& promoted = *outcome.account.promoted;
+  storage::QuarantineStore store(parts.database, parts.clock);
+  ORCH_ASSIGN([[maybe_unused]] const bool released,
+              store.release(promoted, work.owner, "promoted by recovery " + uid));
+  const Instance* old_master = outcome.topology.find(work.failed);
+  if (follows(old_master, promoted)) {
+    ORCH_ASSIGN([[maybe_unused]] const bool joined,
+                store.release(work.failed, work.owner, "it follows " + to_string(promoted)));
+    return {};
+  }
+  storage::Quarantine entry;
+  entry.key = work.failed;
+  if (old_master != nullptr) {
+    entry.server_uuid = old_master->server.uuid;
+    entry.server_id = old_master->server.id;
+  }
+  entry.cluster_alias = work.cluster_alias;
+  entry.successor = promoted;
+  entry.recovery_uid = uid;
+  entry.reason =
+      fmt::format("{} took its place as the master of {}", to_string(promoted), work.cluster_alias);
+  entry.owner = work.owner;
+  ORCH_TRY(store.save(entry));
+  parts.teller.audit("quarantine", work.failed, entry.reason);
+  return {};
+}
+
+Result<> settle_successor(const Parts& parts, const InstanceKey& promoted) {
+  ORCH_ASSIGN([[maybe_unused]] const bool ended,
+              storage::DowntimeStore(parts.database, parts.clock).end(promoted));
+  return {};
+}
+
+}  // namespace
+
+Result<> publish_master(const Parts& parts, const RecoveryWork& work, const InstanceKey& master) {
+  ORCH_TRY(publish({parts.database, parts.clock},
+                   master_pairs(parts.config.kv, work.cluster_alias, master)));
+  if (!work.cluster_domain.empty()) {
+    ORCH_TRY(storage::AttributeStore(parts.database, parts.clock)
+                 .save(storage::kNoHost, work.cluster_domain, to_string(master)));
+  }
+  return check_kv_stores(parts.config.kv);
+}
+
+std::vector<std::string> settle_promotion(const Parts& parts, const RecoveryWork& work,
+                                          const std::string& uid, const Outcome& outcome) {
+  std::vector<std::string> problems;
+  const auto keep = [&](const Result<>& done) {
+    if (!done) problems.push_back(done.error().message);
+  };
+  if (replaces_master(work.kind)) {
+    keep(rename_after_promotion(parts, work, outcome));
+    keep(keep_quarantine(parts, work, uid, outcome));
+    keep(downtime_lost(parts, work, outcome));
+    // After the downtime: the old master must not keep the alias.
+    storage::ClusterStore clusters = parts.clusters;
+    keep(clusters.rebuild_aliases());
+  }
+  keep(settle_successor(parts, *outcome.account.promoted));
+  keep(recovery_store(parts).end_detections_of(work.failed));
+  return problems;
+}
+
+}  // namespace orch::ha

@@ -1,0 +1,25 @@
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "core/execute/executor.h"
+#include "ha/parts.h"
+#include "ha/recovery_work.h"
+
+namespace orch::ha {
+
+// What follows once another server stands in a master's place. All of it can be repeated.
+
+/// Writes the master to the key-value stores, and names it as the writer of the cluster's domain.
+Result<> publish_master(const Parts& parts, const RecoveryWork& work, const InstanceKey& master);
+
+/// The cluster gets its new name; the old master, unless it follows the new one, goes on the
+/// quarantine list, and, where it is lost, into downtime as do lost replicas; the new master is
+/// off the list and out of downtime. What could not be done is said, and the rest done.
+[[nodiscard]] std::vector<std::string> settle_promotion(const Parts& parts,
+                                                        const RecoveryWork& work,
+                                                        const std::string& uid,
+                                                        const Outcome& outcome);
+
+}  // namespace orch::ha

@@ -1,0 +1,47 @@
+#pragma once
+
+#include <functional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "core/base/result.h"
+#include "core/config/settings.h"
+#include "core/execute/hooks.h"
+
+namespace orch::ha {
+
+/// Learns what hooks do while they do it; each function may be empty. `hook` is
+/// "PreFailoverProcesses 1 of 2".
+struct HookWatch {
+  std::function<bool(const std::string& hook)> is_done{};  ///< by an earlier run: skipped
+  /// Before it starts; a failure keeps it from starting, and counts as its own.
+  std::function<Result<>(const std::string& hook)> before{};
+  std::function<void(const std::string& hook, const std::string& failure)> after{};
+  std::function<void(const std::string& message)> tell{};  ///< one line of the recovery's story
+};
+
+/// One list of the configuration, and what it runs with.
+struct HookList {
+  std::string_view name{};  ///< of the key
+  const std::vector<std::string>& texts;
+  /// The first that fails ends the list; else it goes on, and the first failure counts.
+  bool stop_on_error{false};
+};
+
+/// Runs the texts one after the other (recovery document, 16): values from `context`, each within
+/// its time, and none beyond `deadline`. Errors: Refused, naming the list, the hook's place in it
+/// and what it said.
+Result<> run_hooks(const HookList& list, const HookContext& context, const HookSettings& settings,
+                   const HookWatch& watch, std::optional<SteadyPoint> deadline = std::nullopt);
+
+/// PostTakeMasterProcesses, after a replica took its source's place: no placeholders, but two
+/// arguments, successor and demoted server as host:port, and ORC_SUCCESSOR_HOST and
+/// ORC_FAILED_HOST, which here alone hold host:port (REC-46). Errors: as run_hooks(), after all
+/// have run.
+Result<> run_take_master_hooks(const RecoverySettings& settings, const InstanceKey& successor,
+                               const InstanceKey& demoted, const HookWatch& watch);
+
+[[nodiscard]] HookSettings hook_settings_of(const RecoverySettings& settings);
+
+}  // namespace orch::ha

@@ -1,0 +1,67 @@
+#include "ha/plan_facts.h"
+
+#include "ha/json_fields.h"
+
+namespace orch::ha {
+
+namespace {
+
+constexpr std::string_view kGtid = "gtid ";
+constexpr std::string_view kMariaDb = "mariadb ";
+constexpr std::string_view kBinlog = "binlog ";
+
+}  // namespace
+
+std::string position_text(const Position& position) {
+  std::string text;
+  if (std::holds_alternative<GtidSet>(position)) text = kGtid;
+  if (std::holds_alternative<MariaDbGtidPos>(position)) text = kMariaDb;
+  if (std::holds_alternative<BinlogCoordinates>(position)) text = kBinlog;
+  return text.empty() ? text : text + to_string(position);
+}
+
+Position parse_position(std::string_view text) {
+  if (text.starts_with(kGtid)) {
+    if (auto set = GtidSet::parse(text.substr(kGtid.size()))) return *std::move(set);
+  } else if (text.starts_with(kMariaDb)) {
+    if (auto pos = MariaDbGtidPos::parse(text.substr(kMariaDb.size()))) return *std::move(pos);
+  } else if (text.starts_with(kBinlog)) {
+    if (auto coordinates = parse_binlog_coordinates(text.substr(kBinlog.size()))) {
+      return *std::move(coordinates);
+    }
+  }
+  return {};
+}
+
+void write_facts(const PlanFacts& facts, storage::RecoveryRun& run) {
+  run.winner = facts.winner.value_or(InstanceKey{});
+  run.promotion_coordinates = facts.at_promotion ? to_string(*facts.at_promotion) : "";
+  run.promotion_position =
+      facts.position_at_promotion ? position_text(*facts.position_at_promotion) : "";
+  run.lost_transactions = facts.lost_transactions.value_or("");
+  Json rest = Json::object();
+  if (facts.giving_up) {
+    rest["GivingUp"] = {{"Kind", static_cast<int>(facts.giving_up->kind)},
+                        {"Message", facts.giving_up->message}};
+  }
+  run.facts = dump(rest);
+}
+
+PlanFacts read_facts(const storage::RecoveryRun& run) {
+  PlanFacts facts;
+  if (!run.winner.hostname.empty()) facts.winner = run.winner;
+  facts.at_promotion = parse_binlog_coordinates(run.promotion_coordinates);
+  Position position = parse_position(run.promotion_position);
+  if (is_known(position)) facts.position_at_promotion = std::move(position);
+  if (!run.lost_transactions.empty()) facts.lost_transactions = run.lost_transactions;
+  const Json rest = Json::parse(run.facts, nullptr, false);
+  const Json* giving_up = member(rest, "GivingUp");
+  if (giving_up == nullptr) return facts;
+  const std::int64_t kind = number_member(*giving_up, "Kind");
+  const bool known = kind >= 0 && kind <= static_cast<std::int64_t>(ErrorKind::Broken);
+  facts.giving_up = Error{known ? static_cast<ErrorKind>(kind) : ErrorKind::Broken,
+                          text_member(*giving_up, "Message")};
+  return facts;
+}
+
+}  // namespace orch::ha

@@ -1,0 +1,109 @@
+#include "ha/quarantine.h"
+
+#include <fmt/format.h>
+
+#include "core/model/change.h"
+
+namespace orch::ha {
+
+namespace {
+
+constexpr std::string_view kSeenReplicating = "seen replicating, read-only";
+
+bool takes_writes(const Instance& seen) {
+  return !seen.server.read_only;
+}
+
+/// The writable master that stands in the place of the one on the list; read now.
+Result<std::optional<InstanceKey>> standing_master(const Parts& parts,
+                                                   const storage::Quarantine& entry) {
+  std::vector<InstanceKey> candidates;
+  if (!entry.successor.hostname.empty()) candidates.push_back(entry.successor);
+  ORCH_ASSIGN(const std::vector<Instance> masters, parts.instances.list_cluster_masters());
+  ORCH_ASSIGN(const std::optional<std::string> cluster,
+              parts.clusters.find_name(entry.cluster_alias));
+  for (const Instance& master : masters) {
+    if (cluster && master.cluster_name == *cluster) candidates.push_back(master.key);
+  }
+  for (const InstanceKey& key : candidates) {
+    if (key == entry.key) continue;
+    const Observation seen =
+        parts.servers.probe(key, std::chrono::steady_clock::now() + parts.executor.probe_limit);
+    if (seen.found() && takes_writes(seen.instance) && !is_replica(seen.instance)) {
+      return std::optional<InstanceKey>(key);
+    }
+  }
+  return std::optional<InstanceKey>();
+}
+
+Result<> judge(const Parts& parts, const storage::Quarantine& entry, const Instance& seen) {
+  const std::string name = to_string(entry.key);
+  if (const std::string why = other_server(entry, seen); !why.empty()) {
+    parts.teller.say(
+        fmt::format("{} is in quarantine, but {}: left alone ('orch quarantine release "
+                    "{}' takes the name off the list)",
+                    name, why, name));
+    return {};
+  }
+  storage::QuarantineStore store(parts.database, parts.clock);
+  if (!takes_writes(seen)) {
+    if (!replica_running(seen)) return {};
+    ORCH_ASSIGN([[maybe_unused]] const bool released,
+                store.release(entry.key, "orch", std::string(kSeenReplicating)));
+    parts.teller.audit("quarantine-release", entry.key, std::string(kSeenReplicating));
+    return {};
+  }
+  ORCH_ASSIGN(const std::optional<InstanceKey> master, standing_master(parts, entry));
+  if (!master) {
+    parts.teller.say(
+        fmt::format("{} is in quarantine and takes writes; no other master stands in "
+                    "its place, so that it is left alone",
+                    name));
+    return {};
+  }
+  const Result<> fenced =
+      parts.servers.apply(seen, Change{SetReadOnly{true}},
+                          std::chrono::steady_clock::now() + parts.executor.change_limit);
+  const std::string message =
+      fenced ? fmt::format("{} took writes although {} is the master: it was made read-only", name,
+                           to_string(*master))
+             : fmt::format(
+                   "{} takes writes although {} is the master, and could not be made "
+                   "read-only: {}",
+                   name, to_string(*master), fenced.error().message);
+  parts.teller.audit(fenced ? "quarantine-fence" : "quarantine-fence-failed", entry.key, message);
+  parts.teller.say(message);
+  if (!fenced) return {};
+  storage::InstanceStore instances = parts.instances;
+  return instances.mark_read_only(entry.key);
+}
+
+}  // namespace
+
+std::string other_server(const storage::Quarantine& entry, const Instance& seen) {
+  const bool uuids = !entry.server_uuid.empty() && !seen.server.uuid.empty();
+  if (uuids && entry.server_uuid != seen.server.uuid) {
+    return fmt::format("the server that answers there has the UUID {}, not {}", seen.server.uuid,
+                       entry.server_uuid);
+  }
+  const bool ids = entry.server_id != 0 && seen.server.id != 0;
+  if (!uuids && ids && entry.server_id != seen.server.id) {
+    return fmt::format("the server that answers there has the id {}, not {}", seen.server.id,
+                       entry.server_id);
+  }
+  return "";
+}
+
+Result<> enforce_quarantine(const Parts& parts, std::span<const Instance> seen) {
+  ORCH_ASSIGN(const std::vector<storage::Quarantine> entries,
+              storage::QuarantineStore(parts.database, parts.clock).list());
+  for (const storage::Quarantine& entry : entries) {
+    for (const Instance& instance : seen) {
+      if (instance.key != entry.key) continue;
+      ORCH_TRY(judge(parts, entry, instance));
+    }
+  }
+  return {};
+}
+
+}  // namespace orch::ha

@@ -1,0 +1,26 @@
+#pragma once
+
+#include <span>
+#include <string>
+#include <vector>
+
+#include "core/model/instance.h"
+#include "ha/parts.h"
+#include "storage/quarantine_store.h"
+
+namespace orch::ha {
+
+// Servers that lost their place as a master: whenever one is seen to take writes while another
+// master stands, it is made read-only.
+
+/// Why an entry says nothing about the server that answered under its name: that is another server.
+/// "" when it is the same, as far as is known.
+[[nodiscard]] std::string other_server(const storage::Quarantine& entry, const Instance& seen);
+
+/// Looks at servers that were just read. Of those on the list: one that takes writes, while a
+/// writable master stands in its place, is made read-only, which is audited and told; one that
+/// replicates read-only is released. Another server of the same name is left alone, and told.
+/// Errors: the store's. That a server could not be made read-only is told, not returned.
+Result<> enforce_quarantine(const Parts& parts, std::span<const Instance> seen);
+
+}  // namespace orch::ha

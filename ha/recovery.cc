@@ -1,0 +1,533 @@
+#include "ha/recovery.h"
+
+#include <algorithm>
+#include <iterator>
+
+#include <fmt/format.h>
+
+#include "core/base/text.h"
+#include "core/model/cluster_filter.h"
+#include "core/plan/recovery/dead_primary.h"
+#include "core/plan/recovery/promotion.h"
+#include "core/plan/recovery/takeover.h"
+#include "core/plan/refactor/switches.h"
+#include "ha/attempt.h"
+#include "ha/completion.h"
+#include "ha/hook_lists.h"
+#include "ha/journal.h"
+#include "ha/maintenance_locks.h"
+#include "ha/registration.h"
+
+namespace orch::ha {
+
+namespace {
+
+// The stages of a run, in order.
+constexpr std::string_view kRegistered = "registered";  ///< hooks that may say no
+constexpr std::string_view kHealing = "healing";        ///< servers are changed
+constexpr std::string_view kSettling = "settling";      ///< done: records, and hooks that follow
+constexpr std::string_view kFailing = "failing";        ///< likewise, when nothing was promoted
+
+bool is_takeover(const RecoveryWork& work) {
+  return work.kind == RecoveryKind::GracefulTakeover;
+}
+
+/// The lists that come before anything is changed, and those that come after.
+std::vector<HookList> lists_before(const RecoveryWork& work, const RecoverySettings& settings) {
+  std::vector<HookList> lists;
+  if (is_takeover(work)) {
+    lists.push_back(
+        {"PreGracefulTakeoverProcesses", settings.pre_graceful_takeover_processes, true});
+    lists.push_back({"OnFailureDetectionProcesses", settings.on_failure_detection_processes, true});
+  }
+  lists.push_back({"PreFailoverProcesses", settings.pre_failover_processes, true});
+  return lists;
+}
+
+std::vector<HookList> lists_after(const RecoveryWork& work, const RecoverySettings& settings,
+                                  bool successful) {
+  if (!successful) {
+    return {{"PostUnsuccessfulFailoverProcesses", settings.post_unsuccessful_failover_processes}};
+  }
+  std::vector<HookList> lists;
+  if (replaces_master(work.kind)) {
+    lists.push_back({"PostMasterFailoverProcesses", settings.post_master_failover_processes});
+  }
+  if (work.kind == RecoveryKind::DeadIntermediateMaster ||
+      work.kind == RecoveryKind::DeadGroupMember) {
+    lists.push_back({"PostIntermediateMasterFailoverProcesses",
+                     settings.post_intermediate_master_failover_processes});
+  }
+  lists.push_back({"PostFailoverProcesses", settings.post_failover_processes});
+  if (is_takeover(work)) {
+    lists.push_back({"PostGracefulTakeoverProcesses", settings.post_graceful_takeover_processes});
+  }
+  return lists;
+}
+
+/// Makes a read-only master writable, as its own successor.
+Planner make_writable(const InstanceKey& master, const Policy& policy) {
+  return [master, inner = set_read_only(master, false, policy)](const Progress& so_far,
+                                                                const Topology& fresh) -> Decision {
+    Decision decision = inner(so_far, fresh);
+    if (auto* done = std::get_if<Done>(&decision)) done->account.promoted = master;
+    return decision;
+  };
+}
+
+/// One recovery from its registration to its last hook.
+class Recovery {
+ public:
+  Recovery(const Parts& parts, const RecoveryWork& work, storage::RecoveryRun run,
+           EarlierSteps earlier, bool resumed)
+      : parts_(parts),
+        earlier_(std::move(earlier)),
+        journal_({parts.database, parts.clock}, std::move(run), parts.watcher,
+                 {resumed, was_past_return(earlier_)}) {
+    result_.work = work;
+    result_.uid = journal_.run().uid;
+    result_.resumed = resumed;
+    context_ = hook_context(work, result_.uid, parts.self.hostname);
+    context_.auto_master_recovery =
+        filter_matches(parts.config.recovery.recover_master_cluster_filters);
+    context_.auto_intermediate_master_recovery =
+        filter_matches(parts.config.recovery.recover_intermediate_master_cluster_filters);
+  }
+
+  Result<RecoveryOutcome> carry_out(const Topology& records);
+  /// The detection and its hooks, before anything else is asked.
+  Result<> announce();
+  /// Ends a recovery that was cut off and is not to be carried on, for that reason.
+  RecoveryOutcome close(Error because);
+  void set_id(std::int64_t id) { result_.id = id; }
+
+ private:
+  [[nodiscard]] static bool was_past_return(const EarlierSteps& steps) {
+    return std::any_of(steps.begin(), steps.end(),
+                       [](const storage::JournalEntry& entry) { return entry.point_of_no_return; });
+  }
+  [[nodiscard]] bool filter_matches(const std::vector<std::string>& entries) const {
+    const Result<ClusterFilter> filter = ClusterFilter::compile(entries);
+    return filter && filter->matches(work().cluster, work().cluster_alias);
+  }
+  [[nodiscard]] const RecoveryWork& work() const { return result_.work; }
+  [[nodiscard]] HookWatch hook_watch();
+  Result<> run_list(const HookList& list);
+  Result<> enroll();
+  Result<bool> open();
+  void publish(const InstanceKey& master);
+  void judge(const Attempt& attempt);
+  void note_undone();
+  void settle();
+  Result<> resolve();
+  void tell(const std::string& message);
+  void keep(const Result<>& done) {
+    if (!done) result_.notes.push_back(done.error().message);
+  }
+
+  const Parts& parts_;
+  EarlierSteps earlier_;
+  Journal journal_;
+  RecoveryOutcome result_;
+  HookContext context_;
+  bool registered_{false};
+};
+
+void Recovery::tell(const std::string& message) {
+  const Result<> saved = recovery_store(parts_).save_step(result_.uid, message);
+  if (!saved) parts_.teller.say(saved.error().message);
+}
+
+HookWatch Recovery::hook_watch() {
+  HookWatch watch;
+  watch.is_done = [this](const std::string& hook) {
+    return std::any_of(earlier_.begin(), earlier_.end(), [&](const storage::JournalEntry& entry) {
+      return entry.action == hook && entry.state == storage::JournalState::Done;
+    });
+  };
+  watch.before = [this](const std::string& hook) {
+    return registered_ ? journal_.hook_started(hook) : Result<>();
+  };
+  watch.after = [this](const std::string& hook, const std::string& failure) {
+    if (registered_) journal_.hook_ended(hook, failure);
+  };
+  watch.tell = [this](const std::string& message) {
+    tell(message);
+  };
+  return watch;
+}
+
+Result<> Recovery::run_list(const HookList& list) {
+  if (!work().hooks) return {};
+  return run_hooks(list, context_, hook_settings_of(parts_.config.recovery), hook_watch());
+}
+
+/// A detection whose hook says no is not kept: the next one asks the hook again (REC-9).
+Result<> Recovery::announce() {
+  storage::RecoveryStore store = recovery_store(parts_);
+  FailureDetection detection;
+  detection.failed = work().failed;
+  detection.analysis = work().analysis;
+  detection.cluster_name = work().cluster;
+  detection.cluster_alias = work().cluster_alias;
+  detection.affected_replicas = work().replicas;
+  detection.affected_count = static_cast<std::int64_t>(work().replicas.size());
+  detection.actionable = true;
+  ORCH_ASSIGN(const bool first, store.claim_detection(detection));
+  if (!first) return {};
+  const Result<> announced = run_list(
+      {"OnFailureDetectionProcesses", parts_.config.recovery.on_failure_detection_processes, true});
+  if (announced) return {};
+  ORCH_TRY(store.end_detections_of(work().failed));
+  return fail(announced.error());
+}
+
+Result<> Recovery::enroll() {
+  storage::RecoveryRun run = journal_.run();
+  run.stage = kRegistered;
+  ORCH_ASSIGN(result_.id, register_recovery(parts_, work(), run));
+  registered_ = true;
+  journal_.open();
+  journal_.keep_alive(kHeartbeat);
+  parts_.teller.audit(audit_type(work()), work().failed,
+                      fmt::format("problem found; will recover: recovery {}", result_.id));
+  tell(fmt::format("{} of {}: begun by {}", audit_type(work()), to_string(work().failed),
+                   work().owner));
+  return {};
+}
+
+Result<bool> Recovery::open() {
+  ORCH_TRY(enroll());
+  bool any = false;
+  if (is_takeover(work())) context_.successor = journal_.run().winner;
+  for (const HookList& list : lists_before(work(), parts_.config.recovery)) {
+    any = any || (work().hooks && !list.texts.empty());
+    if (list.name == "OnFailureDetectionProcesses") {
+      ORCH_TRY(announce());
+    } else {
+      ORCH_TRY(run_list(list));
+    }
+    if (list.name == "PreGracefulTakeoverProcesses") context_.successor.reset();
+  }
+  ORCH_TRY(journal_.save_stage(kHealing));
+  return any;
+}
+
+void Recovery::publish(const InstanceKey& master) {
+  tell(fmt::format("{} takes writes", to_string(master)));
+  if (const Result<> published = publish_master(parts_, work(), master); !published) {
+    tell("key-value stores: " + published.error().message);
+    keep(published);
+  }
+}
+
+/// Whether it succeeded: the new master was seen to take writes (REC-29).
+void Recovery::judge(const Attempt& attempt) {
+  const Outcome& outcome = result_.outcome;
+  result_.error = outcome.error;
+  const std::optional<InstanceKey>& promoted = outcome.account.promoted;
+  if (result_.error) return;
+  if (!promoted) {
+    result_.error = Error{ErrorKind::Broken, "Recovery attempted yet no replica promoted"};
+    return;
+  }
+  const Instance* master = outcome.topology.find(*promoted);
+  const bool applies = is_takeover(work()) || parts_.policy.apply_promotion;
+  const bool stands = master != nullptr && answers(*master) && !master->server.read_only;
+  if (replaces_master(work().kind) && applies && !stands) {
+    result_.error = Error{ErrorKind::Broken,
+                          to_string(*promoted) + " was promoted and is not seen to take writes"};
+    return;
+  }
+  if (replaces_master(work().kind) && !attempt.is_published()) publish(*promoted);
+}
+
+/// What was made read-only and takes writes again.
+void Recovery::note_undone() {
+  const Outcome& outcome = result_.outcome;
+  const Instance* now = outcome.topology.find(work().failed);
+  if (now == nullptr || !answers(*now) || now->server.read_only) return;
+  const auto made_read_only = [&](const StepResult& result) {
+    const SetReadOnly* change = change_in<SetReadOnly>(result.step.action);
+    return result.step.server == work().failed && change != nullptr && !change->on;
+  };
+  if (std::any_of(outcome.steps.begin(), outcome.steps.end(), made_read_only)) {
+    result_.notes.push_back(
+        fmt::format("undone: {} takes writes as before", to_string(work().failed)));
+  }
+}
+
+Result<> Recovery::resolve() {
+  const Outcome& outcome = result_.outcome;
+  RecoveryRecord record;
+  record.uid = result_.uid;
+  record.successful = !result_.error;
+  if (record.successful) {
+    record.successor = *outcome.account.promoted;
+    const Instance* master = outcome.topology.find(record.successor);
+    if (master != nullptr) record.successor_alias = master->alias;
+  } else {
+    record.errors.push_back(result_.error->message);
+  }
+  for (const StepResult& step : outcome.steps) {
+    const InstanceKey& key = step.step.server;
+    if (std::find(record.participants.begin(), record.participants.end(), key) ==
+        record.participants.end()) {
+      record.participants.push_back(key);
+    }
+    if (step.error) record.errors.push_back(step.error->message);
+  }
+  for (const LostReplica& lost : outcome.account.lost)
+    record.lost_replicas.push_back(lost.key);
+  record.errors.insert(record.errors.end(), outcome.left.begin(), outcome.left.end());
+  storage::RecoveryStore store = recovery_store(parts_);
+  ORCH_TRY(store.save_end(record));
+  // Only a failover blocks the next, to damp flapping; what failed, or was wanted, does not.
+  if (record.successful && replaces_master(work().kind) && !is_takeover(work())) return {};
+  return store.end_active(result_.uid);
+}
+
+/// Everything that follows, whether it was done or not; each problem is kept and the rest done.
+void Recovery::settle() {
+  const bool successful = !result_.error;
+  keep(journal_.save_stage(successful ? kSettling : kFailing));
+  keep(resolve());
+  const Account& account = result_.outcome.account;
+  if (successful) {
+    for (std::string& problem : settle_promotion(parts_, work(), result_.uid, result_.outcome))
+      result_.notes.push_back(std::move(problem));
+    context_.successor = account.promoted;
+    context_.successor_coordinates = account.coordinates;
+    const Instance* master = result_.outcome.topology.find(*account.promoted);
+    if (master != nullptr) context_.successor_alias = master->alias;
+    for (const LostReplica& lost : account.lost)
+      context_.lost_replicas.push_back(lost.key);
+    tell(fmt::format("promoted: {}; lost transactions: {}", to_string(*account.promoted),
+                     account.lost_transactions));
+  } else {
+    tell("failed: " + result_.error->message);
+  }
+  const std::string message =
+      successful ? fmt::format("master: {}; lost replicas: {}; lost transactions: {}",
+                               to_string(*account.promoted), account.lost.size(),
+                               account.lost_transactions)
+                 : "failed: " + result_.error->message;
+  parts_.teller.audit(audit_type(work()), work().failed, message);
+  for (const HookList& list : lists_after(work(), parts_.config.recovery, successful))
+    keep(run_list(list));
+  keep(journal_.save_stage(storage::kEndedStage));
+}
+
+Result<RecoveryOutcome> Recovery::carry_out(const Topology& records) {
+  ORCH_ASSIGN(Planner planner, planner_for(work(), parts_.policy));
+  if (result_.resumed) {
+    registered_ = true;
+    journal_.keep_alive(kHeartbeat);
+    tell("its process was gone: carried on by another");
+  }
+  Attempt attempt(work(), journal_, std::move(planner),
+                  {.open = [this] { return open(); },
+                   .publish =
+                       [this](const InstanceKey& master) {
+                         publish(master);
+                       }},
+                  earlier_);
+  JournalServers servers(parts_.servers, journal_);
+  JournalLeadership leadership(parts_.leadership, journal_);
+  BackendLocks locks(parts_.database, parts_.clock, parts_.self, work().owner);
+  Executor executor(servers, leadership, locks, journal_, parts_.executor);
+  RunScope scope;
+  scope.reason = audit_type(work());
+  for (const Instance& instance : records.instances())
+    scope.probe.insert(instance.key);
+  const auto plan = [&](const Progress& so_far, const Topology& fresh) {
+    return attempt.next(so_far, fresh);
+  };
+  result_.outcome = executor.run(plan, records, scope);
+  if (journal_.is_lost()) {
+    return fail(ErrorKind::Conflict,
+                "recovery " + result_.uid + " is carried on by another process");
+  }
+  if (parts_.record) keep(parts_.record(scope.probe, result_.outcome.topology));
+  judge(attempt);
+  if (result_.error && !parts_.leadership.leading()) return result_;  // for the next leader
+  if (result_.error) note_undone();
+  // A failure about which nothing can be done is on record, too; a wish that is refused is not.
+  if (result_.error && !registered_ && !is_takeover(work()) && !work().designated) {
+    keep(enroll());
+  }
+  if (registered_) settle();
+  if (const auto failure = journal_.failure()) result_.notes.push_back(failure->message);
+  return result_;
+}
+
+RecoveryOutcome Recovery::close(Error because) {
+  registered_ = true;
+  result_.error = std::move(because);
+  settle();
+  return result_;
+}
+
+/// Everybody in the clusters of the failed server and of its successor, and its replicas. Nobody
+/// else: a master of another cluster would look like a successor.
+Result<Topology> records_of(const Parts& parts, const RecoveryWork& work,
+                            const InstanceKey& winner) {
+  std::vector<Instance> records;
+  for (const InstanceKey& key : work.replicas) {
+    ORCH_ASSIGN(std::optional<Instance> record, parts.instances.find(key));
+    if (record) records.push_back(*std::move(record));
+  }
+  for (const InstanceKey& key : {work.failed, winner}) {
+    if (key.hostname.empty()) continue;
+    ORCH_ASSIGN(std::optional<Instance> record, parts.instances.find(key));
+    if (!record) {
+      record.emplace();
+      record->key = key;
+    }
+    if (!record->cluster_name.empty()) {
+      ORCH_ASSIGN(std::vector<Instance> members,
+                  parts.instances.list({.cluster = record->cluster_name}));
+      std::move(members.begin(), members.end(), std::back_inserter(records));
+    }
+    records.push_back(*std::move(record));
+  }
+  return Topology(std::move(records));
+}
+
+Result<> take_ownership(const Parts& parts, storage::RecoveryRun& run) {
+  if (owner_lives(parts, run)) {
+    return fail(ErrorKind::Conflict,
+                fmt::format("recovery {} of {} is being carried out by a process on {} that lives; "
+                            "it is not interfered with",
+                            run.uid, to_string(run.failed), run.owner.node.hostname));
+  }
+  const storage::RecoveryOwner before = run.owner;
+  run.owner = owner_of(parts);
+  storage::JournalStore journal(parts.database, parts.clock);
+  ORCH_ASSIGN(const bool taken, journal.take_over(run.uid, before, run.owner));
+  if (!taken) {
+    return fail(ErrorKind::Conflict,
+                "somebody else has just begun to carry on recovery " + run.uid);
+  }
+  storage::MaintenanceStore locks(parts.database, parts.clock, parts.self);
+  ORCH_ASSIGN([[maybe_unused]] const std::int64_t freed, locks.end_all_of(before.node));
+  return {};
+}
+
+Result<RecoveryOutcome> carry_on(const Parts& parts, storage::RecoveryRun run) {
+  ORCH_ASSIGN(const RecoveryWork work, read_work(run));
+  ORCH_TRY(take_ownership(parts, run));
+  ORCH_ASSIGN(EarlierSteps earlier,
+              storage::JournalStore(parts.database, parts.clock).list(run.uid));
+  const bool touched = std::any_of(
+      earlier.begin(), earlier.end(),
+      [](const storage::JournalEntry& entry) { return !entry.server.hostname.empty(); });
+  const bool failing = run.stage == kFailing;
+  const bool settling = run.stage == kSettling;
+  const std::string uid = run.uid;
+  ORCH_ASSIGN(const std::optional<RecoveryRecord> record, recovery_store(parts).find(uid));
+  ORCH_ASSIGN(const Topology records, records_of(parts, work, run.winner));
+  Recovery recovery(parts, work, std::move(run), std::move(earlier), true);
+  if (record) recovery.set_id(record->id);
+  if (failing) {
+    std::string because = record && !record->errors.empty() ? record->errors.front()
+                                                            : "it was cut off when it had failed";
+    return recovery.close(Error{ErrorKind::Broken, std::move(because)});
+  }
+  if (!touched && !settling) {
+    return recovery.close(
+        Error{ErrorKind::Conflict, "it was cut off before it changed any server"});
+  }
+  return recovery.carry_out(records);
+}
+
+}  // namespace
+
+Result<Planner> planner_for(const RecoveryWork& work, const Policy& policy) {
+  switch (work.kind) {
+    case RecoveryKind::DeadMaster:
+    case RecoveryKind::DeadCoMaster:
+      return failover({.failed = work.failed, .designated = work.designated}, policy);
+    case RecoveryKind::GracefulTakeover:
+      return takeover({.primary = work.failed,
+                       .designated = work.designated,
+                       .automatic = work.choose,
+                       .start_old_primary = work.start_old_master},
+                      policy);
+    case RecoveryKind::NonWriteableMaster:
+      return make_writable(work.failed, policy);
+    case RecoveryKind::DeadIntermediateMaster:
+    case RecoveryKind::DeadGroupMember:
+    case RecoveryKind::LockedSemiSyncMaster:
+    case RecoveryKind::TooManySemiSyncReplicas:
+      break;
+  }
+  return fail(ErrorKind::Refused, fmt::format("{}: recovering a {} is not supported",
+                                              to_string(work.failed), to_string(work.kind)));
+}
+
+std::vector<std::string> hooks_of(const RecoveryWork& work, const RecoverySettings& settings) {
+  std::vector<std::string> lines;
+  if (!work.hooks) return lines;
+  const auto add = [&](const HookList& list) {
+    for (std::size_t i = 0; i < list.texts.size(); ++i) {
+      lines.push_back(
+          fmt::format("{} {} of {}: {}", list.name, i + 1, list.texts.size(), list.texts[i]));
+    }
+  };
+  if (!is_takeover(work)) {
+    add({"OnFailureDetectionProcesses", settings.on_failure_detection_processes});
+  }
+  for (const HookList& list : lists_before(work, settings))
+    add(list);
+  for (const HookList& list : lists_after(work, settings, true))
+    add(list);
+  return lines;
+}
+
+Result<RecoveryOutcome> recover(const Parts& parts, const RecoveryWork& work) {
+  if (!parts.leadership.leading()) return fail(ErrorKind::Conflict, "this node does not lead");
+  ORCH_ASSIGN(std::optional<storage::RecoveryRun> unfinished, find_unfinished(parts, work));
+  if (unfinished) {
+    const std::string uid = unfinished->uid;
+    const bool same_kind = unfinished->kind == to_string(work.kind);
+    ORCH_ASSIGN(RecoveryOutcome finished, carry_on(parts, *std::move(unfinished)));
+    parts.teller.say(fmt::format(
+        "recovery {} had been cut off: {}", uid,
+        finished.error ? "it was ended: " + finished.error->message : "it was finished first"));
+    if (!finished.error && same_kind) return finished;
+    if (!finished.error) {
+      return fail(ErrorKind::Conflict,
+                  fmt::format("recovery {} had been cut off and was finished first: {} is the "
+                              "master now",
+                              uid, to_string(*finished.outcome.account.promoted)));
+    }
+  }
+  storage::RecoveryRun run;
+  ORCH_ASSIGN(run.uid, new_recovery_uid(parts.clock));
+  run.owner = owner_of(parts);
+  write_work(work, run);
+  ORCH_ASSIGN(const Topology records, records_of(parts, work, {}));
+  Recovery recovery(parts, work, std::move(run), {}, false);
+  if (!is_takeover(work)) ORCH_TRY(recovery.announce());
+  if (work.automatic) ORCH_TRY(check_automatic(parts, work));
+  return recovery.carry_out(records);
+}
+
+Result<RecoveryOutcome> resume(const Parts& parts, const std::string& name) {
+  if (!parts.leadership.leading()) return fail(ErrorKind::Conflict, "this node does not lead");
+  std::string uid = name;
+  if (const std::optional<std::int64_t> id = parse_int(name)) {
+    ORCH_ASSIGN(const std::optional<RecoveryRecord> record, recovery_store(parts).find(*id));
+    if (record) uid = record->uid;
+  }
+  ORCH_ASSIGN(std::optional<storage::RecoveryRun> run,
+              storage::JournalStore(parts.database, parts.clock).find_run(uid));
+  if (!run) return fail(ErrorKind::NotFound, "there is no journal of recovery " + name);
+  if (run->stage == storage::kEndedStage) {
+    return fail(ErrorKind::Refused, "recovery " + name + " has ended ('orch recovery show')");
+  }
+  return carry_on(parts, *std::move(run));
+}
+
+}  // namespace orch::ha

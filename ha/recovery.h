@@ -1,0 +1,44 @@
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "core/execute/executor.h"
+#include "ha/parts.h"
+#include "ha/recovery_work.h"
+
+namespace orch::ha {
+
+/// How a recovery ended.
+struct RecoveryOutcome {
+  std::int64_t id{0};  ///< of its record; 0: it did not come to that
+  std::string uid{};
+  RecoveryWork work{};
+  bool resumed{false};               ///< another process had begun it
+  std::optional<Error> error{};      ///< why nothing was promoted; nothing: done
+  Outcome outcome{};                 ///< of the servers
+  std::vector<std::string> notes{};  ///< what people should know: undone, left, could not be kept
+};
+
+/// The planner for the work. Errors: Refused, nothing can be done about this kind.
+Result<Planner> planner_for(const RecoveryWork& work, const Policy& policy);
+
+/// The work's hooks in the order in which they would run, as far as all goes well:
+/// "PreFailoverProcesses 1 of 2: text".
+[[nodiscard]] std::vector<std::string> hooks_of(const RecoveryWork& work,
+                                                const RecoverySettings& settings);
+
+/// Carries a recovery out from its detection to its last hook. A recovery of the same cluster that
+/// was cut off is finished first, or undone; then this one is not needed any more.
+/// Every recovery that was registered ends with its record resolved: successful only when the new
+/// master was seen to take writes (REC-29), and unsuccessful ones block nothing (REC-4).
+/// Errors: it did not begin, and why: another runs (Conflict), automatic recovery is not wanted or
+/// blocked (Refused, Conflict), a hook of the detection failed (Refused).
+Result<RecoveryOutcome> recover(const Parts& parts, const RecoveryWork& work);
+
+/// Goes on with a recovery whose process is gone. What had changed nothing yet is ended.
+/// `name`: its id or uid. Errors: NotFound; Refused, it has ended; Conflict, its process lives.
+Result<RecoveryOutcome> resume(const Parts& parts, const std::string& name);
+
+}  // namespace orch::ha

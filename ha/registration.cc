@@ -1,0 +1,243 @@
+#include "ha/registration.h"
+
+#include <algorithm>
+
+#include <fmt/format.h>
+
+#include "core/base/pattern.h"
+#include "core/base/process.h"
+#include "core/base/text.h"
+#include "core/model/cluster_filter.h"
+
+namespace orch::ha {
+
+namespace {
+
+constexpr std::chrono::seconds kFirstPause{10};
+constexpr std::size_t kPast = 200;  ///< how many past recoveries are looked at
+
+bool is_intermediate(RecoveryKind kind) {
+  return kind == RecoveryKind::DeadIntermediateMaster || kind == RecoveryKind::DeadGroupMember;
+}
+
+bool same_cluster(const RecoveryWork& work, std::string_view name, std::string_view alias) {
+  return (!name.empty() && work.cluster == name) || (!alias.empty() && work.cluster_alias == alias);
+}
+
+Result<> check_switch(const Parts& parts) {
+  const Result<bool> disabled = recovery_store(parts).globally_disabled();
+  if (!disabled) {
+    return fail(disabled.error().within("whether recoveries are disabled globally is not known"));
+  }
+  if (!*disabled) return {};
+  return fail(ErrorKind::Refused,
+              "automatic recoveries are disabled globally ('orch enable-global-recoveries')");
+}
+
+Result<> check_filters(const RecoverySettings& settings, const RecoveryWork& work) {
+  const bool intermediate = is_intermediate(work.kind);
+  ORCH_ASSIGN(
+      const ClusterFilter filter,
+      ClusterFilter::compile(intermediate ? settings.recover_intermediate_master_cluster_filters
+                                          : settings.recover_master_cluster_filters));
+  if (!filter.matches(work.cluster, work.cluster_alias)) {
+    return fail(ErrorKind::Refused,
+                fmt::format("cluster {} does not match {}", work.cluster_alias,
+                            intermediate ? "RecoverIntermediateMasterClusterFilters"
+                                         : "RecoverMasterClusterFilters"));
+  }
+  for (const std::string& expression : settings.recovery_ignore_hostname_filters) {
+    ORCH_ASSIGN(const Pattern pattern, Pattern::compile(expression));
+    if (!pattern.matches(work.failed.hostname)) continue;
+    return fail(ErrorKind::Refused,
+                fmt::format("{} matches RecoveryIgnoreHostnameFilters", work.failed.hostname));
+  }
+  if (!work.downtimed) return {};
+  return fail(ErrorKind::Refused, to_string(work.failed) + " is downtimed");
+}
+
+Result<std::chrono::seconds> confirmation_of(const RecoverySettings& settings,
+                                             const RecoveryWork& work) {
+  for (const auto& [entry, text] : settings.failure_confirmation_seconds_by_cluster) {
+    ORCH_ASSIGN(const ClusterFilter filter, ClusterFilter::compile({entry}));
+    if (!filter.matches(work.cluster, work.cluster_alias)) continue;
+    return std::chrono::seconds(parse_int(text).value_or(0));
+  }
+  return settings.failure_confirmation_seconds;
+}
+
+Result<> check_confirmation(const Parts& parts, const RecoveryWork& work) {
+  ORCH_ASSIGN(const std::chrono::seconds wanted, confirmation_of(parts.config.recovery, work));
+  if (wanted.count() <= 0) return {};
+  std::optional<TimePoint> since = work.failing_since;
+  if (!since) {
+    ORCH_ASSIGN(const std::vector<FailureDetection> detections,
+                recovery_store(parts).list_detections(0, kPast));
+    for (const FailureDetection& detection : detections) {
+      if (detection.active && detection.failed == work.failed) since = detection.started;
+    }
+  }
+  const TimePoint now = parts.clock.now();
+  if (since && now - *since >= wanted) return {};
+  return fail(ErrorKind::Conflict,
+              fmt::format("the failure of {} must last {} s before a recovery begins",
+                          to_string(work.failed), wanted.count()));
+}
+
+std::chrono::seconds block_period(const RecoverySettings& settings) {
+  if (settings.recovery_period_block_seconds.count() > 0) {
+    return settings.recovery_period_block_seconds;
+  }
+  return settings.recovery_period_block_minutes;
+}
+
+/// A recent failover of this cluster, or one that made this server its master.
+bool blocks(const RecoveryRecord& past, const RecoveryWork& work) {
+  if (!past.successful || !past.active) return false;
+  if (past.failed == work.failed) return true;
+  return replaces_master(work.kind) && (past.successor == work.failed ||
+                                        same_cluster(work, past.cluster_name, past.cluster_alias));
+}
+
+Result<> check_past(const Parts& parts, const RecoveryWork& work) {
+  storage::RecoveryStore store = recovery_store(parts);
+  ORCH_ASSIGN(const std::vector<RecoveryRecord> past, store.list("", 0, kPast));
+  const TimePoint now = parts.clock.now();
+  const std::chrono::seconds period = block_period(parts.config.recovery);
+  std::chrono::seconds pause{0};
+  std::optional<TimePoint> last_failure;
+  for (const RecoveryRecord& record : past) {
+    if (record.acknowledged || !record.ended || now - *record.ended >= period) continue;
+    if (blocks(record, work)) {
+      ORCH_TRY(store.save_blocked(work.failed, work.cluster, work.analysis, record.id));
+      return fail(ErrorKind::Conflict,
+                  fmt::format("{} was recovered by recovery {} less than {} s ago "
+                              "('orch ack-cluster-recoveries' ends the block)",
+                              work.cluster_alias, record.id, period.count()));
+    }
+    if (record.successful || record.failed != work.failed) continue;
+    pause = pause.count() == 0 ? kFirstPause : std::min(pause * 2, period);
+    last_failure = std::max(last_failure.value_or(*record.ended), *record.ended);
+  }
+  if (!last_failure || now - *last_failure >= pause) return {};
+  return fail(ErrorKind::Conflict,
+              fmt::format("the recovery of {} failed, and is not tried again for {} s",
+                          to_string(work.failed), pause.count()));
+}
+
+/// Rows of other programs that say that they run: of processes that are gone, they are ended.
+Result<> settle_foreign_rows(const Parts& parts, const RecoveryWork& work) {
+  storage::RecoveryStore store = recovery_store(parts);
+  storage::JournalStore journal(parts.database, parts.clock);
+  ORCH_ASSIGN(const std::vector<RecoveryRecord> active, store.list_active());
+  std::optional<std::vector<storage::Node>> nodes;
+  for (const RecoveryRecord& record : active) {
+    const bool concerned = record.failed == work.failed ||
+                           same_cluster(work, record.cluster_name, record.cluster_alias);
+    if (record.ended || !concerned) continue;
+    ORCH_ASSIGN(const std::optional<storage::RecoveryRun> run, journal.find_run(record.uid));
+    if (run && run->stage != storage::kEndedStage) continue;  // ours: judged by its journal
+    if (!nodes) {
+      ORCH_ASSIGN(nodes, storage::NodeStore(parts.database, parts.clock).list_active());
+    }
+    const bool lives = std::any_of(nodes->begin(), nodes->end(), [&](const storage::Node& node) {
+      return node.identity.hostname == record.node_hostname &&
+             node.identity.token == record.node_token;
+    });
+    if (lives && record.failed == work.failed) {
+      return fail(ErrorKind::Conflict, fmt::format("recovery {} of {} runs on {}", record.id,
+                                                   to_string(record.failed), record.node_hostname));
+    }
+    if (!lives) ORCH_TRY(store.end_crashed(record.uid));
+  }
+  return {};
+}
+
+}  // namespace
+
+storage::RecoveryStore recovery_store(const Parts& parts) {
+  return {parts.database, parts.clock, parts.self};
+}
+
+Result<std::string> new_recovery_uid(const Clock& clock) {
+  ORCH_ASSIGN(const std::string token, storage::make_token());
+  const auto now =
+      std::chrono::duration_cast<std::chrono::nanoseconds>(clock.now().time_since_epoch());
+  return fmt::format("{}:{}", now.count(), token);
+}
+
+storage::RecoveryOwner owner_of(const Parts& parts) {
+  return {.node = parts.self,
+          .process = this_process(),
+          .term = parts.leadership.leading().value_or(Term{0})};
+}
+
+bool owner_lives(const Parts& parts, const storage::RecoveryRun& run) {
+  if (run.owner.node.hostname == parts.self.hostname && run.owner.node.token == parts.self.token) {
+    return true;
+  }
+  // A later leader is there: whoever led before must not change anything any more.
+  if (run.owner.term < parts.leadership.leading().value_or(Term{0})) return false;
+  if (const std::optional<bool> lives = process_lives(run.owner.process)) return *lives;
+  return run.alive_at && parts.clock.now() - *run.alive_at < kLease;
+}
+
+bool in_each_others_way(const RecoveryWork& work, const storage::RecoveryRun& run) {
+  if (run.failed == work.failed) return true;
+  const std::optional<RecoveryKind> kind = parse_recovery_kind(run.kind);
+  if (!kind || !replaces_master(*kind) || !replaces_master(work.kind)) return false;
+  if (run.winner == work.failed) return true;
+  const Result<RecoveryWork> other = read_work(run);
+  return other && same_cluster(work, other->cluster, other->cluster_alias);
+}
+
+Result<std::optional<storage::RecoveryRun>> find_unfinished(const Parts& parts,
+                                                            const RecoveryWork& work) {
+  ORCH_ASSIGN(std::vector<storage::RecoveryRun> runs,
+              storage::JournalStore(parts.database, parts.clock).list_unfinished());
+  for (storage::RecoveryRun& run : runs) {
+    if (in_each_others_way(work, run)) return std::optional<storage::RecoveryRun>(std::move(run));
+  }
+  return std::optional<storage::RecoveryRun>();
+}
+
+Result<> check_automatic(const Parts& parts, const RecoveryWork& work) {
+  ORCH_TRY(check_switch(parts));
+  ORCH_TRY(check_filters(parts.config.recovery, work));
+  ORCH_TRY(check_confirmation(parts, work));
+  return check_past(parts, work);
+}
+
+Result<std::int64_t> register_recovery(const Parts& parts, const RecoveryWork& work,
+                                       const storage::RecoveryRun& run) {
+  std::int64_t id = 0;
+  const auto work_in_one = [&]() -> Result<> {
+    ORCH_ASSIGN(const std::optional<storage::RecoveryRun> other, find_unfinished(parts, work));
+    if (other && other->uid != run.uid) {
+      return fail(ErrorKind::Conflict, fmt::format("recovery {} of {} has begun and not ended",
+                                                   other->uid, to_string(other->failed)));
+    }
+    ORCH_TRY(settle_foreign_rows(parts, work));
+    storage::RecoveryStore store = recovery_store(parts);
+    ORCH_TRY(store.end_completed(work.failed));
+    RecoveryRecord record;
+    record.uid = run.uid;
+    record.failed = work.failed;
+    record.analysis = work.analysis;
+    record.cluster_name = work.cluster;
+    record.cluster_alias = work.cluster_alias;
+    record.affected_replicas = work.replicas;
+    record.affected_count = static_cast<std::int64_t>(work.replicas.size());
+    ORCH_ASSIGN(const std::optional<std::int64_t> claimed, store.claim(record));
+    if (!claimed) {
+      return fail(ErrorKind::Conflict,
+                  "somebody else has just begun to recover " + to_string(work.failed));
+    }
+    id = *claimed;
+    return storage::JournalStore(parts.database, parts.clock).save_run(run);
+  };
+  ORCH_TRY(parts.database.transaction(work_in_one));
+  return id;
+}
+
+}  // namespace orch::ha

@@ -1,0 +1,52 @@
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "ha/parts.h"
+#include "ha/recovery_work.h"
+#include "storage/journal_store.h"
+#include "storage/recovery_store.h"
+
+namespace orch::ha {
+
+// Which recoveries may begin, and who owns those that have begun.
+
+/// How long the owner of a recovery may say nothing, where its process cannot be seen from here.
+constexpr std::chrono::seconds kLease{15};
+/// How often it says that it lives.
+constexpr std::chrono::milliseconds kHeartbeat{3000};
+
+[[nodiscard]] storage::RecoveryStore recovery_store(const Parts& parts);
+
+/// A new recovery's uid. Errors: Broken, no random bytes.
+Result<std::string> new_recovery_uid(const Clock& clock);
+
+/// This process, in the term it leads in.
+[[nodiscard]] storage::RecoveryOwner owner_of(const Parts& parts);
+
+/// Whether the process that carries the recovery out still does, as far as one can tell from here.
+[[nodiscard]] bool owner_lives(const Parts& parts, const storage::RecoveryRun& run);
+
+/// Whether one of the two must wait for the other: both replace the master of one cluster, or both
+/// concern one server (REC-11: a recovery of another kind blocks nothing).
+[[nodiscard]] bool in_each_others_way(const RecoveryWork& work, const storage::RecoveryRun& run);
+
+/// The recovery that has begun, not ended, and is in the way of this one.
+Result<std::optional<storage::RecoveryRun>> find_unfinished(const Parts& parts,
+                                                            const RecoveryWork& work);
+
+/// Whether an automatic recovery may begin now: the global switch (which counts as off when it
+/// cannot be read, REC-8), filters of clusters (for every kind, REC-5) and of host names, downtime,
+/// confirmation, and what happened before:
+/// a cluster whose master was replaced because it failed, within RecoveryPeriodBlockSeconds, is not
+/// failed over again; what failed is tried again after a pause that grows with each attempt.
+/// Errors: Refused or Conflict, with the reason.
+Result<> check_automatic(const Parts& parts, const RecoveryWork& work);
+
+/// Registers the recovery and begins its journal, unless another is in the way. Its id.
+/// Errors: Conflict.
+Result<std::int64_t> register_recovery(const Parts& parts, const RecoveryWork& work,
+                                       const storage::RecoveryRun& run);
+
+}  // namespace orch::ha

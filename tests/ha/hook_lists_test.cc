@@ -1,0 +1,116 @@
+#include "ha/hook_lists.h"
+
+#include <algorithm>
+
+#include <doctest/doctest.h>
+
+using namespace orch;      // NOLINT(google-build-using-namespace)
+using namespace orch::ha;  // NOLINT(google-build-using-namespace)
+
+namespace {
+
+struct Story {
+  std::vector<std::string> told{};
+  std::vector<std::string> begun{};
+  std::vector<std::string> ended{};
+
+  [[nodiscard]] HookWatch watch() {
+    HookWatch watch;
+    watch.before = [this](const std::string& hook) -> Result<> {
+      begun.push_back(hook);
+      return {};
+    };
+    watch.after = [this](const std::string& hook, const std::string& failure) {
+      ended.push_back(hook + " -> " + failure);
+    };
+    watch.tell = [this](const std::string& message) {
+      told.push_back(message);
+    };
+    return watch;
+  }
+  [[nodiscard]] bool holds(std::string_view part) const {
+    return std::any_of(told.begin(), told.end(), [&](const std::string& line) {
+      return line.find(part) != std::string::npos;
+    });
+  }
+};
+
+}  // namespace
+
+TEST_SUITE("ha/hook_lists") {
+  TEST_CASE("start, output and outcome of each hook are told") {
+    Story story;
+    HookContext context;
+    context.failed = {"db1", 3306};
+    const std::vector<std::string> texts = {"echo about {failedHost}", "echo two >&2"};
+    CHECK(run_hooks({"PreFailoverProcesses", texts, true}, context, {}, story.watch()));
+    CHECK(story.begun ==
+          std::vector<std::string>{"PreFailoverProcesses 1 of 2", "PreFailoverProcesses 2 of 2"});
+    CHECK(story.ended == std::vector<std::string>{"PreFailoverProcesses 1 of 2 -> ",
+                                                  "PreFailoverProcesses 2 of 2 -> "});
+    CHECK(story.holds("PreFailoverProcesses 1 of 2: running"));
+    CHECK(story.holds("PreFailoverProcesses 1 of 2: done in "));
+    CHECK(story.holds(": about db1"));
+    CHECK(story.holds(": two"));
+  }
+
+  TEST_CASE("the first that fails ends a list that must not fail") {
+    Story story;
+    const std::vector<std::string> texts = {"echo no; exit 3", "echo not reached"};
+    const auto ran = run_hooks({"PreFailoverProcesses", texts, true}, {}, {}, story.watch());
+    REQUIRE_FALSE(ran);
+    CHECK(ran.error().kind == ErrorKind::Refused);
+    CHECK(ran.error().message == "PreFailoverProcesses 1 of 2 failed: exit status 3: no");
+    CHECK(story.begun.size() == 1);
+    CHECK(story.holds("1 of 2: failed: exit status 3: no"));
+  }
+
+  TEST_CASE("other lists go on, and the first failure counts") {
+    Story story;
+    const std::vector<std::string> texts = {"exit 1", "exit 2", "echo reached"};
+    const auto ran = run_hooks({"PostFailoverProcesses", texts}, {}, {}, story.watch());
+    REQUIRE_FALSE(ran);
+    CHECK(ran.error().message == "PostFailoverProcesses 1 of 3 failed: exit status 1");
+    CHECK(story.holds("reached"));
+  }
+
+  TEST_CASE("a hook that hangs fails its list, in its time") {
+    Story story;
+    HookSettings settings;
+    settings.timeout = std::chrono::milliseconds(100);
+    const std::vector<std::string> texts = {"sleep 1000"};
+    const auto ran = run_hooks({"PreFailoverProcesses", texts, true}, {}, settings, story.watch());
+    REQUIRE_FALSE(ran);
+    CHECK(ran.error().message.find("and therefore killed") != std::string::npos);
+  }
+
+  TEST_CASE("what was done before is not done again; what may not begin does not") {
+    Story story;
+    HookWatch watch = story.watch();
+    watch.is_done = [](const std::string& hook) {
+      return hook.ends_with("1 of 2");
+    };
+    const std::vector<std::string> texts = {"echo one", "echo two"};
+    CHECK(run_hooks({"PostFailoverProcesses", texts}, {}, {}, watch));
+    CHECK(story.begun == std::vector<std::string>{"PostFailoverProcesses 2 of 2"});
+    CHECK(story.holds("1 of 2: was done before"));
+    watch.before = [](const std::string&) -> Result<> {
+      return fail(ErrorKind::Broken, "the journal is gone");
+    };
+    const auto ran = run_hooks({"PreFailoverProcesses", texts, true}, {}, {}, watch);
+    REQUIRE_FALSE(ran);
+    CHECK(ran.error().message.find("the journal is gone") != std::string::npos);
+    CHECK(story.ended.size() == 1);
+  }
+
+  TEST_CASE("after a take-master hooks get host:port as arguments and variables (REC-46)") {
+    Story story;
+    RecoverySettings settings;
+    settings.post_take_master_processes = {
+        "echo $1 $2 $ORC_SUCCESSOR_HOST $ORC_FAILED_HOST {failedHost}", "exit 1"};
+    const auto ran = run_take_master_hooks(settings, {"db2", 3307}, {"db1", 3306}, story.watch());
+    REQUIRE_FALSE(ran);
+    CHECK(ran.error().message == "PostTakeMasterProcesses 2 of 2 failed: exit status 1");
+    CHECK(story.holds(": db2:3307 db1:3306 db2:3307 db1:3306 {failedHost}"));
+  }
+}

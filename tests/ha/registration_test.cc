@@ -1,0 +1,198 @@
+#include "ha/registration.h"
+
+#include "core/base/process.h"
+#include "tests/ha/recovery_fixture.h"
+
+namespace orch::ha {
+
+namespace {
+
+using test::db;
+
+struct Automatic : RecoveryFixture {
+  Automatic() {
+    servers.kill(db(1));
+    config.recovery.recover_master_cluster_filters = {"*"};
+    wanted = work(RecoveryKind::DeadMaster);
+    wanted.automatic = true;
+  }
+  /// "" when it may begin.
+  std::string objection() {
+    const Result<> allowed = check_automatic(process(), wanted);
+    return allowed ? "" : allowed.error().message;
+  }
+  void fail_once() {
+    config.recovery.pre_failover_processes = {"false"};
+    const auto outcome = recover(process(), wanted);
+    REQUIRE(outcome);
+    REQUIRE(outcome->error);
+    config.recovery.pre_failover_processes.clear();
+  }
+  RecoveryWork wanted;
+};
+
+}  // namespace
+
+TEST_SUITE("ha/registration") {
+  TEST_CASE_FIXTURE(Automatic, "an automatic recovery asks filters, downtime and the switch") {
+    CHECK(objection().empty());
+    config.recovery.recover_master_cluster_filters = {"alias=other"};
+    CHECK(objection() == "cluster shop does not match RecoverMasterClusterFilters");
+    config.recovery.recover_master_cluster_filters = {"alias=shop"};
+    config.recovery.recovery_ignore_hostname_filters = {"^db1$"};
+    CHECK(objection() == "db1 matches RecoveryIgnoreHostnameFilters");
+    config.recovery.recovery_ignore_hostname_filters.clear();
+    wanted.downtimed = true;
+    CHECK(objection() == "db1:3306 is downtimed");
+    wanted.downtimed = false;
+    REQUIRE(recoveries().save_global_switch(true));
+    CHECK(objection().find("disabled globally") != std::string::npos);
+    wanted.automatic = false;  // a person may
+    CHECK(recover(process(), wanted));
+  }
+
+  TEST_CASE_FIXTURE(Automatic, "kinds that orchestrator lets by are filtered, too (REC-5)") {
+    config.recovery.recover_master_cluster_filters.clear();
+    for (const RecoveryKind kind :
+         {RecoveryKind::NonWriteableMaster, RecoveryKind::LockedSemiSyncMaster,
+          RecoveryKind::TooManySemiSyncReplicas, RecoveryKind::DeadCoMaster}) {
+      wanted.kind = kind;
+      CHECK_FALSE(objection().empty());
+    }
+    wanted.kind = RecoveryKind::DeadIntermediateMaster;
+    CHECK(objection().find("RecoverIntermediateMasterClusterFilters") != std::string::npos);
+    config.recovery.recover_intermediate_master_cluster_filters = {"*"};
+    CHECK(objection().empty());
+  }
+
+  TEST_CASE_FIXTURE(Automatic, "a switch that cannot be read is off (REC-8)") {
+    run("drop table global_recovery_disable");
+    CHECK(objection().find("whether recoveries are disabled globally is not known") == 0);
+  }
+
+  TEST_CASE_FIXTURE(Automatic, "a cluster that was just failed over is not failed over again") {
+    REQUIRE(recover(process(), wanted));
+    wanted.failed = db(2);
+    wanted.cluster = "db2:3306";
+    CHECK(objection().find("was recovered by recovery 1 less than 3600 s ago") !=
+          std::string::npos);
+    CHECK(value("select blocking_recovery_id from blocked_topology_recovery "
+                "where hostname = 'db2'") == "1");
+    SUBCASE("for as long as RecoveryPeriodBlockSeconds") {
+      clock.advance(std::chrono::seconds(3600));
+      CHECK(objection().empty());
+    }
+    SUBCASE("or until it is acknowledged") {
+      REQUIRE(recoveries().acknowledge_all({"me", "seen"}));
+      CHECK(objection().empty());
+    }
+    SUBCASE("unless a person wants it") {
+      servers.kill(db(2));
+      wanted.automatic = false;
+      wanted.replicas = {db(3)};
+      const auto outcome = recover(process(), wanted);
+      REQUIRE((outcome && !outcome->error));
+      CHECK(servers.writable() == std::vector<InstanceKey>{db(3)});
+    }
+    SUBCASE("another cluster is another matter") {
+      wanted.failed = db(7);
+      wanted.cluster = "db7:3306";
+      wanted.cluster_alias = "other";
+      CHECK(objection().empty());
+    }
+    SUBCASE("and a recovery of another kind in it too (REC-11)") {
+      wanted.kind = RecoveryKind::DeadIntermediateMaster;
+      wanted.failed = db(3);
+      config.recovery.recover_intermediate_master_cluster_filters = {"*"};
+      CHECK(objection().empty());
+    }
+  }
+
+  TEST_CASE_FIXTURE(Automatic,
+                    "other kinds, and what was planned, do not block a failover (REC-12)") {
+    servers.revive(db(1));
+    RecoveryWork takeover = work(RecoveryKind::GracefulTakeover);
+    takeover.designated = db(2);
+    const auto outcome = recover(process(), takeover);
+    REQUIRE((outcome && !outcome->error));
+    wanted.failed = db(2);
+    wanted.cluster = "db2:3306";
+    CHECK(objection().empty());
+    servers.set(db(2), [](Instance& i) { i.server.read_only = true; });
+    RecoveryWork writable = wanted;
+    writable.kind = RecoveryKind::NonWriteableMaster;
+    const auto made = recover(process(), writable);
+    REQUIRE((made && !made->error));
+    CHECK(servers.writable() == std::vector<InstanceKey>{db(2)});
+    CHECK(objection().empty());
+  }
+
+  TEST_CASE_FIXTURE(Automatic, "what failed is tried again, after pauses that grow") {
+    fail_once();
+    CHECK(objection() == "the recovery of db1:3306 failed, and is not tried again for 10 s");
+    clock.advance(std::chrono::seconds(10));
+    CHECK(objection().empty());
+    fail_once();
+    CHECK(objection() == "the recovery of db1:3306 failed, and is not tried again for 20 s");
+    clock.advance(std::chrono::seconds(20));
+    const auto outcome = recover(process(), wanted);
+    REQUIRE((outcome && !outcome->error));
+  }
+
+  TEST_CASE_FIXTURE(Automatic, "a failure must last as long as its confirmation takes") {
+    config.recovery.failure_confirmation_seconds = std::chrono::seconds(5);
+    CHECK_FALSE(recover(process(), wanted));
+    clock.advance(std::chrono::seconds(4));
+    CHECK_FALSE(recover(process(), wanted));
+    CHECK(servers.changes().empty());
+    config.recovery.failure_confirmation_seconds_by_cluster = {{"alias=shop", "4"}};
+    CHECK(objection().empty());
+    config.recovery.failure_confirmation_seconds_by_cluster = {{"alias=other", "4"}};
+    CHECK_FALSE(objection().empty());
+    wanted.failing_since = clock.now() - std::chrono::seconds(5);
+    CHECK(objection().empty());
+    clock.advance(std::chrono::seconds(1));
+    wanted.failing_since.reset();
+    CHECK(recover(process(), wanted));
+    CHECK(servers.writable() == std::vector<InstanceKey>{db(2)});
+  }
+
+  TEST_CASE_FIXTURE(RecoveryFixture, "an owner lives while its process does, or its lease lasts") {
+    storage::RecoveryRun run_of;
+    run_of.owner = {.node = {"here", "other"}, .process = this_process(), .term = 1};
+    run_of.alive_at = clock.now();
+    const Parts parts = process();
+    CHECK(owner_lives(parts, run_of));
+    run_of.owner.process = this_process() + "0";  // it began at another time
+    CHECK_FALSE(owner_lives(parts, run_of));
+    run_of.owner.process = "another machine's";
+    CHECK(owner_lives(parts, run_of));
+    clock.advance(kLease);
+    CHECK_FALSE(owner_lives(parts, run_of));
+    run_of.owner.node = parts.self;
+    CHECK(owner_lives(parts, run_of));
+    run_of.owner = {.node = {"here", "other"}, .process = this_process(), .term = 0};
+    CHECK_FALSE(owner_lives(parts, run_of));  // there is a later leader
+  }
+
+  TEST_CASE_FIXTURE(Automatic, "recoveries of other programs block while their node lives") {
+    run("insert into topology_recovery (uid, hostname, port, in_active_period, "
+        "start_active_period, end_active_period_unixtime, analysis, cluster_name, cluster_alias, "
+        "count_affected_slaves, slave_hosts, participating_instances, lost_slaves, all_errors, "
+        "acknowledge_comment, last_detection_id, processing_node_hostname, processcing_node_token) "
+        "values ('9:z', 'db1', 3306, 1, '2026-01-31 10:20:30', 0, 'DeadMaster', 'db1:3306', "
+        "'shop', 0, '', '', '', '', '', 0, 'there', 'token')");
+    REQUIRE(storage::NodeStore(database(), clock).save({.identity = {"there", "token"}}));
+    const auto blocked = recover(process(), wanted);
+    REQUIRE(blocked);
+    CHECK(blocked->error->kind == ErrorKind::Conflict);
+    CHECK(servers.changes().empty());
+    clock.advance(std::chrono::seconds(60));
+    const auto outcome = recover(process(), wanted);
+    REQUIRE((outcome && !outcome->error));
+    CHECK(value("select acknowledge_comment from topology_recovery where uid = '9:z'") ==
+          "detected crashed recovery");
+  }
+}
+
+}  // namespace orch::ha
