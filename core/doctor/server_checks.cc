@@ -67,10 +67,15 @@ int acknowledgers_without(const Round& round, const Instance& leaving) {
       }));
 }
 
+/// How many must acknowledge a commit. MariaDB has no such setting: one is enough.
+unsigned wanted_by(const Instance& instance) {
+  return is_mariadb(instance) ? 1 : instance.semi_sync.source_wait_for_replica_count;
+}
+
 void check_remaining(const Round& round, const Instance& replica) {
   const SemiSync& semi_sync = replica.semi_sync;
   const int left = acknowledgers_without(round, replica);
-  const auto wanted = static_cast<int>(semi_sync.source_wait_for_replica_count);
+  const auto wanted = static_cast<int>(wanted_by(replica));
   if (!semi_sync.source_enabled || wanted <= left) return;
   round.add(Badness::Critical, "semi-sync-deadlock", replica.key,
             fmt::format("as the master it would wait for {} acknowledgement{}, and {} would be "
@@ -95,7 +100,7 @@ void check_semi_sync(const Round& round) {
     }
     return;
   }
-  const unsigned wanted = semi_sync.source_wait_for_replica_count;
+  const unsigned wanted = wanted_by(*round.master);
   if (semi_sync.source_clients < wanted) {
     round.add(Badness::Critical, "semi-sync-starved", round.master->key,
               fmt::format("it waits for {} acknowledgements, and {} replicas give one", wanted,

@@ -247,6 +247,17 @@ TEST_SUITE("core/doctor/doctor") {
           std::string::npos);
   }
 
+  TEST_CASE("MariaDB waits for one acknowledgement, and tells no count") {
+    Ward ward(true);
+    for (Instance& instance : ward.servers)
+      instance.semi_sync.source_wait_for_replica_count = 0;
+    CHECK(ward.told() == Lines{});
+    ward.at(3).semi_sync.replica_enabled = ward.at(4).semi_sync.replica_enabled = false;
+    CHECK(ward.tells("critical semi-sync-deadlock db2"));
+    ward.at(1).semi_sync.source_clients = 0;
+    CHECK(ward.tells("critical semi-sync-starved db1"));
+  }
+
   TEST_CASE("semi-sync that is off, starved, tight, impatient or late") {
     Ward ward;
     SemiSync& master = ward.at(1).semi_sync;
