@@ -11,7 +11,9 @@ namespace orch::ha {
 namespace {
 
 bool changes_anything(const Run& run) {
-  return std::any_of(run.steps.begin(), run.steps.end(), changes_server);
+  return std::any_of(run.steps.begin(), run.steps.end(), [](const Step& step) {
+    return changes_server(step) || std::holds_alternative<RunFenceHooks>(step.action);
+  });
 }
 
 /// Reads every server again, and decides anew.
@@ -29,6 +31,9 @@ struct Replay {
   std::vector<StepResult> steps{};
 };
 
+/// As describe() says it, but for the limit.
+const std::string kFenceText = describe(Action{Fence{}}).substr(0, 14);
+
 void replay(const storage::JournalEntry& entry, Replay& replay) {
   const auto server = std::find_if(replay.before.begin(), replay.before.end(),
                                    [&](const Instance& i) { return i.key == entry.server; });
@@ -39,7 +44,7 @@ void replay(const storage::JournalEntry& entry, Replay& replay) {
   const auto add = [&](Change change) {
     replay.steps.push_back({{entry.server, std::move(change), entry.why, {}, false}, std::nullopt});
   };
-  if (is(SetReadOnly{true})) {
+  if (is(SetReadOnly{true}) || entry.action.starts_with(kFenceText)) {
     server->server.read_only = false;
     add(SetReadOnly{true});
   } else if (is(StopReplication{}) && is_replica(*server)) {

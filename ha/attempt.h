@@ -68,6 +68,13 @@ class JournalServers final : public Servers {
     if (auto objection = journal_.objection()) return fail(*std::move(objection));
     return servers_.apply(as_probed, change, deadline);
   }
+  Result<> fence(const Instance& as_probed, SteadyPoint deadline) override {
+    if (auto objection = journal_.objection()) return fail(*std::move(objection));
+    return servers_.fence(as_probed, deadline);
+  }
+  Result<> check_read_only_right(const Instance& as_probed, SteadyPoint deadline) override {
+    return servers_.check_read_only_right(as_probed, deadline);
+  }
   Result<ReplicationCredentials> replication_credentials(const Instance& as_probed,
                                                          SteadyPoint deadline) override {
     return servers_.replication_credentials(as_probed, deadline);

@@ -1,6 +1,7 @@
 #include "ha/plan_facts.h"
 
 #include "ha/json_fields.h"
+#include "storage/statements.h"
 
 namespace orch::ha {
 
@@ -44,6 +45,7 @@ void write_facts(const PlanFacts& facts, storage::RecoveryRun& run) {
     rest["GivingUp"] = {{"Kind", static_cast<int>(facts.giving_up->kind)},
                         {"Message", facts.giving_up->message}};
   }
+  if (facts.orphans) rest["Orphans"] = storage::join_keys(*facts.orphans);
   run.facts = dump(rest);
 }
 
@@ -55,6 +57,9 @@ PlanFacts read_facts(const storage::RecoveryRun& run) {
   if (is_known(position)) facts.position_at_promotion = std::move(position);
   if (!run.lost_transactions.empty()) facts.lost_transactions = run.lost_transactions;
   const Json rest = Json::parse(run.facts, nullptr, false);
+  if (member(rest, "Orphans") != nullptr) {
+    facts.orphans = storage::split_keys(text_member(rest, "Orphans"));
+  }
   const Json* giving_up = member(rest, "GivingUp");
   if (giving_up == nullptr) return facts;
   const std::int64_t kind = number_member(*giving_up, "Kind");

@@ -8,14 +8,15 @@
 #include "core/base/text.h"
 #include "core/model/cluster_filter.h"
 #include "core/plan/recovery/dead_primary.h"
-#include "core/plan/recovery/promotion.h"
+#include "core/plan/recovery/orphans.h"
+#include "core/plan/recovery/repairs.h"
 #include "core/plan/recovery/takeover.h"
-#include "core/plan/refactor/switches.h"
 #include "ha/attempt.h"
 #include "ha/completion.h"
 #include "ha/hook_lists.h"
 #include "ha/journal.h"
 #include "ha/maintenance_locks.h"
+#include "ha/plan_facts.h"
 #include "ha/registration.h"
 
 namespace orch::ha {
@@ -63,16 +64,6 @@ std::vector<HookList> lists_after(const RecoveryWork& work, const RecoverySettin
     lists.push_back({"PostGracefulTakeoverProcesses", settings.post_graceful_takeover_processes});
   }
   return lists;
-}
-
-/// Makes a read-only master writable, as its own successor.
-Planner make_writable(const InstanceKey& master, const Policy& policy) {
-  return [master, inner = set_read_only(master, false, policy)](const Progress& so_far,
-                                                                const Topology& fresh) -> Decision {
-    Decision decision = inner(so_far, fresh);
-    if (auto* done = std::get_if<Done>(&decision)) done->account.promoted = master;
-    return decision;
-  };
 }
 
 /// One recovery from its registration to its last hook.
@@ -340,6 +331,10 @@ Result<RecoveryOutcome> Recovery::carry_out(const Topology& records) {
   scope.reason = audit_type(work());
   for (const Instance& instance : records.instances())
     scope.probe.insert(instance.key);
+  if (result_.resumed) scope.earlier = read_facts(journal_.run());
+  scope.fence_hooks = [this] {
+    return run_list({"FenceProcesses", parts_.config.recovery.fence_processes, true});
+  };
   const auto plan = [&](const Progress& so_far, const Topology& fresh) {
     return attempt.next(so_far, fresh);
   };
@@ -391,6 +386,7 @@ Result<Topology> records_of(const Parts& parts, const RecoveryWork& work,
     }
     records.push_back(*std::move(record));
   }
+  ORCH_TRY(parts.instances.add_positions(records));
   return Topology(std::move(records));
 }
 
@@ -447,7 +443,10 @@ Result<Planner> planner_for(const RecoveryWork& work, const Policy& policy) {
   switch (work.kind) {
     case RecoveryKind::DeadMaster:
     case RecoveryKind::DeadCoMaster:
-      return failover({.failed = work.failed, .designated = work.designated}, policy);
+      return failover({.failed = work.failed,
+                       .designated = work.designated,
+                       .co_master = work.kind == RecoveryKind::DeadCoMaster},
+                      policy);
     case RecoveryKind::GracefulTakeover:
       return takeover({.primary = work.failed,
                        .designated = work.designated,
@@ -455,14 +454,18 @@ Result<Planner> planner_for(const RecoveryWork& work, const Policy& policy) {
                        .start_old_primary = work.start_old_master},
                       policy);
     case RecoveryKind::NonWriteableMaster:
-      return make_writable(work.failed, policy);
+      return not_writable(work.failed, policy);
     case RecoveryKind::DeadIntermediateMaster:
+      return dead_intermediate(work.failed, policy);
     case RecoveryKind::DeadGroupMember:
+      return dead_group_member(work.failed, policy);
     case RecoveryKind::LockedSemiSyncMaster:
+      return semi_sync_repair(
+          work.failed, policy.exact_semi_sync ? SemiSyncGoal::Exact : SemiSyncGoal::Enough, policy);
     case RecoveryKind::TooManySemiSyncReplicas:
-      break;
+      return semi_sync_repair(work.failed, SemiSyncGoal::Exact, policy);
   }
-  return fail(ErrorKind::Refused, fmt::format("{}: recovering a {} is not supported",
+  return fail(ErrorKind::Refused, fmt::format("{}: nothing can be done about a {}",
                                               to_string(work.failed), to_string(work.kind)));
 }
 

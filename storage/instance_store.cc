@@ -24,6 +24,8 @@ constexpr std::string_view kSqlListKeys =
     "select hostname, port from database_instance order by hostname, port";
 constexpr std::string_view kSqlFindFuzzy =
     "select hostname from database_instance where port = ? and hostname like ? limit 2";
+constexpr std::string_view kSqlFindPosition =
+    "select slave_pos, binlog_state from orch_mariadb_position where hostname = ? and port = ?";
 constexpr std::string_view kSqlFindError =
     "select message from orch_instance_error where hostname = ? and port = ?";
 
@@ -237,6 +239,18 @@ Result<std::vector<Instance>> InstanceStore::list_cluster_masters() const {
   };
   instances.erase(std::unique(instances.begin(), instances.end(), same_cluster), instances.end());
   return instances;
+}
+
+Result<> InstanceStore::add_positions(std::span<Instance> instances) const {
+  for (Instance& instance : instances) {
+    if (!is_mariadb(instance)) continue;
+    ORCH_TRY(database_.select(kSqlFindPosition, {instance.key.hostname, port_of(instance.key)},
+                              [&](const Row& row) {
+                                instance.gtid.mariadb_slave_pos = row.text(0);
+                                instance.gtid.mariadb_binlog_state = row.text(1);
+                              }));
+  }
+  return {};
 }
 
 Result<std::optional<std::string>> InstanceStore::find_error(const InstanceKey& key) const {

@@ -92,6 +92,10 @@ class InstanceStore {
   /// Drops records whose last_seen is older than `age`.
   Result<std::int64_t> expire(std::chrono::hours age);
 
+  /// Fills in how far MariaDB servers were by GTID when they were last read: no part of the
+  /// records, as only recoveries ask.
+  [[nodiscard]] Result<> add_positions(std::span<Instance> instances) const;
+
   /// The latest probe error of a server, if its latest probe failed or was soft.
   [[nodiscard]] Result<std::optional<std::string>> find_error(const InstanceKey& key) const;
 

@@ -116,6 +116,21 @@ Result<> record_waiting(Database& database, std::span<const Observation> observa
                    {"hostname", "port", "checked_at", "waiting_sessions"}, rows);
 }
 
+Result<> record_positions(Database& database, std::span<const Observation> observations,
+                          const std::string& now) {
+  std::vector<std::vector<SqlValue>> rows;
+  for (const Observation& observation : observations) {
+    const Gtid& gtid = observation.instance.gtid;
+    const bool known = !gtid.mariadb_slave_pos.empty() || !gtid.mariadb_binlog_state.empty();
+    if (!observation.found() || !known) continue;
+    const InstanceKey& key = observation.instance.key;
+    rows.push_back(
+        {key.hostname, port_of(key), now, gtid.mariadb_slave_pos, gtid.mariadb_binlog_state});
+  }
+  return save_rows(database, "orch_mariadb_position", kKey,
+                   {"hostname", "port", "checked_at", "slave_pos", "binlog_state"}, rows);
+}
+
 /// What a probe learnt beside the record itself.
 Result<> record_findings(Database& database, const Clock& clock,
                          std::span<const Observation> observations, bool store_resolved) {
@@ -135,7 +150,9 @@ Result<> record_findings(Database& database, const Clock& clock,
                    .save_domain(instance.cluster_name, observation.detected_cluster_domain));
     }
   }
-  ORCH_TRY(record_waiting(database, observations, format_time(clock.now())));
+  const std::string now = format_time(clock.now());
+  ORCH_TRY(record_waiting(database, observations, now));
+  ORCH_TRY(record_positions(database, observations, now));
   return record_tls(database, observations);
 }
 

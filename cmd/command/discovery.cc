@@ -103,8 +103,11 @@ Result<Reply> discover_all(const Services& services, const InstanceKey& seed) {
   settle_all(result, rules, stored_instances(services));
   storage::InstanceStore store = services.instances();
   ORCH_TRY(store.record(result.found));
+  // Why a server could not be read tells what it is sick with.
+  std::vector<Observation> failed;
   for (const UnreachedKey& key : result.unreachable)
-    ORCH_TRY(store.mark_checked(key.key, false));
+    failed.push_back({.asked = key.key, .outcome = ProbeOutcome::Failed, .error = key.error});
+  ORCH_TRY(store.record(failed));
   ORCH_TRY(services.clusters().rebuild_aliases());
   std::vector<Instance> seen;
   for (const Observation& observation : result.found)

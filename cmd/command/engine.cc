@@ -7,6 +7,7 @@
 #include "cmd/command/observe.h"
 #include "cmd/command/operation.h"
 #include "core/base/log.h"
+#include "core/base/stop.h"
 #include "core/probe/crawl.h"
 #include "ha/quarantine.h"
 
@@ -18,6 +19,10 @@ ExecutorSettings executor_settings(const Services& services) {
   settings.probe_limit = probe_limit(services);
   settings.width = static_cast<std::size_t>(
       std::max<std::int64_t>(operation.max_concurrent_replica_operations, 1));
+  settings.suspect_limit =
+      std::max<std::chrono::milliseconds>(services.config().backend.mysql_connect_timeout_seconds,
+                                          services.config().recovery.fence_timeout_milliseconds);
+  settings.pace.stop_requested = stop_requested;
   return settings;
 }
 

@@ -4,6 +4,7 @@
 #include "cmd/command/families.h"
 #include "cmd/command/names.h"
 #include "cmd/command/recovery_reply.h"
+#include "core/base/stop.h"
 #include "core/base/text.h"
 #include "core/json/json.h"
 #include "storage/journal_store.h"
@@ -159,6 +160,7 @@ Result<Reply> run_show(Services& services, const Args& args) {
 
 Result<Reply> run_resume(Services& services, const Args& args) {
   ORCH_ASSIGN(const std::unique_ptr<RecoveryEngine> engine, RecoveryEngine::make(services));
+  stop_on_signals();
   const Result<ha::RecoveryOutcome> outcome = ha::resume(engine->parts(), args.instance);
   services.progress().show("");
   if (!outcome) return fail(outcome.error());

@@ -48,7 +48,7 @@ Result<Instance> probe_and_record(const Services& services, const InstanceKey& k
                                                 to_string(key)));
   }
   if (!seen.found()) {
-    ORCH_TRY(services.instances().mark_checked(key, seen.outcome == ProbeOutcome::Partial));
+    ORCH_TRY(services.instances().record({&seen, 1}));
     return fail(*seen.error);
   }
   CrawlResult one;

@@ -6,6 +6,7 @@
 #include "cmd/command/names.h"
 #include "cmd/command/observe.h"
 #include "core/base/log.h"
+#include "core/base/stop.h"
 #include "core/base/text.h"
 #include "core/json/json.h"
 #include "core/mysql/change_statements.h"
@@ -75,12 +76,22 @@ Result<Policy> policy_of(const Services& services) {
   policy.fail_master_promotion_on_lag = config.recovery.fail_master_promotion_on_lag_minutes;
   policy.fail_master_promotion_if_sql_thread_not_up_to_date =
       config.recovery.fail_master_promotion_if_sql_thread_not_up_to_date;
+  policy.exact_semi_sync = config.recovery.enforce_exact_semi_sync_replicas;
   policy.apply_promotion = config.recovery.apply_mysql_promotion_after_master_failover;
   policy.verify_replication_filters = config.operation.verify_replication_filters;
   policy.lower_replica_version_allowed = config.operation.lower_replica_version_allowed;
   policy.reasonable_replication_lag = config.operation.reasonable_replication_lag_seconds;
   policy.reasonable_maintenance_replication_lag =
       config.operation.reasonable_maintenance_replication_lag_seconds;
+  const RecoverySettings& recovery = config.recovery;
+  policy.fencing = recovery.fencing_policy == "required" ? Fencing::Required
+                   : recovery.fencing_policy == "off"    ? Fencing::Off
+                                                         : Fencing::BestEffort;
+  policy.fence_timeout = recovery.fence_timeout_milliseconds;
+  policy.has_fence_hooks = !recovery.fence_processes.empty();
+  policy.refuses_data_loss = recovery.data_loss_policy == "refuse";
+  policy.data_loss_max =
+      static_cast<std::uint64_t>(std::max<std::int64_t>(recovery.data_loss_max_transactions, 0));
   policy.bulk_wait = config.operation.instance_bulk_operations_wait_timeout_seconds;
   return policy;
 }
@@ -103,6 +114,7 @@ Result<Topology> records_around(const Services& services, const std::set<Instanc
         records.push_back(std::move(member));
     }
   }
+  ORCH_TRY(store.add_positions(records));
   return Topology(std::move(records));
 }
 
@@ -119,6 +131,7 @@ Result<Outcome> carry_out(const Services& services, const Operation& operation, 
   ProgressObserver observer(services.progress());
   Executor executor(services.servers(), services.leadership(), locks, observer,
                     executor_settings(services));
+  stop_on_signals();
   Outcome outcome = executor.run(operation.planner, records,
                                  {.probe = operation.subjects, .reason = operation.name});
   services.progress().show("");

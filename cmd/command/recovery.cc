@@ -12,6 +12,7 @@
 #include "cmd/command/operation.h"
 #include "cmd/command/recovery_reply.h"
 #include "cmd/command/replies.h"
+#include "core/base/stop.h"
 #include "ha/maintenance_locks.h"
 
 namespace orch::cmd {
@@ -107,6 +108,7 @@ Result<Reply> carry_out_or_show(const Services& services, const Args& args, cons
                             type, to_string(work.failed)));
   }
   ORCH_ASSIGN(const std::unique_ptr<RecoveryEngine> engine, RecoveryEngine::make(services));
+  stop_on_signals();
   const Result<ha::RecoveryOutcome> outcome = ha::recover(engine->parts(), work);
   services.progress().show("");
   if (!outcome) return fail(outcome.error());
@@ -159,6 +161,19 @@ Result<> look_now(const Services& services, const InstanceKey& key) {
   return record_read(services, asked, executor.survey(records, asked));
 }
 
+/// The other co-master, when no other server may take a dead one's place: it is configured so, or
+/// it takes writes already.
+std::optional<InstanceKey> partner_to_promote(const Services& services,
+                                              const std::vector<Instance>& members,
+                                              const Instance& dead) {
+  for (const Instance& member : members) {
+    if (member.key != dead.replication.source || member.replication.source != dead.key) continue;
+    const bool must = services.config().recovery.co_master_recovery_must_promote_other_co_master;
+    if (must || !member.server.read_only) return member.key;
+  }
+  return std::nullopt;
+}
+
 /// Does about an instance what its analysis calls for; nothing where nothing is wrong with it.
 Result<Reply> recover_if_failed(const Services& services, const Args& args, bool hooks) {
   ORCH_ASSIGN(const Instance instance, known_instance(services, args));
@@ -186,6 +201,9 @@ Result<Reply> recover_if_failed(const Services& services, const Args& args, bool
   work.instance_type = instance_type(*analysis);
   work.hooks = hooks;
   ORCH_ASSIGN(work.designated, designated_argument(services, args));
+  if (work.kind == RecoveryKind::DeadCoMaster && !work.designated) {
+    work.designated = partner_to_promote(services, members, instance);
+  }
   return carry_out_or_show(services, args, cluster, work, false);
 }
 
@@ -211,6 +229,18 @@ Result<Reply> take_over(const Services& services, const Args& args, bool automat
 
 Result<Reply> run_takeover(Services& services, const Args& args) {
   return take_over(services, args, true, true, true);
+}
+
+Result<Reply> run_explain_failover(Services& services, const Args& args) {
+  Args shown = args;
+  shown.dry_run = true;
+  return run_failover(services, shown);
+}
+
+Result<Reply> run_explain_takeover(Services& services, const Args& args) {
+  Args shown = args;
+  shown.dry_run = true;
+  return run_takeover(services, shown);
 }
 
 Result<Reply> run_graceful(Services& services, const Args& args) {
@@ -243,7 +273,19 @@ std::vector<Command> recovery_commands() {
   lite.name = "recover-lite";
   lite.help = "Recover an instance, if it has failed, without running hooks";
   lite.run = run_recover_lite;
+  Command explain_failover = recovering(
+      "explain failover", "Show what a failover would do, and why, step by step; changes nothing",
+      Offer::Verb, run_explain_failover);
+  Command explain_takeover = recovering(
+      "explain takeover", "Show what a takeover would do, and why, step by step; changes nothing",
+      Offer::Verb, run_explain_takeover);
+  for (Command* explain : {&explain_failover, &explain_takeover}) {
+    explain->options = Option::To;
+    explain->access = Access::Read;
+  }
   return {
+      explain_failover,
+      explain_takeover,
       recovering("failover", "Replace a cluster's master now, dead or not, by its best replica",
                  Offer::Verb, run_failover),
       recovering("takeover", "Replace a cluster's healthy master by a replica, without loss",

@@ -38,11 +38,21 @@ Json outcome_json(const ha::RecoveryOutcome& recovery) {
           {"Steps", steps}};
 }
 
+/// What was reached, in one line.
+std::string headline(const ha::RecoveryOutcome& recovery) {
+  const std::string successor = to_string(*recovery.outcome.account.promoted);
+  const std::string failed = to_string(recovery.work.failed);
+  if (ha::replaces_master(recovery.work.kind)) {
+    return fmt::format("{} is the new master of {} (was {})\n", successor,
+                       recovery.work.cluster_alias, failed);
+  }
+  if (successor == failed) return fmt::format("{} is repaired\n", failed);
+  return fmt::format("{} took over replicas of {}\n", successor, failed);
+}
+
 std::string outcome_text(const ha::RecoveryOutcome& recovery) {
   const Account& account = recovery.outcome.account;
-  std::string text =
-      fmt::format("{} is the new master of {} (was {})\n", to_string(*account.promoted),
-                  recovery.work.cluster_alias, to_string(recovery.work.failed));
+  std::string text = headline(recovery);
   if (!account.coordinates.empty()) {
     text += fmt::format("  promoted at     {}\n", to_string(account.coordinates));
   }

@@ -22,6 +22,8 @@ enum class ErrorKind {
 struct Error {
   ErrorKind kind{ErrorKind::Broken};
   std::string message{};
+  /// The server at the other end said no itself: it is up, whatever the reason.
+  bool by_server{false};
 
   /// The same error, told from one layer further up: "<context>: <message>".
   [[nodiscard]] Error within(std::string_view context) && {

@@ -24,37 +24,37 @@ FieldRef field_of(const ConfigKey& key, const Config& config) {
   return key.place.field(const_cast<Config&>(config));
 }
 
-std::string quoted(std::string_view text) {
-  std::string json = "\"";
+std::string json_string(std::string_view text) {
+  std::string written = "\"";
   for (const char c : text) {
     switch (c) {
       case '"':
-        json += "\\\"";
+        written += "\\\"";
         break;
       case '\\':
-        json += "\\\\";
+        written += "\\\\";
         break;
       case '\n':
-        json += "\\n";
+        written += "\\n";
         break;
       case '\t':
-        json += "\\t";
+        written += "\\t";
         break;
       default:
         if (static_cast<unsigned char>(c) < 0x20 || c == 0x7F) {
-          json += fmt::format("\\u{:04x}", static_cast<unsigned>(static_cast<unsigned char>(c)));
+          written += fmt::format("\\u{:04x}", static_cast<unsigned>(static_cast<unsigned char>(c)));
         } else {
-          json += c;
+          written += c;
         }
     }
   }
-  return json += '"';
+  return written += '"';
 }
 
 std::string as_json(const StringList& list) {
   std::vector<std::string> items;
   for (const std::string& item : list) {
-    items.push_back(quoted(item));
+    items.push_back(json_string(item));
   }
   return "[" + join(items, ",") + "]";
 }
@@ -62,7 +62,7 @@ std::string as_json(const StringList& list) {
 std::string as_json(const StringPairs& pairs) {
   std::vector<std::string> items;
   for (const auto& [name, value] : pairs) {
-    items.push_back(quoted(name) + ":" + quoted(value));
+    items.push_back(json_string(name) + ":" + json_string(value));
   }
   std::sort(items.begin(), items.end());
   return "{" + join(items, ",") + "}";
@@ -89,8 +89,8 @@ struct AsJson {
   bool null_list{false};
 
   std::string operator()(const bool* value) const { return *value ? "true" : "false"; }
-  std::string operator()(const std::string* value) const { return quoted(*value); }
-  std::string operator()(const Secret* value) const { return quoted(value->shown()); }
+  std::string operator()(const std::string* value) const { return json_string(*value); }
+  std::string operator()(const Secret* value) const { return json_string(value->shown()); }
   std::string operator()(const StringPairs* value) const { return as_json(*value); }
   std::string operator()(const StringList* value) const {
     return value->empty() && null_list ? "null" : as_json(*value);
@@ -124,14 +124,14 @@ std::string value_as_json(const ConfigKey& key, const Config& config) {
 }
 
 std::string dump_config(const Config& config) {
-  std::string json = "{";
+  std::string written = "{";
   for (const ConfigKey& key : config_keys()) {
-    if (json.size() > 1) json += ',';
-    json += quoted(key.name);
-    json += ':';
-    json += value_as_json(key, config);
+    if (written.size() > 1) written += ',';
+    written += json_string(key.name);
+    written += ':';
+    written += value_as_json(key, config);
   }
-  return json += '}';
+  return written += '}';
 }
 
 }  // namespace orch

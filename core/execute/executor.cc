@@ -27,6 +27,11 @@ Pace with_defaults(Pace pace) {
       return true;
     };
   }
+  if (!pace.stop_requested) {
+    pace.stop_requested = [] {
+      return false;
+    };
+  }
   return pace;
 }
 
@@ -74,6 +79,9 @@ struct Executor::Session {
   void run_steps_of(const std::vector<Step>& steps, std::vector<StepResult>& results);
   Result<> do_step(const Step& step);
   Result<> change(const Step& step, const Change& change);
+  Result<> ask(const Step& step);
+  Result<> may_change();
+  bool wants_to_stop();
   Result<> wait(const Step& step, const WaitFor& wait);
   Result<> read_credentials(const Step& step);
   Result<> claim(const InstanceKey& key);
@@ -92,11 +100,14 @@ Executor::Executor(Servers& servers, const Leadership& leadership, MaintenanceLo
   settings_.pace = with_defaults(std::move(settings_.pace));
 }
 
-Topology Executor::survey(const Topology& records, const std::set<InstanceKey>& keys) {
+Topology Executor::survey(const Topology& records, const std::set<InstanceKey>& keys,
+                          const std::set<InstanceKey>& suspects) {
   const std::vector<InstanceKey> asked(keys.begin(), keys.end());
   std::vector<Observation> seen(asked.size());
+  const milliseconds short_limit = std::min(settings_.suspect_limit, settings_.probe_limit);
   parallel_for(asked.size(), settings_.survey_width, [&](std::size_t i) {
-    seen[i] = servers_.probe(asked[i], settings_.pace.now() + settings_.probe_limit);
+    const auto limit = suspects.count(asked[i]) > 0 ? short_limit : settings_.probe_limit;
+    seen[i] = servers_.probe(asked[i], settings_.pace.now() + limit);
   });
   std::vector<Instance> all(records.instances().begin(), records.instances().end());
   for (std::size_t i = 0; i < asked.size(); ++i) {
@@ -125,10 +136,14 @@ Outcome Executor::run(const Planner& planner, const Topology& records, const Run
     outcome.topology = records;
     return outcome;
   }
-  session.fresh = survey(records, scope.probe);
+  session.fresh = survey(records, scope.probe, {});
   session.progress.at_start = session.fresh;
+  if (scope.earlier) session.progress.facts = *scope.earlier;
   outcome.error = Error{ErrorKind::Broken, "the plan does not come to an end"};
   for (int round = 0; round < settings_.max_rounds; ++round) {
+    if (session.wants_to_stop()) {
+      session.progress.facts.giving_up = Error{ErrorKind::Conflict, "interrupted"};
+    }
     Decision decision = planner(session.progress, session.fresh);
     if (auto* done = std::get_if<Done>(&decision)) {
       outcome.error.reset();
@@ -152,6 +167,7 @@ Outcome Executor::run(const Planner& planner, const Topology& records, const Run
   outcome.left = session.left_otherwise(outcome.account, outcome.error.has_value());
   for (std::string& kept : session.release_all())
     outcome.left.push_back(std::move(kept));
+  outcome.facts = session.progress.facts;
   outcome.steps = std::move(session.progress.steps);
   outcome.topology = std::move(session.fresh);
   return outcome;
@@ -166,7 +182,7 @@ void Executor::Session::run_batch(const Run& run) {
   }
   std::map<InstanceKey, Error> refused;
   for (const auto& [key, steps] : shares) {  // by key, so that two runs cannot block each other
-    if (!scope.lock || std::none_of(steps.begin(), steps.end(), changes_server)) continue;
+    if (!scope.lock || std::none_of(steps.begin(), steps.end(), needs_lock)) continue;
     if (auto claimed_now = claim(key); !claimed_now) {
       refused.emplace(key, std::move(claimed_now).error());
     }
@@ -181,10 +197,17 @@ void Executor::Session::run_batch(const Run& run) {
       run_steps_of(steps, results[i]);
     }
   });
+  std::set<InstanceKey> suspects;
+  for (std::size_t i = 0; i < servers.size(); ++i) {
+    const Instance* before = fresh.find(servers[i]);
+    const auto& last = results[i].empty() ? std::nullopt : results[i].back().error;
+    const bool failed = last && last->kind == ErrorKind::Unreachable && !last->by_server;
+    if (failed || (before != nullptr && !answers(*before))) suspects.insert(servers[i]);
+  }
   for (std::vector<StepResult>& share : results) {
     std::move(share.begin(), share.end(), std::back_inserter(progress.steps));
   }
-  fresh = owner.survey(fresh, std::set<InstanceKey>(servers.begin(), servers.end()));
+  fresh = owner.survey(fresh, std::set<InstanceKey>(servers.begin(), servers.end()), suspects);
 }
 
 void Executor::Session::run_steps_of(const std::vector<Step>& steps,
@@ -214,7 +237,41 @@ Result<> Executor::Session::do_step(const Step& step) {
   if (const auto* asked = std::get_if<Change>(&step.action)) return change(step, *asked);
   if (const auto* condition = std::get_if<WaitFor>(&step.action)) return wait(step, *condition);
   if (std::holds_alternative<ReadCredentials>(step.action)) return read_credentials(step);
-  return {};  // Reprobe: every server of the batch is read after it
+  return ask(step);
+}
+
+Result<> Executor::Session::ask(const Step& step) {
+  const Instance* instance = fresh.find(step.server);
+  if (instance == nullptr) {
+    return fail(ErrorKind::NotFound, to_string(step.server) + " is not known");
+  }
+  const SteadyPoint now = owner.settings_.pace.now();
+  Result<> done;
+  if (const auto* fence = std::get_if<Fence>(&step.action)) {
+    ORCH_TRY(may_change());
+    done = owner.servers_.fence(*instance, now + fence->limit);
+  } else if (std::holds_alternative<RunFenceHooks>(step.action)) {
+    ORCH_TRY(may_change());
+    return scope.fence_hooks ? scope.fence_hooks() : Result<>{};
+  } else if (std::holds_alternative<CheckReadOnlyRight>(step.action)) {
+    done = owner.servers_.check_read_only_right(*instance, now + owner.settings_.probe_limit);
+  }  // Reprobe: every server of the batch is read after it
+  if (!done) return fail(std::move(done).error().within(to_string(step.server)));
+  return {};
+}
+
+/// The term is asked for as late as can be: a node that lost it changes nothing more.
+Result<> Executor::Session::may_change() {
+  const MutexLock lock(mutex);
+  if (owner.leadership_.leading() != term) leadership_lost = true;
+  if (leadership_lost) return fail(ErrorKind::Conflict, "this node does not lead any more");
+  return {};
+}
+
+/// Once: what undoes the run goes on.
+bool Executor::Session::wants_to_stop() {
+  return !progress.facts.giving_up && !is_past_return(progress) &&
+         owner.settings_.pace.stop_requested();
 }
 
 Result<> Executor::Session::change(const Step& step, const Change& asked) {
@@ -222,14 +279,10 @@ Result<> Executor::Session::change(const Step& step, const Change& asked) {
   if (instance == nullptr) {
     return fail(ErrorKind::NotFound, to_string(step.server) + " is not known");
   }
+  ORCH_TRY(may_change());
   Change full = asked;
   {
     const MutexLock lock(mutex);
-    // The term is asked for as late as can be: a node that lost it changes nothing more.
-    if (owner.leadership_.leading() != term) leadership_lost = true;
-    if (leadership_lost) {
-      return fail(ErrorKind::Conflict, "this node does not lead any more");
-    }
     auto* target = std::get_if<PointTo>(&full);
     if (target != nullptr && step.credentials_from) {
       const auto found = credentials.find(*step.credentials_from);
@@ -239,7 +292,8 @@ Result<> Executor::Session::change(const Step& step, const Change& asked) {
       }
     }
   }
-  const SteadyPoint deadline = owner.settings_.pace.now() + owner.settings_.change_limit;
+  const SteadyPoint deadline =
+      owner.settings_.pace.now() + step.limit.value_or(owner.settings_.change_limit);
   Result<> applied = owner.servers_.apply(*instance, full, deadline);
   if (!applied) {
     return fail(std::move(applied).error().within(to_string(step.server)));
@@ -278,7 +332,7 @@ Result<> Executor::Session::wait(const Step& step, const WaitFor& wait) {
                   server + ": waited " + std::to_string(limit.count()) + "s in vain: " + reason);
     }
     const auto rest = std::chrono::duration_cast<milliseconds>(end - pace.now());
-    if (!pace.pause(std::min(pause, std::max(rest, kFirstPause)))) {
+    if (wants_to_stop() || !pace.pause(std::min(pause, std::max(rest, kFirstPause)))) {
       return fail(ErrorKind::Conflict, server + ": the wait was interrupted");
     }
     pause = std::min(pause * 2, kLongestPause);
@@ -327,7 +381,8 @@ std::vector<std::string> Executor::Session::left_otherwise(const Account& accoun
     const Instance* now = fresh.find(before.key);
     const bool changed =
         std::any_of(progress.steps.begin(), progress.steps.end(), [&](const StepResult& result) {
-          return result.step.server == before.key && changes_server(result.step);
+          const bool in_vain = result.error && std::holds_alternative<Fence>(result.step.action);
+          return result.step.server == before.key && changes_server(result.step) && !in_vain;
         });
     if (now == nullptr || !changed) continue;
     const std::string key = to_string(before.key);

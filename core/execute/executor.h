@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "core/base/clock.h"
+#include "core/base/result.h"
 #include "core/plan/step.h"
 #include "core/ports/ha.h"
 #include "core/ports/maintenance.h"
@@ -33,11 +34,15 @@ class StepObserver {
 struct Pace {
   std::function<SteadyPoint()> now{};                      ///< default: steady_clock
   std::function<bool(std::chrono::milliseconds)> pause{};  ///< default: sleeps; false = stop now
+  /// Somebody wants the run to end: it is undone, unless it is past the point of no return.
+  std::function<bool()> stop_requested{};  ///< default: never
 };
 
 struct ExecutorSettings {
   std::chrono::milliseconds probe_limit{10'000};  ///< MySQLDiscoveryReadTimeoutSeconds
   std::chrono::milliseconds change_limit{30'000};
+  /// For a server that did not answer last time: one that hangs must not hold up the others.
+  std::chrono::milliseconds suspect_limit{2'000};
   std::size_t width{5};  ///< MaxConcurrentReplicaOperations
   std::size_t survey_width{32};
   int max_rounds{200};
@@ -49,6 +54,10 @@ struct RunScope {
   std::set<InstanceKey> probe{};  ///< read before the first decision
   std::string reason{};           ///< for maintenance: "relocate-below db2:3306"
   bool lock{true};                ///< claim maintenance on each server before it is changed
+  /// What an earlier run of the same plan, that was cut off, knew.
+  std::optional<PlanFacts> earlier{};
+  /// Does what RunFenceHooks stands for; nothing configured: succeeds.
+  std::function<Result<>()> fence_hooks{};
 };
 
 /// How a run ended.
@@ -59,6 +68,7 @@ struct Outcome {
   /// Servers left otherwise than they were, against the intention: "db1:3306 is left read-only".
   std::vector<std::string> left{};
   Topology topology{};  ///< as last read
+  PlanFacts facts{};
 };
 
 /// Carries plans out: asks the planner, does the steps, reads the servers again, asks again. Asks
@@ -70,8 +80,9 @@ class Executor {
 
   /// `records` with the named servers read anew, side by side. One that does not answer keeps its
   /// record, marked as not valid. What only the backend knows (alias, promotion rule, downtime,
-  /// cluster name) is kept.
-  [[nodiscard]] Topology survey(const Topology& records, const std::set<InstanceKey>& keys);
+  /// cluster name) is kept. Those who did not answer last time (`suspects`) get less time.
+  [[nodiscard]] Topology survey(const Topology& records, const std::set<InstanceKey>& keys,
+                                const std::set<InstanceKey>& suspects = {});
 
   [[nodiscard]] Outcome run(const Planner& planner, const Topology& records, const RunScope& scope);
 

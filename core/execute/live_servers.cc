@@ -4,31 +4,13 @@
 #include <optional>
 #include <utility>
 
+#include "core/execute/live_read_only.h"
 #include "core/mysql/change_statements.h"
-#include "core/mysql/connection.h"
 #include "core/mysql/examine.h"
-#include "core/mysql/tls_settings.h"
 
 namespace orch {
 
 namespace {
-
-Result<Connection> connect(const InstanceKey& key, const LiveServerSettings& settings,
-                           SteadyPoint deadline) {
-  const ConnectionSettings& from = settings.connection;
-  ORCH_ASSIGN(Connection connection,
-              Connection::connect({.host = key.hostname,
-                                   .port = key.port,
-                                   .user = from.mysql_topology_user,
-                                   .password = from.mysql_topology_password,
-                                   .tls = tls_options(from),
-                                   .connect_timeout = settings.mysql_connect_timeout,
-                                   .max_packet = from.mysql_topology_max_allowed_packet},
-                                  deadline));
-  // String literals are read as sql_quoted() writes them, whatever the server's own mode.
-  ORCH_TRY(connection.query("SET SESSION sql_mode = ''", deadline));
-  return connection;
-}
 
 /// "3.500" seconds.
 std::optional<std::chrono::milliseconds> parsed_period(std::string_view text) {
@@ -78,7 +60,11 @@ Observation LiveServers::probe(const InstanceKey& key, SteadyPoint deadline) {
 }
 
 Result<> LiveServers::apply(const Instance& as_probed, const Change& change, SteadyPoint deadline) {
-  ORCH_ASSIGN(Connection connection, connect(as_probed.key, settings_, deadline));
+  ORCH_ASSIGN(Connection connection, connect_to(as_probed.key, settings_, deadline));
+  const auto* read_only = std::get_if<SetReadOnly>(&change);
+  if (read_only != nullptr && read_only->on) {
+    return make_read_only(connection, as_probed, settings_, deadline);
+  }
   Instance instance = as_probed;
   const bool new_source = std::holds_alternative<PointTo>(change);
   if (new_source && instance.replication.configured && !instance.replication.heartbeat) {
@@ -94,9 +80,22 @@ Result<> LiveServers::apply(const Instance& as_probed, const Change& change, Ste
   return {};
 }
 
+Result<> LiveServers::fence(const Instance& as_probed, SteadyPoint deadline) {
+  ORCH_ASSIGN(Connection connection, connect_to(as_probed.key, settings_, deadline));
+  return fence_server(connection, as_probed, settings_, deadline);
+}
+
+Result<> LiveServers::check_read_only_right(const Instance& as_probed, SteadyPoint deadline) {
+  ORCH_ASSIGN(Connection connection, connect_to(as_probed.key, settings_, deadline));
+  // To the value that it has: needs the privilege and changes nothing. (On MySQL read_only = 0
+  // would switch super_read_only off, which is never on beside it.)
+  ORCH_TRY(connection.query("SET GLOBAL read_only = @@GLOBAL.read_only", deadline));
+  return {};
+}
+
 Result<ReplicationCredentials> LiveServers::replication_credentials(const Instance& as_probed,
                                                                     SteadyPoint deadline) {
-  ORCH_ASSIGN(Connection connection, connect(as_probed.key, settings_, deadline));
+  ORCH_ASSIGN(Connection connection, connect_to(as_probed.key, settings_, deadline));
   const std::string& own = settings_.connection.replication_credentials_query;
   if (!own.empty()) {
     if (auto found = credentials_by(connection, own, deadline)) return found;
@@ -113,7 +112,7 @@ Result<ReplicationCredentials> LiveServers::replication_credentials(const Instan
 }
 
 Result<Examination> LiveServers::examine(const InstanceKey& key, SteadyPoint deadline) {
-  ORCH_ASSIGN(Connection connection, connect(key, settings_, deadline));
+  ORCH_ASSIGN(Connection connection, connect_to(key, settings_, deadline));
   const SystemClock clock;
   return orch::examine(
       connection, [&clock] { return clock.now(); }, deadline);

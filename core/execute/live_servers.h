@@ -2,16 +2,11 @@
 
 #include <chrono>
 
-#include "core/config/settings.h"
+#include "core/execute/live_connection.h"
 #include "core/ports/server.h"
 #include "core/probe/prober.h"
 
 namespace orch {
-
-struct LiveServerSettings {
-  ConnectionSettings connection{};
-  std::chrono::seconds mysql_connect_timeout{2};
-};
 
 /// Real servers: probed by the Prober, changed over a connection of their own for each change.
 class LiveServers final : public Servers {
@@ -21,6 +16,8 @@ class LiveServers final : public Servers {
 
   Observation probe(const InstanceKey& key, SteadyPoint deadline) override;
   Result<> apply(const Instance& as_probed, const Change& change, SteadyPoint deadline) override;
+  Result<> fence(const Instance& as_probed, SteadyPoint deadline) override;
+  Result<> check_read_only_right(const Instance& as_probed, SteadyPoint deadline) override;
   Result<ReplicationCredentials> replication_credentials(const Instance& as_probed,
                                                          SteadyPoint deadline) override;
   Result<Examination> examine(const InstanceKey& key, SteadyPoint deadline) override;

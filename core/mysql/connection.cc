@@ -317,7 +317,9 @@ Connection::State::Attempt Connection::State::log_in(const ConnectOptions& optio
                            options.password.reveal().c_str(), database, options.port, nullptr,
                            CLIENT_MULTI_STATEMENTS) == nullptr) {
     Error error = describe_login(state.where, options, state.mysql, wait, tls);
-    return refuse(::mysql_errno(state.mysql), std::move(error));
+    const unsigned code = ::mysql_errno(state.mysql);
+    error.by_server = !wait.timed_out && code != 0 && !is_client_side(code) && !ends_session(code);
+    return refuse(code, std::move(error));
   }
   // Asked for TLS without looking at certificates, the library is content with a server that has
   // none.
@@ -384,10 +386,10 @@ Failure Connection::State::absurd(std::string_view what) {
 std::optional<Refusal> Connection::State::refusal(std::size_t index) {
   const unsigned code = ::mysql_errno(mysql);
   if (code == 0 || is_client_side(code) || ends_session(code)) return std::nullopt;
-  return Refusal{
-      index,
-      code,
-      {kind_of_server_error(code), fmt::format("{}: {} ({})", where, server_text(mysql), code)}};
+  return Refusal{index,
+                 code,
+                 {kind_of_server_error(code),
+                  fmt::format("{}: {} ({})", where, server_text(mysql), code), true}};
 }
 
 Result<> Connection::State::read_rows(MYSQL_RES& rows, const Wait& wait, ResultSet& into,

@@ -71,6 +71,7 @@ std::string objection_to(const Instance& instance, const Instance* failed, const
 /// What ranks a server. Compared member by member, larger is better; the key decides the rest.
 struct Rank {
   bool by_gtid{false};
+  bool is_whole{true};  ///< no filters: it has all rows of what it received
   std::uint64_t received{0};
   bool is_top{false};  ///< follows nobody: its promotion was begun already
   std::uint64_t executed{0};
@@ -148,8 +149,9 @@ std::uint64_t weight_of(const Position& position, const Position& errant, const 
 Rank rank_of(const Topology& topology, const Instance& instance, const Instance* failed,
              const InstanceKey& failed_key) {
   Rank rank;
-  const Position received = received_position(instance);
+  const Position received = usable_position(instance);
   const Position executed = executed_position(instance);
+  rank.is_whole = !instance.replication.has_filters;
   rank.by_gtid = is_known(received) && !std::holds_alternative<BinlogCoordinates>(received);
   bool has_errant = false;
   if (rank.by_gtid) {
@@ -184,6 +186,7 @@ Rank rank_of(const Topology& topology, const Instance& instance, const Instance*
 /// Whether a is better; neither way when only the key can tell.
 bool is_better(const Rank& a, const Rank& b) {
   if (a.by_gtid != b.by_gtid) return a.by_gtid;
+  if (a.is_whole != b.is_whole) return a.is_whole;
   if (a.received != b.received) return a.received > b.received;
   if (a.is_top != b.is_top) return a.is_top;
   if (a.executed != b.executed) return a.executed > b.executed;
@@ -203,6 +206,8 @@ std::string compared_with_winner(const Instance& instance, const Rank& rank, con
                                                "has a larger binlog format",
                                                "is at another site than the failed server",
                                                "has errant transactions"};
+  if (rank.is_whole != best.is_whole)
+    return "filters what it replicates, so that rows may be missing";
   if (rank.received != best.received || compare(rank.read, best.read) != 0) {
     const Difference rest = missing(received_position(instance), received_position(winner));
     return "behind by " + to_string(rest);
@@ -353,24 +358,65 @@ Verdict judge_designated(const Topology& topology, const InstanceKey& failed,
   return {designated, text.empty(), text.empty() ? "named by the operator" : text};
 }
 
-std::string lost_with(const Topology& topology, const InstanceKey& failed,
-                      const InstanceKey& winner) {
+namespace {
+
+/// What `heir` lacks of what the dead server had by its record; nothing when that is not known.
+std::optional<Difference> known_loss(const Instance& dead, const Instance& heir,
+                                     const InstanceKey& failed) {
+  const Position had = executed_position(dead);
+  const Position has = usable_position(heir);
+  if (is_known(had) && had.index() == has.index()) return missing(has, had);
+  const bool same_log = heir.replication.source == failed && !heir.replication.read.empty();
+  if (!dead.server.binlog.empty() && same_log) {
+    return missing(heir.replication.read, dead.server.binlog);
+  }
+  return std::nullopt;
+}
+
+}  // namespace
+
+Position usable_position(const Instance& instance) {
+  const bool would_discard = is_mariadb(instance) && uses_gtid(instance) && is_replica(instance) &&
+                             replication_threads_stopped(instance);
+  return would_discard ? executed_position(instance) : received_position(instance);
+}
+
+Loss loss_with(const Topology& topology, const InstanceKey& failed, const InstanceKey& winner,
+               const Instance* ahead) {
   const Instance* dead = topology.find(failed);
   const Instance* heir = topology.find(winner);
-  if (dead == nullptr || heir == nullptr)
-    return "unknown: there is no record of " + to_string(failed);
+  if (dead == nullptr || heir == nullptr) {
+    return {"unknown: there is no record of " + to_string(failed), std::nullopt};
+  }
   const std::string later =
       answers(*dead) ? ""
                      : "; what " + to_string(failed) + " wrote after its last record is unknown";
-  const Position had = executed_position(*dead);
-  const Position has = received_position(*heir);
-  if (is_known(had) && had.index() == has.index()) return to_string(missing(has, had)) + later;
-  const bool same_log = heir->replication.source == failed && !heir->replication.read.empty();
-  if (!dead->server.binlog.empty() && same_log) {
-    return to_string(missing(heir->replication.read, dead->server.binlog)) + later;
+  const auto of_dead = known_loss(*dead, *heir, failed);
+  Loss loss{"unknown: no position of " + to_string(failed) + " is on record that compares with " +
+                to_string(winner) + "'s",
+            std::nullopt};
+  if (of_dead) {
+    loss.text = to_string(*of_dead) + later;
+    loss.transactions = of_dead->empty() ? 0 : of_dead->count;
   }
-  return "unknown: no position of " + to_string(failed) + " is on record that compares with " +
-         to_string(winner) + "'s";
+  if (ahead == nullptr) return loss;
+  const Difference rest = missing(usable_position(*heir), received_position(*ahead));
+  if (rest.empty()) return loss;
+  const std::string held_back = to_string(rest) + " that " + to_string(ahead->key) +
+                                " has received and the new primary lacks";
+  loss.text = of_dead && of_dead->empty() ? held_back + later : held_back + "; " + loss.text;
+  // The same transactions may be among what the dead server had: the larger number counts.
+  if (loss.transactions && rest.count) {
+    loss.transactions = std::max(*loss.transactions, *rest.count);
+  } else if (of_dead) {
+    loss.transactions.reset();
+  }
+  return loss;
+}
+
+std::string lost_with(const Topology& topology, const InstanceKey& failed,
+                      const InstanceKey& winner) {
+  return loss_with(topology, failed, winner).text;
 }
 
 }  // namespace orch

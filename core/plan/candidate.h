@@ -35,10 +35,25 @@ struct Choice {
 [[nodiscard]] Verdict judge_designated(const Topology& topology, const InstanceKey& failed,
                                        const InstanceKey& designated, const Policy& policy);
 
-/// What the failed server is known to have had and `winner` lacks: "nothing",
-/// "3 transactions (...)", or "unknown: ...".
+/// What a promotion loses, as far as can be known.
+struct Loss {
+  std::string text{};  ///< "nothing", "3 transactions (...)", "unknown: ..."; and what is not known
+  std::optional<std::uint64_t> transactions{};  ///< nothing when not even the known part counts
+};
+
+/// What the failed server is known to have had and `winner` lacks, and what `ahead`, if any, has
+/// received and the winner has not. Of a server that does not answer it is known what its latest
+/// record says.
+[[nodiscard]] Loss loss_with(const Topology& topology, const InstanceKey& failed,
+                             const InstanceKey& winner, const Instance* ahead = nullptr);
+
+/// loss_with(): its text alone.
 [[nodiscard]] std::string lost_with(const Topology& topology, const InstanceKey& failed,
                                     const InstanceKey& winner);
+
+/// What the replica holds and can still apply: what it received, but on MariaDB with GTID only
+/// what it has executed when neither thread runs, as starting either discards its relay logs.
+[[nodiscard]] Position usable_position(const Instance& instance);
 
 /// Whether the server promotion-wise belongs where operators allow it; "" or the contract's text.
 [[nodiscard]] std::string site_objection(const Instance& failed, const Instance& instance,

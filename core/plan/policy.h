@@ -1,12 +1,20 @@
 #pragma once
 
 #include <chrono>
+#include <cstdint>
 #include <functional>
 
 #include "core/model/instance.h"
 #include "core/model/replication_rules.h"
 
 namespace orch {
+
+/// FencingPolicy: what must have happened to the old primary before another takes writes.
+enum class Fencing {
+  Required,    ///< it was made read-only, or FenceProcesses vouch for it
+  BestEffort,  ///< it was tried
+  Off,         ///< nothing, unless it answers
+};
 
 /// What operators chose, for the planners. Built from the settings by the caller; each field
 /// is named after its key.
@@ -19,6 +27,13 @@ struct Policy {
   bool fail_master_promotion_if_sql_thread_not_up_to_date{false};
   /// ApplyMySQLPromotionAfterMasterFailover; a takeover always applies it.
   bool apply_promotion{true};
+  bool exact_semi_sync{false};  ///< EnforceExactSemiSyncReplicas
+  Fencing fencing{Fencing::BestEffort};
+  std::chrono::milliseconds fence_timeout{500};
+  bool has_fence_hooks{false};  ///< FenceProcesses has entries
+  /// DataLossPolicy is `refuse`: no promotion that would lose more than so many transactions.
+  bool refuses_data_loss{false};
+  std::uint64_t data_loss_max{0};
 
   bool verify_replication_filters{false};
   bool lower_replica_version_allowed{false};
@@ -30,6 +45,11 @@ struct Policy {
   std::chrono::seconds promotion_wait{std::chrono::hours(24)};
   /// How long replication may take to run after it was started.
   std::chrono::seconds start_wait{10};
+  /// How long a replica may take to stop receiving before it is left behind, so that one that
+  /// hangs does not delay the promotion.
+  std::chrono::milliseconds freeze_limit{3'000};
+  /// How long a healthy primary may take to become read-only.
+  std::chrono::milliseconds read_only_limit{10'000};
 
   [[nodiscard]] ReplicationRules rules() const {
     return {verify_replication_filters, lower_replica_version_allowed,

@@ -147,6 +147,14 @@ std::string describe(const Action& action) {
                           return std::string("read the replication user and password");
                         },
                         [](const Reprobe&) { return std::string("read its state"); },
+                        [](const Fence& fence) {
+                          return "make read-only and end its clients' sessions (at most " +
+                                 std::to_string(fence.limit.count()) + " ms)";
+                        },
+                        [](const RunFenceHooks&) { return std::string("run FenceProcesses"); },
+                        [](const CheckReadOnlyRight&) {
+                          return std::string("see that read_only may be changed");
+                        },
                     },
                     action);
 }
@@ -156,7 +164,18 @@ std::string describe(const Step& step) {
 }
 
 bool changes_server(const Step& step) {
+  return needs_lock(step) || std::holds_alternative<Fence>(step.action);
+}
+
+bool needs_lock(const Step& step) {
   return std::holds_alternative<Change>(step.action);
+}
+
+bool is_past_return(const Progress& so_far) {
+  if (so_far.facts.winner && so_far.facts.at_promotion) return true;
+  return std::any_of(so_far.steps.begin(), so_far.steps.end(), [](const StepResult& result) {
+    return result.step.point_of_no_return && !result.error;
+  });
 }
 
 const StepResult* failure_on(const Progress& so_far, const InstanceKey& server) {
@@ -180,6 +199,7 @@ void remember(PlanFacts& facts, const PlanFacts& news) {
   if (news.at_promotion) facts.at_promotion = news.at_promotion;
   if (news.position_at_promotion) facts.position_at_promotion = news.position_at_promotion;
   if (news.lost_transactions) facts.lost_transactions = news.lost_transactions;
+  if (news.orphans) facts.orphans = news.orphans;
   if (news.giving_up) facts.giving_up = news.giving_up;
 }
 

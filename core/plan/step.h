@@ -56,8 +56,18 @@ struct WaitFor {
 struct ReadCredentials {};
 /// Reads the server anew.
 struct Reprobe {};
+/// Takes a server out of service, whether it seemed to answer or not: read-only, clients' sessions
+/// ended. The limit covers all of it.
+struct Fence {
+  std::chrono::milliseconds limit{500};
+};
+/// Runs FenceProcesses against the server; all must succeed.
+struct RunFenceHooks {};
+/// Sees that the account may change read_only there.
+struct CheckReadOnlyRight {};
 
-using Action = std::variant<Change, WaitFor, ReadCredentials, Reprobe>;
+using Action = std::variant<Change, WaitFor, ReadCredentials, Reprobe, Fence, RunFenceHooks,
+                            CheckReadOnlyRight>;
 
 /// One action on one server, and why.
 struct Step {
@@ -67,13 +77,18 @@ struct Step {
   /// For PointTo: user and password are those that ReadCredentials got from this server.
   std::optional<InstanceKey> credentials_from{};
   bool point_of_no_return{false};
+  /// For a Change: how long it may take; nothing = the executor's own limit.
+  std::optional<std::chrono::milliseconds> limit{};
 };
 
 /// "db2:3306: stop replication", "db3:3306: wait (10s) until everything received is applied".
 [[nodiscard]] std::string describe(const Step& step);
 /// The same without the server.
 [[nodiscard]] std::string describe(const Action& action);
+/// Whether it leaves the server otherwise than it was.
 [[nodiscard]] bool changes_server(const Step& step);
+/// Whether nobody else may work on the server meanwhile. A fence asks nobody.
+[[nodiscard]] bool needs_lock(const Step& step);
 
 /// How a step ended.
 struct StepResult {
@@ -89,6 +104,8 @@ struct PlanFacts {
   std::optional<BinlogCoordinates> at_promotion{};  ///< the winner's own log, before new writes
   std::optional<Position> position_at_promotion{};
   std::optional<std::string> lost_transactions{};
+  /// The replicas of a server that is not replaced, as they were when the run began.
+  std::optional<std::vector<InstanceKey>> orphans{};
   /// Set when the plan has failed and only undoes what it can.
   std::optional<Error> giving_up{};
 };
@@ -164,6 +181,10 @@ template <typename T>
   const WaitFor* wait = std::get_if<WaitFor>(&action);
   return wait != nullptr && std::holds_alternative<T>(wait->condition);
 }
+
+/// Whether a step of the run, or an earlier run by the facts it left, told a server to take writes:
+/// from then on there is no way back.
+[[nodiscard]] bool is_past_return(const Progress& so_far);
 
 /// Whether the latest probe reached the server.
 [[nodiscard]] bool answers(const Instance& instance);

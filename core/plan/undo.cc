@@ -8,8 +8,12 @@ namespace orch {
 namespace {
 
 bool made_read_only(const Progress& so_far, const InstanceKey& server) {
-  const StepResult* last = latest(so_far, server, is_change<SetReadOnly>);
-  return last != nullptr && change_in<SetReadOnly>(last->step.action)->on;
+  const StepResult* last = latest(so_far, server, [](const Action& action) {
+    return is_change<SetReadOnly>(action) || std::holds_alternative<Fence>(action);
+  });
+  if (last == nullptr) return false;
+  const auto* change = change_in<SetReadOnly>(last->step.action);
+  return change == nullptr || change->on;
 }
 
 /// Which of its threads ran before, and do no more.
@@ -40,12 +44,15 @@ std::vector<Step> undo_thread_steps(const Progress& so_far, const Topology& fres
   for (const Instance& before : so_far.at_start.instances()) {
     const Instance* now = fresh.find(before.key);
     if (now == nullptr || !answers(*now)) continue;
+    // One that takes writes may still know its source: it must not follow it again.
+    const bool takes_writes = !now->server.read_only && is_past_return(so_far);
+    if (so_far.facts.winner == before.key && takes_writes) continue;
     const bool same_link = is_replica(*now) && now->replication.source == before.replication.source;
     if (!same_link || latest(so_far, before.key, is_change<StopReplication>) == nullptr) continue;
     if (last_change_started_it(so_far, before.key)) continue;
     if (const auto threads = threads_to_start(before, *now)) {
       steps.push_back(
-          {before.key, Change{StartReplication{*threads}}, "as it was before", {}, false});
+          {before.key, Change{StartReplication{*threads}}, "as it was before", {}, false, {}});
     }
   }
   return steps;
@@ -57,7 +64,7 @@ std::vector<Step> undo_read_only_steps(const Progress& so_far, const Topology& f
     const Instance* now = fresh.find(before.key);
     if (now == nullptr || !answers(*now) || before.server.read_only) continue;
     if (!now->server.read_only || !made_read_only(so_far, before.key)) continue;
-    steps.push_back({before.key, Change{SetReadOnly{false}}, "as it was before", {}, false});
+    steps.push_back({before.key, Change{SetReadOnly{false}}, "as it was before", {}, false, {}});
   }
   return steps;
 }

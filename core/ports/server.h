@@ -24,6 +24,14 @@ class Servers {
   /// options choose the words). Errors: Unreachable, Denied, Refused (the server said no), Broken.
   virtual Result<> apply(const Instance& as_probed, const Change& change, SteadyPoint deadline) = 0;
 
+  /// Takes the server out of service: makes it read-only for everybody, ends the sessions of its
+  /// clients, and lets no commit that still waits for an acknowledgement be confirmed to anybody.
+  /// Errors: as apply(); with Error::by_server, the server is up and still takes writes.
+  virtual Result<> fence(const Instance& as_probed, SteadyPoint deadline) = 0;
+
+  /// Whether the account may change read_only there; changes nothing. Errors: as apply().
+  virtual Result<> check_read_only_right(const Instance& as_probed, SteadyPoint deadline) = 0;
+
   /// User and password for replication, as the server knows them (ReplicationCredentialsQuery, or
   /// its own replication metadata). Errors: NotFound.
   virtual Result<ReplicationCredentials> replication_credentials(const Instance& as_probed,

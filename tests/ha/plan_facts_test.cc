@@ -28,6 +28,7 @@ TEST_SUITE("ha/plan_facts") {
     facts.at_promotion = BinlogCoordinates{"bin.000007", 1234, BinlogType::Binary};
     facts.position_at_promotion = Position{*GtidSet::parse(test::gtids("1-100"))};
     facts.lost_transactions = "3 transactions";
+    facts.orphans = std::vector<InstanceKey>{{"db3", 3306}, {"db4", 3307}};
     facts.giving_up = Error{ErrorKind::Unreachable, "it \"does\" not answer"};
     storage::RecoveryRun run;
     write_facts(facts, run);
@@ -36,6 +37,7 @@ TEST_SUITE("ha/plan_facts") {
     CHECK(read.at_promotion == facts.at_promotion);
     CHECK(read.position_at_promotion == facts.position_at_promotion);
     CHECK(read.lost_transactions == facts.lost_transactions);
+    CHECK(read.orphans == facts.orphans);
     CHECK(read.giving_up == facts.giving_up);
     storage::RecoveryRun empty;
     write_facts({}, empty);
@@ -44,6 +46,7 @@ TEST_SUITE("ha/plan_facts") {
     CHECK_FALSE(none.at_promotion);
     CHECK_FALSE(none.position_at_promotion);
     CHECK_FALSE(none.lost_transactions);
+    CHECK_FALSE(none.orphans);
     CHECK_FALSE(none.giving_up);
     empty.facts = R"({"GivingUp":{"Kind":"x","Message":7}})";
     CHECK(read_facts(empty).giving_up->message.empty());

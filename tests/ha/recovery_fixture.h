@@ -35,12 +35,13 @@ class MortalServers final : public Servers {
     return servers_.probe(key, deadline);
   }
   Result<> apply(const Instance& as_probed, const Change& change, SteadyPoint deadline) override {
-    const bool last = left_ > 0 && --left_ == 0;
-    if (last && !after_) throw Killed{};
-    ++made_;
-    Result<> done = servers_.apply(as_probed, change, deadline);
-    if (last) throw Killed{};
-    return done;
+    return mortal([&] { return servers_.apply(as_probed, change, deadline); });
+  }
+  Result<> fence(const Instance& as_probed, SteadyPoint deadline) override {
+    return mortal([&] { return servers_.fence(as_probed, deadline); });
+  }
+  Result<> check_read_only_right(const Instance& as_probed, SteadyPoint deadline) override {
+    return servers_.check_read_only_right(as_probed, deadline);
   }
   Result<ReplicationCredentials> replication_credentials(const Instance& as_probed,
                                                          SteadyPoint deadline) override {
@@ -48,6 +49,16 @@ class MortalServers final : public Servers {
   }
 
  private:
+  template <typename Work>
+  Result<> mortal(const Work& work) {
+    const bool last = left_ > 0 && --left_ == 0;
+    if (last && !after_) throw Killed{};
+    ++made_;
+    Result<> done = work();
+    if (last) throw Killed{};
+    return done;
+  }
+
   Servers& servers_;
   int left_{0};
   int made_{0};

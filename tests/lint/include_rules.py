@@ -30,8 +30,8 @@ MAY_INCLUDE = {
     "core/doctor/": ["core/base/error.h", "core/base/result.h", "core/base/text.h", "core/model/",
                      "core/analysis/", "core/plan/", "core/doctor/"],
     "core/execute/": CORE + ["core/plan/", "core/ports/", "core/execute/"],
-    # The one place that joins the executor's port with real servers.
-    "core/execute/live_servers.": CORE + ["core/config/", "core/mysql/", "core/plan/",
+    # The one place (live_*) that joins the executor's port with real servers.
+    "core/execute/live_": CORE + ["core/config/", "core/mysql/", "core/plan/",
                                           "core/ports/", "core/probe/", "core/execute/"],
     "storage/": CORE + ["core/analysis/", "core/json/", "core/config/", "core/ports/", "core/mysql/",
                         "storage/"],

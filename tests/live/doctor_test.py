@@ -91,6 +91,7 @@ class Doctor(LiveCase):
         self.assertEqual((dead["Analysis"], dead["Severity"], dead["Recovery"]), ("DeadMaster", "critical", "dead-master"))
         self.assertTrue(dead["IsActionableRecovery"], dead)
         self.assertEqual(dead["CountReplicasConfirmingFailure"], 2)
+        self.assertIn("connection refused", dead["LastCheckError"])
         self.assertIn(f"{c[1]} (cluster {c[1]}): DeadMaster", self.does("-c", "replication-analysis").out)
 
     def test_a_replica_with_a_stopped_applier_is_told(self):

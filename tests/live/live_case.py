@@ -126,11 +126,11 @@ class LiveCase(unittest.TestCase):
 
 
 class Writer:
-    """Writes the numbers 1, 2, 3, ... to a node until that fails; `acknowledged` are those that the server
-    said it has committed."""
+    """Writes the numbers base + 1, base + 2, ... to a node until that fails; `acknowledged` are those that the
+    server said it has committed."""
 
-    def __init__(self, node):
-        self.acknowledged, self.some = [], threading.Event()
+    def __init__(self, node, base=0):
+        self.acknowledged, self.some, self.base = [], threading.Event(), base
         self.client = subprocess.Popen(
             node.software.client("-h", node.host, "-P", str(node.port), "-uapp", "-papp_password", "-nNB"),
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
@@ -139,14 +139,14 @@ class Writer:
 
     def work(self):
         try:
-            for number in itertools.count(1):
+            for number in itertools.count(self.base + 1):
                 self.client.stdin.write(f"INSERT INTO app.seq (seq, server) VALUES ({number}, @@server_id); "
                                         f"SELECT {number};\n")
                 self.client.stdin.flush()
                 if self.client.stdout.readline() != f"{number}\n":
                     return
                 self.acknowledged.append(number)
-                if number == 200:
+                if number == self.base + 200:
                     self.some.set()
         except OSError:
             pass  # the client has ended with its server

@@ -54,6 +54,16 @@ void FakeServers::freeze_applier(const InstanceKey& key) {
   frozen_.insert(key);
 }
 
+void FakeServers::shut_out(const InstanceKey& key) {
+  const MutexLock lock(mutex_);
+  shut_.insert(key);
+}
+
+void FakeServers::keep_credentials(const InstanceKey& key) {
+  const MutexLock lock(mutex_);
+  silent_about_credentials_.insert(key);
+}
+
 void FakeServers::set(const InstanceKey& key, const std::function<void(Instance&)>& change) {
   const MutexLock lock(mutex_);
   change(servers_.at(key));
@@ -114,14 +124,16 @@ void FakeServers::replicate() {
     const Topology now = living();
     if (runs(instance.replication.io_state)) {
       const ThreadState applier = instance.replication.sql_state;
-      const Step start{key, Change{StartReplication{ReplicationThreads::Receiver}}, "", {}, false};
+      const Step start{key, Change{StartReplication{ReplicationThreads::Receiver}}, "", {}, false,
+                       {}};
       instance = simulated(instance, start, now);
       instance.replication.sql_state = applier;
     }
     const bool applies = instance.replication.sql_state == ThreadState::Running &&
                          instance.replication.sql_delay.count() == 0 && frozen_.count(key) == 0;
     if (applies) {
-      instance = simulated(instance, {key, WaitFor{AppliedReceived{}, {}, {}}, "", {}, false}, now);
+      instance =
+          simulated(instance, {key, WaitFor{AppliedReceived{}, {}, {}}, "", {}, false, {}}, now);
     }
   }
 }
@@ -136,10 +148,27 @@ Observation FakeServers::probe(const InstanceKey& key, SteadyPoint) {
     seen.error = Error{ErrorKind::Unreachable, to_string(key) + ": connection refused"};
     return seen;
   }
+  if (shut_.count(key) > 0) {
+    seen.error = Error{ErrorKind::Unreachable, "too many connections", true};
+    return seen;
+  }
   seen.outcome = ProbeOutcome::Clean;
   seen.instance = server->second;
   seen.instance.freshness = {};
   return seen;
+}
+
+Result<> FakeServers::fence(const Instance& as_probed, SteadyPoint deadline) {
+  return apply(as_probed, SetReadOnly{true}, deadline);
+}
+
+Result<> FakeServers::check_read_only_right(const Instance& as_probed, SteadyPoint) {
+  const MutexLock lock(mutex_);
+  if (dead_.count(as_probed.key) > 0) return fail(ErrorKind::Unreachable, "connection refused");
+  if (no_right.count(as_probed.key) > 0) {
+    return fail(Error{ErrorKind::Denied, "access denied: you need the SUPER privilege", true});
+  }
+  return {};
 }
 
 Result<> FakeServers::apply(const Instance& as_probed, const Change& change, SteadyPoint) {
@@ -147,23 +176,30 @@ Result<> FakeServers::apply(const Instance& as_probed, const Change& change, Ste
   if (dead_.count(as_probed.key) > 0) {
     return fail(ErrorKind::Unreachable, "connection refused");
   }
+  if (shut_.count(as_probed.key) > 0) {
+    return fail(Error{ErrorKind::Unreachable, "too many connections", true});
+  }
   int& refusals = refusals_[{as_probed.key, change.index()}];
   if (refusals > 0) {
     --refusals;
-    return fail(ErrorKind::Refused, "the server said no");
+    return fail(Error{ErrorKind::Refused, "the server said no", true});
   }
   Instance& instance = servers_.at(as_probed.key);
   if (std::string text = objection(instance, change); !text.empty()) {
     return fail(ErrorKind::Refused, std::move(text));
   }
   discard_relay_logs(instance, change);
-  const Step step{instance.key, change, "", {}, false};
+  const Step step{instance.key, change, "", {}, false, {}};
   instance = simulated(instance, step, living());
   changes_.push_back(to_string(instance.key) + ' ' + describe(step.action));
   return {};
 }
 
-Result<ReplicationCredentials> FakeServers::replication_credentials(const Instance&, SteadyPoint) {
+Result<ReplicationCredentials> FakeServers::replication_credentials(const Instance& as_probed,
+                                                                    SteadyPoint) {
+  if (silent_about_credentials_.count(as_probed.key) > 0) {
+    return fail(ErrorKind::NotFound, to_string(as_probed.key) + " tells no replication user");
+  }
   return ReplicationCredentials{"repl", Secret("secret")};
 }
 

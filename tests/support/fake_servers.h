@@ -24,6 +24,10 @@ class FakeServers final : public Servers {
   /// Its applier does nothing any more, though it says that it runs.
   void freeze_applier(const InstanceKey& key);
   void set(const InstanceKey& key, const std::function<void(Instance&)>& change);
+  /// Lets nobody in: probes fail, and it says so itself.
+  void shut_out(const InstanceKey& key);
+  /// Tells no replication user.
+  void keep_credentials(const InstanceKey& key);
   /// The next `times` changes of that kind on that server are refused.
   void refuse(const InstanceKey& key, std::size_t change_index, int times);
 
@@ -38,11 +42,16 @@ class FakeServers final : public Servers {
 
   Observation probe(const InstanceKey& key, SteadyPoint deadline) override;
   Result<> apply(const Instance& as_probed, const Change& change, SteadyPoint deadline) override;
+  Result<> fence(const Instance& as_probed, SteadyPoint deadline) override;
+  Result<> check_read_only_right(const Instance& as_probed, SteadyPoint deadline) override;
   Result<ReplicationCredentials> replication_credentials(const Instance& as_probed,
                                                          SteadyPoint deadline) override;
   /// What set_examination() said, else nothing is known of it.
   Result<Examination> examine(const InstanceKey& key, SteadyPoint deadline) override;
   void set_examination(const InstanceKey& key, Examination seen);
+
+  /// May not change read_only, as check_read_only_right() finds out.
+  std::set<InstanceKey> no_right{};
 
  private:
   void replicate();
@@ -52,6 +61,8 @@ class FakeServers final : public Servers {
   std::map<InstanceKey, Instance> servers_;
   std::set<InstanceKey> dead_;
   std::set<InstanceKey> frozen_;
+  std::set<InstanceKey> shut_;
+  std::set<InstanceKey> silent_about_credentials_;
   std::map<std::pair<InstanceKey, std::size_t>, int> refusals_;
   std::vector<std::string> changes_;
   std::map<InstanceKey, Examination> examinations_;

@@ -27,13 +27,8 @@ class Failover {
     if (std::string text = objection(); !text.empty()) {
       return GiveUp{Error{ErrorKind::Refused, std::move(text)}, {}};
     }
-    std::vector<const Instance*> tops = writable_tops();
-    if (tops.size() > 1) {
-      return GiveUp{Error{ErrorKind::Refused, to_string(tops[0]->key) + " and " +
-                                                  to_string(tops[1]->key) + " both take writes"},
-                    {}};
-    }
-    if (tops.size() == 1) return follow_up(*tops.front());
+    if (const Instance* winner = promoted()) return follow_up(*winner);
+    if (std::string text = objection_to_tops(); !text.empty()) return refuse(std::move(text));
     return towards_promotion();
   }
 
@@ -43,12 +38,13 @@ class Failover {
   }
 
   [[nodiscard]] Step step(const InstanceKey& server, Action action, std::string why) const {
-    return {server, std::move(action), std::move(why), {}, false};
+    return {server, std::move(action), std::move(why), {}, false, {}};
   }
 
   [[nodiscard]] std::string objection() const {
     const std::string key = to_string(request_.failed);
     if (failed_ == nullptr) return "Error reading " + key;
+    if (request_.co_master) return "";
     if (fresh_.are_co_sources(failed_->key, failed_->replication.source)) {
       return key + " is a co-master with " + to_string(failed_->replication.source) +
              ": failing over co-masters is not supported";
@@ -60,7 +56,6 @@ class Failover {
     return "";
   }
 
-  /// The promoted server, when the promotion is done: by this run, or by one that was interrupted.
   [[nodiscard]] std::vector<const Instance*> writable_tops() const {
     std::vector<const Instance*> tops;
     for (const Instance* root : fresh_.roots()) {
@@ -69,14 +64,64 @@ class Failover {
     return tops;
   }
 
+  /// The promoted server, when the promotion is done: by this run, or by one that was cut off.
+  [[nodiscard]] const Instance* promoted() const {
+    if (so_far_.facts.winner) {
+      const Instance* winner = fresh_.find(*so_far_.facts.winner);
+      if (winner != nullptr && is_promoted(so_far_, *winner)) return winner;
+    }
+    const std::vector<const Instance*> tops = writable_tops();
+    return tops.size() == 1 && lacks_of(*tops.front()).empty() ? tops.front() : nullptr;
+  }
+
+  /// What a writable server lacks of what the replicas hold, or, when none can be compared, of what
+  /// the failed server is known to have had: only one that lacks nothing can be the result of a
+  /// promotion that nobody remembers, or one that others follow already. "" = nothing.
+  [[nodiscard]] std::string lacks_of(const Instance& top) const {
+    const Position has = executed_position(top);
+    bool compared = false;
+    for (const Instance* replica : fresh_.replicas_of(request_.failed)) {
+      if (!answers(*replica) || replica->key == top.key) continue;
+      const Position received = usable_position(*replica);
+      if (received.index() != has.index()) continue;
+      compared = true;
+      if (contains(has, received) || is_only_errant(*replica, has)) continue;
+      return to_string(missing(has, received)) + " of " + to_string(replica->key);
+    }
+    if (compared || has_followers(top)) return "";
+    const Position had = executed_position(*failed_);
+    if (!is_known(had) || had.index() != has.index()) return "all that could be compared";
+    return contains(has, had) ? ""
+                              : to_string(missing(has, had)) + " of " + to_string(failed_->key);
+  }
+
+  [[nodiscard]] bool has_followers(const Instance& top) const {
+    const std::vector<const Instance*> followers = fresh_.replicas_of(top.key);
+    return std::any_of(followers.begin(), followers.end(),
+                       [](const Instance* follower) { return answers(*follower); });
+  }
+
+  /// Somebody else takes writes: promoting one more would make two.
+  [[nodiscard]] std::string objection_to_tops() const {
+    const std::vector<const Instance*> tops = writable_tops();
+    if (tops.empty()) return "";
+    const std::string key = to_string(tops.front()->key);
+    if (tops.size() > 1) {
+      return key + " and " + to_string(tops[1]->key) + " both take writes";
+    }
+    return key + " takes writes already and is no new primary of these replicas: it lacks " +
+           lacks_of(*tops.front()) + "; make it read-only, or take it out with 'orch forget " +
+           key + "'";
+  }
+
   // --- Before the promotion ---
 
   [[nodiscard]] Decision towards_promotion() const {
     const Choice choice = choose();
     if (!choice.winner) return refuse(nobody(choice));
     const Instance& winner = *fresh_.find(*choice.winner);
-    if (auto run = fence(winner)) return *std::move(run);
-    if (auto run = freeze(winner)) return *std::move(run);
+    if (auto decision = fence_and_freeze(winner)) return *std::move(decision);
+    if (auto decision = fetch_from_failed(winner)) return *std::move(decision);
     if (auto run = drain(winner)) return *std::move(run);
     if (auto decision = catch_up(winner)) return *std::move(decision);
     return promote(winner);
@@ -117,6 +162,8 @@ class Failover {
       });
       if (wait != nullptr && wait->error) {
         out.push_back({instance.key, false, wait->error->message});
+      } else if (auto because = failed_promotion(so_far_, instance.key)) {
+        out.push_back({instance.key, false, *std::move(because)});
       }
     }
     return out;
@@ -136,33 +183,104 @@ class Failover {
     return text;
   }
 
-  /// The old primary takes no more writes, where it answers; and what it has reaches the winner.
-  [[nodiscard]] std::optional<Decision> fence(const Instance& winner) const {
-    if (!answers(*failed_)) return std::nullopt;
-    const StepResult* tried = latest(so_far_, failed_->key, is_change<SetReadOnly>);
-    if (!failed_->server.read_only) {
-      if (tried == nullptr) {
-        return Run{{step(failed_->key, Change{SetReadOnly{true}},
-                         "it still answers, and must take no more writes")},
-                   {}};
-      }
-      return refuse(to_string(failed_->key) + " answers, and could not be made read-only" +
-                    (tried->error ? ": " + tried->error->message : ""));
+  /// The old primary takes no more writes, and no replica receives any more: from here on it is
+  /// fixed who has what.
+  [[nodiscard]] std::optional<Decision> fence_and_freeze(const Instance& winner) const {
+    const bool tried = fence_result() != nullptr;
+    if (!tried && answers(*failed_)) {
+      if (failed_->server.read_only && policy_.fencing == Fencing::Off) return freeze(winner, {});
+      // What it has must still reach the replicas: they receive until it stands still.
+      return Run{{fence_step("it still answers, and must take no more writes")}, {}};
     }
-    const Position had = executed_position(*failed_);
-    const bool can_come = winner.replication.source == failed_->key &&
-                          winner.replication.io_state == ThreadState::Running &&
-                          received_position(winner).index() == had.index() && is_known(had);
-    const bool waited = latest(so_far_, winner.key, waits_for<HasExecuted>) != nullptr;
-    if (!can_come || waited || contains(executed_position(winner), had)) return std::nullopt;
-    return Run{{step(winner.key, WaitFor{HasExecuted{had}, policy_.bulk_wait, {}},
-                     "the old primary still sends")},
-               {}};
+    if (!tried && policy_.fencing != Fencing::Off) {
+      return freeze(winner, {fence_step("it may be up without answering us")});
+    }
+    if (std::string text = fence_objection(); !text.empty()) return refuse(std::move(text));
+    return hooks_and_freeze(winner);
   }
 
-  /// No replica receives any more: from here on it is fixed who has what.
-  [[nodiscard]] std::optional<Decision> freeze(const Instance& winner) const {
+  [[nodiscard]] Step fence_step(std::string why) const {
+    if (policy_.fencing == Fencing::Off) {
+      return step(failed_->key, Change{SetReadOnly{true}}, std::move(why));
+    }
+    // One that answers may have locked tables, and commits to end.
+    const auto limit = answers(*failed_) ? std::max(policy_.fence_timeout, policy_.freeze_limit)
+                                         : policy_.fence_timeout;
+    return step(failed_->key, Fence{limit}, std::move(why));
+  }
+
+  [[nodiscard]] const StepResult* fence_result() const {
+    return latest(so_far_, failed_->key, [](const Action& action) {
+      return std::holds_alternative<Fence>(action) || is_change<SetReadOnly>(action);
+    });
+  }
+
+  [[nodiscard]] const StepResult* hooks_result() const {
+    return latest(so_far_, failed_->key, [](const Action& action) {
+      return std::holds_alternative<RunFenceHooks>(action);
+    });
+  }
+
+  /// A primary that is up, even if it only says no, and still takes writes is not replaced.
+  [[nodiscard]] std::string fence_objection() const {
+    const StepResult* tried = fence_result();
+    const std::string key = to_string(failed_->key);
+    const bool fenced = answers(*failed_) && failed_->server.read_only;
+    if (tried != nullptr && tried->error && tried->error->by_server && !fenced) {
+      return key + " is up, and could not be made read-only: " + tried->error->message;
+    }
+    if (answers(*failed_) && !failed_->server.read_only) {
+      return key + " answers, and could not be made read-only" +
+             (tried != nullptr && tried->error ? ": " + tried->error->message : "");
+    }
+    if (policy_.fencing != Fencing::Required || fenced) return "";
+    if (!policy_.has_fence_hooks) {
+      return "FencingPolicy is required, " + key + " could not be fenced" +
+             (tried != nullptr && tried->error ? " (" + tried->error->message + ")" : "") +
+             ", and there are no FenceProcesses to vouch for it";
+    }
+    const StepResult* hooks = hooks_result();
+    if (hooks == nullptr || !hooks->error) return "";
+    return "FencingPolicy is required, and " + key +
+           " could not be fenced: " + hooks->error->message;
+  }
+
+  [[nodiscard]] std::optional<Decision> hooks_and_freeze(const Instance& winner) const {
+    std::vector<Step> hooks;
+    if (policy_.has_fence_hooks && policy_.fencing != Fencing::Off && hooks_result() == nullptr) {
+      hooks.push_back(step(failed_->key, RunFenceHooks{}, "power, proxy or network"));
+    }
+    // While the old primary sends, the replicas go on receiving.
+    if (hooks.empty() && still_sends(winner)) return std::nullopt;
+    return freeze(winner, std::move(hooks));
+  }
+
+  [[nodiscard]] bool still_sends(const Instance& winner) const {
+    if (!answers(*failed_) || !failed_->server.read_only) return false;
+    const Position had = executed_position(*failed_);
+    const bool comparable = is_known(had) && received_position(winner).index() == had.index();
+    const bool waited = latest(so_far_, winner.key, waits_for<HasExecuted>) != nullptr;
+    return winner.replication.source == failed_->key && comparable && !waited &&
+           !contains(executed_position(winner), had);
+  }
+
+  /// The old primary answers and is read-only: the winner gets what it has from there.
+  [[nodiscard]] std::optional<Decision> fetch_from_failed(const Instance& winner) const {
+    if (!still_sends(winner)) return std::nullopt;
     Run run;
+    if (!runs(winner.replication.io_state)) {
+      run.steps.push_back(step(winner.key, Change{StartReplication{}}, "the old primary answers"));
+    }
+    run.steps.push_back(
+        step(winner.key, WaitFor{HasExecuted{executed_position(*failed_)}, policy_.bulk_wait, {}},
+             "the old primary still sends"));
+    run.facts.winner = winner.key;
+    return run;
+  }
+
+  [[nodiscard]] std::optional<Decision> freeze(const Instance& winner,
+                                               std::vector<Step> first) const {
+    Run run{std::move(first), {}};
     for (const Instance* replica : fresh_.replicas_of(request_.failed)) {
       if (!answers(*replica) || is_group_secondary(*replica)) continue;
       if (replica->replication.channels > 1 || was_refused(replica->key)) continue;
@@ -173,8 +291,10 @@ class Failover {
                                  Change{StartReplication{ReplicationThreads::Applier}},
                                  "with both threads stopped it would lose what it received"));
       }
-      run.steps.push_back(step(replica->key, Change{StopReplication{ReplicationThreads::Receiver}},
-                               "see what it has received"));
+      Step stop = step(replica->key, Change{StopReplication{ReplicationThreads::Receiver}},
+                       "see what it has received");
+      stop.limit = policy_.freeze_limit;
+      run.steps.push_back(std::move(stop));
     }
     if (run.steps.empty()) return std::nullopt;
     return run;
@@ -199,7 +319,10 @@ class Failover {
   }
 
   [[nodiscard]] std::optional<Run> drain_of(const Instance& server) const {
-    if (has_applied_all(server) ||
+    const bool would_discard =
+        usable_position(server).index() == received_position(server).index() &&
+        !contains(usable_position(server), received_position(server));
+    if (has_applied_all(server) || would_discard ||
         latest(so_far_, server.key, waits_for<AppliedReceived>) != nullptr) {
       return std::nullopt;
     }
@@ -222,17 +345,17 @@ class Failover {
     return *std::move(run);
   }
 
-  /// The replica that has received most of what the winner lacks; null when none has.
-  [[nodiscard]] const Instance* ahead_of(const Instance& winner) const {
-    const Position held = received_position(winner);
+  /// The replica that has most of what the winner lacks, by that measure; null when none has.
+  [[nodiscard]] const Instance* ahead_of(const Instance& winner,
+                                         Position (*measure)(const Instance&)) const {
+    const Position held = usable_position(winner);
     const Instance* best = nullptr;
     for (const Instance* replica : fresh_.replicas_of(request_.failed)) {
-      if (replica->key == winner.key || !answers(*replica)) continue;
-      const Position received = received_position(*replica);
-      if (received.index() != held.index()) continue;
-      if (contains(held, received)) continue;
-      if (is_only_errant(*replica, held)) continue;
-      if (best == nullptr || contains(received, received_position(*best))) best = replica;
+      if (!answers(*replica)) continue;
+      const Position there = measure(*replica);
+      if (there.index() != held.index() || contains(held, there)) continue;
+      if (replica->key != winner.key && is_only_errant(*replica, held)) continue;
+      if (best == nullptr || contains(there, measure(*best))) best = replica;
     }
     return best;
   }
@@ -253,9 +376,9 @@ class Failover {
   /// Lets the winner fetch what another replica has received and it has not.
   [[nodiscard]] std::optional<Decision> catch_up(const Instance& winner) const {
     if (const auto decision = catching_up(winner)) return decision;
-    const Instance* ahead = ahead_of(winner);
+    const Instance* ahead = ahead_of(winner, usable_position);
     if (ahead == nullptr || winner.replication.source == ahead->key) return std::nullopt;
-    const Difference rest = missing(received_position(winner), received_position(*ahead));
+    const Difference rest = missing(usable_position(winner), usable_position(*ahead));
     std::string obstacle = obstacle_to_fetch(winner, *ahead);
     if (obstacle.empty()) {
       if (auto run = drain_of(*ahead)) {
@@ -325,6 +448,7 @@ class Failover {
     if (pointed != nullptr && pointed->error) return pointed->error->message;
     const StepResult* waited = latest(so_far_, winner.key, waits_for<HasExecuted>);
     if (pointed != nullptr && waited != nullptr && waited->error) return waited->error->message;
+    if (ahead.replication.has_filters) return "it filters what it replicates";
     if (!ahead.replication.last_sql_error.empty()) return "its applier stopped";
     if (auto can = can_replicate_from_gtid(winner, ahead, policy_.rules()); !can) {
       return can.error().message;
@@ -333,37 +457,20 @@ class Failover {
   }
 
   [[nodiscard]] Decision promote(const Instance& winner) const {
-    const auto failures =
-        std::count_if(so_far_.steps.begin(), so_far_.steps.end(), [&](const StepResult& result) {
-          const bool promoting = is_change<ResetReplication>(result.step.action) ||
-                                 is_change<SetReadOnly>(result.step.action) ||
-                                 is_change<SetSemiSyncSource>(result.step.action);
-          return result.step.server == winner.key && result.error && promoting;
-        });
-    if (failures > 1) {
-      return refuse(to_string(winner.key) +
-                    " could not be promoted: " + failure_on(so_far_, winner.key)->error->message);
+    const Loss loss =
+        loss_with(fresh_, request_.failed, winner.key, ahead_of(winner, received_position));
+    if (policy_.refuses_data_loss &&
+        (!loss.transactions || *loss.transactions > policy_.data_loss_max)) {
+      return refuse("DataLossPolicy is refuse, and promoting " + to_string(winner.key) +
+                    " would lose " + loss.text);
     }
     if (!policy_.apply_promotion) return follow_up(winner);
-    Run run{promotion_steps(winner), {}};
+    Run run{promotion_steps(winner, *failed_, so_far_, fresh_), {}};
     run.facts.winner = winner.key;
     run.facts.at_promotion = winner.server.binlog;
     run.facts.position_at_promotion = executed_position(winner);
-    run.facts.lost_transactions = lost_transactions(winner);
+    run.facts.lost_transactions = loss.text;
     return run;
-  }
-
-  [[nodiscard]] std::string lost_transactions(const Instance& winner) const {
-    std::string text = lost_with(fresh_, request_.failed, winner.key);
-    if (const Instance* ahead = ahead_of(winner)) {
-      const std::string held_back =
-          to_string(missing(received_position(winner), received_position(*ahead))) + " that " +
-          to_string(ahead->key) + " has received and the new primary lacks";
-      constexpr std::string_view kNothing = "nothing";
-      text = text.starts_with(kNothing) ? held_back + text.substr(kNothing.size())
-                                        : text + "; " + held_back;
-    }
-    return text;
   }
 
   // --- After the promotion ---
@@ -374,6 +481,9 @@ class Failover {
           Error{ErrorKind::Refused, to_string(winner.key) + " takes writes already; " +
                                         to_string(*request_.designated) + " cannot be promoted"},
           {}};
+    }
+    if (policy_.apply_promotion) {
+      if (auto rest = finish_promotion(winner, so_far_); !rest.empty()) return Run{rest, {}};
     }
     if (answers(*failed_) && !failed_->server.read_only) {
       if (latest(so_far_, failed_->key, is_change<SetReadOnly>) == nullptr) {
@@ -398,6 +508,14 @@ class Failover {
 
   void add_notes(Account& account, const Instance& winner) const {
     const std::string failed = to_string(failed_->key);
+    const StepResult* hooks = hooks_result();
+    if (hooks != nullptr && hooks->error) account.notes.push_back(hooks->error->message);
+    if (auto note = semi_sync_note(winner, *failed_, so_far_); !note.empty()) {
+      account.notes.push_back(std::move(note));
+    }
+    if (auto text = promotion_leftover(winner); !text.empty() && policy_.apply_promotion) {
+      account.notes.push_back(std::move(text));
+    }
     if (!answers(*failed_)) {
       account.notes.push_back(failed + " does not answer, so that it could not be made read-only");
     } else if (failed_->server.read_only) {

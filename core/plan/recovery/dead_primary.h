@@ -10,6 +10,9 @@ namespace orch {
 struct FailoverRequest {
   InstanceKey failed{};
   std::optional<InstanceKey> designated{};  ///< promote this one and no other
+  /// The failed one is a co-master: its partner is a replica like the others, and its link back is
+  /// forgotten when it is promoted, so that no circle stays (REC-32).
+  bool co_master{false};
 };
 
 /// What to do next about a dead (or to be replaced) primary: fence it where it answers, stop the

@@ -1,5 +1,6 @@
 #include "core/plan/recovery/promotion.h"
 
+#include <algorithm>
 #include <set>
 #include <utility>
 
@@ -7,28 +8,130 @@
 
 namespace orch {
 
-std::vector<Step> promotion_steps(const Instance& winner) {
-  const auto step = [&](Change change, std::string why) {
-    return Step{winner.key, std::move(change), std::move(why), {}, false};
+namespace {
+
+Step promotion_step(const Instance& winner, Change change, std::string why) {
+  return {winner.key, std::move(change), std::move(why), {}, false, {}};
+}
+
+/// Of the winner's future replicas, how many would acknowledge its commits.
+std::size_t acknowledging(const Instance& winner, const Instance& old_primary,
+                          const Topology& fresh) {
+  const std::vector<const Instance*> replicas = fresh.replicas_of(old_primary.key);
+  const auto would = [&](const Instance& instance) {
+    return instance.key != winner.key && answers(instance) && instance.semi_sync.replica_enabled;
   };
+  return static_cast<std::size_t>(
+      std::count_if(replicas.begin(), replicas.end(),
+                    [&](const Instance* replica) { return would(*replica); }) +
+      (would(old_primary) ? 1 : 0));
+}
+
+bool semi_sync_failed(const Progress& so_far, const InstanceKey& server) {
+  const StepResult* last = latest(so_far, server, is_change<SetSemiSyncSource>);
+  return last != nullptr && last->error;
+}
+
+bool is_promotion_change(const Action& action) {
+  const auto* read_only = change_in<SetReadOnly>(action);
+  return is_change<ResetReplication>(action) || is_change<SetSemiSyncSource>(action) ||
+         (read_only != nullptr && !read_only->on);
+}
+
+}  // namespace
+
+std::string semi_sync_objection(const Instance& winner, const Instance& old_primary,
+                                const Topology& fresh) {
+  if (!old_primary.semi_sync.source_enabled || winner.semi_sync.source_enabled) return "";
+  if (winner.semi_sync.priority > 0) return "";
+  const std::string key = to_string(winner.key);
+  if (!winner.semi_sync.available) return key + " has no semi-sync plugin";
+  const std::size_t needed =
+      std::max<std::size_t>(1, winner.semi_sync.source_wait_for_replica_count);
+  const std::size_t there = acknowledging(winner, old_primary, fresh);
+  if (there >= needed) return "";
+  return key + " waits for " + std::to_string(needed) + " replicas, and " + std::to_string(there) +
+         " of those that would follow it acknowledge commits";
+}
+
+std::vector<Step> promotion_steps(const Instance& winner, const Instance& old_primary,
+                                  const Progress& so_far, const Topology& fresh) {
   std::vector<Step> steps;
-  if (winner.replication.configured || is_replica(winner)) {
-    if (!replication_threads_stopped(winner)) {
-      steps.push_back(step(StopReplication{}, "it has applied all that it received"));
-    }
-    steps.push_back(step(ResetReplication{}, "it follows nobody any more"));
+  if ((winner.replication.configured || is_replica(winner)) &&
+      !replication_threads_stopped(winner)) {
+    steps.push_back(
+        promotion_step(winner, StopReplication{}, "it has applied all that it received"));
   }
+  const bool hand_over = old_primary.semi_sync.source_enabled &&
+                         semi_sync_objection(winner, old_primary, fresh).empty() &&
+                         !semi_sync_failed(so_far, winner.key);
   if (winner.semi_sync.priority > 0) {
-    steps.push_back(step(SetSemiSyncSource{true}, "its semi-sync priority says so"));
+    steps.push_back(
+        promotion_step(winner, SetSemiSyncSource{true}, "its semi-sync priority says so"));
+  } else if (hand_over && !winner.semi_sync.source_enabled) {
+    steps.push_back(
+        promotion_step(winner, SetSemiSyncSource{true}, "as the old primary waited for replicas"));
   }
-  steps.push_back(step(SetReadOnly{false}, "it takes the writes from now on"));
+  steps.push_back(promotion_step(winner, SetReadOnly{false}, "it takes the writes from now on"));
   steps.back().point_of_no_return = true;
+  if (winner.replication.configured || is_replica(winner)) {
+    steps.push_back(promotion_step(winner, ResetReplication{}, "it follows nobody any more"));
+  }
   return steps;
+}
+
+std::string semi_sync_note(const Instance& winner, const Instance& old_primary,
+                           const Progress& so_far) {
+  const StepResult* promoted = latest(so_far, winner.key, is_promotion_change);
+  if (promoted == nullptr) return "";
+  const Instance* before = so_far.at_start.find(old_primary.key);
+  if (before == nullptr) return "";
+  const std::string text = semi_sync_objection(winner, *before, so_far.at_start);
+  return text.empty() ? ""
+                      : "the new primary does not wait for replicas as the old one did: " + text;
 }
 
 bool is_writable_top(const Instance& instance) {
   return answers(instance) && !is_replica(instance) && !instance.replication.configured &&
          !instance.server.read_only;
+}
+
+bool is_promoted(const Progress& so_far, const Instance& instance) {
+  if (!answers(instance) || instance.server.read_only) return false;
+  if (so_far.facts.winner != instance.key) return false;
+  if (!is_replica(instance)) return true;
+  return so_far.facts.at_promotion && replication_threads_stopped(instance);
+}
+
+std::vector<Step> finish_promotion(const Instance& winner, const Progress& so_far) {
+  if (!winner.replication.configured && !is_replica(winner)) return {};
+  const auto failures =
+      std::count_if(so_far.steps.begin(), so_far.steps.end(), [&](const StepResult& result) {
+        return result.step.server == winner.key && result.error &&
+               is_change<ResetReplication>(result.step.action);
+      });
+  if (failures > 1) return {};
+  return {promotion_step(winner, ResetReplication{}, "it follows nobody any more")};
+}
+
+std::string promotion_leftover(const Instance& winner) {
+  if (!winner.replication.configured && !is_replica(winner)) return "";
+  return to_string(winner.key) + " takes writes and still knows " +
+         to_string(winner.replication.source) +
+         " as its source, which it could not be made to forget: do not start its replication";
+}
+
+std::optional<std::string> failed_promotion(const Progress& so_far, const InstanceKey& server) {
+  const StepResult* last = nullptr;
+  int failures = 0;
+  for (const StepResult& result : so_far.steps) {
+    if (result.step.server != server || !result.error) continue;
+    if (!is_promotion_change(result.step.action)) continue;
+    last = &result;
+    ++failures;
+  }
+  if (failures < 2) return std::nullopt;
+  return "could not be promoted: " + last->error->message;
 }
 
 SiblingPlan sibling_moves(const InstanceKey& old_primary, const Instance& winner,

@@ -10,14 +10,39 @@
 
 namespace orch {
 
-// What failover and takeover have in common.
+// What failover and takeover have in common. A server is promoted in this order: replication
+// stops, semi-sync, writable, and only then does it forget its source: one that cannot be made
+// writable is still the replica that it was.
 
-/// The steps that make the server, which has applied all it holds, the writable top: stop, forget
-/// the source, semi-sync, writable.
-[[nodiscard]] std::vector<Step> promotion_steps(const Instance& winner);
+/// The steps that make the server, which has applied all it holds, the writable top.
+[[nodiscard]] std::vector<Step> promotion_steps(const Instance& winner, const Instance& old_primary,
+                                                const Progress& so_far, const Topology& fresh);
+
+/// Why the semi-sync role of the old primary is not handed to the winner; "" when it is, or when
+/// there is none to hand over.
+[[nodiscard]] std::string semi_sync_objection(const Instance& winner, const Instance& old_primary,
+                                              const Topology& fresh);
+
+/// A note for people when this run promoted a server that does not wait for replicas as the old
+/// primary did; "" when not.
+[[nodiscard]] std::string semi_sync_note(const Instance& winner, const Instance& old_primary,
+                                         const Progress& so_far);
 
 /// Whether the server follows nobody, and takes writes.
 [[nodiscard]] bool is_writable_top(const Instance& instance);
+
+/// Whether it takes writes because this plan, or an earlier run of it by the facts, promoted it.
+[[nodiscard]] bool is_promoted(const Progress& so_far, const Instance& instance);
+
+/// What is left of a promotion once the server takes writes: forgetting its source. Nothing when
+/// that is done, or was tried in vain: see promotion_leftover().
+[[nodiscard]] std::vector<Step> finish_promotion(const Instance& winner, const Progress& so_far);
+/// A note for people when the promoted server still has a source configured; "" when not.
+[[nodiscard]] std::string promotion_leftover(const Instance& winner);
+
+/// Why the server was given up after two attempts to promote it; nothing when it was not.
+[[nodiscard]] std::optional<std::string> failed_promotion(const Progress& so_far,
+                                                          const InstanceKey& server);
 
 /// A replica of the old primary that is to follow the new one; or the reason why it cannot.
 struct SiblingPlan {

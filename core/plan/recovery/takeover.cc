@@ -30,7 +30,9 @@ class Takeover {
     const auto designated = find_designated();
     if (!designated) return back_out(designated.error(), so_far_, fresh_);
     const Instance& heir = **designated;
-    if (is_writable_top(heir)) return follow_up(heir);
+    const bool finished_before = is_begun_top(heir) && !heir.server.read_only;
+    if (is_promoted(so_far_, heir) || finished_before) return follow_up(heir);
+    if (std::string text = objection_to_third(heir); !text.empty()) return refuse(std::move(text));
     if (!answers(*primary_)) {
       return refuse(to_string(primary_->key) + " does not answer: this is a case for a failover");
     }
@@ -44,13 +46,21 @@ class Takeover {
   }
 
   [[nodiscard]] Step step(const InstanceKey& server, Action action, std::string why) const {
-    return {server, std::move(action), std::move(why), {}, false};
+    return {server, std::move(action), std::move(why), {}, false, {}};
   }
 
   // --- Who ---
 
   [[nodiscard]] Result<const Instance*> find_designated() const {
-    if (const Instance* heir = begun_promotion()) return heir;
+    if (const Instance* heir = begun_promotion()) {
+      if (request_.designated && *request_.designated != heir->key) {
+        return fail(ErrorKind::Refused, "a takeover of " + to_string(primary_->key) + " by " +
+                                            to_string(heir->key) +
+                                            " was begun: finish it with '--to " +
+                                            to_string(heir->key) + "' before anything else");
+      }
+      return heir;
+    }
     if (request_.designated) {
       const Instance* heir = fresh_.find(*request_.designated);
       if (heir == nullptr) {
@@ -70,26 +80,32 @@ class Takeover {
                       key + " has " + std::to_string(replicas.size()) +
                       " replicas. orchestrator cannot choose where to failover to. Aborting");
     }
-    const Choice choice = choose_candidate(fresh_, primary_->key, policy_);
-    if (!choice.winner) {
-      return fail(ErrorKind::Refused, "no replica of " + key + " can be promoted");
+    std::string reasons;
+    for (const Verdict& verdict : choose_candidate(fresh_, primary_->key, policy_).ranked) {
+      const Instance* replica = fresh_.find(verdict.key);
+      if (replica->replication.source != primary_->key) continue;
+      if (verdict.fit) return replica;
+      reasons += (reasons.empty() ? ": " : "; ") + to_string(verdict.key) + " " + verdict.because;
     }
-    return fresh_.find(*choice.winner);
+    return fail(ErrorKind::Refused, "no replica of " + key + " can be promoted" + reasons);
   }
 
-  /// The one decided on before: by this run, or by one that was interrupted after the primary
-  /// became read-only.
+  /// The one decided on before: by this run, or by one that was cut off after the primary became
+  /// read-only.
   [[nodiscard]] const Instance* begun_promotion() const {
     if (so_far_.facts.winner) return fresh_.find(*so_far_.facts.winner);
-    if (!primary_->server.read_only) return nullptr;
     for (const Instance* root : fresh_.roots()) {
-      const bool other =
-          root->key != primary_->key && (!request_.designated || *request_.designated == root->key);
-      const bool begun = answers(*root) && !is_replica(*root) &&
-                         contains(executed_position(*root), executed_position(*primary_));
-      if (other && begun) return root;
+      if (is_begun_top(*root)) return root;
     }
     return nullptr;
+  }
+
+  /// It follows nobody and has all that the primary has, which is read-only: a takeover that was
+  /// cut off, whether it takes writes already or not.
+  [[nodiscard]] bool is_begun_top(const Instance& top) const {
+    return top.key != primary_->key && answers(top) && !is_replica(top) &&
+           !top.replication.configured && answers(*primary_) && primary_->server.read_only &&
+           contains(executed_position(top), executed_position(*primary_));
   }
 
   // --- Whether ---
@@ -124,11 +140,20 @@ class Takeover {
     return "";
   }
 
+  /// Somebody besides the two takes writes.
+  [[nodiscard]] std::string objection_to_third(const Instance& heir) const {
+    for (const Instance* root : fresh_.roots()) {
+      if (root->key == primary_->key || root->key == heir.key || !is_writable_top(*root)) continue;
+      return to_string(root->key) +
+             " takes writes too: make it read-only, or take it out with 'orch forget " +
+             to_string(root->key) + "', before a takeover";
+    }
+    return "";
+  }
+
   /// It follows nobody, and takes no writes: only as the trace of an interrupted takeover.
   [[nodiscard]] std::string objection_to_top(const Instance& heir) const {
-    const bool begun = answers(heir) && primary_->server.read_only &&
-                       contains(executed_position(heir), executed_position(*primary_));
-    if (begun) return "";
+    if (is_begun_top(heir)) return "";
     return "GracefulMasterTakeover: indicated designated instance " + to_string(heir.key) +
            " must be directly replicating from the master " + to_string(primary_->key);
   }
@@ -165,25 +190,66 @@ class Takeover {
   // --- Up to the promotion ---
 
   [[nodiscard]] Decision towards_promotion(const Instance& heir) const {
-    const auto is_read = [](const Action& action) {
-      return std::holds_alternative<ReadCredentials>(action);
-    };
-    if (is_replica(heir) && latest(so_far_, heir.key, is_read) == nullptr) {
-      Run run{{step(heir.key, ReadCredentials{}, "the old primary will replicate with them")}, {}};
-      run.facts.winner = heir.key;
-      return run;
-    }
+    if (auto decision = read_credentials(heir)) return *std::move(decision);
+    if (auto decision = check_right(heir)) return *std::move(decision);
     if (!primary_->server.read_only) return make_primary_read_only();
     if (auto decision = catch_up(heir)) return *std::move(decision);
     return promote(heir);
   }
 
+  static bool is_read(const Action& action) {
+    return std::holds_alternative<ReadCredentials>(action);
+  }
+
+  /// The server that told a replication user; null when none did.
+  [[nodiscard]] const InstanceKey* credentials_from() const {
+    for (const StepResult& result : so_far_.steps) {
+      if (is_read(result.step.action) && !result.error) return &result.step.server;
+    }
+    return nullptr;
+  }
+
+  /// Asks the heir for the replication user, and its siblings when it does not tell: without one,
+  /// the old primary could not follow.
+  [[nodiscard]] std::optional<Decision> read_credentials(const Instance& heir) const {
+    if (credentials_from() != nullptr) return std::nullopt;
+    std::vector<const Instance*> asked{&heir};
+    for (const Instance* sibling : fresh_.siblings_of(heir.key))
+      asked.push_back(sibling);
+    for (const Instance* server : asked) {
+      if (!answers(*server) || latest(so_far_, server->key, is_read) != nullptr) continue;
+      Run run{{step(server->key, ReadCredentials{}, "the old primary will replicate with them")},
+              {}};
+      run.facts.winner = heir.key;
+      return run;
+    }
+    const StepResult* failed = latest(so_far_, heir.key, is_read);
+    if (!starts_old_primary() || failed == nullptr) return std::nullopt;
+    return refuse("no replication user for " + to_string(primary_->key) +
+                  ", which could not follow the new primary: " + failed->error->message);
+  }
+
+  [[nodiscard]] std::optional<Decision> check_right(const Instance& heir) const {
+    const StepResult* checked = latest(so_far_, heir.key, [](const Action& action) {
+      return std::holds_alternative<CheckReadOnlyRight>(action);
+    });
+    if (checked != nullptr && checked->error) {
+      return refuse(to_string(heir.key) +
+                    " could not be made writable: " + checked->error->message);
+    }
+    if (checked != nullptr) return std::nullopt;
+    Run run{{step(heir.key, CheckReadOnlyRight{}, "before anything is changed")}, {}};
+    run.facts.winner = heir.key;
+    return run;
+  }
+
   [[nodiscard]] Decision make_primary_read_only() const {
     const StepResult* tried = latest(so_far_, primary_->key, is_change<SetReadOnly>);
     if (tried == nullptr) {
-      return Run{
-          {step(primary_->key, Change{SetReadOnly{true}}, "no writes while the other catches up")},
-          {}};
+      Step change =
+          step(primary_->key, Change{SetReadOnly{true}}, "no writes while the other catches up");
+      change.limit = policy_.read_only_limit;
+      return Run{{std::move(change)}, {}};
     }
     return refuse(to_string(primary_->key) + " could not be made read-only" +
                   (tried->error ? ": " + tried->error->message : ""));
@@ -216,38 +282,14 @@ class Takeover {
   }
 
   [[nodiscard]] Decision promote(const Instance& heir) const {
-    const auto failures =
-        std::count_if(so_far_.steps.begin(), so_far_.steps.end(), [&](const StepResult& result) {
-          return result.step.server == heir.key && result.error && changes_server(result.step);
-        });
-    if (failures > 1) return restore(heir);
-    Run run{promotion_steps(heir), {}};
+    if (auto because = failed_promotion(so_far_, heir.key)) {
+      return refuse(to_string(heir.key) + " " + *because);
+    }
+    Run run{promotion_steps(heir, *primary_, so_far_, fresh_), {}};
     run.facts.winner = heir.key;
     run.facts.at_promotion = heir.server.binlog;
     run.facts.position_at_promotion = executed_position(heir);
     return run;
-  }
-
-  /// The promotion failed: the designated server follows the old primary again.
-  [[nodiscard]] Decision restore(const Instance& heir) const {
-    const std::string because = to_string(heir.key) + " could not be promoted: " +
-                                failure_on(so_far_, heir.key)->error->message;
-    const bool tried = latest(so_far_, heir.key, is_change<PointTo>) != nullptr;
-    if (is_replica(heir) || tried) return refuse(because);
-    Run run{{step(heir.key, Change{new_link(heir, primary_->key)}, "as it was before"),
-             step(heir.key, Change{StartReplication{}}, "as it was before")},
-            {}};
-    run.steps.front().credentials_from = heir.key;
-    for (Step& next : undo_primary())
-      run.steps.push_back(std::move(next));
-    run.facts.giving_up = Error{ErrorKind::Refused, because};
-    return run;
-  }
-
-  [[nodiscard]] std::vector<Step> undo_primary() const {
-    const Instance* before = so_far_.at_start.find(primary_->key);
-    if (before == nullptr || before->server.read_only) return {};
-    return {step(primary_->key, Change{SetReadOnly{false}}, "as it was before")};
   }
 
   /// A link for a server that has none: options as the cluster's replicas use them (REC-42).
@@ -277,19 +319,19 @@ class Takeover {
 
   [[nodiscard]] Decision follow_up(const Instance& heir) const {
     if (answers(*primary_) && !primary_->server.read_only) {
-      if (latest(so_far_, primary_->key, is_change<SetReadOnly>) == nullptr) {
-        return GiveUp{Error{ErrorKind::Refused, to_string(primary_->key) + " and " +
-                                                    to_string(heir.key) + " both take writes"},
-                      {}};
+      const StepResult* tried = latest(so_far_, primary_->key, is_change<SetReadOnly>);
+      if (tried != nullptr && tried->error) {
+        return GiveUp{
+            Error{ErrorKind::Refused, to_string(primary_->key) + " and " + to_string(heir.key) +
+                                          " both take writes: " + tried->error->message},
+            {}};
       }
-    }
-    if (primary_->semi_sync.priority > 0 && primary_->semi_sync.source_enabled &&
-        answers(*primary_) &&
-        latest(so_far_, primary_->key, is_change<SetSemiSyncSource>) == nullptr) {
-      return Run{{step(primary_->key, Change{SetSemiSyncSource{false}},
-                       "a replica is no semi-sync source")},
+      return Run{{step(primary_->key, Change{SetReadOnly{true}},
+                       to_string(heir.key) + " takes the writes")},
                  {}};
     }
+    if (auto rest = finish_promotion(heir, so_far_); !rest.empty()) return Run{rest, {}};
+    if (std::vector<Step> steps = swap_semi_sync(heir); !steps.empty()) return Run{steps, {}};
     SiblingPlan plan = sibling_moves(primary_->key, heir, policy_, so_far_, fresh_);
     if (auto can = can_replicate_from(*primary_, heir, policy_.rules()); !can) {
       plan.lost.push_back({primary_->key, can.error().message});
@@ -304,8 +346,26 @@ class Takeover {
     account.promoted = heir.key;
     account.coordinates = so_far_.facts.at_promotion.value_or(heir.server.binlog);
     account.lost_transactions = "nothing";
-    add_notes(account);
+    add_notes(account, heir);
     return Done{std::move(account)};
+  }
+
+  /// A replica is no semi-sync source; and where the heir acknowledged, the old primary does now.
+  [[nodiscard]] std::vector<Step> swap_semi_sync(const Instance& heir) const {
+    std::vector<Step> steps;
+    if (!primary_->semi_sync.source_enabled || !answers(*primary_) ||
+        latest(so_far_, primary_->key, is_change<SetSemiSyncSource>) != nullptr) {
+      return steps;
+    }
+    steps.push_back(
+        step(primary_->key, Change{SetSemiSyncSource{false}}, "a replica is no semi-sync source"));
+    const bool heir_acknowledged = heir.semi_sync.source_enabled && heir.semi_sync.replica_enabled;
+    if (heir_acknowledged && primary_->semi_sync.available && primary_->semi_sync.priority == 0 &&
+        !primary_->semi_sync.replica_enabled) {
+      steps.push_back(step(primary_->key, Change{SetSemiSyncReplica{true}},
+                           "it acknowledges in the new primary's place"));
+    }
+    return steps;
   }
 
   [[nodiscard]] bool starts_old_primary() const {
@@ -320,11 +380,11 @@ class Takeover {
     move.always_start = starts_old_primary();
     move.verify = starts_old_primary();
     move.destination_holds = so_far_.facts.position_at_promotion;
-    move.credentials_from = heir.key;
+    if (const InstanceKey* from = credentials_from()) move.credentials_from = *from;
     return move;
   }
 
-  void add_notes(Account& account) const {
+  void add_notes(Account& account, const Instance& heir) const {
     const std::string key = to_string(primary_->key);
     const auto moved = std::find(account.moved.begin(), account.moved.end(), primary_->key);
     if (moved == account.moved.end()) {
@@ -334,9 +394,15 @@ class Takeover {
                               " is set to follow the new primary; its replication is stopped");
     }
     for (const StepResult& result : so_far_.steps) {
-      if (result.error && std::holds_alternative<ReadCredentials>(result.step.action)) {
+      if (credentials_from() == nullptr && result.error && is_read(result.step.action)) {
         account.notes.push_back("no replication user for " + key + ": " + result.error->message);
       }
+    }
+    if (auto note = semi_sync_note(heir, *primary_, so_far_); !note.empty()) {
+      account.notes.push_back(std::move(note));
+    }
+    if (auto text = promotion_leftover(heir); !text.empty()) {
+      account.notes.push_back(std::move(text));
     }
   }
 

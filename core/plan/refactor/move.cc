@@ -42,14 +42,20 @@ class Mover {
 
  private:
   [[nodiscard]] Step step(Change change, std::string why) const {
-    return {move_.server, std::move(change), std::move(why), {}, false};
+    return {move_.server, std::move(change), std::move(why), {}, false, {}};
   }
 
   /// A wait for the applier may fail: then it depends on what the destination holds.
   [[nodiscard]] const StepResult* fatal_failure() const {
-    const StepResult* failed = latest(so_far_, move_.server, [](const Action& action) {
-      return is_change<PointTo>(action) || waits_for<ReplicatesFrom>(action) ||
-             is_change<StopReplication>(action);
+    const StepResult* stop = latest(so_far_, move_.server, is_change<StopReplication>);
+    if (stop != nullptr && stop->error) return stop;
+    // What failed on the way to another destination says nothing about this one.
+    const StepResult* failed = latest(so_far_, move_.server, [&](const Action& action) {
+      const auto* target = change_in<PointTo>(action);
+      if (target != nullptr) return target->source == move_.target.source;
+      if (!waits_for<ReplicatesFrom>(action)) return false;
+      const auto& link = std::get<ReplicatesFrom>(std::get<WaitFor>(action).condition);
+      return link.source == move_.target.source;
     });
     if (failed != nullptr && failed->error) return failed;
     const StepResult* start = latest(so_far_, move_.server, is_change<StartReplication>);

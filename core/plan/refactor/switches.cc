@@ -11,7 +11,7 @@ namespace orch {
 namespace {
 
 Step step(const Instance& server, Change change, std::string why) {
-  return {server.key, std::move(change), std::move(why), {}, false};
+  return {server.key, std::move(change), std::move(why), {}, false, {}};
 }
 
 using Sequence = std::function<Result<std::vector<Step>>(const Instance& at_start)>;

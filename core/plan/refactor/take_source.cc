@@ -51,7 +51,7 @@ Decision next(const InstanceKey& key, const Policy& policy, const Progress& so_f
   const Instance* source = fresh.find(source_key);
   const Instance* taker = fresh.find(key);
   const auto step = [](const InstanceKey& server, Action action, std::string why) {
-    return Step{server, std::move(action), std::move(why), {}, false};
+    return Step{server, std::move(action), std::move(why), {}, false, {}};
   };
   const bool pointed = latest(so_far, key, is_change<PointTo>) != nullptr;
   if (!pointed && !replication_threads_stopped(*source)) {

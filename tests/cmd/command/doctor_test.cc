@@ -74,6 +74,19 @@ TEST_SUITE("cmd/command/doctor") {
     CHECK_FALSE(first["Remedy"].get<std::string>().empty());
   }
 
+  TEST_CASE_FIXTURE(Ward, "discover keeps why a server could not be read, for analyze to tell") {
+    living.kill(db(1));
+    Services made = services();
+    CHECK_FALSE(find_command("discover")->run(made, {.instance = "db1", .legacy = true}));
+    const auto error = made.instances().find_error(db(1));
+    REQUIRE(error);
+    CHECK(error->has_value());
+    clock.advance(std::chrono::seconds(5));
+    CHECK(find_command("discover")->run(made, {.instance = "db2"}));
+    CHECK(value("select checked_at from orch_instance_error where hostname = 'db1'") ==
+          "2026-01-31 10:20:35");
+  }
+
   TEST_CASE_FIXTURE(Ward, "what only the backend knows counts, too") {
     execute(R"(insert into candidate_database_instance
         (hostname, port, last_suggested, priority, promotion_rule)

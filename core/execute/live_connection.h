@@ -1,0 +1,22 @@
+#pragma once
+
+#include <chrono>
+
+#include "core/base/clock.h"
+#include "core/base/result.h"
+#include "core/config/settings.h"
+#include "core/model/instance_key.h"
+#include "core/mysql/connection.h"
+
+namespace orch {
+
+struct LiveServerSettings {
+  ConnectionSettings connection{};
+  std::chrono::seconds mysql_connect_timeout{2};
+};
+
+/// Logs in as the topology user, to change something. Errors: those of Connection::connect.
+Result<Connection> connect_to(const InstanceKey& key, const LiveServerSettings& settings,
+                              SteadyPoint deadline);
+
+}  // namespace orch

@@ -1,0 +1,146 @@
+#include "core/execute/live_read_only.h"
+
+#include <algorithm>
+#include <chrono>
+#include <string>
+#include <vector>
+
+#include "core/base/text.h"
+#include "core/mysql/change_statements.h"
+
+namespace orch {
+
+namespace {
+
+using std::chrono::milliseconds;
+using std::chrono::steady_clock;
+
+/// For ending the statement that we gave up on.
+constexpr milliseconds kKillLimit{1000};
+
+milliseconds time_left(SteadyPoint deadline) {
+  return std::chrono::duration_cast<milliseconds>(deadline - steady_clock::now());
+}
+
+Result<std::string> own_id(Connection& connection, SteadyPoint deadline) {
+  ORCH_ASSIGN(const ResultSet answer, connection.query("SELECT CONNECTION_ID() AS id", deadline));
+  return answer.empty() ? std::string() : Row(answer, 0).text("id");
+}
+
+/// Ends the session in which a statement may still be waiting.
+void end_session(const std::string& id, const Instance& instance,
+                 const LiveServerSettings& settings) {
+  const SteadyPoint deadline = steady_clock::now() + kKillLimit;
+  auto second = connect_to(instance.key, settings, deadline);
+  // Best effort: the server's own lock_wait_timeout ends the statement too.
+  if (second) static_cast<void>(second->query("KILL " + id, deadline));
+}
+
+/// The sessions of clients: not ours, not replicas', not the server's own.
+Result<std::vector<std::string>> client_sessions(Connection& connection, const std::string& own,
+                                                 const LiveServerSettings& settings,
+                                                 SteadyPoint deadline) {
+  ORCH_ASSIGN(const ResultSet answer,
+              connection.query("SELECT id AS id, user AS user, command AS command"
+                               " FROM information_schema.processlist",
+                               deadline));
+  std::vector<std::string> ids;
+  for (std::size_t i = 0; i < answer.rows.size(); ++i) {
+    const Row row(answer, i);
+    const std::string user = row.text("user");
+    const std::string command = row.text("command");
+    const bool of_server = user == "system user" || user == "event_scheduler" ||
+                           command == "Daemon" || command.starts_with("Binlog Dump");
+    if (of_server || user == settings.connection.mysql_topology_user) continue;
+    const std::string id = row.text("id");
+    if (id != own && parse_uint(id)) ids.push_back(id);
+  }
+  return ids;
+}
+
+/// Errors are those of the session; one that ended by itself is fine.
+Result<> end_client_sessions(Connection& connection, const std::string& own,
+                             const LiveServerSettings& settings, SteadyPoint deadline) {
+  ORCH_ASSIGN(const std::vector<std::string> ids,
+              client_sessions(connection, own, settings, deadline));
+  constexpr unsigned kNoSuchThread = 1094;
+  std::size_t next = 0;
+  while (next < ids.size()) {
+    std::vector<std::string> kills;
+    for (std::size_t i = next; i < ids.size(); ++i)
+      kills.push_back("KILL " + ids[i]);
+    ORCH_ASSIGN(const Answers answers, connection.query_many(kills, deadline));
+    if (answers.refused && answers.refused->code != kNoSuchThread) {
+      return fail(answers.refused->error);
+    }
+    next = answers.refused ? next + answers.refused->index + 1 : ids.size();
+  }
+  return {};
+}
+
+/// MySQL keeps commits that wait for an acknowledgement even when their sessions are ended, and
+/// read_only waits for them. Their clients are gone and will not be told that they succeeded.
+Result<> let_commits_end(Connection& connection, const Instance& instance, SteadyPoint deadline) {
+  if (is_mariadb(instance) || !instance.semi_sync.source_enabled) return {};
+  Instance source = instance;
+  for (const SqlStatement& statement : statements_for(source, SetSemiSyncSource{false}, {})) {
+    ORCH_TRY(connection.query(statement.text.reveal(), deadline));
+  }
+  return {};
+}
+
+Result<> limit_lock_waits(Connection& connection, SteadyPoint deadline) {
+  // Whole seconds, at least one; a little less than we are ready to wait, so that the answer comes.
+  const auto limit = std::max<std::int64_t>(
+      1, std::chrono::floor<std::chrono::seconds>(time_left(deadline) - milliseconds(200)).count());
+  ORCH_TRY(connection.query("SET SESSION lock_wait_timeout = " + std::to_string(limit), deadline));
+  return {};
+}
+
+Result<> set_read_only(Connection& connection, const Instance& instance,
+                       const LiveServerSettings& settings, bool always_super,
+                       SteadyPoint deadline) {
+  const StatementSettings words{settings.connection.use_super_read_only || always_super};
+  for (const SqlStatement& statement : statements_for(instance, SetReadOnly{true}, words)) {
+    if (auto done = connection.query(statement.text.reveal(), deadline); !done) {
+      if (statement.optional && connection.usable()) continue;
+      return fail(std::move(done).error().within(statement.shown));
+    }
+  }
+  return {};
+}
+
+/// set_read_only(), and nothing left behind that waits when it fails.
+Result<> set_or_leave(Connection& connection, const std::string& own, const Instance& instance,
+                      const LiveServerSettings& settings, bool always_super, SteadyPoint deadline) {
+  Result<> set = set_read_only(connection, instance, settings, always_super, deadline);
+  if (!set && !connection.usable()) end_session(own, instance, settings);
+  if (!set && set.error().kind == ErrorKind::Conflict) {
+    Error error = set.error();
+    error.message += ": locked tables or commits under way hold it up";
+    return fail(std::move(error));
+  }
+  return set;
+}
+
+}  // namespace
+
+Result<> make_read_only(Connection& connection, const Instance& instance,
+                        const LiveServerSettings& settings, SteadyPoint deadline) {
+  ORCH_ASSIGN(const std::string own, own_id(connection, deadline));
+  ORCH_TRY(limit_lock_waits(connection, deadline));
+  return set_or_leave(connection, own, instance, settings, false, deadline);
+}
+
+Result<> fence_server(Connection& connection, const Instance& instance,
+                      const LiveServerSettings& settings, SteadyPoint deadline) {
+  ORCH_ASSIGN(const std::string own, own_id(connection, deadline));
+  ORCH_TRY(limit_lock_waits(connection, deadline));
+  ORCH_TRY(end_client_sessions(connection, own, settings, deadline));
+  ORCH_TRY(let_commits_end(connection, instance, deadline));
+  ORCH_TRY(set_or_leave(connection, own, instance, settings, true, deadline));
+  // Those who came back before it was read-only.
+  return end_client_sessions(connection, own, settings, deadline);
+}
+
+}  // namespace orch

@@ -1,0 +1,222 @@
+#include "core/plan/recovery/repairs.h"
+
+#include <algorithm>
+#include <tuple>
+#include <utility>
+
+#include "core/plan/recovery/promotion.h"
+
+namespace orch {
+
+namespace {
+
+Decision decline_repair(std::string text) {
+  return GiveUp{Error{ErrorKind::Refused, std::move(text)}, {}};
+}
+
+Decision next_not_writable(const InstanceKey& key, const Progress& so_far, const Topology& fresh) {
+  const Instance* primary = fresh.find(key);
+  if (primary == nullptr) return decline_repair("Error reading " + to_string(key));
+  if (so_far.facts.giving_up) return GiveUp{*so_far.facts.giving_up, {}};
+  if (!answers(*primary)) return decline_repair(to_string(key) + " does not answer");
+  if (is_replica(*primary)) {
+    return decline_repair(to_string(key) + " is a replica of " +
+                          to_string(primary->replication.source) + ", no primary");
+  }
+  for (const Instance* root : fresh.roots()) {
+    if (root->key != key && !is_replica(*root) && !root->server.read_only) {
+      return decline_repair(to_string(root->key) + (answers(*root) ? " takes" : " may take") +
+                            " writes: two servers must not");
+    }
+  }
+  if (!primary->server.read_only) {
+    Account account;
+    account.promoted = key;
+    account.coordinates = primary->server.binlog;
+    account.lost_transactions = "nothing";
+    return Done{std::move(account)};
+  }
+  const StepResult* tried = latest(so_far, key, is_change<SetReadOnly>);
+  if (tried != nullptr) {
+    return decline_repair(to_string(key) + " could not be made writable" +
+                          (tried->error ? ": " + tried->error->message : ""));
+  }
+  Step step{key, Change{SetReadOnly{false}}, "nobody in its cluster takes writes", {}, true, {}};
+  return Run{{std::move(step)}, {}};
+}
+
+/// One repair of semi-sync replication, with all the facts at hand.
+class SemiSyncRepair {
+ public:
+  SemiSyncRepair(const Instance& primary, SemiSyncGoal goal, const Progress& so_far,
+                 const Topology& fresh)
+      : primary_(primary), goal_(goal), so_far_(so_far), fresh_(fresh) {}
+
+  [[nodiscard]] Decision next() const {
+    Run run;
+    for (const Instance* replica : replicas()) {
+      if (replica->semi_sync.priority > 0 && replica->semi_sync.source_enabled &&
+          !tried(replica->key, is_change<SetSemiSyncSource>)) {
+        run.steps.push_back(step(*replica, SetSemiSyncSource{false}, "a replica is no source"));
+      }
+    }
+    if (!run.steps.empty()) return run;
+    for (const bool on : {true, false}) {
+      for (const Instance* replica : to_switch(on))
+        add_switch(*replica, on, run);
+      if (!run.steps.empty()) return run;
+    }
+    return outcome();
+  }
+
+ private:
+  using Test = bool (*)(const Action&);
+  [[nodiscard]] bool tried(const InstanceKey& key, Test is_it) const {
+    return latest(so_far_, key, is_it) != nullptr;
+  }
+
+  [[nodiscard]] static Step step(const Instance& server, Change change, std::string why) {
+    return {server.key, std::move(change), std::move(why), {}, false, {}};
+  }
+
+  /// Those that answer and replicate.
+  [[nodiscard]] std::vector<const Instance*> replicas() const {
+    std::vector<const Instance*> found;
+    for (const Instance* replica : fresh_.replicas_of(primary_.key)) {
+      const bool ours = tried(replica->key, is_change<SetSemiSyncReplica>);
+      if (answers(*replica) && (replica_running(*replica) || ours)) found.push_back(replica);
+    }
+    return found;
+  }
+
+  /// With a priority, best first.
+  [[nodiscard]] std::vector<const Instance*> possible() const {
+    std::vector<const Instance*> found;
+    for (const Instance* replica : replicas()) {
+      if (replica->semi_sync.priority > 0) found.push_back(replica);
+    }
+    std::stable_sort(found.begin(), found.end(), [](const Instance* a, const Instance* b) {
+      return std::make_tuple(-static_cast<int>(a->semi_sync.priority),
+                             static_cast<int>(a->promotion_rule), to_string(a->key)) <
+             std::make_tuple(-static_cast<int>(b->semi_sync.priority),
+                             static_cast<int>(b->promotion_rule), to_string(b->key));
+    });
+    return found;
+  }
+
+  [[nodiscard]] std::size_t wanted() const {
+    return primary_.semi_sync.source_wait_for_replica_count;
+  }
+
+  [[nodiscard]] std::vector<const Instance*> to_switch(bool on) const {
+    return goal_ == SemiSyncGoal::Exact ? to_switch_exactly(on) : to_switch_enough(on);
+  }
+
+  [[nodiscard]] std::vector<const Instance*> to_switch_exactly(bool on) const {
+    std::vector<const Instance*> wrong;
+    const std::vector<const Instance*> best = possible();
+    const std::size_t count = std::min(wanted(), best.size());
+    const auto shall_be_on = [&](const Instance* replica) {
+      return std::find(best.begin(), best.begin() + static_cast<std::ptrdiff_t>(count), replica) !=
+             best.begin() + static_cast<std::ptrdiff_t>(count);
+    };
+    for (const Instance* replica : replicas()) {
+      const bool is_on = replica->semi_sync.replica_enabled;
+      if (shall_be_on(replica) == on && is_on != on && !was_switched(*replica)) {
+        wrong.push_back(replica);
+      }
+    }
+    return wrong;
+  }
+
+  /// As many as are missing, and none when none is (REC-37).
+  [[nodiscard]] std::vector<const Instance*> to_switch_enough(bool on) const {
+    std::vector<const Instance*> wrong;
+    const Instance* at_start = so_far_.at_start.find(primary_.key);
+    const std::size_t clients =
+        (at_start == nullptr ? primary_ : *at_start).semi_sync.source_clients;
+    if (!on || clients >= wanted()) return wrong;
+    std::size_t missing = wanted() - clients;
+    for (const Instance* replica : possible()) {
+      if (was_switched(*replica) && !failed(*replica)) {
+        if (missing > 0) --missing;
+      }
+    }
+    for (const Instance* replica : possible()) {
+      if (wrong.size() == missing) break;
+      if (!replica->semi_sync.replica_enabled && !was_switched(*replica)) wrong.push_back(replica);
+    }
+    return wrong;
+  }
+
+  [[nodiscard]] bool was_switched(const Instance& replica) const {
+    return tried(replica.key, is_change<SetSemiSyncReplica>);
+  }
+  [[nodiscard]] bool failed(const Instance& replica) const {
+    const StepResult* last = latest(so_far_, replica.key, is_change<SetSemiSyncReplica>);
+    return last != nullptr && last->error;
+  }
+
+  /// The flag counts from the next start of the receiver.
+  static void add_switch(const Instance& replica, bool on, Run& run) {
+    run.steps.push_back(step(
+        replica, SetSemiSyncReplica{on},
+        on ? "the primary waits for its acknowledgements" : "the primary need not wait for it"));
+    if (replica.replication.io_state == ThreadState::Stopped) return;
+    run.steps.push_back(step(replica, StopReplication{ReplicationThreads::Receiver},
+                             "the switch counts from the next connection"));
+    run.steps.push_back(step(replica, StartReplication{ReplicationThreads::Receiver},
+                             "the switch counts from the next connection"));
+  }
+
+  [[nodiscard]] Decision outcome() const {
+    Account account;
+    for (const Instance* replica : fresh_.replicas_of(primary_.key)) {
+      if (!was_switched(*replica)) continue;
+      const StepResult* problem = failure_on(so_far_, replica->key);
+      if (problem == nullptr) {
+        account.moved.push_back(replica->key);
+      } else {
+        account.lost.push_back({replica->key, problem->error->message});
+      }
+    }
+    if (account.moved.empty()) {
+      std::string text = account.lost.empty()
+                             ? "there is nothing to switch: no replica of " +
+                                   to_string(primary_.key) +
+                                   " with a semi-sync priority replicates and is off"
+                             : account.lost.front().because;
+      return GiveUp{Error{ErrorKind::Refused, std::move(text)}, std::move(account)};
+    }
+    account.promoted = primary_.key;
+    account.coordinates = primary_.server.binlog;
+    account.lost_transactions = "nothing";
+    return Done{std::move(account)};
+  }
+
+  const Instance& primary_;
+  SemiSyncGoal goal_;
+  const Progress& so_far_;
+  const Topology& fresh_;
+};
+
+}  // namespace
+
+Planner not_writable(InstanceKey primary, Policy) {
+  return [primary = std::move(primary)](const Progress& so_far, const Topology& fresh) {
+    return next_not_writable(primary, so_far, fresh);
+  };
+}
+
+Planner semi_sync_repair(InstanceKey primary, SemiSyncGoal goal, Policy) {
+  return [primary = std::move(primary), goal](const Progress& so_far,
+                                              const Topology& fresh) -> Decision {
+    const Instance* instance = fresh.find(primary);
+    if (instance == nullptr) return decline_repair("Error reading " + to_string(primary));
+    if (so_far.facts.giving_up) return GiveUp{*so_far.facts.giving_up, {}};
+    if (!answers(*instance)) return decline_repair(to_string(primary) + " does not answer");
+    return SemiSyncRepair(*instance, goal, so_far, fresh).next();
+  };
+}
+
+}  // namespace orch

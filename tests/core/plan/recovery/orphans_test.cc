@@ -1,0 +1,134 @@
+#include "core/plan/recovery/orphans.h"
+
+#include <doctest/doctest.h>
+
+#include "tests/support/recovery_bench.h"
+
+using namespace orch;        // NOLINT(google-build-using-namespace)
+using namespace orch::test;  // NOLINT(google-build-using-namespace)
+
+namespace {
+
+/// db1 with db2, db3 and db4 below; db5 and db6 below db2, which dies.
+void build(FakeServers& servers) {
+  servers.add(writable(mysql(1, gtids("1-100"))));
+  for (const int number : {2, 3, 4})
+    servers.add(following(mysql(number, gtids("1-100")), 1));
+  servers.add(following(mysql(5, gtids("1-90")), 2));
+  servers.add(following(mysql(6, gtids("1-95")), 2));
+  servers.kill(db(2));
+}
+
+void put(FakeServers& servers, int number, const std::string& data_center) {
+  servers.set(db(number), [&](Instance& i) { i.location.data_center = data_center; });
+}
+
+Outcome heal(FakeServers& servers, int changes = -1) {
+  return run_plan(servers, dead_intermediate(db(2), Policy{}), changes);
+}
+
+}  // namespace
+
+TEST_SUITE("core/plan/recovery/orphans") {
+  TEST_CASE("the replicas of a dead intermediate master go below a sibling of its data center") {
+    FakeServers servers;
+    build(servers);
+    put(servers, 2, "a");
+    put(servers, 3, "b");
+    put(servers, 4, "a");
+    const Outcome outcome = heal(servers);
+    REQUIRE_FALSE(outcome.error);
+    check_below(servers, 5, 4);
+    check_below(servers, 6, 4);
+    CHECK(outcome.account.promoted == db(4));
+  }
+
+  TEST_CASE("among siblings a promotion rule decides, then who has most replicas (REC-34)") {
+    FakeServers servers;
+    build(servers);
+    servers.add(following(mysql(7, gtids("1-100")), 4));
+    REQUIRE_FALSE(heal(servers).error);
+    check_below(servers, 5, 4);
+
+    FakeServers preferring;
+    build(preferring);
+    preferring.add(following(mysql(7, gtids("1-100")), 4));
+    preferring.set(db(3), [](Instance& i) { i.promotion_rule = PromotionRule::Prefer; });
+    REQUIRE_FALSE(heal(preferring).error);
+    check_below(preferring, 5, 3);
+  }
+
+  TEST_CASE("without a sibling nearby they gather below one of themselves, and that one above") {
+    FakeServers servers;
+    build(servers);
+    put(servers, 2, "a");
+    put(servers, 3, "b");
+    put(servers, 4, "b");
+    servers.set(db(3), [](Instance& i) { i.server.log_replica_updates = false; });
+    servers.set(db(4), [](Instance& i) { i.server.log_replica_updates = false; });
+    const Outcome outcome = heal(servers);
+    REQUIRE_FALSE(outcome.error);
+    check_below(servers, 5, 6);
+    check_below(servers, 6, 1);
+  }
+
+  TEST_CASE("one that a sibling cannot take tries the next; one that nobody can is told") {
+    FakeServers servers;
+    build(servers);
+    servers.set(db(5), [](Instance& i) { i.gtid.executed += "," + gtids("1-2", 5); });
+    const Outcome outcome = heal(servers);
+    REQUIRE_FALSE(outcome.error);
+    CHECK(outcome.account.moved == std::vector<InstanceKey>{db(6)});
+    CHECK(mentions(because(outcome, 5), "2 transactions"));
+  }
+
+  TEST_CASE("cut off after any change, a fresh start ends well") {
+    for (int changes = 0;; ++changes) {
+      CAPTURE(changes);
+      FakeServers servers;
+      build(servers);
+      const Outcome first = heal(servers, changes);
+      const bool complete = !first.error;
+      if (!complete) {
+        RunScope scope;
+        scope.earlier = first.facts;
+        REQUIRE_FALSE(run_plan(servers, dead_intermediate(db(2), Policy{}), -1, scope).error);
+      }
+      for (const int number : {5, 6}) {
+        REQUIRE(servers.at(db(number)).replication.source != db(2));
+        REQUIRE(replica_running(servers.at(db(number))));
+      }
+      if (complete) break;
+    }
+  }
+
+  TEST_CASE("one that lives, or follows nobody, is refused before anything is changed") {
+    FakeServers servers;
+    build(servers);
+    servers.revive(db(2));
+    CHECK(heal(servers).error);
+    CHECK(run_plan(servers, dead_intermediate(db(1), Policy{})).error);
+    CHECK(servers.changes().empty());
+  }
+
+  TEST_CASE("replicas of a dead group member go to a member online, secondaries first (REC-35)") {
+    FakeServers servers;
+    for (const int number : {1, 2, 3, 4}) {
+      Instance member = mysql(number, gtids("1-100"));
+      member.group.name = "g";
+      member.group.primary = db(1);
+      member.group.state = number == 3 ? "RECOVERING" : "ONLINE";
+      member.group.role = number == 1 ? "PRIMARY" : "SECONDARY";
+      for (const int other : {1, 2, 3, 4}) {
+        if (other != number) member.group.others.push_back(db(other));
+      }
+      servers.add(member);
+    }
+    servers.add(following(mysql(5, gtids("1-90")), 2));
+    servers.kill(db(2));
+    const Outcome outcome = run_plan(servers, dead_group_member(db(2), Policy{}));
+    REQUIRE_FALSE(outcome.error);
+    CHECK(to_string(outcome.account.promoted.value_or(db(0))) == "db4:3306");
+    check_below(servers, 5, 4);
+  }
+}

@@ -1,0 +1,200 @@
+// Fencing, stray writers, data loss: failovers that must not go on as if nothing were.
+
+#include <algorithm>
+
+#include <doctest/doctest.h>
+
+#include "core/plan/recovery/dead_primary.h"
+#include "tests/support/recovery_bench.h"
+
+using namespace orch;        // NOLINT(google-build-using-namespace)
+using namespace orch::test;  // NOLINT(google-build-using-namespace)
+
+namespace {
+
+Outcome fail_over_with(FakeServers& servers, const Policy& policy, RunScope scope = {}) {
+  return run_plan(servers, failover({db(1), {}, false}, policy), -1, std::move(scope));
+}
+
+std::string error_text(const Outcome& outcome) {
+  return outcome.error ? outcome.error->message : "no error";
+}
+
+}  // namespace
+
+TEST_SUITE("core/plan/recovery/promotion") {
+  TEST_CASE("a primary that only says no is up: nobody takes its place") {
+    FakeServers servers;
+    build_mysql(servers);
+    servers.shut_out(db(1));
+    const Outcome outcome = fail_over_with(servers, {});
+    CHECK(mentions(error_text(outcome), "db1:3306 is up, and could not be made read-only"));
+    CHECK(mentions(error_text(outcome), "too many connections"));
+    CHECK(servers.writable() == std::vector<InstanceKey>{db(1)});
+    check_below(servers, 2, 1);
+    check_below(servers, 3, 1);
+  }
+
+  TEST_CASE("required: without a fence or a hook that vouches nobody is promoted") {
+    Policy policy;
+    policy.fencing = Fencing::Required;
+    FakeServers servers;
+    build_mysql(servers);
+    servers.kill(db(1));
+    const Outcome outcome = fail_over_with(servers, policy);
+    CHECK(mentions(error_text(outcome), "FencingPolicy is required"));
+    CHECK(servers.writable().empty());
+
+    policy.has_fence_hooks = true;
+    for (const bool vouches : {false, true}) {
+      FakeServers hooked;
+      build_mysql(hooked);
+      hooked.kill(db(1));
+      int runs = 0;
+      RunScope scope;
+      scope.fence_hooks = [&]() -> Result<> {
+        ++runs;
+        CHECK(hooked.writable().empty());
+        if (vouches) return {};
+        return fail(ErrorKind::Refused, "the power switch does not answer");
+      };
+      const Outcome ended = fail_over_with(hooked, policy, scope);
+      CHECK(runs == 1);
+      CHECK(ended.error.has_value() != vouches);
+      CHECK(hooked.writable().size() == (vouches ? 1 : 0));
+      if (!vouches) CHECK(mentions(error_text(ended), "the power switch does not answer"));
+    }
+  }
+
+  TEST_CASE("best effort: a hook that fails is told, and the promotion goes on") {
+    Policy policy;
+    policy.has_fence_hooks = true;
+    FakeServers servers;
+    build_mysql(servers);
+    servers.kill(db(1));
+    RunScope scope;
+    scope.fence_hooks = []() -> Result<> {
+      return fail(ErrorKind::Refused, "no such switch");
+    };
+    const Outcome outcome = fail_over_with(servers, policy, scope);
+    REQUIRE_FALSE(outcome.error);
+    const auto& notes = outcome.account.notes;
+    CHECK(std::any_of(notes.begin(), notes.end(),
+                      [](const std::string& note) { return mentions(note, "no such switch"); }));
+  }
+
+  TEST_CASE("a stray server that takes writes is not taken for the new primary") {
+    for (const char* has : {"1-50", "1-100"}) {
+      FakeServers servers;
+      build_mysql(servers);
+      servers.add(writable(mysql(7, gtids(has))));
+      servers.kill(db(1));
+      const Outcome outcome = fail_over_with(servers, {});
+      const bool has_all = std::string(has) == "1-100";
+      CHECK(outcome.error.has_value() != has_all);
+      if (!has_all) {
+        CHECK(mentions(error_text(outcome), "db7:3306 takes writes already"));
+        CHECK(mentions(error_text(outcome), "orch forget db7:3306"));
+      }
+      CHECK(servers.writable() == std::vector<InstanceKey>{db(7)});
+    }
+  }
+
+  TEST_CASE("refuse: more than so many lost transactions are not accepted") {
+    for (const std::uint64_t accepted : {0U, 1U}) {
+      Policy policy;
+      policy.refuses_data_loss = true;
+      policy.data_loss_max = accepted;
+      FakeServers servers;
+      build_mysql(servers);  // db1 is known to have had one more than anybody received
+      servers.kill(db(1));
+      const Outcome outcome = fail_over_with(servers, policy);
+      CHECK(outcome.error.has_value() == (accepted == 0));
+      if (accepted == 0) {
+        CHECK(mentions(error_text(outcome), "would lose 1 transaction (" + gtids("100") + ")"));
+        CHECK(servers.writable().empty());
+        CHECK(is_replica(servers.at(db(3))));
+      }
+    }
+  }
+
+  TEST_CASE("MariaDB: own later writes neither hide unapplied rows nor make a replica advanced") {
+    FakeServers servers;
+    servers.add(writable(mariadb(1, "0-1-100")));
+    servers.add(following(mariadb(2, "0-1-90"), 1, "0-1-100"));
+    servers.add(following(mariadb(3, "0-1-95"), 1));
+    servers.set(db(3), [](Instance& i) { i.gtid.mariadb_binlog_state = "0-1-95,0-3-200"; });
+    servers.set(db(2), [](Instance& i) { i.gtid.mariadb_binlog_state = "0-1-90,0-2-150"; });
+    servers.kill(db(1));
+    const Outcome outcome = fail_over_with(servers, {});
+    REQUIRE_FALSE(outcome.error);
+    CHECK(outcome.account.promoted == db(2));
+    CHECK(mentions(to_string(executed_position(servers.at(db(2)))), "0-1-100"));
+    CHECK(because(outcome, 3) != "not lost");
+  }
+
+  TEST_CASE("MariaDB: what both stopped threads would discard is named as lost") {
+    FakeServers servers;
+    build_mariadb(servers);
+    servers.set(db(3), [](Instance& i) {
+      i.replication.io_state = i.replication.sql_state = ThreadState::Stopped;
+    });
+    servers.kill(db(1));
+    const Outcome outcome = fail_over_with(servers, {});
+    REQUIRE_FALSE(outcome.error);
+    CHECK(outcome.account.promoted == db(2));
+    CHECK(mentions(outcome.account.lost_transactions, "0-1-99) that db3:3306 has received"));
+    CHECK(is_replica(servers.at(db(3))));
+  }
+
+  TEST_CASE("a replica with filters is promoted last, and nothing is fetched from it") {
+    FakeServers servers;
+    build_mysql(servers);
+    servers.set(db(3), [](Instance& i) { i.replication.has_filters = true; });
+    servers.kill(db(1));
+    const Outcome outcome = fail_over_with(servers, {});
+    REQUIRE_FALSE(outcome.error);
+    CHECK(outcome.account.promoted == db(2));
+    CHECK(mentions(outcome.account.lost_transactions, "db3:3306 has received"));
+  }
+
+  TEST_CASE("cut off between writable and forgetting the source, the next run finishes it") {
+    FakeServers servers;
+    build_mysql(servers);
+    servers.kill(db(1));
+    servers.refuse(db(3), Change{ResetReplication{}}.index(), 5);
+    Outcome outcome = fail_over_with(servers, {});
+    REQUIRE_MESSAGE(!outcome.error, error_text(outcome));
+    CHECK(outcome.account.promoted == db(3));
+    const auto& notes = outcome.account.notes;
+    CHECK(std::any_of(notes.begin(), notes.end(), [](const std::string& note) {
+      return mentions(note, "still knows db1:3306 as its source");
+    }));
+    check_below(servers, 2, 3);
+
+    servers.refuse(db(3), Change{ResetReplication{}}.index(), 0);
+    RunScope scope;
+    scope.earlier = outcome.facts;
+    outcome = fail_over_with(servers, {}, scope);
+    REQUIRE_FALSE(outcome.error);
+    CHECK_FALSE(is_replica(servers.at(db(3))));
+    CHECK(servers.writable() == std::vector<InstanceKey>{db(3)});
+  }
+
+  TEST_CASE("a dead co-master's partner takes its place and follows nobody (REC-32)") {
+    FakeServers servers;
+    servers.add(writable(following(mysql(1, gtids("1-100")), 2)));
+    servers.add(following(mysql(2, gtids("1-90")), 1, gtids("1-95")));
+    servers.add(following(mysql(3, gtids("1-99")), 1));
+    servers.add(following(mysql(4, gtids("1-90")), 2));
+    servers.kill(db(1));
+    const Outcome outcome =
+        run_plan(servers, failover({db(1), db(2), true}, Policy{}), -1, RunScope{});
+    REQUIRE_MESSAGE(!outcome.error, error_text(outcome));
+    CHECK(servers.writable() == std::vector<InstanceKey>{db(2)});
+    CHECK_FALSE(is_replica(servers.at(db(2))));
+    CHECK(to_string(executed_position(servers.at(db(2)))) == gtids("1-99"));
+    check_below(servers, 3, 2);
+    check_below(servers, 4, 2);
+  }
+}

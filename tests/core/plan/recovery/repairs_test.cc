@@ -1,0 +1,100 @@
+#include "core/plan/recovery/repairs.h"
+
+#include <doctest/doctest.h>
+
+#include "tests/support/recovery_bench.h"
+
+using namespace orch;        // NOLINT(google-build-using-namespace)
+using namespace orch::test;  // NOLINT(google-build-using-namespace)
+
+namespace {
+
+/// db1 waits for `wanted` acknowledgements and has `clients`; db2, db3 and db4 could give them.
+void build(FakeServers& servers, unsigned wanted, unsigned clients) {
+  servers.add(writable(mysql(1, gtids("1-100"))));
+  servers.set(db(1), [&](Instance& i) {
+    i.semi_sync.source_enabled = true;
+    i.semi_sync.source_wait_for_replica_count = wanted;
+    i.semi_sync.source_clients = clients;
+  });
+  for (const unsigned number : {2U, 3U, 4U}) {
+    Instance replica = following(mysql(static_cast<int>(number), gtids("1-100")), 1);
+    replica.semi_sync.priority = number;
+    servers.add(replica);
+  }
+}
+
+std::vector<int> acknowledging(const FakeServers& servers) {
+  std::vector<int> found;
+  for (const int number : {2, 3, 4}) {
+    if (servers.at(db(number)).semi_sync.replica_enabled) found.push_back(number);
+  }
+  return found;
+}
+
+Outcome repair(FakeServers& servers, SemiSyncGoal goal) {
+  return run_plan(servers, semi_sync_repair(db(1), goal, Policy{}));
+}
+
+}  // namespace
+
+TEST_SUITE("core/plan/recovery/repairs") {
+  TEST_CASE("a primary that takes no writes is made writable") {
+    FakeServers servers;
+    servers.add(mysql(1, gtids("1-100")));
+    servers.add(following(mysql(2, gtids("1-100")), 1));
+    const Outcome outcome = run_plan(servers, not_writable(db(1), Policy{}));
+    REQUIRE_FALSE(outcome.error);
+    CHECK(servers.writable() == std::vector<InstanceKey>{db(1)});
+    CHECK(outcome.account.promoted == db(1));
+  }
+
+  TEST_CASE("but not beside another that does, nor a replica (REC-36)") {
+    FakeServers servers;
+    servers.add(mysql(1, gtids("1-100")));
+    servers.add(writable(mysql(2, gtids("1-100"))));
+    servers.add(following(mysql(3, gtids("1-100")), 1));
+    CHECK(run_plan(servers, not_writable(db(1), Policy{})).error);
+    CHECK(run_plan(servers, not_writable(db(3), Policy{})).error);
+    servers.kill(db(2));
+    CHECK(run_plan(servers, not_writable(db(1), Policy{})).error);
+    CHECK(servers.changes().empty());
+  }
+
+  TEST_CASE("enough: as many are switched on as are missing, best priority first (REC-37)") {
+    FakeServers servers;
+    build(servers, 2, 0);
+    REQUIRE_FALSE(repair(servers, SemiSyncGoal::Enough).error);
+    CHECK(acknowledging(servers) == std::vector<int>{3, 4});
+    for (const int number : {2, 3, 4})
+      CHECK(replica_running(servers.at(db(number))));
+  }
+
+  TEST_CASE("enough: none when there are enough (REC-37)") {
+    FakeServers servers;
+    build(servers, 1, 2);
+    CHECK(repair(servers, SemiSyncGoal::Enough).error);
+    CHECK(acknowledging(servers).empty());
+  }
+
+  TEST_CASE("exact: the best are on and all others off") {
+    FakeServers servers;
+    build(servers, 1, 2);
+    for (const int number : {2, 3})
+      servers.set(db(number), [](Instance& i) { i.semi_sync.replica_enabled = true; });
+    REQUIRE_FALSE(repair(servers, SemiSyncGoal::Exact).error);
+    CHECK(acknowledging(servers) == std::vector<int>{4});
+    const std::vector<std::string> changes = servers.changes();
+    CHECK(changes.front() == "db4:3306 semi-sync as replica on");
+  }
+
+  TEST_CASE("one that refuses is made up for by the next") {
+    FakeServers servers;
+    build(servers, 1, 0);
+    servers.refuse(db(4), Change{SetSemiSyncReplica{}}.index(), 5);
+    const Outcome outcome = repair(servers, SemiSyncGoal::Enough);
+    REQUIRE_FALSE(outcome.error);
+    CHECK(acknowledging(servers) == std::vector<int>{3});
+    CHECK(because(outcome, 4) != "not lost");
+  }
+}

@@ -1,0 +1,226 @@
+// Takeovers: planner and executor together, on servers that replicate in thought.
+
+#include "core/plan/recovery/takeover.h"
+
+#include <algorithm>
+
+#include <doctest/doctest.h>
+
+#include "core/plan/preview.h"
+#include "tests/support/recovery_bench.h"
+
+using namespace orch;        // NOLINT(google-build-using-namespace)
+using namespace orch::test;  // NOLINT(google-build-using-namespace)
+
+TEST_SUITE("core/plan/recovery/takeover") {
+  TEST_CASE("the designated server gets everything, takes the writes, and the others follow") {
+    for (const bool is_mariadb_case : {false, true}) {
+      FakeServers servers;
+      is_mariadb_case ? build_mariadb(servers) : build_mysql(servers);
+      const Outcome outcome = take_over(servers, db(2));
+      REQUIRE_FALSE(outcome.error);
+      CHECK(outcome.account.promoted == db(2));
+      CHECK(to_string(outcome.account.coordinates) == "bin.000001:1000");
+      CHECK(servers.writable() == std::vector<InstanceKey>{db(2)});
+      CHECK(to_string(executed_position(servers.at(db(2)))) ==
+            (is_mariadb_case ? "0-1-100" : gtids("1-100")));
+      check_below(servers, 1, 2);
+      check_below(servers, 3, 2);
+      check_below(servers, 4, 2);
+      CHECK(outcome.left.empty());
+    }
+  }
+
+  TEST_CASE("without -auto the old primary's replication stays stopped") {
+    FakeServers servers;
+    build_mysql(servers);
+    const Outcome outcome = run_plan(servers, takeover({db(1), db(2), false, false}, Policy{}));
+    REQUIRE_FALSE(outcome.error);
+    CHECK(servers.at(db(1)).replication.source == db(2));
+    CHECK(replication_threads_stopped(servers.at(db(1))));
+  }
+
+  TEST_CASE("interrupted after any change, a fresh start ends well") {
+    for (const bool is_mariadb_case : {false, true}) {
+      for (int changes = 0;; ++changes) {
+        CAPTURE(changes);
+        FakeServers servers;
+        is_mariadb_case ? build_mariadb(servers) : build_mysql(servers);
+        const bool complete = !take_over(servers, db(2), changes).error;
+        if (!complete) {
+          const Outcome again = take_over(servers, db(2));
+          REQUIRE_MESSAGE(!again.error, (again.error ? again.error->message : ""));
+        }
+        REQUIRE(servers.writable() == std::vector<InstanceKey>{db(2)});
+        check_below(servers, 1, 2);
+        check_below(servers, 3, 2);
+        check_below(servers, 4, 2);
+        if (complete) break;
+      }
+    }
+  }
+
+  TEST_CASE("a designated server that does not catch up: the primary is writable again (REC-33)") {
+    FakeServers servers;
+    build_mysql(servers);
+    servers.freeze_applier(db(2));
+    const Outcome outcome = take_over(servers, db(2));
+    REQUIRE(outcome.error);
+    CHECK(mentions(outcome.error->message, "did not catch up"));
+    CHECK(servers.writable() == std::vector<InstanceKey>{db(1)});
+    CHECK(outcome.left.empty());
+    check_below(servers, 2, 1);
+  }
+
+  TEST_CASE("a server that may not change read_only is found out before anything is changed") {
+    FakeServers servers;
+    build_mysql(servers);
+    servers.no_right.insert(db(2));
+    const Outcome outcome = take_over(servers, db(2));
+    REQUIRE(outcome.error);
+    CHECK(mentions(outcome.error->message, "SUPER"));
+    CHECK(servers.changes().empty());
+  }
+
+  TEST_CASE("without a replication user anywhere nothing is changed; a sibling's will do") {
+    FakeServers servers;
+    build_mariadb(servers);
+    for (const int number : {2, 3, 4})
+      servers.keep_credentials(db(number));
+    const Outcome outcome = take_over(servers, db(2));
+    REQUIRE(outcome.error);
+    CHECK(mentions(outcome.error->message, "no replication user"));
+    CHECK(servers.changes().empty());
+
+    FakeServers again;
+    build_mariadb(again);
+    again.keep_credentials(db(2));
+    REQUIRE_FALSE(take_over(again, db(2)).error);
+    check_below(again, 1, 2);
+  }
+
+  TEST_CASE("beside a third server that takes writes there is no takeover") {
+    FakeServers servers;
+    build_mysql(servers);
+    servers.add(writable(mysql(7, gtids("1-100"))));
+    const Outcome outcome = take_over(servers, db(2));
+    REQUIRE(outcome.error);
+    CHECK(mentions(outcome.error->message, "db7:3306 takes writes too"));
+    CHECK(servers.changes().empty());
+  }
+
+  TEST_CASE("one that was begun is finished with the same server, and no other") {
+    FakeServers servers;
+    build_mysql(servers);
+    PlanFacts earlier;
+    earlier.winner = db(2);
+    const Planner other = takeover({db(1), db(3), true, true}, Policy{});
+    RunScope scope;
+    scope.earlier = earlier;
+    const Outcome outcome = run_plan(servers, other, -1, scope);
+    REQUIRE(outcome.error);
+    CHECK(mentions(outcome.error->message, "finish it with '--to db2:3306'"));
+    CHECK(servers.changes().empty());
+  }
+
+  TEST_CASE("the semi-sync role goes with the writes, when enough would acknowledge") {
+    for (const bool enough : {true, false}) {
+      FakeServers servers;
+      build_mysql(servers);
+      for (const int number : {1, 2, 3, 4}) {
+        servers.set(db(number), [&](Instance& i) {
+          i.semi_sync.available = true;
+          i.semi_sync.source_enabled = i.key == db(1);
+          i.semi_sync.replica_enabled = enough && i.key != db(1);
+          i.semi_sync.source_wait_for_replica_count = 1;
+        });
+      }
+      const Outcome outcome = take_over(servers, db(2));
+      REQUIRE_FALSE(outcome.error);
+      CHECK(servers.at(db(2)).semi_sync.source_enabled == enough);
+      CHECK_FALSE(servers.at(db(1)).semi_sync.source_enabled);
+      const auto& notes = outcome.account.notes;
+      CHECK(std::any_of(notes.begin(), notes.end(), [](const std::string& note) {
+              return mentions(note, "does not wait for replicas");
+            }) == !enough);
+    }
+  }
+
+  TEST_CASE("a promotion that fails is undone: all as before (REC-33)") {
+    FakeServers servers;
+    build_mysql(servers);
+    servers.refuse(db(2), Change{SetReadOnly{}}.index(), 5);
+    const Outcome outcome = take_over(servers, db(2));
+    REQUIRE(outcome.error);
+    CHECK(servers.writable() == std::vector<InstanceKey>{db(1)});
+    check_below(servers, 2, 1);
+    CHECK(outcome.left.empty());
+  }
+
+  TEST_CASE("the old primary gets the replicas' TLS options and their user (REC-42)") {
+    FakeServers servers;
+    build_mysql(servers);
+    servers.set(db(2), [](Instance& i) {
+      i.replication.allow_tls = true;
+      i.replication.tls.ca_file = "/ca.pem";
+    });
+    const Preview plan = preview(takeover({db(1), db(2), true, true}, Policy{}), servers.records());
+    bool found = false;
+    for (const PreviewedStep& step : plan.steps) {
+      const auto* target = change_in<PointTo>(step.step.action);
+      if (target == nullptr || step.step.server != db(1)) continue;
+      found = true;
+      REQUIRE(target->tls);
+      CHECK(target->use_tls);
+      CHECK(target->tls->ca_file == "/ca.pem");
+      CHECK(step.step.credentials_from == db(2));
+    }
+    CHECK(found);
+  }
+
+  TEST_CASE("refusals come before anything is changed, with the contract's texts") {
+    struct Case {
+      const char* text;
+      void (*spoil)(FakeServers&);
+    };
+    const Case cases[] = {
+        {"seems to be lagging too much",
+         [](FakeServers& s) {
+           s.set(db(2), [](Instance& i) { i.replication.seconds_behind = std::chrono::hours(1); });
+         }},
+        {"cannot be promoted due to promotion rule",
+         [](FakeServers& s) {
+           s.set(db(2), [](Instance& i) { i.promotion_rule = PromotionRule::MustNot; });
+         }},
+        {"must be directly replicating from the master db1:3306",
+         [](FakeServers& s) {
+           s.set(db(2), [](Instance& i) { i.replication.source = db(3); });
+         }},
+        {"cannot take over all of its siblings",
+         [](FakeServers& s) {
+           s.set(db(3), [](Instance& i) { i.gtid.uses_oracle = false; });
+         }},
+        {"this is a case for a failover",
+         [](FakeServers& s) {
+           s.kill(db(1));
+         }},
+    };
+    for (const Case& one : cases) {
+      FakeServers servers;
+      build_mysql(servers);
+      one.spoil(servers);
+      const Outcome outcome = take_over(servers, db(2));
+      REQUIRE(outcome.error);
+      CHECK_MESSAGE(mentions(outcome.error->message, one.text), outcome.error->message);
+      CHECK(servers.changes().empty());
+    }
+  }
+
+  TEST_CASE("several replicas, none named, not automatic: refused with the contract's text") {
+    FakeServers servers;
+    build_mysql(servers);
+    const Outcome outcome = run_plan(servers, takeover({db(1), {}, false, false}, Policy{}));
+    REQUIRE(outcome.error);
+    CHECK(mentions(outcome.error->message, "auto=false, and master db1:3306 has 3 replicas"));
+  }
+}

@@ -1,0 +1,38 @@
+"""Two masters that follow each other: one dies, and the other goes on, alone and writable."""
+import unittest
+
+from live_case import LiveCase
+
+
+class CoMaster(LiveCase):
+    def pair(self):
+        """Node 1 takes the writes, node 2 is its passive partner, node 3 follows node 1."""
+        c = self.start(3, "1<>2,1>3")
+        self.discover(c)
+        return c
+
+    def test_the_partner_of_a_dead_one_takes_the_writes_and_follows_nobody(self):
+        c = self.pair()
+        for number in range(1, 21):
+            self.write(c[1], number)
+        self.arrives(20, at=[c[2], c[3]])
+        c[1].kill()
+        c.wait_for(lambda: not c[2].replicates() and not c[3].replicates(), "the replicas to notice")
+        self.does("recover", c[1])
+        self.assertFalse(self.read_only(c[2]))
+        self.assertEqual(c[2].source(), "")
+        self.follows(c[3], c[2])
+        self.write(c[2], 21)
+        self.arrives(21, at=[c[3]])
+        self.assertEqual(c[3].sql("SELECT COUNT(*) FROM app.seq"), "21")
+
+    def test_two_that_live_are_left_alone(self):
+        c = self.pair()
+        self.orch("recover", c[1])
+        self.assertEqual(c[2].source(), str(c[1]))
+        self.assertFalse(self.read_only(c[1]))
+        self.assertTrue(self.read_only(c[2]))
+
+
+if __name__ == "__main__":
+    unittest.main()

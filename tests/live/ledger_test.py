@@ -1,0 +1,88 @@
+"""Masters die and hand over while an application keeps a ledger of what it was told is committed: under lossless
+semi-sync no such row may be missing, and no row be there twice, whatever happens."""
+import signal
+import unittest
+
+from live_case import IS_MYSQL, LiveCase, Writer
+
+ROLE = "source" if IS_MYSQL else "master"
+LOSSLESS = [f"{n}:rpl_semi_sync_{ROLE}_timeout=600000" for n in (1, 2, 3)] + \
+           [f"{n}:rpl_semi_sync_{ROLE}_wait_point=AFTER_SYNC" for n in (1, 2, 3)]
+
+
+class Ledger(LiveCase):
+    def rows(self, node):
+        return list(map(int, node.sql("SELECT seq FROM app.seq ORDER BY seq").split()))
+
+    def check(self, cluster, acknowledged):
+        """Exactly one server takes writes, all that live follow it, and it has every row of the ledger once."""
+        living = [n for n in cluster.nodes if n.pid() is not None and n.state() == "up"]
+        writable = [n for n in living if not self.read_only(n)]
+        self.assertEqual(len(writable), 1, f"writable: {[str(n) for n in writable]}")
+        new = writable[0]
+        have = self.rows(new)
+        self.assertEqual([n for n in acknowledged if n not in set(have)], [], "acknowledged and lost")
+        self.assertEqual(len(have), len(set(have)), "there twice")
+        followers = [n for n in living if n is not new and n.source() == str(new)]
+        self.write(new, 5000000)
+        self.arrives(5000000, at=followers)
+        return new, followers
+
+    def dies(self, how):
+        c = self.start(3, semi_sync=True, settings=LOSSLESS)
+        self.config.update(MySQLConnectTimeoutSeconds=1, MySQLDiscoveryReadTimeoutSeconds=2)
+        self.discover(c)
+        writer = Writer(c[1])
+        self.assertTrue(writer.some.wait(60), "the writer did not come to 200 writes")
+        how(c[1])
+        self.does("failover", c.name)
+        acknowledged = writer.end()
+        self.assertGreaterEqual(len(acknowledged), 200)
+        new, followers = self.check(c, acknowledged)
+        self.assertIsNot(new, c[1])
+        self.assertEqual(len(followers), 1)
+        return c, new, acknowledged
+
+    def test_a_killed_master_loses_nothing(self):
+        c, new, _ = self.dies(lambda node: node.kill())
+        c[1].start()
+        self.assertTrue(self.read_only(c[1]))
+        self.assertFalse(self.read_only(new))
+
+    def test_a_frozen_master_loses_nothing_and_takes_no_writes_when_it_wakes(self):
+        c, new, acknowledged = self.dies(lambda node: node.freeze())
+        c[1].thaw()
+        self.orch("discover", new)
+        self.orch("discover", c[1])
+        c.wait_for(lambda: self.read_only(c[1]), "the old master to be read-only")
+        have = set(self.rows(new))
+        self.assertEqual([n for n in acknowledged if n not in have], [])
+
+    def test_a_master_that_is_shut_down_loses_nothing(self):
+        def shut_down(node):
+            node.signal(signal.SIGTERM)
+            node.cluster.wait_for(lambda: node.pid() is None, f"{node} to shut down")
+        self.dies(shut_down)
+
+    def test_ten_takeovers_under_load_lose_and_double_nothing(self):
+        c = self.start(3, semi_sync=True, settings=LOSSLESS)
+        self.discover(c)
+        base, acknowledged = 0, []
+        master = c[1]
+        for turn in range(10):
+            writer = Writer(master, base)
+            self.assertTrue(writer.some.wait(60), f"turn {turn}: the writer did not come to 200 writes")
+            new = c[(master.number % 3) + 1]
+            self.does("takeover", c.name, "--to", new)
+            writer.thread.join(10)  # the old master refuses it now
+            ledger = writer.end()
+            have = [n for n in self.rows(new) if n > base]
+            self.assertEqual(have, ledger, f"turn {turn}")
+            acknowledged += ledger
+            base, master = base + 1000000, new
+        self.assertEqual(self.rows(master), acknowledged)
+        self.check(c, acknowledged)
+
+
+if __name__ == "__main__":
+    unittest.main()
