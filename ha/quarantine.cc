@@ -8,6 +8,8 @@ namespace orch::ha {
 
 namespace {
 
+constexpr std::chrono::seconds kFenceLimit{5};
+
 constexpr std::string_view kSeenReplicating = "seen replicating, read-only";
 
 bool takes_writes(const Instance& seen) {
@@ -61,9 +63,8 @@ Result<> judge(const Parts& parts, const storage::Quarantine& entry, const Insta
                     name));
     return {};
   }
-  const Result<> fenced =
-      parts.servers.apply(seen, Change{SetReadOnly{true}},
-                          std::chrono::steady_clock::now() + parts.executor.change_limit);
+  // Its commits may wait for replicas that have gone: more than read_only is needed.
+  const Result<> fenced = parts.servers.fence(seen, std::chrono::steady_clock::now() + kFenceLimit);
   const std::string message =
       fenced ? fmt::format("{} took writes although {} is the master: it was made read-only", name,
                            to_string(*master))

@@ -19,7 +19,8 @@ const std::vector<std::string_view> kKey = {"hostname", "port"};
 
 constexpr std::string_view kSqlMarkChecked = R"(
     update database_instance
-       set last_checked = ?, last_check_partial_success = ?
+       set last_checked = ?, last_check_partial_success = ?,
+           last_seen = case when last_seen >= ? then ? else last_seen end
      where hostname = ? and port = ?)";
 constexpr std::string_view kSqlMarkAttempted =
     "update database_instance set last_attempted_check = ? where hostname = ? and port = ?";
@@ -190,9 +191,11 @@ Result<> InstanceStore::record(std::span<const Observation> observations) {
 }
 
 Result<> InstanceStore::mark_checked(const InstanceKey& key, bool partial_success) {
+  const TimePoint now = clock_.now();
+  // Times have whole seconds: one that was seen in this very second was not seen by this check.
   ORCH_TRY(database_.execute(
-      kSqlMarkChecked,
-      {format_time(clock_.now()), std::int64_t{partial_success}, key.hostname, port_of(key)}));
+      kSqlMarkChecked, {format_time(now), std::int64_t{partial_success}, format_time(now),
+                        format_time(now - std::chrono::seconds(1)), key.hostname, port_of(key)}));
   return {};
 }
 

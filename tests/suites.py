@@ -56,7 +56,8 @@ class Suite:
             log.flush()
             start = log.seek(0, os.SEEK_END)
             child = subprocess.Popen(list(map(str, command)), cwd=cwd, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
-                                     start_new_session=True, env={**os.environ, **env})
+                                     start_new_session=True,
+                                     env={**os.environ, "ORCH_SOURCE_ROOT": str(TREE), **env})
             running.add(child)
             try:
                 code = child.wait(max(0.1, self.end - time.monotonic()))

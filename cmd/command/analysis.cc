@@ -9,6 +9,7 @@
 #include "core/analysis/settings.h"
 #include "core/base/log.h"
 #include "core/json/analysis_json.h"
+#include "storage/analysis_store.h"
 #include "storage/circumstances.h"
 
 namespace orch::cmd {
@@ -32,6 +33,19 @@ std::vector<Analysis> analyse_records(const Services& services, const AnalysisIn
                   [&](const Analysis& analysis) { return analysis.cluster.name != cluster; });
   }
   return analyses;
+}
+
+Result<> watch_blocked_masters(const Services& services) {
+  ORCH_ASSIGN(const AnalysisInput input, read_analysis_input(services));
+  std::vector<storage::BinlogEnd> watched;
+  for (const Analysis& analysis :
+       analyse_records(services, input, {.include_downtimed = true, .include_ignored = true}, "")) {
+    const Instance* master = input.topology.find(analysis.key);
+    const bool suspected = analysis.code == AnalysisCode::LockedSemiSyncMaster ||
+                           analysis.code == AnalysisCode::LockedSemiSyncMasterHypothesis;
+    if (suspected && master != nullptr) watched.push_back({analysis.key, master->server.binlog});
+  }
+  return services.store<storage::AnalysisStore>().save_stand_still(watched);
 }
 
 namespace {

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "cmd/command/analysis_reading.h"
 #include "cmd/command/engine.h"
 #include "cmd/command/families.h"
 #include "cmd/command/names.h"
@@ -113,6 +114,7 @@ Result<Reply> discover_all(const Services& services, const InstanceKey& seed) {
   for (const Observation& observation : result.found)
     seen.push_back(observation.instance);
   look_after_quarantine(services, seen);
+  ORCH_TRY(watch_blocked_masters(services));
   if (!result.found.empty()) return crawl_reply(result);
   if (!result.unreachable.empty()) return fail(result.unreachable.front().error);
   return fail(

@@ -178,6 +178,7 @@ std::optional<InstanceKey> partner_to_promote(const Services& services,
 Result<Reply> recover_if_failed(const Services& services, const Args& args, bool hooks) {
   ORCH_ASSIGN(const Instance instance, known_instance(services, args));
   ORCH_TRY(look_now(services, instance.key));
+  ORCH_TRY(watch_blocked_masters(services));
   ORCH_ASSIGN(const AnalysisInput input, read_analysis_input(services));
   const std::vector<Analysis> analyses =
       analyse_records(services, input, {.include_downtimed = true, .include_ignored = true}, "");

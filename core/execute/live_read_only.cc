@@ -78,12 +78,11 @@ Result<> end_client_sessions(Connection& connection, const std::string& own,
   return {};
 }
 
-/// MySQL keeps commits that wait for an acknowledgement even when their sessions are ended, and
-/// read_only waits for them. Their clients are gone and will not be told that they succeeded.
+/// Commits that wait for an acknowledgement stay when their sessions are ended, and read_only waits
+/// for them. Their clients are gone and will not be told that they succeeded.
 Result<> let_commits_end(Connection& connection, const Instance& instance, SteadyPoint deadline) {
-  if (is_mariadb(instance) || !instance.semi_sync.source_enabled) return {};
-  Instance source = instance;
-  for (const SqlStatement& statement : statements_for(source, SetSemiSyncSource{false}, {})) {
+  if (!instance.semi_sync.source_enabled) return {};
+  for (const SqlStatement& statement : statements_for(instance, SetSemiSyncSource{false}, {})) {
     ORCH_TRY(connection.query(statement.text.reveal(), deadline));
   }
   return {};

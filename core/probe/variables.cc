@@ -40,9 +40,12 @@ void read_semi_sync(const Variables& variables, SemiSync& semi_sync) {
   semi_sync.replica_enabled = variables.flag(replica);
   semi_sync.source_timeout = std::chrono::milliseconds(variables.number(
       either(variables, "rpl_semi_sync_master_timeout", "rpl_semi_sync_source_timeout")));
-  semi_sync.source_wait_for_replica_count =
-      small(variables.number(either(variables, "rpl_semi_sync_master_wait_for_slave_count",
-                                    "rpl_semi_sync_source_wait_for_replica_count")));
+  const auto count = either(variables, "rpl_semi_sync_master_wait_for_slave_count",
+                            "rpl_semi_sync_source_wait_for_replica_count");
+  // MariaDB has no such variable: it waits for one.
+  semi_sync.source_wait_for_replica_count = variables.has(count)    ? small(variables.number(count))
+                                            : variables.has(source) ? 1U
+                                                                    : 0U;
 }
 
 }  // namespace

@@ -1,4 +1,5 @@
 """What the live tests share: a cluster of real servers, and the built orch run as a user runs it."""
+import contextlib
 import itertools
 import json
 import os
@@ -156,6 +157,7 @@ class Writer:
         self.client.kill()
         self.thread.join()
         self.client.wait()
-        self.client.stdin.close()
+        with contextlib.suppress(BrokenPipeError):  # what it had not read yet
+            self.client.stdin.close()
         self.client.stdout.close()
         return self.acknowledged

@@ -26,10 +26,14 @@ class Repair(LiveCase):
             self.discover(c)
 
             def is_recovered():
-                self.orch("discover", c[1])
                 self.orch("recover", c[1])
-                return not stuck.is_alive()
-            c.wait_for(is_recovered, "the commit to end")
+                return "1" in [n.sql(f"SELECT @@rpl_semi_sync_{OTHER}_enabled") for n in (c[2], c[3])]
+            c.wait_for(is_recovered, "a replica to acknowledge")
+            # An acknowledgement is for all that came before it; the stuck row was received long ago.
+            next_write = threading.Thread(target=self.write, args=(c[1], 2))
+            next_write.start()
+            self.addCleanup(next_write.join)
+            c.wait_for(lambda: not stuck.is_alive(), "the commit to end")
         finally:
             c[1].sql(f"SET GLOBAL rpl_semi_sync_{SIDE}_enabled=0")
         enabled = [n.sql(f"SELECT @@rpl_semi_sync_{OTHER}_enabled") for n in (c[2], c[3])]

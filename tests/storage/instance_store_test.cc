@@ -256,6 +256,16 @@ TEST_SUITE("storage/instance_store") {
     CHECK(store.find_error({"db-1", 3306})->value_or("") == "db-1:3306: connection refused");
   }
 
+  TEST_CASE_FIXTURE(Fixture,
+                    "a server that was seen in this very second, and then not, is not valid") {
+    record(clean(instance("db-1")));
+    CHECK(find("db-1").freshness.is_last_check_valid);
+    REQUIRE(store.mark_checked({"db-1", 3306}, false));
+    CHECK_FALSE(find("db-1").freshness.is_last_check_valid);
+    record(clean(instance("db-1")));
+    CHECK(find("db-1").freshness.is_last_check_valid);
+  }
+
   TEST_CASE_FIXTURE(Fixture, "a failed probe of an unknown server makes no record") {
     Observation failed;
     failed.asked = {"db-9", 3306};

@@ -190,8 +190,7 @@ TEST_SUITE("core/probe/reading") {
                          {"rpl_semi_sync_master_timeout", "10000"},
                          {"rpl_semi_sync_slave_enabled", "OFF"},
                          {"gtid_slave_pos", "0-1-42"},
-                         {"gtid_binlog_state", "0-1-41,0-2-3"},
-                         {"gtid_slave_pos", "0-1-40"}});
+                         {"gtid_binlog_state", "0-1-41,0-2-3"}});
       session.answer("SHOW ALL SLAVES STATUS", vertical(R"(
         Connection_name:
         Master_Host: db1
@@ -231,6 +230,7 @@ TEST_SUITE("core/probe/reading") {
       CHECK(seen.instance.gtid.mariadb_binlog_state == "0-1-41,0-2-3");
       CHECK(seen.instance.semi_sync.available);
       CHECK(seen.instance.semi_sync.source_clients == 2);
+      CHECK(seen.instance.semi_sync.source_wait_for_replica_count == 1);
       CHECK_FALSE(seen.instance.semi_sync.new_names);
       REQUIRE(seen.instance.replicas.size() == 1);
       CHECK(to_string(seen.instance.replicas[0]) == "db3:3310");
