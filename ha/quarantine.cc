@@ -2,7 +2,7 @@
 
 #include <fmt/format.h>
 
-#include "core/model/change.h"
+#include "core/plan/position.h"
 
 namespace orch::ha {
 
@@ -38,6 +38,17 @@ Result<std::optional<InstanceKey>> standing_master(const Parts& parts,
   return std::optional<InstanceKey>();
 }
 
+/// What the server has and the master lacks, as both say now; "" when nothing, or not known.
+std::string extra_text(const Parts& parts, const InstanceKey& key, const InstanceKey& master) {
+  const auto deadline = std::chrono::steady_clock::now() + parts.executor.probe_limit;
+  const Observation here = parts.servers.probe(key, deadline);
+  const Observation there = parts.servers.probe(master, deadline);
+  if (!here.found() || !there.found()) return "";
+  const Difference extra =
+      missing(executed_position(there.instance), executed_position(here.instance));
+  return extra.empty() ? "" : "; it has " + to_string(extra) + " that the master lacks";
+}
+
 Result<> judge(const Parts& parts, const storage::Quarantine& entry, const Instance& seen) {
   const std::string name = to_string(entry.key);
   if (const std::string why = other_server(entry, seen); !why.empty()) {
@@ -66,8 +77,8 @@ Result<> judge(const Parts& parts, const storage::Quarantine& entry, const Insta
   // Its commits may wait for replicas that have gone: more than read_only is needed.
   const Result<> fenced = parts.servers.fence(seen, std::chrono::steady_clock::now() + kFenceLimit);
   const std::string message =
-      fenced ? fmt::format("{} took writes although {} is the master: it was made read-only", name,
-                           to_string(*master))
+      fenced ? fmt::format("{} took writes although {} is the master: it was made read-only{}",
+                           name, to_string(*master), extra_text(parts, entry.key, *master))
              : fmt::format(
                    "{} takes writes although {} is the master, and could not be made "
                    "read-only: {}",
@@ -99,10 +110,19 @@ Result<> enforce_quarantine(const Parts& parts, std::span<const Instance> seen) 
   ORCH_ASSIGN(const std::vector<storage::Quarantine> entries,
               storage::QuarantineStore(parts.database, parts.clock).list());
   for (const storage::Quarantine& entry : entries) {
+    bool successor_seen = false;
+    bool was_seen = false;
     for (const Instance& instance : seen) {
+      successor_seen = successor_seen || instance.key == entry.successor;
       if (instance.key != entry.key) continue;
+      was_seen = true;
       ORCH_TRY(judge(parts, entry, instance));
     }
+    // Whoever looks at the master looks at the one whose place it took.
+    if (was_seen || !successor_seen) continue;
+    const Observation found = parts.servers.probe(
+        entry.key, std::chrono::steady_clock::now() + parts.executor.suspect_limit);
+    if (found.found()) ORCH_TRY(judge(parts, entry, found.instance));
   }
   return {};
 }

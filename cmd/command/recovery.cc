@@ -283,14 +283,21 @@ std::vector<Command> recovery_commands() {
   for (Command* explain : {&explain_failover, &explain_takeover}) {
     explain->options = Option::To;
     explain->access = Access::Read;
+    explain->required = 1;
   }
+  // Not the only cluster there happens to be: it must be named.
+  Command failover =
+      recovering("failover", "Replace a cluster's master now, dead or not, by its best replica",
+                 Offer::Verb, run_failover);
+  Command takeover =
+      recovering("takeover", "Replace a cluster's healthy master by a replica, without loss",
+                 Offer::Verb, run_takeover);
+  failover.required = takeover.required = 1;
   return {
       explain_failover,
       explain_takeover,
-      recovering("failover", "Replace a cluster's master now, dead or not, by its best replica",
-                 Offer::Verb, run_failover),
-      recovering("takeover", "Replace a cluster's healthy master by a replica, without loss",
-                 Offer::Verb, run_takeover),
+      failover,
+      takeover,
       recover,
       lite,
       recovering("force-master-failover", "Fail a cluster's master over, whatever its state",

@@ -8,6 +8,7 @@
 #include "core/base/text.h"
 #include "core/plan/refactor/relocate.h"
 #include "core/plan/refactor/switches.h"
+#include "storage/quarantine_store.h"
 
 namespace orch::cmd {
 
@@ -54,6 +55,15 @@ Result<Reply> run_set_read_only(Services& services, const Args& args) {
   });
 }
 Result<Reply> run_set_writeable(Services& services, const Args& args) {
+  ORCH_ASSIGN(const Instance instance, known_instance(services, args));
+  ORCH_ASSIGN(const std::optional<storage::Quarantine> entry,
+              services.store<storage::QuarantineStore>().find(instance.key));
+  if (entry) {
+    const std::string name = to_string(instance.key);
+    return fail(ErrorKind::Refused,
+                fmt::format("{} is in quarantine: {}; 'orch quarantine release {}' comes first",
+                            name, entry->reason, name));
+  }
   return on_one(services, args, "read-only", [](InstanceKey key, Policy policy) {
     return set_read_only(std::move(key), false, std::move(policy));
   });

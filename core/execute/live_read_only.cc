@@ -99,8 +99,9 @@ Result<> limit_lock_waits(Connection& connection, SteadyPoint deadline) {
 Result<> set_read_only(Connection& connection, const Instance& instance,
                        const LiveServerSettings& settings, bool always_super,
                        SteadyPoint deadline) {
-  const StatementSettings words{settings.connection.use_super_read_only || always_super};
-  for (const SqlStatement& statement : statements_for(instance, SetReadOnly{true}, words)) {
+  const StatementSettings words{settings.connection.use_super_read_only};
+  const SetReadOnly change{true, always_super};
+  for (const SqlStatement& statement : statements_for(instance, change, words)) {
     if (auto done = connection.query(statement.text.reveal(), deadline); !done) {
       if (statement.optional && connection.usable()) continue;
       return fail(std::move(done).error().within(statement.shown));
@@ -124,11 +125,11 @@ Result<> set_or_leave(Connection& connection, const std::string& own, const Inst
 
 }  // namespace
 
-Result<> make_read_only(Connection& connection, const Instance& instance,
+Result<> make_read_only(Connection& connection, const Instance& instance, bool strict,
                         const LiveServerSettings& settings, SteadyPoint deadline) {
   ORCH_ASSIGN(const std::string own, own_id(connection, deadline));
   ORCH_TRY(limit_lock_waits(connection, deadline));
-  return set_or_leave(connection, own, instance, settings, false, deadline);
+  return set_or_leave(connection, own, instance, settings, strict, deadline);
 }
 
 Result<> fence_server(Connection& connection, const Instance& instance,

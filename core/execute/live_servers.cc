@@ -63,7 +63,7 @@ Result<> LiveServers::apply(const Instance& as_probed, const Change& change, Ste
   ORCH_ASSIGN(Connection connection, connect_to(as_probed.key, settings_, deadline));
   const auto* read_only = std::get_if<SetReadOnly>(&change);
   if (read_only != nullptr && read_only->on) {
-    return make_read_only(connection, as_probed, settings_, deadline);
+    return make_read_only(connection, as_probed, read_only->strict, settings_, deadline);
   }
   Instance instance = as_probed;
   const bool new_source = std::holds_alternative<PointTo>(change);

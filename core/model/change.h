@@ -49,6 +49,8 @@ struct PointTo {
 struct ResetReplication {};
 struct SetReadOnly {
   bool on{true};
+  /// With `on`: super_read_only too, where there is one, whatever UseSuperReadOnly says.
+  bool strict{false};
 };
 struct SetSemiSyncSource {
   bool on{true};

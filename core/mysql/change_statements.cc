@@ -238,7 +238,8 @@ std::vector<SqlStatement> statements_for(const Instance& instance, const Change&
   }
   if (std::holds_alternative<ResetReplication>(change)) return reset_statements(words, instance);
   if (const auto* read_only = std::get_if<SetReadOnly>(&change)) {
-    return read_only_statements(instance, read_only->on, settings);
+    return read_only_statements(instance, read_only->on,
+                                {settings.use_super_read_only || read_only->strict});
   }
   if (const auto* source = std::get_if<SetSemiSyncSource>(&change)) {
     return {plain(semi_sync_statement(instance, true, source->on))};

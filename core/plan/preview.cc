@@ -144,6 +144,8 @@ Instance simulated(const Instance& instance, const Step& step, const Topology& t
     apply(after, *change, topology);
   } else if (const auto* wait = std::get_if<WaitFor>(&step.action)) {
     fulfil(after, wait->condition);
+  } else if (std::holds_alternative<Fence>(step.action) && answers(instance)) {
+    after.server.read_only = true;
   }
   return after;
 }

@@ -140,8 +140,12 @@ std::string describe(const Action& action) {
   return std::visit(Overloaded{
                         [](const Change& change) { return describe_change(change); },
                         [](const WaitFor& wait) {
-                          return "wait (at most " + std::to_string(wait.limit.count()) +
-                                 "s) until " + describe_condition(wait.condition);
+                          const std::string stall =
+                              wait.stall_limit ? ", " + std::to_string(wait.stall_limit->count()) +
+                                                     "s without progress"
+                                               : "";
+                          return "wait (at most " + std::to_string(wait.limit.count()) + "s" +
+                                 stall + ") until " + describe_condition(wait.condition);
                         },
                         [](const ReadCredentials&) {
                           return std::string("read the replication user and password");

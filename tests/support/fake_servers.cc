@@ -59,6 +59,11 @@ void FakeServers::shut_out(const InstanceKey& key) {
   shut_.insert(key);
 }
 
+void FakeServers::write_on_promotion(const InstanceKey& key, const std::string& executed) {
+  const MutexLock lock(mutex_);
+  written_late_[key] = executed;
+}
+
 void FakeServers::keep_credentials(const InstanceKey& key) {
   const MutexLock lock(mutex_);
   silent_about_credentials_.insert(key);
@@ -191,6 +196,11 @@ Result<> FakeServers::apply(const Instance& as_probed, const Change& change, Ste
   discard_relay_logs(instance, change);
   const Step step{instance.key, change, "", {}, false, {}};
   instance = simulated(instance, step, living());
+  const auto* read_only = std::get_if<SetReadOnly>(&change);
+  if (read_only != nullptr && !read_only->on) {
+    for (const auto& [key, executed] : written_late_)
+      servers_.at(key).gtid.executed = executed;
+  }
   changes_.push_back(to_string(instance.key) + ' ' + describe(step.action));
   return {};
 }

@@ -26,6 +26,8 @@ class FakeServers final : public Servers {
   void set(const InstanceKey& key, const std::function<void(Instance&)>& change);
   /// Lets nobody in: probes fail, and it says so itself.
   void shut_out(const InstanceKey& key);
+  /// Somebody whom read_only does not bind writes to it, when another server becomes writable.
+  void write_on_promotion(const InstanceKey& key, const std::string& executed);
   /// Tells no replication user.
   void keep_credentials(const InstanceKey& key);
   /// The next `times` changes of that kind on that server are refused.
@@ -62,6 +64,7 @@ class FakeServers final : public Servers {
   std::set<InstanceKey> dead_;
   std::set<InstanceKey> frozen_;
   std::set<InstanceKey> shut_;
+  std::map<InstanceKey, std::string> written_late_;
   std::set<InstanceKey> silent_about_credentials_;
   std::map<std::pair<InstanceKey, std::size_t>, int> refusals_;
   std::vector<std::string> changes_;

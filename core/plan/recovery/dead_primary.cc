@@ -284,7 +284,7 @@ class Failover {
     for (const Instance* replica : fresh_.replicas_of(request_.failed)) {
       if (!answers(*replica) || is_group_secondary(*replica)) continue;
       if (replica->replication.channels > 1 || was_refused(replica->key)) continue;
-      if (!runs(replica->replication.io_state)) continue;
+      if (!runs(replica->replication.io_state) || keeps_only_while_connected(*replica)) continue;
       if (replica->key == winner.key) add_undelay(run, *replica);
       if (applier_goes_first(*replica)) {
         run.steps.push_back(step(replica->key,
@@ -298,6 +298,14 @@ class Failover {
     }
     if (run.steps.empty()) return std::nullopt;
     return run;
+  }
+
+  /// MariaDB with a broken applier: with its receiver stopped too, whatever starts next would throw
+  /// away what it has received.
+  [[nodiscard]] static bool keeps_only_while_connected(const Instance& replica) {
+    return is_mariadb(replica) && uses_gtid(replica) &&
+           replica.replication.sql_state != ThreadState::Running &&
+           !replica.replication.last_sql_error.empty() && !has_applied_all(replica);
   }
 
   [[nodiscard]] bool was_refused(const InstanceKey& key) const {
@@ -492,9 +500,13 @@ class Failover {
                    {}};
       }
     }
+    if (auto steps = close_siblings(request_.failed, winner, so_far_, fresh_); !steps.empty()) {
+      return Run{std::move(steps), {}};
+    }
     SiblingPlan plan = sibling_moves(request_.failed, winner, policy_, so_far_, fresh_);
     Decision decision = next_of_moves(plan.moves, plan.lost, policy_, so_far_, fresh_);
     if (std::holds_alternative<Run>(decision)) return decision;
+    if (auto look = last_look(*failed_, so_far_)) return Run{{*std::move(look)}, {}};
     Account account = std::holds_alternative<Done>(decision)
                           ? std::move(std::get<Done>(decision).account)
                           : std::move(std::get<GiveUp>(decision).account);
@@ -502,6 +514,7 @@ class Failover {
     account.coordinates = so_far_.facts.at_promotion.value_or(winner.server.binlog);
     account.lost_transactions =
         so_far_.facts.lost_transactions.value_or("unknown: the promotion was done before this run");
+    add_written_since(account, *failed_, fresh_);
     add_notes(account, winner);
     return Done{std::move(account)};
   }

@@ -4,6 +4,7 @@
 #include <set>
 #include <utility>
 
+#include "core/plan/candidate.h"
 #include "core/plan/undo.h"
 
 namespace orch {
@@ -180,6 +181,48 @@ SiblingPlan sibling_moves(const InstanceKey& old_primary, const Instance& winner
     plan.moves.push_back(std::move(move));
   }
   return plan;
+}
+
+std::vector<Step> close_siblings(const InstanceKey& old_primary, const Instance& winner,
+                                 const Progress& so_far, const Topology& fresh) {
+  std::vector<Step> steps;
+  for (const InstanceKey& source : {old_primary, winner.key}) {
+    for (const Instance* replica : fresh.replicas_of(source)) {
+      const bool ours = replica->key == old_primary || replica->key == winner.key;
+      if (ours || !answers(*replica) || replica->server.read_only) continue;
+      if (is_group_secondary(*replica) || replica->replication.channels > 1) continue;
+      if (latest(so_far, replica->key, is_change<SetReadOnly>) != nullptr) continue;
+      steps.push_back({replica->key,
+                       Change{SetReadOnly{true}},
+                       to_string(winner.key) + " takes the writes",
+                       {},
+                       false,
+                       {}});
+      steps.back().limit = std::chrono::seconds(10);
+    }
+  }
+  return steps;
+}
+
+std::optional<Step> last_look(const Instance& old_primary, const Progress& so_far) {
+  if (!answers(old_primary)) return std::nullopt;
+  for (auto result = so_far.steps.rbegin(); result != so_far.steps.rend(); ++result) {
+    const bool looked = std::holds_alternative<Reprobe>(result->step.action);
+    if (looked && result->step.server == old_primary.key) return std::nullopt;
+    if (result->step.point_of_no_return) break;
+  }
+  return Step{old_primary.key, Reprobe{}, "see that it wrote nothing more", {}, false, {}};
+}
+
+void add_written_since(Account& account, const Instance& old_primary, const Topology& fresh) {
+  if (!answers(old_primary)) return;
+  const std::string extra = errant_transactions(fresh, old_primary);
+  if (extra.empty()) return;
+  const std::string text = extra + ", which " + to_string(old_primary.key) + " alone has";
+  const bool nothing = account.lost_transactions.starts_with("nothing");
+  account.lost_transactions = nothing ? text : account.lost_transactions + "; " + text;
+  account.notes.push_back(to_string(old_primary.key) +
+                          " took writes that the new primary lacks: " + extra);
 }
 
 std::optional<InstanceKey> in_doubt(const Progress& so_far, const Topology& fresh) {

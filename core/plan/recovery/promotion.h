@@ -53,6 +53,18 @@ struct SiblingPlan {
                                         const Policy& policy, const Progress& so_far,
                                         const Topology& fresh);
 
+/// Replicas of the old primary, or of the winner, that take writes are made read-only: one server
+/// takes writes. Each is tried once.
+[[nodiscard]] std::vector<Step> close_siblings(const InstanceKey& old_primary,
+                                               const Instance& winner, const Progress& so_far,
+                                               const Topology& fresh);
+
+/// Reads the old primary once more when all is done; nothing when that was done, or it is silent.
+[[nodiscard]] std::optional<Step> last_look(const Instance& old_primary, const Progress& so_far);
+/// Names what the old primary has written and nobody else has: by accounts that read_only does not
+/// bind, or before it was fenced.
+void add_written_since(Account& account, const Instance& old_primary, const Topology& fresh);
+
 /// A server that this run told to take writes, and that does not answer since: nobody else may be
 /// promoted, and nothing be made writable again.
 [[nodiscard]] std::optional<InstanceKey> in_doubt(const Progress& so_far, const Topology& fresh);

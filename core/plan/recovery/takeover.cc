@@ -246,8 +246,8 @@ class Takeover {
   [[nodiscard]] Decision make_primary_read_only() const {
     const StepResult* tried = latest(so_far_, primary_->key, is_change<SetReadOnly>);
     if (tried == nullptr) {
-      Step change =
-          step(primary_->key, Change{SetReadOnly{true}}, "no writes while the other catches up");
+      Step change = step(primary_->key, Change{SetReadOnly{true, true}},
+                         "no writes while the other catches up");
       change.limit = policy_.read_only_limit;
       return Run{{std::move(change)}, {}};
     }
@@ -332,6 +332,9 @@ class Takeover {
     }
     if (auto rest = finish_promotion(heir, so_far_); !rest.empty()) return Run{rest, {}};
     if (std::vector<Step> steps = swap_semi_sync(heir); !steps.empty()) return Run{steps, {}};
+    if (auto steps = close_siblings(primary_->key, heir, so_far_, fresh_); !steps.empty()) {
+      return Run{std::move(steps), {}};
+    }
     SiblingPlan plan = sibling_moves(primary_->key, heir, policy_, so_far_, fresh_);
     if (auto can = can_replicate_from(*primary_, heir, policy_.rules()); !can) {
       plan.lost.push_back({primary_->key, can.error().message});
@@ -340,12 +343,14 @@ class Takeover {
     }
     Decision decision = next_of_moves(plan.moves, plan.lost, policy_, so_far_, fresh_);
     if (std::holds_alternative<Run>(decision)) return decision;
+    if (auto look = last_look(*primary_, so_far_)) return Run{{*std::move(look)}, {}};
     Account account = std::holds_alternative<Done>(decision)
                           ? std::move(std::get<Done>(decision).account)
                           : std::move(std::get<GiveUp>(decision).account);
     account.promoted = heir.key;
     account.coordinates = so_far_.facts.at_promotion.value_or(heir.server.binlog);
     account.lost_transactions = "nothing";
+    add_written_since(account, *primary_, fresh_);
     add_notes(account, heir);
     return Done{std::move(account)};
   }

@@ -35,6 +35,13 @@ class Mover {
       return known ? *held_back : lost("could not be moved");
     }
     if (runs(server_->replication.io_state) || runs(server_->replication.sql_state)) {
+      // It may still apply what it holds, and MariaDB would throw that away once it is stopped.
+      if (waited_in_vain() && destination_ != nullptr) {
+        if (auto held_back = wait_for_destination();
+            held_back && held_back->kind == MoveState::Kind::Lost) {
+          return *std::move(held_back);
+        }
+      }
       return {MoveState::Kind::Working, stop_steps(), ""};
     }
     return point();
@@ -78,6 +85,12 @@ class Mover {
     const StepResult* last = latest(so_far_, move_.server, is_change<PointTo>);
     return last != nullptr && !last->error &&
            change_in<PointTo>(last->step.action)->source == move_.target.source;
+  }
+
+  [[nodiscard]] bool waited_in_vain() const {
+    const StepResult* wait = latest(so_far_, move_.server, waits_for<AppliedReceived>);
+    return wait != nullptr && wait->error &&
+           standing(AppliedReceived{}, *server_).state != Standing::State::Holds;
   }
 
   [[nodiscard]] bool shall_run() const {

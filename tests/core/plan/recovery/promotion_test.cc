@@ -4,6 +4,7 @@
 
 #include <doctest/doctest.h>
 
+#include "core/plan/preview.h"
 #include "core/plan/recovery/dead_primary.h"
 #include "tests/support/recovery_bench.h"
 
@@ -145,6 +146,71 @@ TEST_SUITE("core/plan/recovery/promotion") {
     CHECK(outcome.account.promoted == db(2));
     CHECK(mentions(outcome.account.lost_transactions, "0-1-99) that db3:3306 has received"));
     CHECK(is_replica(servers.at(db(3))));
+  }
+
+  TEST_CASE("MariaDB: a broken applier's receiver is left alone, so that nothing is discarded") {
+    FakeServers servers;
+    servers.add(writable(mariadb(1, "0-1-100")));
+    servers.add(following(mariadb(2, "0-1-90"), 1, "0-1-100"));
+    servers.set(db(2), [](Instance& i) {
+      i.replication.sql_state = ThreadState::Stopped;
+      i.replication.last_sql_error = "duplicate entry";
+    });
+    servers.kill(db(1));
+    Policy policy;
+    policy.refuses_data_loss = true;
+    CHECK(fail_over_with(servers, policy).error);
+    CHECK(servers.changes().empty());
+    CHECK(servers.at(db(2)).replication.io_state != ThreadState::Stopped);
+    CHECK(servers.at(db(2)).replication.gtid_io_pos == "0-1-100");
+  }
+
+  TEST_CASE("MariaDB: the best replica, given up as its applier hangs, is left as it is") {
+    FakeServers servers;
+    build_mariadb(servers);
+    servers.freeze_applier(db(3));
+    servers.kill(db(1));
+    const Outcome outcome = fail_over_with(servers, {});
+    REQUIRE_FALSE(outcome.error);
+    CHECK(outcome.account.promoted == db(2));
+    CHECK(mentions(because(outcome, 3), "0-1-99"));
+    CHECK(servers.at(db(3)).replication.sql_state == ThreadState::Running);
+    CHECK(servers.at(db(3)).replication.gtid_io_pos == "0-1-99");
+  }
+
+  TEST_CASE("a replica that takes writes is made read-only: one server takes writes") {
+    for (const bool dies : {true, false}) {
+      FakeServers servers;
+      build_mysql(servers);
+      servers.set(db(4), [](Instance& i) { i.server.read_only = false; });
+      if (dies) servers.kill(db(1));
+      const Outcome outcome =
+          dies ? fail_over_with(servers, {})
+               : run_plan(servers, takeover({db(1), db(3), true, true}, Policy{}), -1, {});
+      REQUIRE_FALSE(outcome.error);
+      CHECK(servers.writable() == std::vector<InstanceKey>{db(3)});
+      check_below(servers, 4, 3);
+    }
+  }
+
+  TEST_CASE("a preview of a living primary's failover shows the whole plan") {
+    FakeServers servers;
+    build_mysql(servers);
+    const Preview plan = preview(failover({db(1), {}, false}, Policy{}), servers.records());
+    REQUIRE(std::holds_alternative<Done>(plan.end));
+    CHECK(std::get<Done>(plan.end).account.promoted.has_value());
+    CHECK(std::get<Done>(plan.end).account.lost_transactions == "nothing");
+  }
+
+  TEST_CASE("what the old primary wrote past its fence is named") {
+    FakeServers servers;
+    servers.add(writable(mysql(1, gtids("1-100"))));
+    servers.add(following(mysql(2, gtids("1-100")), 1));
+    servers.write_on_promotion(db(1), gtids("1-103"));
+    const Outcome outcome =
+        run_plan(servers, takeover({db(1), db(2), true, true}, Policy{}), -1, {});
+    REQUIRE_FALSE(outcome.error);
+    CHECK(mentions(outcome.account.lost_transactions, gtids("101-103")));
   }
 
   TEST_CASE("a replica with filters is promoted last, and nothing is fetched from it") {
