@@ -123,7 +123,7 @@ std::uint64_t MariaDbGtidPos::count_missing_from(const MariaDbGtidPos& other) co
         }
       }
     }
-    const std::uint64_t count = gtid.sequence - before;
+    const std::uint64_t count = std::max<std::uint64_t>(1, gtid.sequence - before);
     total += std::min(count, std::numeric_limits<std::uint64_t>::max() - total);
   }
   return total;
