@@ -72,8 +72,8 @@ class JournalServers final : public Servers {
     if (auto objection = journal_.objection()) return fail(*std::move(objection));
     return servers_.fence(as_probed, deadline);
   }
-  Result<> check_read_only_right(const Instance& as_probed, SteadyPoint deadline) override {
-    return servers_.check_read_only_right(as_probed, deadline);
+  Result<> check_hand_over(const Instance& as_probed, SteadyPoint deadline) override {
+    return servers_.check_hand_over(as_probed, deadline);
   }
   Result<ReplicationCredentials> replication_credentials(const Instance& as_probed,
                                                          SteadyPoint deadline) override {

@@ -27,6 +27,7 @@ PREFIX = f"t{os.getpid()}-"  # of the names of all clusters that this run starts
 SUMMARY = re.compile(r"^(\d+) passed, (\d+) failed(?:, (\d+) skipped)?$", re.M)
 DOCTEST = re.compile(r"test cases:\s*(\d+) \|\s*(\d+) passed \|\s*(\d+) failed")
 FAST = ("-Doptimization=0", "-Dcpp_args=-g1")  # to compile
+SEVERAL = ("-Dunity=on", "-Dunity_size=8")  # files as one: tests, too
 SANITIZERS = {"ASAN_OPTIONS": "detect_stack_use_after_return=1", "UBSAN_OPTIONS": "halt_on_error=1:print_stacktrace=1",
               "TSAN_OPTIONS": "halt_on_error=1:second_deadlock_stack=1"}
 
@@ -140,7 +141,8 @@ def lint(suite, slow=False):
 def sanitized(suite, folder, sanitizer, programs=None, *options):
     """Builds the unit tests with a sanitizer, by clang, which is quick at that, and runs them."""
     compiler = f"{'ccache ' if shutil.which('ccache') else ''}clang++"
-    if not configure(suite, folder, f"-Db_sanitize={sanitizer}", "-Db_lundef=false", *FAST, *options, CXX=compiler):
+    if not configure(suite, folder, f"-Db_sanitize={sanitizer}", "-Db_lundef=false", *FAST, *SEVERAL,
+                     *options, CXX=compiler):
         return
     chosen = [t for t in tests_of(folder) if t[2] and (programs is None or t[0] in programs)]
     if compile_all(suite, folder, *sorted({os.path.relpath(t[1][0], TREE / folder) for t in chosen})):
@@ -215,12 +217,12 @@ def live(suite, flavor):
 
 
 # name -> what, time limit in seconds. The first three are --quick. Then come two lanes, run beside each
-# other: one compiles, the other mostly waits for servers.
+# other: one compiles at first, the other mostly waits for servers.
 QUICK = {"build": (build, 2400), "unit": (unit, 600), "lint": (lint, 300)}
-COMPILING = {"address": (address, 2400), "fuzz": (fuzz, 900), "thread": (thread, 2400)}
+COMPILING = {"address": (address, 2400), "fuzz": (fuzz, 900), "thread": (thread, 2400),
+             "live-mariadb11": (lambda s: live(s, "mariadb11"), 1800)}
 SERVING = {"quickstart": (quickstart, 2400), "install": (install, 120),
-           "live-mariadb": (lambda s: live(s, "mariadb"), 1800), "live-mysql": (lambda s: live(s, "mysql"), 2400),
-           "live-mariadb11": (lambda s: live(s, "mariadb11"), 1800)}
+           "live-mariadb": (lambda s: live(s, "mariadb"), 1800), "live-mysql": (lambda s: live(s, "mysql"), 2400)}
 # clang-tidy takes many minutes, so that it runs only when it is named.
 BY_NAME = {"tidy": (lambda s: lint(s, slow=True), 2400)}
 DEFAULT = {**QUICK, **COMPILING, **SERVING}

@@ -17,6 +17,7 @@
 #include "core/base/text.h"
 #include "core/json/json.h"
 #include "storage/circumstances.h"
+#include "storage/quarantine_store.h"
 
 namespace orch::cmd {
 
@@ -191,6 +192,8 @@ Result<Reply> run_doctor(Services& services, const Args& args) {
       surgery.circumstances,
       storage::read_circumstances(services.database(), services.clock(), services.clusters()));
   ORCH_ASSIGN(const std::vector<std::string> clusters, clusters_to_see(services, args));
+  ORCH_ASSIGN(const std::vector<storage::Quarantine> quarantine,
+              storage::QuarantineStore(services.database(), services.clock()).list());
   Reply reply;
   Json list = Json::array();
   for (const std::string& cluster : clusters) {
@@ -198,6 +201,8 @@ Result<Reply> run_doctor(Services& services, const Args& args) {
                     .maintenance = surgery.circumstances.maintenance,
                     .policy = surgery.policy};
     ORCH_ASSIGN(patient.alias, services.clusters().alias_of(cluster));
+    for (const storage::Quarantine& entry : quarantine)
+      patient.quarantined.insert(entry.key);
     patient.settings = settings_for(services, surgery, patient);
     ORCH_ASSIGN(std::vector<Instance> records, services.instances().list({.cluster = cluster}));
     services.progress().show(fmt::format("reading {} servers of {}", records.size(), cluster));

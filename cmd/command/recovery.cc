@@ -29,22 +29,35 @@ struct Cluster {
   std::vector<InstanceKey> replicas{};  ///< of the master
 };
 
+/// Of several at the top: the one that was named, else the only one that takes writes.
+Result<Instance> master_among(const Services& services, const Args& args,
+                              const std::string& cluster, const std::vector<Instance>& members) {
+  std::vector<const Instance*> masters;
+  for (const Instance& member : members) {
+    if (member.replication_depth == 0 || member.is_co_master) masters.push_back(&member);
+  }
+  const std::size_t count = masters.size();
+  if (const auto named = parse_key(services, args.instance); named && count > 1) {
+    for (const Instance* master : masters) {
+      if (master->key == *named) return *master;
+    }
+  }
+  if (count > 1) std::erase_if(masters, [](const Instance* m) { return m->server.read_only; });
+  if (!cluster.empty() && masters.size() == 1) return *masters.front();
+  return fail(
+      ErrorKind::NotFound,
+      fmt::format("Cannot deduce cluster master for {}. Found {} potential masters{}", cluster,
+                  count, count > 1 ? ": name the one that is to be replaced, HOST:PORT" : ""));
+}
+
 Result<Cluster> cluster_to_recover(const Services& services, const Args& args) {
   Cluster cluster;
   ORCH_ASSIGN(cluster.name, cluster_argument(services, args));
   ORCH_ASSIGN(const std::vector<Instance> members,
               services.instances().list({.cluster = cluster.name}));
-  std::vector<const Instance*> masters;
-  for (const Instance& member : members) {
+  for (const Instance& member : members)
     cluster.members.insert(member.key);
-    if (member.replication_depth == 0 || member.is_co_master) masters.push_back(&member);
-  }
-  if (cluster.name.empty() || masters.size() != 1) {
-    return fail(ErrorKind::NotFound,
-                fmt::format("Cannot deduce cluster master for {}. Found {} potential masters",
-                            cluster.name, masters.size()));
-  }
-  cluster.master = *masters.front();
+  ORCH_ASSIGN(cluster.master, master_among(services, args, cluster.name, members));
   for (const Instance& member : members) {
     if (is_replica(member) && member.replication.source == cluster.master.key) {
       cluster.replicas.push_back(member.key);
@@ -115,12 +128,32 @@ Result<Reply> carry_out_or_show(const Services& services, const Args& args, cons
   return recovery_reply(*outcome, args.legacy, with_coordinates);
 }
 
+/// The other co-master, when no other server may take a dead one's place: it is configured so, or
+/// it takes writes already.
+std::optional<InstanceKey> partner_to_promote(const Services& services,
+                                              const std::vector<Instance>& members,
+                                              const Instance& dead) {
+  for (const Instance& member : members) {
+    if (member.key != dead.replication.source || member.replication.source != dead.key) continue;
+    const bool must = services.config().recovery.co_master_recovery_must_promote_other_co_master;
+    if (must || !member.server.read_only) return member.key;
+  }
+  return std::nullopt;
+}
+
 Result<Reply> fail_over(const Services& services, const Args& args, const Cluster& cluster,
                         std::string_view command) {
-  ha::RecoveryWork work = work_on(cluster, RecoveryKind::DeadMaster, args);
+  const bool co_master = cluster.master.is_co_master;
+  ha::RecoveryWork work =
+      work_on(cluster, co_master ? RecoveryKind::DeadCoMaster : RecoveryKind::DeadMaster, args);
   work.command = command;
   work.description = fmt::format("{} was asked for", command);
   ORCH_ASSIGN(work.designated, designated_argument(services, args));
+  if (co_master && !work.designated) {
+    ORCH_ASSIGN(const std::vector<Instance> members,
+                services.instances().list({.cluster = cluster.name}));
+    work.designated = partner_to_promote(services, members, cluster.master);
+  }
   return carry_out_or_show(services, args, cluster, work, false);
 }
 
@@ -159,19 +192,6 @@ Result<> look_now(const Services& services, const InstanceKey& key) {
   Executor executor(services.servers(), services.leadership(), locks, silent,
                     executor_settings(services));
   return record_read(services, asked, executor.survey(records, asked));
-}
-
-/// The other co-master, when no other server may take a dead one's place: it is configured so, or
-/// it takes writes already.
-std::optional<InstanceKey> partner_to_promote(const Services& services,
-                                              const std::vector<Instance>& members,
-                                              const Instance& dead) {
-  for (const Instance& member : members) {
-    if (member.key != dead.replication.source || member.replication.source != dead.key) continue;
-    const bool must = services.config().recovery.co_master_recovery_must_promote_other_co_master;
-    if (must || !member.server.read_only) return member.key;
-  }
-  return std::nullopt;
 }
 
 /// Does about an instance what its analysis calls for; nothing where nothing is wrong with it.

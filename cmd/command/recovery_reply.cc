@@ -33,6 +33,7 @@ Json outcome_json(const ha::RecoveryOutcome& recovery) {
           {"Moved", to_json(account.moved)},
           {"Lost", lost},
           {"LostTransactions", account.lost_transactions},
+          {"TwoTookWrites", account.two_took_writes},
           {"Notes", notes},
           {"LeftOtherwise", recovery.outcome.left},
           {"Steps", steps}};
@@ -97,6 +98,7 @@ Result<Reply> recovery_reply(const ha::RecoveryOutcome& recovery, bool legacy,
        {&account.notes, &recovery.outcome.left, &recovery.notes}) {
     reply.notes.insert(reply.notes.end(), more->begin(), more->end());
   }
+  reply.failed = account.two_took_writes;
   if (!legacy) reply.text = outcome_text(recovery);
   reply.json = dump(outcome_json(recovery));
   return reply;

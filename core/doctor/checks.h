@@ -38,6 +38,7 @@ void check_versions(const Round& round);     ///< flavors, versions, binlog form
 void check_links(const Round& round);        ///< broken, lagging, filtered replication
 void check_gtid(const Round& round);         ///< GTID off, holes, errant, purged
 void check_read_only(const Round& round);    ///< who is writable
+void check_fencing(const Round& round);      ///< who could write all the same
 void check_semi_sync(const Round& round);    ///< acknowledgements that would not come
 void check_credentials(const Round& round);  ///< for the old master to follow the new one
 void check_privileges(const Round& round);   ///< of orch's own account

@@ -2,6 +2,7 @@
 
 #include <functional>
 #include <map>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -54,6 +55,7 @@ struct Patient {
   std::map<InstanceKey, std::string> unreached{};  ///< and why
   std::map<InstanceKey, Examination> examined{};
   std::map<InstanceKey, MaintenanceMark> maintenance{};
+  std::set<InstanceKey> quarantined{};
   Policy policy{};
   DoctorSettings settings{};
 };

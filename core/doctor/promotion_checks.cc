@@ -153,8 +153,13 @@ void check_versions(const Round& round) {
 
 void check_read_only(const Round& round) {
   if (round.master != nullptr && answers(*round.master) && round.master->server.read_only) {
-    round.add(Badness::Critical, "master-read-only", round.master->key, "the master is read-only",
-              "orch set-writeable " + to_string(round.master->key));
+    const std::string key = to_string(round.master->key);
+    const bool replaced = round.patient.quarantined.contains(round.master->key);
+    round.add(Badness::Critical, "master-read-only", round.master->key,
+              replaced ? "it is read-only and in quarantine: another took its place"
+                       : "the master is read-only",
+              replaced ? "let it follow the new master; 'orch quarantine list' names that one"
+                       : "orch set-writeable " + key);
   }
   for (const Instance* replica : round.replicas) {
     if (!replica->replication.configured) continue;

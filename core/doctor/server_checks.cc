@@ -131,6 +131,25 @@ void check_semi_sync(const Round& round) {
     check_remaining(round, *replica);
 }
 
+void check_fencing(const Round& round) {
+  if (round.master == nullptr) return;
+  const Examination seen = round.examined(*round.master);
+  if (!seen.unbound_accounts.empty()) {
+    round.add(Badness::Warning, "not-bound-by-read-only", round.master->key,
+              fmt::format("{} may write although it is read-only: no fence and no takeover can "
+                          "hold that off",
+                          join(seen.unbound_accounts, " and ")),
+              "REVOKE READ ONLY ADMIN and SUPER from accounts of applications");
+  }
+  if (seen.prepared_transactions > 0) {
+    round.add(Badness::Notice, "prepared-transactions", round.master->key,
+              fmt::format("{} XA transactions are prepared: they can be committed there whatever "
+                          "read_only says",
+                          seen.prepared_transactions),
+              "a takeover is refused while they stay: XA RECOVER lists them");
+  }
+}
+
 void check_privileges(const Round& round) {
   for (const Instance* instance : round.answering) {
     const std::vector<std::string> grants = round.examined(*instance).grants;

@@ -53,6 +53,7 @@ Instance merged(Instance probed, const Instance* record,
     probed.freshness = record->freshness;
   }
   if (detected) probed.promotion_rule = *detected;
+  probed.freshness.last_error.reset();
   probed.freshness.is_last_check_valid = true;
   probed.freshness.is_recently_checked = true;
   probed.freshness.is_up_to_date = true;
@@ -121,6 +122,7 @@ Topology Executor::survey(const Topology& records, const std::set<InstanceKey>& 
       Instance unseen = record == nullptr ? Instance{} : *record;
       unseen.key = asked[i];
       unseen.freshness.is_last_check_valid = false;
+      unseen.freshness.last_error = std::move(seen[i].error);
       all.push_back(std::move(unseen));
     }
   }
@@ -253,8 +255,8 @@ Result<> Executor::Session::ask(const Step& step) {
   } else if (std::holds_alternative<RunFenceHooks>(step.action)) {
     ORCH_TRY(may_change());
     return scope.fence_hooks ? scope.fence_hooks() : Result<>{};
-  } else if (std::holds_alternative<CheckReadOnlyRight>(step.action)) {
-    done = owner.servers_.check_read_only_right(*instance, now + owner.settings_.probe_limit);
+  } else if (std::holds_alternative<CheckHandOver>(step.action)) {
+    done = owner.servers_.check_hand_over(*instance, now + owner.settings_.probe_limit);
   }  // Reprobe: every server of the batch is read after it
   if (!done) return fail(std::move(done).error().within(to_string(step.server)));
   return {};

@@ -7,6 +7,7 @@
 
 #include "core/base/text.h"
 #include "core/mysql/change_statements.h"
+#include "core/mysql/prepared_transactions.h"
 
 namespace orch {
 
@@ -17,6 +18,8 @@ using std::chrono::steady_clock;
 
 /// For ending the statement that we gave up on.
 constexpr milliseconds kKillLimit{1000};
+/// For transactions that are prepared and about to be committed.
+constexpr milliseconds kPreparedLimit{3000};
 
 milliseconds time_left(SteadyPoint deadline) {
   return std::chrono::duration_cast<milliseconds>(deadline - steady_clock::now());
@@ -129,7 +132,19 @@ Result<> make_read_only(Connection& connection, const Instance& instance, bool s
                         const LiveServerSettings& settings, SteadyPoint deadline) {
   ORCH_ASSIGN(const std::string own, own_id(connection, deadline));
   ORCH_TRY(limit_lock_waits(connection, deadline));
-  return set_or_leave(connection, own, instance, settings, strict, deadline);
+  ORCH_TRY(set_or_leave(connection, own, instance, settings, strict, deadline));
+  if (!strict) return {};
+  return await_prepared_transactions(connection, true,
+                                     std::min(deadline, steady_clock::now() + kPreparedLimit));
+}
+
+Result<> check_hand_over(Connection& connection, const Instance& instance, SteadyPoint deadline) {
+  // To the value that it has: needs the privilege and changes nothing. (On MySQL read_only = 0
+  // would switch super_read_only off, which is never on beside it.)
+  ORCH_TRY(connection.query("SET GLOBAL read_only = @@GLOBAL.read_only", deadline));
+  if (is_replica(instance)) return {};
+  return await_prepared_transactions(connection, false,
+                                     std::min(deadline, steady_clock::now() + kPreparedLimit));
 }
 
 Result<> fence_server(Connection& connection, const Instance& instance,
@@ -140,7 +155,8 @@ Result<> fence_server(Connection& connection, const Instance& instance,
   ORCH_TRY(let_commits_end(connection, instance, deadline));
   ORCH_TRY(set_or_leave(connection, own, instance, settings, true, deadline));
   // Those who came back before it was read-only.
-  return end_client_sessions(connection, own, settings, deadline);
+  ORCH_TRY(end_client_sessions(connection, own, settings, deadline));
+  return await_prepared_transactions(connection, true, steady_clock::now());
 }
 
 }  // namespace orch

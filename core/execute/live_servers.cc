@@ -85,12 +85,9 @@ Result<> LiveServers::fence(const Instance& as_probed, SteadyPoint deadline) {
   return fence_server(connection, as_probed, settings_, deadline);
 }
 
-Result<> LiveServers::check_read_only_right(const Instance& as_probed, SteadyPoint deadline) {
+Result<> LiveServers::check_hand_over(const Instance& as_probed, SteadyPoint deadline) {
   ORCH_ASSIGN(Connection connection, connect_to(as_probed.key, settings_, deadline));
-  // To the value that it has: needs the privilege and changes nothing. (On MySQL read_only = 0
-  // would switch super_read_only off, which is never on beside it.)
-  ORCH_TRY(connection.query("SET GLOBAL read_only = @@GLOBAL.read_only", deadline));
-  return {};
+  return orch::check_hand_over(connection, as_probed, deadline);
 }
 
 Result<ReplicationCredentials> LiveServers::replication_credentials(const Instance& as_probed,

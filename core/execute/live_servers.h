@@ -17,7 +17,7 @@ class LiveServers final : public Servers {
   Observation probe(const InstanceKey& key, SteadyPoint deadline) override;
   Result<> apply(const Instance& as_probed, const Change& change, SteadyPoint deadline) override;
   Result<> fence(const Instance& as_probed, SteadyPoint deadline) override;
-  Result<> check_read_only_right(const Instance& as_probed, SteadyPoint deadline) override;
+  Result<> check_hand_over(const Instance& as_probed, SteadyPoint deadline) override;
   Result<ReplicationCredentials> replication_credentials(const Instance& as_probed,
                                                          SteadyPoint deadline) override;
   Result<Examination> examine(const InstanceKey& key, SteadyPoint deadline) override;

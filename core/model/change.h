@@ -17,6 +17,8 @@ enum class ReplicationThreads { Both, Receiver, Applier };
 
 struct StopReplication {
   ReplicationThreads threads{ReplicationThreads::Both};
+  /// The source does not answer, perhaps with its connections open: do not wait for it.
+  bool source_is_silent{false};
 };
 struct StartReplication {
   ReplicationThreads threads{ReplicationThreads::Both};

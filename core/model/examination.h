@@ -1,6 +1,7 @@
 #pragma once
 
 #include <chrono>
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -19,7 +20,11 @@ struct Examination {
   std::string semi_sync_wait_point{};         ///< AFTER_SYNC, AFTER_COMMIT
   /// How far the server's clock is ahead of ours.
   std::optional<std::chrono::milliseconds> clock_ahead{};
-  std::vector<std::string> grants{};  ///< of orch's own account, as SHOW GRANTS has them
+  /// MariaDB: accounts besides ours and root's that write in spite of read_only; each as
+  /// 'user'@'host'.
+  std::vector<std::string> unbound_accounts{};
+  std::size_t prepared_transactions{0};  ///< XA; those that the account may see
+  std::vector<std::string> grants{};     ///< of orch's own account, as SHOW GRANTS has them
 };
 
 }  // namespace orch

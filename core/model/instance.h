@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "core/base/clock.h"
+#include "core/base/error.h"
 #include "core/model/binlog_coordinates.h"
 #include "core/model/instance_key.h"
 #include "core/model/promotion_rule.h"
@@ -160,9 +161,10 @@ struct Freshness {
   std::optional<TimePoint> last_attempted_check{};
   std::optional<TimePoint> last_seen{};
   bool last_check_partial_success{false};
-  bool is_last_check_valid{false};  ///< last_checked <= last_seen
-  bool is_up_to_date{false};        ///< checked within InstancePollSeconds
-  bool is_recently_checked{false};  ///< checked within five times that
+  std::optional<Error> last_error{};  ///< why the latest probe could not read it. Not stored
+  bool is_last_check_valid{false};    ///< last_checked <= last_seen
+  bool is_up_to_date{false};          ///< checked within InstancePollSeconds
+  bool is_recently_checked{false};    ///< checked within five times that
   std::chrono::seconds since_last_check{0};
   std::optional<std::chrono::seconds> since_last_seen{};
 };

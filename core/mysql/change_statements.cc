@@ -224,11 +224,47 @@ std::string sql_quoted(std::string_view text) {
   return quoted + "'";
 }
 
+namespace {
+
+/// MariaDB's STOP SLAVE waits while the receiver reads from a source that is frozen (2 to 9 s
+/// measured on 10.11 and 11.8), and with semi-sync for a new connection to it, too. Ending the
+/// receiver's thread and a short limit for that connection make it a second at most.
+std::vector<SqlStatement> stop_without_waiting(SqlStatement stop, const Instance& instance) {
+  const auto optional = [](std::string text) {
+    SqlStatement statement = plain(std::move(text));
+    statement.optional = true;
+    return statement;
+  };
+  constexpr const char* kLimit = "rpl_semi_sync_slave_kill_conn_timeout";
+  const bool semi_sync = instance.semi_sync.replica_enabled;
+  std::vector<SqlStatement> statements;
+  if (semi_sync) {
+    statements.push_back(optional(std::string("SET @orch_limit = @@GLOBAL.") + kLimit));
+    statements.push_back(optional(std::string("SET GLOBAL ") + kLimit + " = 1"));
+  }
+  statements.push_back(
+      optional("SET @orch_receiver = (SELECT MIN(id) FROM information_schema.processlist"
+               " WHERE command = 'Slave_IO')"));
+  statements.push_back(optional("EXECUTE IMMEDIATE CONCAT('KILL ', @orch_receiver)"));
+  statements.push_back(std::move(stop));
+  if (semi_sync) {
+    statements.push_back(optional(std::string("SET GLOBAL ") + kLimit + " = @orch_limit"));
+  }
+  return statements;
+}
+
+}  // namespace
+
 std::vector<SqlStatement> statements_for(const Instance& instance, const Change& change,
                                          const StatementSettings& settings) {
   const Words words = words_of(instance);
   if (const auto* stop = std::get_if<StopReplication>(&change)) {
-    return {plain(thread_statement("STOP", words, instance, stop->threads))};
+    SqlStatement statement = plain(thread_statement("STOP", words, instance, stop->threads));
+    const bool may_hang = stop->source_is_silent && is_mariadb(instance) &&
+                          stop->threads != ReplicationThreads::Applier &&
+                          runs(instance.replication.io_state);
+    if (!may_hang) return {std::move(statement)};
+    return stop_without_waiting(std::move(statement), instance);
   }
   if (const auto* start = std::get_if<StartReplication>(&change)) {
     return {plain(thread_statement("START", words, instance, start->threads))};

@@ -1,10 +1,12 @@
 #include "core/mysql/examine.h"
 
 #include <charconv>
+#include <set>
 #include <string>
 #include <utility>
 
 #include "core/base/text.h"
+#include "core/mysql/prepared_transactions.h"
 
 namespace orch {
 
@@ -17,6 +19,14 @@ constexpr std::string_view kVariables =
 constexpr std::string_view kConnections = "SHOW GLOBAL STATUS LIKE 'Threads_connected'";
 constexpr std::string_view kClock = "SELECT UNIX_TIMESTAMP(NOW(6)) AS now";
 constexpr std::string_view kGrants = "SHOW GRANTS";
+// On MySQL super_read_only binds them all.
+constexpr std::string_view kUnbound =
+    "SELECT DISTINCT GRANTEE AS account FROM information_schema.USER_PRIVILEGES"
+    " WHERE PRIVILEGE_TYPE IN ('SUPER', 'READ ONLY ADMIN', 'READ_ONLY ADMIN')"
+    " AND GRANTEE NOT REGEXP '^.(root|mariadb[.]sys).@'"
+    " AND GRANTEE <> CONCAT(CHAR(39), REPLACE(CURRENT_USER(), '@',"
+    " CONCAT(CHAR(39), '@', CHAR(39))), CHAR(39))"
+    " ORDER BY account";
 
 /// An answer; an empty set when the server refuses. Errors: those of a lost session.
 Result<ResultSet> ask(SqlSession& session, std::string_view statement, SteadyPoint deadline) {
@@ -65,6 +75,13 @@ Result<Examination> examine(SqlSession& session, const std::function<TimePoint()
     if (const std::optional<TimePoint> theirs = parse_unix_time(Row(clock, 0).text("now")))
       seen.clock_ahead = std::chrono::duration_cast<std::chrono::milliseconds>(*theirs - middle);
   }
+  if (session.server_version().find("MariaDB") != std::string::npos) {
+    ORCH_ASSIGN(const ResultSet unbound, ask(session, kUnbound, deadline));
+    for (std::size_t i = 0; i < unbound.rows.size(); ++i)
+      seen.unbound_accounts.push_back(Row(unbound, i).text("account"));
+  }
+  ORCH_ASSIGN(const std::set<std::string> prepared, prepared_transactions(session, deadline));
+  seen.prepared_transactions = prepared.size();
   ORCH_ASSIGN(const ResultSet grants, ask(session, kGrants, deadline));
   for (const auto& row : grants.rows) {
     if (!row.empty()) seen.grants.push_back(row.front().value_or(""));

@@ -5,6 +5,7 @@
 #include <tuple>
 
 #include "core/base/text.h"
+#include "core/plan/preference.h"
 #include "core/plan/step.h"
 
 namespace orch {
@@ -47,7 +48,7 @@ Dominant dominant_of(const std::vector<const Instance*>& instances) {
 
 /// What speaks against promoting it, whatever the others have; "" = nothing.
 std::string objection_to(const Instance& instance, const Instance* failed, const Policy& policy) {
-  if (!answers(instance)) return "does not answer";
+  if (!answers(instance)) return silence_of(instance);
   if (instance.server.binlog_server) return "is a binlog server";
   if (is_group_secondary(instance)) return "is a secondary member of a replication group";
   if (instance.replication.channels > 1) {
@@ -320,6 +321,19 @@ Choice to_choice(const std::vector<Contender>& order) {
   return choice;
 }
 
+/// Puts the preferred one in the place of the one that has received the most.
+void prefer(const Preference& preference, Choice& choice) {
+  if (preference.instance == nullptr) return;
+  const InstanceKey& key = preference.instance->key;
+  Verdict& most = choice.ranked.front();
+  most.because += "; passed over for " + to_string(key) + ": " + preference.because;
+  const auto chosen = std::find_if(choice.ranked.begin(), choice.ranked.end(),
+                                   [&](const Verdict& verdict) { return verdict.key == key; });
+  chosen->because = preference.because + "; it fetches first what it lacks";
+  choice.winner = key;
+  std::rotate(choice.ranked.begin(), chosen, chosen + 1);
+}
+
 }  // namespace
 
 Choice choose_candidate(const Topology& topology, const InstanceKey& failed, const Policy& policy,
@@ -343,7 +357,13 @@ Choice choose_candidate(const Topology& topology, const InstanceKey& failed, con
     if (a.objection.empty() != b.objection.empty()) return a.objection.empty();
     return is_better(a.rank, b.rank);
   });
-  return to_choice(order);
+  Choice choice = to_choice(order);
+  std::vector<const Instance*> fit;
+  for (const Contender& one : order) {
+    if (one.objection.empty()) fit.push_back(one.instance);
+  }
+  prefer(preference(fit, failed_instance, policy), choice);
+  return choice;
 }
 
 Verdict judge_designated(const Topology& topology, const InstanceKey& failed,

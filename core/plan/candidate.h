@@ -27,6 +27,7 @@ struct Choice {
 /// promotion that was interrupted), and replicas of replicas that may not be promoted. Best first
 /// by what each has received, then executed; then not delayed, promotion rule, logs updates, lower
 /// version, smaller binlog format, site of the failed one, no errant GTIDs, key (REC-17, REC-18).
+/// In front of them all, where there is one, whom operators prefer: see preference().
 [[nodiscard]] Choice choose_candidate(const Topology& topology, const InstanceKey& failed,
                                       const Policy& policy,
                                       const std::vector<Verdict>& ruled_out = {});

@@ -43,6 +43,9 @@ struct Policy {
   std::chrono::seconds bulk_wait{10};
   /// How long the server to be promoted may take for it, as long as it makes progress.
   std::chrono::seconds promotion_wait{std::chrono::hours(24)};
+  /// How long it may stand still when it alone holds all that was received: a large transaction
+  /// shows no progress until it ends.
+  std::chrono::seconds last_resort_wait{300};
   /// How long replication may take to run after it was started.
   std::chrono::seconds start_wait{10};
   /// How long a replica may take to stop receiving before it is left behind, so that one that

@@ -137,30 +137,31 @@ bool has_applied_all(const Instance& instance) {
 }
 
 std::string describe(const Action& action) {
-  return std::visit(Overloaded{
-                        [](const Change& change) { return describe_change(change); },
-                        [](const WaitFor& wait) {
-                          const std::string stall =
-                              wait.stall_limit ? ", " + std::to_string(wait.stall_limit->count()) +
-                                                     "s without progress"
-                                               : "";
-                          return "wait (at most " + std::to_string(wait.limit.count()) + "s" +
-                                 stall + ") until " + describe_condition(wait.condition);
-                        },
-                        [](const ReadCredentials&) {
-                          return std::string("read the replication user and password");
-                        },
-                        [](const Reprobe&) { return std::string("read its state"); },
-                        [](const Fence& fence) {
-                          return "make read-only and end its clients' sessions (at most " +
-                                 std::to_string(fence.limit.count()) + " ms)";
-                        },
-                        [](const RunFenceHooks&) { return std::string("run FenceProcesses"); },
-                        [](const CheckReadOnlyRight&) {
-                          return std::string("see that read_only may be changed");
-                        },
-                    },
-                    action);
+  return std::visit(
+      Overloaded{
+          [](const Change& change) { return describe_change(change); },
+          [](const WaitFor& wait) {
+            const std::string stall =
+                wait.stall_limit
+                    ? ", " + std::to_string(wait.stall_limit->count()) + "s without progress"
+                    : "";
+            return "wait (at most " + std::to_string(wait.limit.count()) + "s" + stall +
+                   ") until " + describe_condition(wait.condition);
+          },
+          [](const ReadCredentials&) {
+            return std::string("read the replication user and password");
+          },
+          [](const Reprobe&) { return std::string("read its state"); },
+          [](const Fence& fence) {
+            return "make read-only and end its clients' sessions (at most " +
+                   std::to_string(fence.limit.count()) + " ms)";
+          },
+          [](const RunFenceHooks&) { return std::string("run FenceProcesses"); },
+          [](const CheckHandOver&) {
+            return std::string("see that read_only may be changed, and would bind all");
+          },
+      },
+      action);
 }
 
 std::string describe(const Step& step) {
@@ -209,6 +210,23 @@ void remember(PlanFacts& facts, const PlanFacts& news) {
 
 bool answers(const Instance& instance) {
   return instance.freshness.is_last_check_valid;
+}
+
+std::string silence_of(const Instance& instance) {
+  const std::optional<Error>& error = instance.freshness.last_error;
+  if (!error) return "does not answer";
+  std::string_view why = error->message;
+  const std::string prefix = to_string(instance.key) + ": ";
+  if (why.starts_with(prefix)) why.remove_prefix(prefix.size());
+  return (error->by_server ? "cannot be read: " : "does not answer: ") + std::string(why);
+}
+
+bool all_deny(const std::vector<const Instance*>& instances) {
+  return !instances.empty() &&
+         std::all_of(instances.begin(), instances.end(), [](const Instance* instance) {
+           const std::optional<Error>& error = instance->freshness.last_error;
+           return !answers(*instance) && error && error->kind == ErrorKind::Denied;
+         });
 }
 
 bool applier_goes_first(const Instance& replica) {

@@ -63,11 +63,11 @@ struct Fence {
 };
 /// Runs FenceProcesses against the server; all must succeed.
 struct RunFenceHooks {};
-/// Sees that the account may change read_only there.
-struct CheckReadOnlyRight {};
+/// Sees that the account may change read_only there, and that no prepared transaction stays.
+struct CheckHandOver {};
 
-using Action = std::variant<Change, WaitFor, ReadCredentials, Reprobe, Fence, RunFenceHooks,
-                            CheckReadOnlyRight>;
+using Action =
+    std::variant<Change, WaitFor, ReadCredentials, Reprobe, Fence, RunFenceHooks, CheckHandOver>;
 
 /// One action on one server, and why.
 struct Step {
@@ -133,6 +133,8 @@ struct Account {
   std::vector<LostReplica> lost{};
   /// What the old primary is known to have had and nobody has; "nothing", or "unknown: ...".
   std::string lost_transactions{};
+  /// Somebody but the promoted server took writes after it was meant to take none, or does now.
+  bool two_took_writes{false};
   std::vector<std::string> notes{};
 };
 
@@ -188,6 +190,10 @@ template <typename T>
 
 /// Whether the latest probe reached the server.
 [[nodiscard]] bool answers(const Instance& instance);
+/// Why it did not: "does not answer: ...", or "cannot be read: ..." when it is up and says no.
+[[nodiscard]] std::string silence_of(const Instance& instance);
+/// Whether they all turn us away for the account's sake.
+[[nodiscard]] bool all_deny(const std::vector<const Instance*>& instances);
 
 /// Whether a stopped applier must be started before the receiver is stopped, so that what was
 /// received can be applied: with GTID, MariaDB throws its relay logs away when a thread is started

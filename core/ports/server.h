@@ -29,8 +29,10 @@ class Servers {
   /// Errors: as apply(); with Error::by_server, the server is up and still takes writes.
   virtual Result<> fence(const Instance& as_probed, SteadyPoint deadline) = 0;
 
-  /// Whether the account may change read_only there; changes nothing. Errors: as apply().
-  virtual Result<> check_read_only_right(const Instance& as_probed, SteadyPoint deadline) = 0;
+  /// Whether the account may change read_only there and, unless it is a replica, whether no
+  /// prepared XA transaction stays that read_only would not stop; changes nothing. Errors: as
+  /// apply(); Conflict, for such transactions.
+  virtual Result<> check_hand_over(const Instance& as_probed, SteadyPoint deadline) = 0;
 
   /// User and password for replication, as the server knows them (ReplicationCredentialsQuery, or
   /// its own replication metadata). Errors: NotFound.

@@ -40,8 +40,8 @@ class MortalServers final : public Servers {
   Result<> fence(const Instance& as_probed, SteadyPoint deadline) override {
     return mortal([&] { return servers_.fence(as_probed, deadline); });
   }
-  Result<> check_read_only_right(const Instance& as_probed, SteadyPoint deadline) override {
-    return servers_.check_read_only_right(as_probed, deadline);
+  Result<> check_hand_over(const Instance& as_probed, SteadyPoint deadline) override {
+    return servers_.check_hand_over(as_probed, deadline);
   }
   Result<ReplicationCredentials> replication_credentials(const Instance& as_probed,
                                                          SteadyPoint deadline) override {

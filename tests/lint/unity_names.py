@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""No two files of one library hide something of one name: a release compiles several files as one.
+"""No two files of one library or test program hide something of one name: several files are compiled as one.
 
 Looks at what stands at the beginning of a line inside anonymous namespaces: types, constants, and functions
 with the same parameters.
@@ -10,7 +10,8 @@ import sys
 from tree import files, read, report
 
 LIBRARIES = ("core", "ha", "cmd")
-NAMED = re.compile(r"^(?:struct|class|enum class|enum|using(?! std\b))\s+(\w+)\b(?!\s*;)|^constexpr\s[^=(]*?\b(k\w+)\b")
+TESTS = ("core", "storage", "ha", "cmd")  # the sanitizers' builds compile several of these as one, too
+NAMED = re.compile(r"^(?:struct|class|enum class|enum|using(?! std\b| \w+::))\s+(\w+)\b(?!\s*;)|^constexpr\s[^=(]*?\b(k\w+)\b")
 FUNCTION = re.compile(r"^(?!\s|return|using|struct|class|enum|template|namespace|\}|#|/)[\w:<>,&*\s\[\]]+?[\s&*](\w+)\(([^{;]*?)\)"
                       r"(?:\s*(?:const|noexcept))*\s*\{", re.M)
 NAMESPACE = re.compile(r"^namespace ((?:\w|::)* ?)\{", re.M)
@@ -44,12 +45,22 @@ def hidden(text):
     return found
 
 
+def program(path):
+    """Which library or test program the file is part of; None where files are compiled one by one."""
+    top, second = path.parts[0], path.parts[1]
+    if top in LIBRARIES:
+        return top
+    if top == "tests" and second == "scenarios":
+        return "tests/core"
+    return f"tests/{second}" if top == "tests" and second in TESTS else None
+
+
 def main():
     problems = []
-    for library in LIBRARIES:
+    for library in [*LIBRARIES, *(f"tests/{name}" for name in TESTS)]:
         seen = {}
         for path in files(".cc"):
-            if path.parts[0] != library:
+            if program(path) != library:
                 continue
             for what, line in hidden(read(path)).items():
                 if what in seen:

@@ -26,6 +26,17 @@ class CoMaster(LiveCase):
         self.arrives(21, at=[c[3]])
         self.assertEqual(c[3].sql("SELECT COUNT(*) FROM app.seq"), "21")
 
+    def test_the_one_that_takes_writes_is_failed_over_by_the_clusters_name(self):
+        c = self.pair()
+        c[1].kill()
+        shown = self.does("explain", "failover", c.name)
+        self.assertIn(f"{c[2]}", shown.out)
+        self.assertTrue(self.read_only(c[2]))
+        self.does("failover", c.name)
+        self.assertFalse(self.read_only(c[2]))
+        self.assertEqual(c[2].source(), "")
+        self.follows(c[3], c[2])
+
     def test_two_that_live_are_left_alone(self):
         c = self.pair()
         self.orch("recover", c[1])

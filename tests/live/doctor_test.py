@@ -42,6 +42,10 @@ class Doctor(LiveCase):
                             "PreFailoverProcesses": ["/nowhere/fence {failedHost}", "echo fine"]})
         self.discover(c)
         stop = "STOP REPLICA" if IS_MYSQL else "STOP SLAVE"
+        if not IS_MYSQL:
+            c[1].sql("CREATE USER batch@'%'; GRANT READ_ONLY ADMIN ON *.* TO batch@'%'; CREATE DATABASE last")
+            for node in c.nodes:
+                c.wait_for(lambda n=node: n.sql("SHOW DATABASES LIKE 'last'"), f"{node} to follow")
         c[2].sql("SET GLOBAL super_read_only=0, GLOBAL read_only=0" if IS_MYSQL else "SET GLOBAL read_only=0")
         c[3].sql(stop)
         c[5].sql("SET GLOBAL super_read_only=0" if IS_MYSQL else "SELECT 1")
@@ -51,6 +55,9 @@ class Doctor(LiveCase):
                            ("sync-binlog", c[4]), ("errant-gtids", c[5])):
             self.assertIn((code, str(node)), found)
         self.assertIn("sync_binlog is 7", found["sync-binlog", str(c[4])]["What"])
+        if not IS_MYSQL:
+            self.assertIn("'batch'@'%'", found["not-bound-by-read-only", str(c[1])]["What"])
+            self.assertNotIn("'orchestrator'@", found["not-bound-by-read-only", str(c[1])]["What"])
         self.assertIn(("no-automatic-recovery", ""), found)
         self.assertIn("/nowhere/fence", found["hook-not-found", ""]["What"])
         for finding in found.values():

@@ -64,6 +64,19 @@ class Takeover(LiveCase):
         self.does("takeover", c.name, "--to", c[1])
         self.switched(c, c[1], [c[2], c[3]])
 
+    def test_a_prepared_transaction_could_be_committed_later_so_there_is_no_takeover(self):
+        c = self.start(3)
+        self.discover(c)
+        c[1].sql("XA START 'pending'; INSERT INTO app.seq (seq, server) VALUES (77, 1); XA END 'pending'; "
+                 "XA PREPARE 'pending'")
+        self.refuses("takeover", c.name, "--to", c[2], saying="1 prepared XA transaction")
+        self.assertFalse(self.read_only(c[1]))
+        self.assertTrue(self.read_only(c[2]))
+        c[1].sql("XA COMMIT 'pending'")
+        self.does("takeover", c.name, "--to", c[2])
+        self.switched(c, c[2], [c[1], c[3]])
+        self.arrives(77, at=c.nodes)
+
     def test_a_dry_run_changes_nothing(self):
         c = self.start(3)
         self.discover(c)

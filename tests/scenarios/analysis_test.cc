@@ -53,9 +53,9 @@ InstanceKey key_of(std::string_view name) {
 }
 
 /// The servers and all else that a scenario has said so far.
-class World {
+class StagedWorld {
  public:
-  World() {
+  StagedWorld() {
     rules_.reduce_replication_analysis_count = false;
     rules_.judge_replicas = true;
     rules_.recovers_masters = rules_.recovers_intermediates = [](auto, auto) {
@@ -301,7 +301,7 @@ class World {
   AnalysisRules rules_;
 };
 
-std::vector<std::string> told(const World& world) {
+std::vector<std::string> told(const StagedWorld& world) {
   std::vector<std::string> lines;
   for (const Analysis& analysis : world.analyses()) {
     lines.push_back(fmt::format("  {} {} ({})", analysis.key.hostname, codes_text(analysis),
@@ -324,7 +324,7 @@ std::vector<std::string> told(const World& world) {
 
 /// Runs a scenario -> its text with the conclusions that orch draws now.
 std::string run_scenario(const std::string& text, std::set<std::string>& seen) {
-  World world;
+  StagedWorld world;
   std::string now_text;
   bool in_topology = false;
   bool in_conclusion = false;

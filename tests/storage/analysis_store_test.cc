@@ -11,7 +11,7 @@ namespace {
 const InstanceKey kDb1{"db-1", 3306};
 const InstanceKey kDb2{"db-2", 3306};
 
-struct Fixture : MemoryBackend {
+struct AnalysisFixture : MemoryBackend {
   AnalysisStore store{database(), clock};
 
   void keep(const std::vector<AnalysedCode>& codes) {
@@ -40,7 +40,7 @@ using Seconds = std::chrono::seconds;
 }  // namespace
 
 TEST_SUITE("storage/analysis_store") {
-  TEST_CASE_FIXTURE(Fixture, "changes of a code are logged, the first code is not") {
+  TEST_CASE_FIXTURE(AnalysisFixture, "changes of a code are logged, the first code is not") {
     keep({{kDb1, "NoProblem"}, {kDb2, "DeadMaster"}});
     CHECK(store.list_changes()->empty());
     clock.advance(Seconds(5));
@@ -57,7 +57,7 @@ TEST_SUITE("storage/analysis_store") {
     CHECK((*changes)[1].changes == std::vector<std::string>{"2026-01-31 10:20:40;NoProblem,"});
   }
 
-  TEST_CASE_FIXTURE(Fixture, "old changes are dropped, the latest code stays known") {
+  TEST_CASE_FIXTURE(AnalysisFixture, "old changes are dropped, the latest code stays known") {
     keep({{kDb1, "NoProblem"}});
     keep({{kDb1, "DeadMaster"}});
     clock.advance(std::chrono::hours(3));
@@ -67,7 +67,7 @@ TEST_SUITE("storage/analysis_store") {
     CHECK(store.list_changes()->empty());
   }
 
-  TEST_CASE_FIXTURE(Fixture,
+  TEST_CASE_FIXTURE(AnalysisFixture,
                     "a position keeps its time for as long as it is watched (ANA-10, ANA-11)") {
     watch({at(kDb1, 100)});
     for (int minute = 0; minute < 10; ++minute) {
@@ -79,7 +79,7 @@ TEST_SUITE("storage/analysis_store") {
     CHECK(standing(kDb1) == Seconds(0));
   }
 
-  TEST_CASE_FIXTURE(Fixture, "an old stand-still is never taken for a new one") {
+  TEST_CASE_FIXTURE(AnalysisFixture, "an old stand-still is never taken for a new one") {
     watch({at(kDb1, 100), at(kDb2, 7)});
     clock.advance(Seconds(60));
     watch({at(kDb2, 7)});

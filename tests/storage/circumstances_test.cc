@@ -12,7 +12,7 @@ namespace {
 
 const InstanceKey kDb1{"db-1", 3306};
 
-struct Fixture : MemoryBackend {
+struct CircumstancesFixture : MemoryBackend {
   Circumstances read() {
     auto circumstances = read_circumstances(database(), clock, {database(), clock, {}});
     REQUIRE_MESSAGE(circumstances.has_value(), why(circumstances));
@@ -30,7 +30,7 @@ struct Fixture : MemoryBackend {
 }  // namespace
 
 TEST_SUITE("storage/circumstances") {
-  TEST_CASE_FIXTURE(Fixture, "locks count until they run out, ended or not") {
+  TEST_CASE_FIXTURE(CircumstancesFixture, "locks count until they run out, ended or not") {
     MaintenanceStore locks(database(), clock, {"host", "token"});
     REQUIRE(locks.claim(
         {.key = kDb1, .owner = "alice", .reason = "move", .duration = std::chrono::seconds(60)}));
@@ -39,7 +39,7 @@ TEST_SUITE("storage/circumstances") {
     CHECK(read().maintenance.empty());
   }
 
-  TEST_CASE_FIXTURE(Fixture,
+  TEST_CASE_FIXTURE(CircumstancesFixture,
                     "how many sessions wait is known from the latest probe only (ANA-12)") {
     record(3);
     CHECK(read().semi_sync_waiting.at(kDb1) == 3);
@@ -51,7 +51,7 @@ TEST_SUITE("storage/circumstances") {
     CHECK(read().semi_sync_waiting.at(kDb1) == 0);
   }
 
-  TEST_CASE_FIXTURE(Fixture, "only recoveries that run hold others up") {
+  TEST_CASE_FIXTURE(CircumstancesFixture, "only recoveries that run hold others up") {
     run(R"(insert into topology_recovery (recovery_id, hostname, port, in_active_period,
             start_active_period, end_active_period_unixtime, end_recovery,
             processing_node_hostname, processcing_node_token, analysis, cluster_name)
@@ -65,7 +65,7 @@ TEST_SUITE("storage/circumstances") {
           "recovery 7 (DeadMaster of db-1:3306) is running");
   }
 
-  TEST_CASE_FIXTURE(Fixture, "names, errors and the switch are read") {
+  TEST_CASE_FIXTURE(CircumstancesFixture, "names, errors and the switch are read") {
     run(R"(insert into hostname_resolve (hostname, resolved_hostname, resolved_timestamp)
                values ('a', 'b', '2026-01-31 10:20:00'), ('c', 'c', '2026-01-31 10:20:00');
         insert into orch_instance_error (hostname, port, checked_at, message)

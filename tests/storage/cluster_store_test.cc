@@ -11,7 +11,7 @@ namespace orch::storage {
 
 namespace {
 
-struct Fixture : MemoryBackend {
+struct ClusterFixture : MemoryBackend {
   ClusterStore store{database(), clock, [](std::string_view name) {
                        return std::string(name == "web-1:3306" ? "by-name" : "");
                      }};
@@ -36,7 +36,7 @@ struct Fixture : MemoryBackend {
 }  // namespace
 
 TEST_SUITE("storage/cluster_store") {
-  TEST_CASE_FIXTURE(Fixture, "clusters are listed with alias and domain, by name") {
+  TEST_CASE_FIXTURE(ClusterFixture, "clusters are listed with alias and domain, by name") {
     save("web-1", "web-1:3306", "");
     save("db-1", "db-1:3306", "");
     save("db-2", "db-1:3306", "");
@@ -62,7 +62,7 @@ TEST_SUITE("storage/cluster_store") {
     CHECK_FALSE(store.find_name("nowhere")->has_value());
   }
 
-  TEST_CASE_FIXTURE(Fixture, "an alias belongs to one cluster, the one saved last") {
+  TEST_CASE_FIXTURE(ClusterFixture, "an alias belongs to one cluster, the one saved last") {
     REQUIRE(store.save_alias("a:1", "shop"));
     REQUIRE(store.save_alias("b:1", "shop"));
     CHECK(stored_aliases() == "b:1=shop");
@@ -70,7 +70,7 @@ TEST_SUITE("storage/cluster_store") {
     CHECK(stored_aliases() == "b:1=other");
   }
 
-  TEST_CASE_FIXTURE(Fixture, "aliases are rebuilt so that the best source of each wins") {
+  TEST_CASE_FIXTURE(ClusterFixture, "aliases are rebuilt so that the best source of each wins") {
     save("old-1", "old-1:3306", "shop", true);
     save("new-1", "new-1:3306", "shop");
     save("invalid-1", "invalid-1:3306", "shop");
@@ -89,7 +89,7 @@ TEST_SUITE("storage/cluster_store") {
     CHECK(stored_aliases() == "lost-1:3306=web new-1:3306=shop plain-1:3306=plain-1:3306");
   }
 
-  TEST_CASE_FIXTURE(Fixture, "a renamed cluster takes alias, override and domain with it") {
+  TEST_CASE_FIXTURE(ClusterFixture, "a renamed cluster takes alias, override and domain with it") {
     REQUIRE(store.save_alias("a:1", "shop"));
     REQUIRE(store.save_alias("b:1", "b:1"));
     REQUIRE(store.save_alias_override("a:1", "mine"));
@@ -105,7 +105,7 @@ TEST_SUITE("storage/cluster_store") {
     CHECK(store.find_alias_override("b:1")->has_value());
   }
 
-  TEST_CASE_FIXTURE(Fixture, "aliases and domains expire by age") {
+  TEST_CASE_FIXTURE(ClusterFixture, "aliases and domains expire by age") {
     REQUIRE(store.save_alias("a:1", "shop"));
     REQUIRE(store.save_domain("a:1", "shop.example.com"));
     clock.advance(std::chrono::minutes(90));

@@ -56,8 +56,8 @@ VALUES
 UPDATE database_instance SET cluster_name = 'db-1.test:22293' WHERE hostname = 'db-3.test';
 )sql";
 
-struct Fixture : MemoryBackend {
-  Fixture() { run(kInstances); }
+struct FileFixture : MemoryBackend {
+  FileFixture() { run(kInstances); }
   InstanceStore store{database(), clock, {}};
 
   Instance find(const std::string& hostname, std::uint16_t port) {
@@ -71,7 +71,8 @@ struct Fixture : MemoryBackend {
 }  // namespace
 
 TEST_SUITE("storage/fixture") {
-  TEST_CASE_FIXTURE(Fixture, "a fixture of 64 columns loads unchanged and reads as an instance") {
+  TEST_CASE_FIXTURE(FileFixture,
+                    "a fixture of 64 columns loads unchanged and reads as an instance") {
     const Instance read = find("db-1.test", 22293);
     CHECK(read.server.version == "5.7.26-log");
     CHECK(read.server.binlog == BinlogCoordinates{"mysql-bin.000167", 137086726});
@@ -87,7 +88,7 @@ TEST_SUITE("storage/fixture") {
     CHECK(read.group.single_primary);
   }
 
-  TEST_CASE_FIXTURE(Fixture, "a replica's record keeps its own words") {
+  TEST_CASE_FIXTURE(FileFixture, "a replica's record keeps its own words") {
     const Instance read = find("db-2.test", 22294);
     CHECK(read.replication.source == InstanceKey{"db-1.test", 22293});
     CHECK(read.replication.io_running);
@@ -99,7 +100,7 @@ TEST_SUITE("storage/fixture") {
     CHECK_FALSE(read.freshness.is_last_check_valid);
   }
 
-  TEST_CASE_FIXTURE(Fixture, "times with T and Z, dates alone and NULL are read") {
+  TEST_CASE_FIXTURE(FileFixture, "times with T and Z, dates alone and NULL are read") {
     const Instance read = find("db-3.test", 22295);
     CHECK(format_time(*read.freshness.last_checked) == "2017-02-02 08:30:02");
     CHECK(format_time(*read.freshness.last_seen) == "2017-02-02 08:30:05");
@@ -113,7 +114,7 @@ TEST_SUITE("storage/fixture") {
     CHECK_FALSE(other.replication.configured);
   }
 
-  TEST_CASE_FIXTURE(Fixture, "reading repairs nothing") {
+  TEST_CASE_FIXTURE(FileFixture, "reading repairs nothing") {
     const std::string sum =
         "select group_concat(slave_hosts || num_slave_hosts || last_checked) "
         "from database_instance where port <> 22294";
@@ -122,7 +123,7 @@ TEST_SUITE("storage/fixture") {
     CHECK(value(sum) == before);
   }
 
-  TEST_CASE_FIXTURE(Fixture, "a generated id is larger than an explicit one") {
+  TEST_CASE_FIXTURE(FileFixture, "a generated id is larger than an explicit one") {
     run(R"sql(
       INSERT INTO topology_recovery (recovery_id, hostname, port, in_active_period,
         start_active_period, end_active_period_unixtime, processing_node_hostname,
@@ -146,7 +147,7 @@ TEST_SUITE("storage/fixture") {
     CHECK(id->value_or(0) == 42);
   }
 
-  TEST_CASE_FIXTURE(Fixture, "downtimes, candidates and tags of a fixture join the instance") {
+  TEST_CASE_FIXTURE(FileFixture, "downtimes, candidates and tags of a fixture join the instance") {
     run(R"sql(
       INSERT INTO candidate_database_instance (hostname, port, last_suggested, promotion_rule)
         VALUES ('db-2.test', 22294, CURRENT_TIMESTAMP, 'prefer');
@@ -171,7 +172,7 @@ TEST_SUITE("storage/fixture") {
     CHECK(*tags == std::vector<Tag>{{"role", "spare"}});
   }
 
-  TEST_CASE_FIXTURE(Fixture, "a cluster named after nobody is a cluster") {
+  TEST_CASE_FIXTURE(FileFixture, "a cluster named after nobody is a cluster") {
     run("UPDATE database_instance SET cluster_name = 'nobody:1' WHERE port = 22296");
     const auto names = ClusterStore(database(), clock, {}).list_names();
     REQUIRE(names);

@@ -33,7 +33,7 @@ Observation clean(const Instance& made) {
   return observation;
 }
 
-struct Fixture : MemoryBackend {
+struct InstanceFixture : MemoryBackend {
   InstanceStore store{database(), clock, {.poll = seconds(5)}};
 
   void save(const std::vector<Instance>& instances) {
@@ -62,13 +62,13 @@ struct Fixture : MemoryBackend {
 }  // namespace
 
 TEST_SUITE("storage/instance_store") {
-  TEST_CASE_FIXTURE(Fixture, "an unknown instance is nothing, not an error") {
+  TEST_CASE_FIXTURE(InstanceFixture, "an unknown instance is nothing, not an error") {
     const auto found = store.find({"db-9", 3306});
     REQUIRE(found);
     CHECK_FALSE(found->has_value());
   }
 
-  TEST_CASE_FIXTURE(Fixture, "freshness follows from the clock and the poll interval") {
+  TEST_CASE_FIXTURE(InstanceFixture, "freshness follows from the clock and the poll interval") {
     save({instance("db-1")});
     clock.advance(seconds(5) + std::chrono::milliseconds(900));
     Instance read = find("db-1");
@@ -85,7 +85,7 @@ TEST_SUITE("storage/instance_store") {
     CHECK_FALSE(find("db-1").freshness.is_recently_checked);
   }
 
-  TEST_CASE_FIXTURE(Fixture, "a record that was never seen is not valid") {
+  TEST_CASE_FIXTURE(InstanceFixture, "a record that was never seen is not valid") {
     save({instance("db-1")});
     run("update database_instance set last_seen = null");
     const Instance read = find("db-1");
@@ -93,7 +93,8 @@ TEST_SUITE("storage/instance_store") {
     CHECK_FALSE(read.freshness.since_last_seen.has_value());
   }
 
-  TEST_CASE_FIXTURE(Fixture, "promotion rule, virtual name and downtime come with the instance") {
+  TEST_CASE_FIXTURE(InstanceFixture,
+                    "promotion rule, virtual name and downtime come with the instance") {
     save({instance("db-1"), instance("db-2")});
     REQUIRE(CandidateStore(database(), clock).save({{"db-1", 3306}, PromotionRule::Prefer}));
     REQUIRE(HostnameStore(database(), clock).save_unresolved("db-1", "vip-1"));
@@ -123,7 +124,7 @@ TEST_SUITE("storage/instance_store") {
     CHECK(other.downtime.owner == "");
   }
 
-  TEST_CASE_FIXTURE(Fixture, "filters and orders list what the commands ask for") {
+  TEST_CASE_FIXTURE(InstanceFixture, "filters and orders list what the commands ask for") {
     Instance top = instance("db-1");
     top.server.read_only = true;
     Instance writable = instance("db-4");
@@ -174,7 +175,7 @@ TEST_SUITE("storage/instance_store") {
     CHECK_FALSE(none->has_value());
   }
 
-  TEST_CASE_FIXTURE(Fixture, "a part of a name finds the one host that has it") {
+  TEST_CASE_FIXTURE(InstanceFixture, "a part of a name finds the one host that has it") {
     save({instance("prod-db-3.example.com"), instance("prod-db-4.example.com"),
           instance("10.0.0.30")});
     const auto fuzzy = [this](const std::string& text, std::uint16_t port) {
@@ -189,7 +190,7 @@ TEST_SUITE("storage/instance_store") {
     CHECK(fuzzy("10.0.0.3", 3306) == "10.0.0.3");
   }
 
-  TEST_CASE_FIXTURE(Fixture, "a clean probe is kept with all that it learnt") {
+  TEST_CASE_FIXTURE(InstanceFixture, "a clean probe is kept with all that it learnt") {
     Observation observation = clean(instance("db-1"));
     observation.detected_promotion_rule = PromotionRule::MustNot;
     observation.detected_cluster_domain = "shop.example.com";
@@ -206,7 +207,7 @@ TEST_SUITE("storage/instance_store") {
     CHECK(value("select count(*) from orch_instance_error") == "0");
   }
 
-  TEST_CASE_FIXTURE(Fixture, "names are not stored when they are not resolved") {
+  TEST_CASE_FIXTURE(InstanceFixture, "names are not stored when they are not resolved") {
     InstanceStore quiet(database(), clock, {.store_resolved = false});
     Observation observation = clean(instance("db-1"));
     observation.resolved = {{"alias-1", "db-1"}};
@@ -214,7 +215,7 @@ TEST_SUITE("storage/instance_store") {
     CHECK(value("select count(*) from hostname_resolve") == "0");
   }
 
-  TEST_CASE_FIXTURE(Fixture,
+  TEST_CASE_FIXTURE(InstanceFixture,
                     "DISC-18: a soft error moves last_checked, not last_seen, and is told") {
     record(clean(instance("db-1")));
     clock.advance(seconds(10));
@@ -238,7 +239,7 @@ TEST_SUITE("storage/instance_store") {
     CHECK_FALSE(store.find_error(read.key)->has_value());
   }
 
-  TEST_CASE_FIXTURE(Fixture, "DISC-18: a failed probe never loses the record") {
+  TEST_CASE_FIXTURE(InstanceFixture, "DISC-18: a failed probe never loses the record") {
     record(clean(instance("db-1")));
     for (const bool partial : {true, false}) {
       clock.advance(seconds(10));
@@ -256,7 +257,7 @@ TEST_SUITE("storage/instance_store") {
     CHECK(store.find_error({"db-1", 3306})->value_or("") == "db-1:3306: connection refused");
   }
 
-  TEST_CASE_FIXTURE(Fixture,
+  TEST_CASE_FIXTURE(InstanceFixture,
                     "a server that was seen in this very second, and then not, is not valid") {
     record(clean(instance("db-1")));
     CHECK(find("db-1").freshness.is_last_check_valid);
@@ -266,7 +267,7 @@ TEST_SUITE("storage/instance_store") {
     CHECK(find("db-1").freshness.is_last_check_valid);
   }
 
-  TEST_CASE_FIXTURE(Fixture, "a failed probe of an unknown server makes no record") {
+  TEST_CASE_FIXTURE(InstanceFixture, "a failed probe of an unknown server makes no record") {
     Observation failed;
     failed.asked = {"db-9", 3306};
     failed.error = Error{ErrorKind::Unreachable, "db-9:3306: connection refused"};
@@ -275,7 +276,7 @@ TEST_SUITE("storage/instance_store") {
     CHECK(value("select count(*) from orch_instance_error") == "0");
   }
 
-  TEST_CASE_FIXTURE(Fixture, "a skipped probe records nothing") {
+  TEST_CASE_FIXTURE(InstanceFixture, "a skipped probe records nothing") {
     record(clean(instance("db-1")));
     const std::string before = value("select last_checked from database_instance");
     clock.advance(seconds(10));
@@ -287,7 +288,7 @@ TEST_SUITE("storage/instance_store") {
     CHECK(value("select count(*) from hostname_resolve") == "0");
   }
 
-  TEST_CASE_FIXTURE(Fixture, "writing an instance leaves columns alone that are not ours") {
+  TEST_CASE_FIXTURE(InstanceFixture, "writing an instance leaves columns alone that are not ours") {
     run("alter table database_instance add column theirs text default ''");
     save({instance("db-1")});
     run("update database_instance set theirs = 'kept'");
@@ -295,7 +296,7 @@ TEST_SUITE("storage/instance_store") {
     CHECK(value("select theirs from database_instance") == "kept");
   }
 
-  TEST_CASE_FIXTURE(Fixture, "DISC-19: more rows than one statement can hold are written") {
+  TEST_CASE_FIXTURE(InstanceFixture, "DISC-19: more rows than one statement can hold are written") {
     std::vector<Instance> many;
     for (int i = 0; i < 1234; ++i)
       many.push_back(instance("db-" + std::to_string(i)));
@@ -303,7 +304,7 @@ TEST_SUITE("storage/instance_store") {
     CHECK(value("select count(*) from database_instance") == "1234");
   }
 
-  TEST_CASE_FIXTURE(Fixture, "DISC-25: a bare record is only made where there is none") {
+  TEST_CASE_FIXTURE(InstanceFixture, "DISC-25: a bare record is only made where there is none") {
     save({instance("db-1")});
     REQUIRE(store.insert_if_absent({"db-1", 3306}));
     REQUIRE(store.insert_if_absent({"db-2", 3306}));
@@ -316,7 +317,7 @@ TEST_SUITE("storage/instance_store") {
                 "database_instance where hostname = 'db-2'") == "0.0[][]");
   }
 
-  TEST_CASE_FIXTURE(Fixture, "a hanging probe is marked by last_attempted_check alone") {
+  TEST_CASE_FIXTURE(InstanceFixture, "a hanging probe is marked by last_attempted_check alone") {
     save({instance("db-1")});
     clock.advance(seconds(3));
     REQUIRE(store.mark_attempted({"db-1", 3306}));
@@ -325,7 +326,7 @@ TEST_SUITE("storage/instance_store") {
     CHECK(read.freshness.is_last_check_valid);
   }
 
-  TEST_CASE_FIXTURE(Fixture, "instances and clusters are renamed, forgotten and expire") {
+  TEST_CASE_FIXTURE(InstanceFixture, "instances and clusters are renamed, forgotten and expire") {
     save({instance("db-1"), instance("db-2"), instance("web-1", "web-1:3306")});
     CHECK(store.rename_cluster("db-1:3306", "db-2:3306").value_or(0) == 2);
     CHECK(list({.cluster = "db-2:3306"}) == "db-1 db-2 ");

@@ -18,7 +18,7 @@ namespace {
 
 const InstanceKey kDb{"db-1", 3306};
 
-struct Fixture : MemoryBackend {
+struct MaintenanceFixture : MemoryBackend {
   MaintenanceStore store{database(), clock, {"host", "token"}};
 
   std::optional<std::int64_t> claim(bool by_person = true) {
@@ -35,7 +35,7 @@ struct Fixture : MemoryBackend {
 }  // namespace
 
 TEST_SUITE("storage/maintenance_store") {
-  TEST_CASE_FIXTURE(Fixture, "one lock at a time, free again after its end") {
+  TEST_CASE_FIXTURE(MaintenanceFixture, "one lock at a time, free again after its end") {
     REQUIRE(claim().has_value());
     CHECK_FALSE(claim().has_value());
     CHECK(store.in_maintenance(kDb).value_or(false));
@@ -49,7 +49,7 @@ TEST_SUITE("storage/maintenance_store") {
     CHECK(claim().has_value());
   }
 
-  TEST_CASE_FIXTURE(Fixture, "a lock that has run out is none") {
+  TEST_CASE_FIXTURE(MaintenanceFixture, "a lock that has run out is none") {
     REQUIRE(claim().has_value());
     clock.advance(std::chrono::seconds(61));
     CHECK_FALSE(store.in_maintenance(kDb).value_or(true));
@@ -57,7 +57,7 @@ TEST_SUITE("storage/maintenance_store") {
     CHECK(value("select count(*) from database_instance_maintenance") == "2");
   }
 
-  TEST_CASE_FIXTURE(Fixture, "the lock of a process of this host that is gone is none") {
+  TEST_CASE_FIXTURE(MaintenanceFixture, "the lock of a process of this host that is gone is none") {
     const std::string living = make_process_token().value_or("");
     REQUIRE(living.starts_with("orch-"));
     MaintenanceStore of_living(database(), clock, {"host", living});
@@ -86,7 +86,7 @@ TEST_SUITE("storage/maintenance_store") {
     CHECK_FALSE(claim().has_value());
   }
 
-  TEST_CASE_FIXTURE(Fixture, "active locks are listed") {
+  TEST_CASE_FIXTURE(MaintenanceFixture, "active locks are listed") {
     const auto id = claim();
     const auto listed = store.list();
     REQUIRE(listed);
@@ -99,7 +99,8 @@ TEST_SUITE("storage/maintenance_store") {
     CHECK(*lock.end - *lock.begin == std::chrono::seconds(60));
   }
 
-  TEST_CASE_FIXTURE(Fixture, "locks of operations die with their process, those of people do not") {
+  TEST_CASE_FIXTURE(MaintenanceFixture,
+                    "locks of operations die with their process, those of people do not") {
     REQUIRE(claim(true).has_value());
     CHECK(store.expire().value_or(-1) == 0);
     REQUIRE(store.end(kDb));
@@ -119,7 +120,7 @@ TEST_SUITE("storage/maintenance_store") {
 }
 
 TEST_SUITE("storage/downtime_store") {
-  TEST_CASE_FIXTURE(Fixture, "a downtime is replaced, ended once, and expires") {
+  TEST_CASE_FIXTURE(MaintenanceFixture, "a downtime is replaced, ended once, and expires") {
     DowntimeStore downtimes(database(), clock);
     REQUIRE(downtimes.begin({kDb, "alice", "one", std::chrono::seconds(10)}));
     REQUIRE(downtimes.begin({kDb, "bob", "two", std::chrono::seconds(20)}));

@@ -10,7 +10,7 @@ namespace orch::storage {
 
 namespace {
 
-struct Fixture : MemoryBackend {
+struct RecoveryFixture : MemoryBackend {
   RecoveryStore store{database(), clock, {"node-1", "token-1"}};
 
   static RecoveryRecord recovery(const std::string& uid, const std::string& hostname = "db-1") {
@@ -45,7 +45,7 @@ struct Fixture : MemoryBackend {
 }  // namespace
 
 TEST_SUITE("storage/recovery_store") {
-  TEST_CASE_FIXTURE(Fixture, "a recovery is kept from its start to its end") {
+  TEST_CASE_FIXTURE(RecoveryFixture, "a recovery is kept from its start to its end") {
     REQUIRE(claim_detection("db-1", true));
     REQUIRE(claim("u-1"));
     RecoveryRecord ended = recovery("u-1");
@@ -85,7 +85,7 @@ TEST_SUITE("storage/recovery_store") {
     CHECK(steps->at(0).message == "first");
   }
 
-  TEST_CASE_FIXTURE(Fixture,
+  TEST_CASE_FIXTURE(RecoveryFixture,
                     "an instance has one active recovery, another may start when it ended") {
     CHECK(claim("u-1"));
     CHECK_FALSE(claim("u-2"));
@@ -101,7 +101,8 @@ TEST_SUITE("storage/recovery_store") {
     CHECK(store.list_active()->size() == 2);
   }
 
-  TEST_CASE_FIXTURE(Fixture, "acknowledging counts, keeps who said what, and does so once") {
+  TEST_CASE_FIXTURE(RecoveryFixture,
+                    "acknowledging counts, keeps who said what, and does so once") {
     claim("u-1");
     claim("u-2", "db-9");
     CHECK(store.acknowledge_all({"alice", "seen"}).value_or(-1) == 2);
@@ -117,7 +118,8 @@ TEST_SUITE("storage/recovery_store") {
           "1769854830");
   }
 
-  TEST_CASE_FIXTURE(Fixture, "two recoveries of one instance within a second can be acknowledged") {
+  TEST_CASE_FIXTURE(RecoveryFixture,
+                    "two recoveries of one instance within a second can be acknowledged") {
     for (int i = 0; i < 3; ++i) {
       CHECK(claim("u-" + std::to_string(i)));
       CHECK(store.acknowledge_instance({"db-1", 3306}, {"alice", "seen"}).value_or(-1) == 1);
@@ -125,7 +127,8 @@ TEST_SUITE("storage/recovery_store") {
     CHECK(active("topology_recovery") == "0");
   }
 
-  TEST_CASE_FIXTURE(Fixture, "a cluster is acknowledged by name or alias, with its detections") {
+  TEST_CASE_FIXTURE(RecoveryFixture,
+                    "a cluster is acknowledged by name or alias, with its detections") {
     claim("u-1");
     claim("u-2", "db-9");
     CHECK(claim_detection("db-1", true));
@@ -146,7 +149,7 @@ TEST_SUITE("storage/recovery_store") {
     CHECK(active("topology_failure_detection") == "0");
   }
 
-  TEST_CASE_FIXTURE(Fixture, "the global switch stays until it is turned back") {
+  TEST_CASE_FIXTURE(RecoveryFixture, "the global switch stays until it is turned back") {
     CHECK_FALSE(store.globally_disabled().value_or(true));
     REQUIRE(store.save_global_switch(true));
     REQUIRE(store.save_global_switch(true));
@@ -155,7 +158,7 @@ TEST_SUITE("storage/recovery_store") {
     CHECK_FALSE(store.globally_disabled().value_or(true));
   }
 
-  TEST_CASE_FIXTURE(Fixture, "old recoveries, steps and detections expire") {
+  TEST_CASE_FIXTURE(RecoveryFixture, "old recoveries, steps and detections expire") {
     claim("u-1");
     claim_detection("db-1", true);
     REQUIRE(store.save_step("u-1", "first"));

@@ -22,7 +22,7 @@ namespace orch::storage {
 
 namespace {
 
-struct Fixture : MemoryBackend {
+struct StoresFixture : MemoryBackend {
   void save(const std::string& hostname, const InstanceKey& source = {}) {
     Instance instance;
     instance.key = {hostname, 3306};
@@ -41,7 +41,7 @@ bool is_token(const std::string& text) {
 }  // namespace
 
 TEST_SUITE("storage/stores") {
-  TEST_CASE_FIXTURE(Fixture, "promotion rules are listed while they are fresh") {
+  TEST_CASE_FIXTURE(StoresFixture, "promotion rules are listed while they are fresh") {
     CandidateStore store(database(), clock);
     REQUIRE(store.save({{"db-2", 3306}, PromotionRule::PreferNot}));
     clock.advance(std::chrono::minutes(50));
@@ -57,7 +57,7 @@ TEST_SUITE("storage/stores") {
     CHECK(store.expire(std::chrono::minutes(60)).value_or(-1) == 1);
   }
 
-  TEST_CASE_FIXTURE(Fixture, "submitting a pool replaces its members and no others") {
+  TEST_CASE_FIXTURE(StoresFixture, "submitting a pool replaces its members and no others") {
     save("db-1");
     save("db-2");
     run("insert into cluster_alias (cluster_name, alias) values ('db-1:3306', 'shop')");
@@ -81,7 +81,7 @@ TEST_SUITE("storage/stores") {
     CHECK(store.expire(std::chrono::minutes(60)).value_or(-1) == 1);
   }
 
-  TEST_CASE_FIXTURE(Fixture, "resolved names are kept, remembered and emptied") {
+  TEST_CASE_FIXTURE(StoresFixture, "resolved names are kept, remembered and emptied") {
     HostnameStore store(database(), clock);
     const std::vector<ResolvedName> names{{"a", "x"}, {"b", "x"}, {"x", "x"}};
     REQUIRE(store.save_resolved(names));
@@ -93,7 +93,8 @@ TEST_SUITE("storage/stores") {
     CHECK(store.list_resolved()->empty());
   }
 
-  TEST_CASE_FIXTURE(Fixture, "resolved names expire by age, and of two in a circle the older") {
+  TEST_CASE_FIXTURE(StoresFixture,
+                    "resolved names expire by age, and of two in a circle the older") {
     HostnameStore store(database(), clock);
     REQUIRE(store.save_resolved(std::vector<ResolvedName>{{"old", "x"}}));
     clock.advance(std::chrono::minutes(90));
@@ -105,7 +106,7 @@ TEST_SUITE("storage/stores") {
     CHECK(store.find_resolved("b")->value_or("") == "a");
   }
 
-  TEST_CASE_FIXTURE(Fixture, "virtual names are registered, replaced and taken back") {
+  TEST_CASE_FIXTURE(StoresFixture, "virtual names are registered, replaced and taken back") {
     HostnameStore store(database(), clock);
     REQUIRE(store.save_unresolved("db-1", "vip-1"));
     REQUIRE(store.save_unresolved("db-1", "vip-2"));
@@ -120,7 +121,7 @@ TEST_SUITE("storage/stores") {
     REQUIRE(store.forget_unresolved("db-2"));
   }
 
-  TEST_CASE_FIXTURE(Fixture, "a snapshot is read by its time, the latest of each instance") {
+  TEST_CASE_FIXTURE(StoresFixture, "a snapshot is read by its time, the latest of each instance") {
     save("db-1");
     save("db-2", {"db-1", 3306});
     HistoryStore store(database(), clock);
@@ -142,7 +143,7 @@ TEST_SUITE("storage/stores") {
     CHECK(store.list("db-1:3306", "1")->empty());
   }
 
-  TEST_CASE_FIXTURE(Fixture, "attributes and keys hold the latest value") {
+  TEST_CASE_FIXTURE(StoresFixture, "attributes and keys hold the latest value") {
     AttributeStore attributes(database(), clock);
     REQUIRE(attributes.save(kNoHost, "shop.example.com", "db-1:3306"));
     REQUIRE(attributes.save(kNoHost, "shop.example.com", "db-2:3306"));
@@ -155,7 +156,7 @@ TEST_SUITE("storage/stores") {
     CHECK_FALSE(pairs.find("mysql/master/web")->has_value());
   }
 
-  TEST_CASE_FIXTURE(Fixture, "the audit trail is read newest first and page by page") {
+  TEST_CASE_FIXTURE(StoresFixture, "the audit trail is read newest first and page by page") {
     save("db-1");
     AuditStore store(database(), clock);
     for (int i = 0; i < 5; ++i) {
@@ -179,7 +180,7 @@ TEST_SUITE("storage/stores") {
     CHECK(store.expire(std::chrono::days(7)).value_or(-1) == 6);
   }
 
-  TEST_CASE_FIXTURE(Fixture, "processes are active for two seconds and gone after five") {
+  TEST_CASE_FIXTURE(StoresFixture, "processes are active for two seconds and gone after five") {
     NodeStore store(database(), clock);
     const Node service{{"b", "token-b"}, "HttpMode", "", "1.0"};
     const Node command{{"a", "token-a"}, "CLIMode", "topology", "1.0"};
@@ -202,7 +203,7 @@ TEST_SUITE("storage/stores") {
     CHECK(store.expire().value_or(-1) == 1);
   }
 
-  TEST_CASE_FIXTURE(Fixture, "access tokens are random, in two parts, and expire") {
+  TEST_CASE_FIXTURE(StoresFixture, "access tokens are random, in two parts, and expire") {
     TokenStore store(database(), clock);
     const auto one = store.create("alice");
     const auto other = store.create("alice");
@@ -217,7 +218,7 @@ TEST_SUITE("storage/stores") {
     CHECK(store.expire(std::chrono::minutes(60)).value_or(-1) == 1);
   }
 
-  TEST_CASE_FIXTURE(Fixture, "equal positions are found from both sides") {
+  TEST_CASE_FIXTURE(StoresFixture, "equal positions are found from both sides") {
     EquivalenceStore store(database(), clock);
     const BinlogPlace one{{"db-1", 3306}, {"bin.000001", 100, BinlogType::Binary}};
     const BinlogPlace other{{"db-2", 3306}, {"bin.000007", 700, BinlogType::Binary}};

@@ -10,8 +10,8 @@ namespace orch::storage {
 
 namespace {
 
-struct Fixture : MemoryBackend {
-  Fixture() {
+struct TagFixture : MemoryBackend {
+  TagFixture() {
     save("db-1", "role", "main");
     save("db-2", "role", "spare");
     save("db-2", "backup", "");
@@ -41,7 +41,7 @@ struct Fixture : MemoryBackend {
 }  // namespace
 
 TEST_SUITE("storage/tag_store") {
-  TEST_CASE_FIXTURE(Fixture, "expressions select instances, and several intersect") {
+  TEST_CASE_FIXTURE(TagFixture, "expressions select instances, and several intersect") {
     CHECK(tagged("role") == "db-1 db-2 ");
     CHECK(tagged("role=main") == "db-1 ");
     CHECK(tagged("backup=") == "db-2 db-3 ");
@@ -53,7 +53,7 @@ TEST_SUITE("storage/tag_store") {
     CHECK(tagged("~nobody") == "db-1 db-2 db-3 ");
   }
 
-  TEST_CASE_FIXTURE(Fixture, "tags are read by name, and saving overwrites") {
+  TEST_CASE_FIXTURE(TagFixture, "tags are read by name, and saving overwrites") {
     save("db-2", "role", "old");
     const auto tags = store.list({"db-2", 3306});
     REQUIRE(tags);
@@ -66,7 +66,7 @@ TEST_SUITE("storage/tag_store") {
     CHECK(all->at({"db-2", 3306}).size() == 2);
   }
 
-  TEST_CASE_FIXTURE(Fixture, "a tag goes from one instance, with a value only if it is equal") {
+  TEST_CASE_FIXTURE(TagFixture, "a tag goes from one instance, with a value only if it is equal") {
     CHECK_FALSE(forget("db-1", "role=spare"));
     CHECK(forget("db-1", "role=main"));
     CHECK_FALSE(forget("db-1", "role"));
@@ -74,7 +74,7 @@ TEST_SUITE("storage/tag_store") {
     CHECK(tagged("backup") == "db-3 ");
   }
 
-  TEST_CASE_FIXTURE(Fixture, "a tag with a value goes from everywhere") {
+  TEST_CASE_FIXTURE(TagFixture, "a tag with a value goes from everywhere") {
     const auto gone = store.forget_everywhere({"backup", ""});
     REQUIRE(gone);
     CHECK(*gone == std::vector<InstanceKey>{{"db-2", 3306}, {"db-3", 3306}});

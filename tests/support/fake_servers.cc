@@ -59,6 +59,11 @@ void FakeServers::shut_out(const InstanceKey& key) {
   shut_.insert(key);
 }
 
+void FakeServers::deny(const InstanceKey& key) {
+  const MutexLock lock(mutex_);
+  denying_.insert(key);
+}
+
 void FakeServers::write_on_promotion(const InstanceKey& key, const std::string& executed) {
   const MutexLock lock(mutex_);
   written_late_[key] = executed;
@@ -157,6 +162,10 @@ Observation FakeServers::probe(const InstanceKey& key, SteadyPoint) {
     seen.error = Error{ErrorKind::Unreachable, "too many connections", true};
     return seen;
   }
+  if (denying_.count(key) > 0) {
+    seen.error = Error{ErrorKind::Denied, to_string(key) + ": access denied for user 'orch'", true};
+    return seen;
+  }
   seen.outcome = ProbeOutcome::Clean;
   seen.instance = server->second;
   seen.instance.freshness = {};
@@ -167,7 +176,7 @@ Result<> FakeServers::fence(const Instance& as_probed, SteadyPoint deadline) {
   return apply(as_probed, SetReadOnly{true}, deadline);
 }
 
-Result<> FakeServers::check_read_only_right(const Instance& as_probed, SteadyPoint) {
+Result<> FakeServers::check_hand_over(const Instance& as_probed, SteadyPoint) {
   const MutexLock lock(mutex_);
   if (dead_.count(as_probed.key) > 0) return fail(ErrorKind::Unreachable, "connection refused");
   if (no_right.count(as_probed.key) > 0) {

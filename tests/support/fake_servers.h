@@ -26,6 +26,8 @@ class FakeServers final : public Servers {
   void set(const InstanceKey& key, const std::function<void(Instance&)>& change);
   /// Lets nobody in: probes fail, and it says so itself.
   void shut_out(const InstanceKey& key);
+  /// Turns our account away.
+  void deny(const InstanceKey& key);
   /// Somebody whom read_only does not bind writes to it, when another server becomes writable.
   void write_on_promotion(const InstanceKey& key, const std::string& executed);
   /// Tells no replication user.
@@ -45,14 +47,14 @@ class FakeServers final : public Servers {
   Observation probe(const InstanceKey& key, SteadyPoint deadline) override;
   Result<> apply(const Instance& as_probed, const Change& change, SteadyPoint deadline) override;
   Result<> fence(const Instance& as_probed, SteadyPoint deadline) override;
-  Result<> check_read_only_right(const Instance& as_probed, SteadyPoint deadline) override;
+  Result<> check_hand_over(const Instance& as_probed, SteadyPoint deadline) override;
   Result<ReplicationCredentials> replication_credentials(const Instance& as_probed,
                                                          SteadyPoint deadline) override;
   /// What set_examination() said, else nothing is known of it.
   Result<Examination> examine(const InstanceKey& key, SteadyPoint deadline) override;
   void set_examination(const InstanceKey& key, Examination seen);
 
-  /// May not change read_only, as check_read_only_right() finds out.
+  /// May not change read_only, as check_hand_over() finds out.
   std::set<InstanceKey> no_right{};
 
  private:
@@ -64,6 +66,7 @@ class FakeServers final : public Servers {
   std::set<InstanceKey> dead_;
   std::set<InstanceKey> frozen_;
   std::set<InstanceKey> shut_;
+  std::set<InstanceKey> denying_;
   std::map<InstanceKey, std::string> written_late_;
   std::set<InstanceKey> silent_about_credentials_;
   std::map<std::pair<InstanceKey, std::size_t>, int> refusals_;

@@ -4,11 +4,14 @@
 #include <utility>
 
 #include "core/plan/candidate.h"
+#include "core/plan/recovery/holdings.h"
 #include "core/plan/recovery/promotion.h"
 
 namespace orch {
 
 namespace {
+
+constexpr int kStopTries = 4;
 
 /// One question to the planner, with all the facts at hand.
 class Failover {
@@ -85,7 +88,7 @@ class Failover {
       const Position received = usable_position(*replica);
       if (received.index() != has.index()) continue;
       compared = true;
-      if (contains(has, received) || is_only_errant(*replica, has)) continue;
+      if (contains(has, received) || is_only_errant(*replica, has, fresh_)) continue;
       return to_string(missing(has, received)) + " of " + to_string(replica->key);
     }
     if (compared || has_followers(top)) return "";
@@ -118,7 +121,11 @@ class Failover {
 
   [[nodiscard]] Decision towards_promotion() const {
     const Choice choice = choose();
-    if (!choice.winner) return refuse(nobody(choice));
+    if (!choice.winner) {
+      const ErrorKind kind =
+          all_deny(fresh_.replicas_of(request_.failed)) ? ErrorKind::Denied : ErrorKind::Refused;
+      return back_out(Error{kind, nobody(choice)}, so_far_, fresh_);
+    }
     const Instance& winner = *fresh_.find(*choice.winner);
     if (auto decision = fence_and_freeze(winner)) return *std::move(decision);
     if (auto decision = fetch_from_failed(winner)) return *std::move(decision);
@@ -149,7 +156,30 @@ class Failover {
         !is_out(*winner)) {
       choice.winner = winner;
     }
-    return choice;
+    return choice.winner ? with_all_received(std::move(choice), std::move(out)) : choice;
+  }
+
+  /// One that was preferred and could not fetch what another holds gives way to that one.
+  [[nodiscard]] Choice with_all_received(Choice choice, std::vector<Verdict> out) const {
+    const Instance& winner = *fresh_.find(*choice.winner);
+    std::string failure = failed_fetch(winner.key);
+    if (failure.empty()) return choice;
+    out.push_back({winner.key, false, std::move(failure)});
+    Choice next = choose_candidate(fresh_, request_.failed, policy_, out);
+    const Instance* other = next.winner ? fresh_.find(*next.winner) : nullptr;
+    const bool has_more = other != nullptr &&
+                          usable_position(*other).index() == usable_position(winner).index() &&
+                          contains(usable_position(*other), usable_position(winner));
+    return has_more ? next : choice;
+  }
+
+  /// Why the server did not get what another replica has received; "" when it did not try in vain.
+  [[nodiscard]] std::string failed_fetch(const InstanceKey& key) const {
+    const StepResult* pointed = latest(so_far_, key, is_change<PointTo>);
+    if (pointed == nullptr) return "";
+    if (pointed->error) return pointed->error->message;
+    const StepResult* waited = latest(so_far_, key, waits_for<HasExecuted>);
+    return waited != nullptr && waited->error ? waited->error->message : "";
   }
 
   /// Those who failed in this run.
@@ -160,7 +190,10 @@ class Failover {
       const StepResult* wait = latest(so_far_, instance.key, [](const Action& action) {
         return waits_for<AppliedReceived>(action) || is_change<StopReplication>(action);
       });
-      if (wait != nullptr && wait->error) {
+      const bool failed = wait != nullptr && wait->error;
+      const bool may_still_stop =
+          failed && is_change<StopReplication>(wait->step.action) && !was_refused(instance.key);
+      if (failed && !may_still_stop) {
         out.push_back({instance.key, false, wait->error->message});
       } else if (auto because = failed_promotion(so_far_, instance.key)) {
         out.push_back({instance.key, false, *std::move(because)});
@@ -291,7 +324,8 @@ class Failover {
                                  Change{StartReplication{ReplicationThreads::Applier}},
                                  "with both threads stopped it would lose what it received"));
       }
-      Step stop = step(replica->key, Change{StopReplication{ReplicationThreads::Receiver}},
+      Step stop = step(replica->key,
+                       Change{StopReplication{ReplicationThreads::Receiver, !answers(*failed_)}},
                        "see what it has received");
       stop.limit = policy_.freeze_limit;
       run.steps.push_back(std::move(stop));
@@ -308,9 +342,22 @@ class Failover {
            !replica.replication.last_sql_error.empty() && !has_applied_all(replica);
   }
 
+  /// Whether its receiver does not stop. One that takes long is waited for again, as long as no
+  /// other replica did stop.
   [[nodiscard]] bool was_refused(const InstanceKey& key) const {
     const StepResult* stop = latest(so_far_, key, is_change<StopReplication>);
-    return stop != nullptr && stop->error;
+    if (stop == nullptr || !stop->error) return false;
+    const bool took_long = stop->error->kind == ErrorKind::Unreachable && !stop->error->by_server;
+    const auto tries =
+        std::count_if(so_far_.steps.begin(), so_far_.steps.end(), [&](const StepResult& result) {
+          return result.step.server == key && is_change<StopReplication>(result.step.action);
+        });
+    const std::vector<const Instance*> replicas = fresh_.replicas_of(request_.failed);
+    const bool other_stopped =
+        std::any_of(replicas.begin(), replicas.end(), [&](const Instance* replica) {
+          return replica->key != key && answers(*replica) && !runs(replica->replication.io_state);
+        });
+    return !took_long || other_stopped || tries >= kStopTries;
   }
 
   /// MySQL can change the delay while the receiver runs, and keeps its relay logs; with the
@@ -339,10 +386,10 @@ class Failover {
       run.steps.push_back(step(server.key, Change{StartReplication{ReplicationThreads::Applier}},
                                "apply what it holds"));
     }
-    run.steps.push_back(
-        step(server.key,
-             WaitFor{AppliedReceived{}, policy_.promotion_wait, policy_.reasonable_replication_lag},
-             "apply what it holds"));
+    run.steps.push_back(step(server.key,
+                             WaitFor{AppliedReceived{}, policy_.promotion_wait,
+                                     patience_with(server, request_.failed, policy_, fresh_)},
+                             "apply what it holds"));
     return run;
   }
 
@@ -353,38 +400,10 @@ class Failover {
     return *std::move(run);
   }
 
-  /// The replica that has most of what the winner lacks, by that measure; null when none has.
-  [[nodiscard]] const Instance* ahead_of(const Instance& winner,
-                                         Position (*measure)(const Instance&)) const {
-    const Position held = usable_position(winner);
-    const Instance* best = nullptr;
-    for (const Instance* replica : fresh_.replicas_of(request_.failed)) {
-      if (!answers(*replica)) continue;
-      const Position there = measure(*replica);
-      if (there.index() != held.index() || contains(held, there)) continue;
-      if (replica->key != winner.key && is_only_errant(*replica, held)) continue;
-      if (best == nullptr || contains(there, measure(*best))) best = replica;
-    }
-    return best;
-  }
-
-  /// What the replica has beyond `held` it wrote itself: no reason to fetch it.
-  [[nodiscard]] bool is_only_errant(const Instance& replica, const Position& held) const {
-    const std::string errant = errant_transactions(fresh_, replica);
-    if (errant.empty()) return false;
-    const auto set = GtidSet::parse(errant);
-    const auto* theirs = std::get_if<GtidSet>(&held);
-    if (theirs != nullptr && set) {
-      return contains(Position{theirs->united(*set)}, received_position(replica));
-    }
-    return std::holds_alternative<MariaDbGtidPos>(held) &&
-           missing(held, received_position(replica)).text == errant;
-  }
-
   /// Lets the winner fetch what another replica has received and it has not.
   [[nodiscard]] std::optional<Decision> catch_up(const Instance& winner) const {
     if (const auto decision = catching_up(winner)) return decision;
-    const Instance* ahead = ahead_of(winner, usable_position);
+    const Instance* ahead = ahead_of(winner, request_.failed, usable_position, fresh_);
     if (ahead == nullptr || winner.replication.source == ahead->key) return std::nullopt;
     const Difference rest = missing(usable_position(winner), usable_position(*ahead));
     std::string obstacle = obstacle_to_fetch(winner, *ahead);
@@ -452,10 +471,7 @@ class Failover {
   }
 
   [[nodiscard]] std::string obstacle_to_fetch(const Instance& winner, const Instance& ahead) const {
-    const StepResult* pointed = latest(so_far_, winner.key, is_change<PointTo>);
-    if (pointed != nullptr && pointed->error) return pointed->error->message;
-    const StepResult* waited = latest(so_far_, winner.key, waits_for<HasExecuted>);
-    if (pointed != nullptr && waited != nullptr && waited->error) return waited->error->message;
+    if (std::string failure = failed_fetch(winner.key); !failure.empty()) return failure;
     if (ahead.replication.has_filters) return "it filters what it replicates";
     if (!ahead.replication.last_sql_error.empty()) return "its applier stopped";
     if (auto can = can_replicate_from_gtid(winner, ahead, policy_.rules()); !can) {
@@ -465,14 +481,17 @@ class Failover {
   }
 
   [[nodiscard]] Decision promote(const Instance& winner) const {
-    const Loss loss =
-        loss_with(fresh_, request_.failed, winner.key, ahead_of(winner, received_position));
+    const Loss loss = loss_with(fresh_, request_.failed, winner.key,
+                                ahead_of(winner, request_.failed, received_position, fresh_));
     if (policy_.refuses_data_loss &&
         (!loss.transactions || *loss.transactions > policy_.data_loss_max)) {
       return refuse("DataLossPolicy is refuse, and promoting " + to_string(winner.key) +
                     " would lose " + loss.text);
     }
     if (!policy_.apply_promotion) return follow_up(winner);
+    if (auto look = look_around(winner, so_far_, fresh_); !look.empty()) {
+      return Run{std::move(look), {}};
+    }
     Run run{promotion_steps(winner, *failed_, so_far_, fresh_), {}};
     run.facts.winner = winner.key;
     run.facts.at_promotion = winner.server.binlog;
@@ -506,7 +525,7 @@ class Failover {
     SiblingPlan plan = sibling_moves(request_.failed, winner, policy_, so_far_, fresh_);
     Decision decision = next_of_moves(plan.moves, plan.lost, policy_, so_far_, fresh_);
     if (std::holds_alternative<Run>(decision)) return decision;
-    if (auto look = last_look(*failed_, so_far_)) return Run{{*std::move(look)}, {}};
+    if (auto look = last_look(so_far_, fresh_); !look.empty()) return Run{std::move(look), {}};
     Account account = std::holds_alternative<Done>(decision)
                           ? std::move(std::get<Done>(decision).account)
                           : std::move(std::get<GiveUp>(decision).account);
@@ -515,12 +534,17 @@ class Failover {
     account.lost_transactions =
         so_far_.facts.lost_transactions.value_or("unknown: the promotion was done before this run");
     add_written_since(account, *failed_, fresh_);
+    add_second_writers(account, winner, fresh_);
     add_notes(account, winner);
     return Done{std::move(account)};
   }
 
   void add_notes(Account& account, const Instance& winner) const {
     const std::string failed = to_string(failed_->key);
+    const StepResult* fence = fence_result();
+    if (fence != nullptr && fence->error && answers(*failed_) && failed_->server.read_only) {
+      account.notes.push_back(failed + " is not fenced wholly: " + fence->error->message);
+    }
     const StepResult* hooks = hooks_result();
     if (hooks != nullptr && hooks->error) account.notes.push_back(hooks->error->message);
     if (auto note = semi_sync_note(winner, *failed_, so_far_); !note.empty()) {

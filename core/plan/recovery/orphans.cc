@@ -33,7 +33,8 @@ std::set<InstanceKey> orphans_of(const InstanceKey& failed, const Progress& so_f
 /// Why the orphan cannot go there; "" when it can be tried.
 std::string objection_to(const Instance& orphan, const Instance* refuge, const Topology& fresh,
                          const Policy& policy) {
-  if (refuge == nullptr || !answers(*refuge)) return "does not answer";
+  if (refuge == nullptr) return "is not known";
+  if (!answers(*refuge)) return silence_of(*refuge);
   if (refuge->key == orphan.key) return "is itself";
   if (fresh.is_below(refuge->key, orphan.key)) return "is below it";
   if (auto can = check_gtid_move(orphan, *refuge, policy); !can) return can.error().message;
@@ -221,7 +222,7 @@ Decision next_of_orphans(const InstanceKey& failed, const std::vector<Refuge>& r
     const Instance* orphan = fresh.find(key);
     if (orphan == nullptr) continue;
     if (!answers(*orphan)) {
-      account.lost.push_back({key, "does not answer"});
+      account.lost.push_back({key, silence_of(*orphan)});
       continue;
     }
     if (orphan->replication.channels > 1) {

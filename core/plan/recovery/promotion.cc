@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <set>
+#include <string_view>
 #include <utility>
 
 #include "core/plan/candidate.h"
@@ -26,6 +27,16 @@ std::size_t acknowledging(const Instance& winner, const Instance& old_primary,
       std::count_if(replicas.begin(), replicas.end(),
                     [&](const Instance* replica) { return would(*replica); }) +
       (would(old_primary) ? 1 : 0));
+}
+
+std::vector<Step> look_at_all(const Topology& fresh, std::string_view why) {
+  std::vector<Step> steps;
+  for (const Instance& instance : fresh.instances()) {
+    if (answers(instance)) {
+      steps.push_back({instance.key, Reprobe{}, std::string(why), {}, false, {}});
+    }
+  }
+  return steps;
 }
 
 bool semi_sync_failed(const Progress& so_far, const InstanceKey& server) {
@@ -158,7 +169,7 @@ SiblingPlan sibling_moves(const InstanceKey& old_primary, const Instance& winner
     const bool follows = replica->replication.source == winner.key;
     std::string because;
     if (!follows && !answers(*replica)) {
-      because = "does not answer";
+      because = silence_of(*replica);
     } else if (!follows && replica->replication.channels > 1) {
       because = "replicates from " + std::to_string(replica->replication.channels) + " sources";
     } else if (!follows && is_group_secondary(*replica)) {
@@ -204,14 +215,23 @@ std::vector<Step> close_siblings(const InstanceKey& old_primary, const Instance&
   return steps;
 }
 
-std::optional<Step> last_look(const Instance& old_primary, const Progress& so_far) {
-  if (!answers(old_primary)) return std::nullopt;
+std::vector<Step> look_around(const Instance& winner, const Progress& so_far,
+                              const Topology& fresh) {
+  constexpr std::string_view kWhy = "see that nobody else takes writes";
+  const bool looked =
+      std::any_of(so_far.steps.begin(), so_far.steps.end(), [&](const StepResult& result) {
+        return result.step.server == winner.key && result.step.why == kWhy;
+      });
+  return looked ? std::vector<Step>() : look_at_all(fresh, kWhy);
+}
+
+std::vector<Step> last_look(const Progress& so_far, const Topology& fresh) {
+  constexpr std::string_view kWhy = "see that one server takes writes";
   for (auto result = so_far.steps.rbegin(); result != so_far.steps.rend(); ++result) {
-    const bool looked = std::holds_alternative<Reprobe>(result->step.action);
-    if (looked && result->step.server == old_primary.key) return std::nullopt;
+    if (result->step.why == kWhy) return {};
     if (result->step.point_of_no_return) break;
   }
-  return Step{old_primary.key, Reprobe{}, "see that it wrote nothing more", {}, false, {}};
+  return look_at_all(fresh, kWhy);
 }
 
 void add_written_since(Account& account, const Instance& old_primary, const Topology& fresh) {
@@ -221,8 +241,18 @@ void add_written_since(Account& account, const Instance& old_primary, const Topo
   const std::string text = extra + ", which " + to_string(old_primary.key) + " alone has";
   const bool nothing = account.lost_transactions.starts_with("nothing");
   account.lost_transactions = nothing ? text : account.lost_transactions + "; " + text;
+  account.two_took_writes = true;
   account.notes.push_back(to_string(old_primary.key) +
                           " took writes that the new primary lacks: " + extra);
+}
+
+void add_second_writers(Account& account, const Instance& winner, const Topology& fresh) {
+  for (const Instance* root : fresh.roots()) {
+    if (root->key == winner.key || !is_writable_top(*root)) continue;
+    account.two_took_writes = true;
+    account.notes.push_back(to_string(root->key) + " takes writes as well as " +
+                            to_string(winner.key) + ": make one of them read-only at once");
+  }
 }
 
 std::optional<InstanceKey> in_doubt(const Progress& so_far, const Topology& fresh) {

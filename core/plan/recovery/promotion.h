@@ -59,11 +59,17 @@ struct SiblingPlan {
                                                const Instance& winner, const Progress& so_far,
                                                const Topology& fresh);
 
-/// Reads the old primary once more when all is done; nothing when that was done, or it is silent.
-[[nodiscard]] std::optional<Step> last_look(const Instance& old_primary, const Progress& so_far);
+/// Reads everybody who answers right before the promotion: somebody else may have promoted another
+/// since the run began. Nothing when that is done.
+[[nodiscard]] std::vector<Step> look_around(const Instance& winner, const Progress& so_far,
+                                            const Topology& fresh);
+/// Reads everybody who answers once more when all is done. Nothing when that is done.
+[[nodiscard]] std::vector<Step> last_look(const Progress& so_far, const Topology& fresh);
 /// Names what the old primary has written and nobody else has: by accounts that read_only does not
 /// bind, or before it was fenced.
 void add_written_since(Account& account, const Instance& old_primary, const Topology& fresh);
+/// Names those besides the winner that follow nobody and take writes.
+void add_second_writers(Account& account, const Instance& winner, const Topology& fresh);
 
 /// A server that this run told to take writes, and that does not answer since: nobody else may be
 /// promoted, and nothing be made writable again.

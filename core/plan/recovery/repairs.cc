@@ -18,7 +18,7 @@ Decision next_not_writable(const InstanceKey& key, const Progress& so_far, const
   const Instance* primary = fresh.find(key);
   if (primary == nullptr) return decline_repair("Error reading " + to_string(key));
   if (so_far.facts.giving_up) return GiveUp{*so_far.facts.giving_up, {}};
-  if (!answers(*primary)) return decline_repair(to_string(key) + " does not answer");
+  if (!answers(*primary)) return decline_repair(to_string(key) + " " + silence_of(*primary));
   if (is_replica(*primary)) {
     return decline_repair(to_string(key) + " is a replica of " +
                           to_string(primary->replication.source) + ", no primary");
@@ -214,7 +214,9 @@ Planner semi_sync_repair(InstanceKey primary, SemiSyncGoal goal, Policy) {
     const Instance* instance = fresh.find(primary);
     if (instance == nullptr) return decline_repair("Error reading " + to_string(primary));
     if (so_far.facts.giving_up) return GiveUp{*so_far.facts.giving_up, {}};
-    if (!answers(*instance)) return decline_repair(to_string(primary) + " does not answer");
+    if (!answers(*instance)) {
+      return decline_repair(to_string(primary) + " " + silence_of(*instance));
+    }
     return SemiSyncRepair(*instance, goal, so_far, fresh).next();
   };
 }

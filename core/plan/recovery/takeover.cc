@@ -33,9 +33,7 @@ class Takeover {
     const bool finished_before = is_begun_top(heir) && !heir.server.read_only;
     if (is_promoted(so_far_, heir) || finished_before) return follow_up(heir);
     if (std::string text = objection_to_third(heir); !text.empty()) return refuse(std::move(text));
-    if (!answers(*primary_)) {
-      return refuse(to_string(primary_->key) + " does not answer: this is a case for a failover");
-    }
+    if (!answers(*primary_)) return refuse_silent();
     if (std::string text = objection_to(heir); !text.empty()) return refuse(std::move(text));
     return towards_promotion(heir);
   }
@@ -43,6 +41,12 @@ class Takeover {
  private:
   [[nodiscard]] Decision refuse(std::string text) const {
     return back_out(Error{ErrorKind::Refused, std::move(text)}, so_far_, fresh_);
+  }
+
+  [[nodiscard]] Decision refuse_silent() const {
+    const std::string text = to_string(primary_->key) + " " + silence_of(*primary_);
+    if (all_deny({primary_})) return back_out(Error{ErrorKind::Denied, text}, so_far_, fresh_);
+    return refuse(text + ": this is a case for a failover");
   }
 
   [[nodiscard]] Step step(const InstanceKey& server, Action action, std::string why) const {
@@ -81,6 +85,7 @@ class Takeover {
                       " replicas. orchestrator cannot choose where to failover to. Aborting");
     }
     std::string reasons;
+    // The preferred one stands first.
     for (const Verdict& verdict : choose_candidate(fresh_, primary_->key, policy_).ranked) {
       const Instance* replica = fresh_.find(verdict.key);
       if (replica->replication.source != primary_->key) continue;
@@ -173,7 +178,7 @@ class Takeover {
       if (sibling->downtime.active) continue;
       std::string because;
       if (!answers(*sibling)) {
-        because = to_string(sibling->key) + " does not answer";
+        because = to_string(sibling->key) + " " + silence_of(*sibling);
       } else if (sibling->replication.channels > 1) {
         because = to_string(sibling->key) + " replicates from " +
                   std::to_string(sibling->replication.channels) + " sources";
@@ -191,8 +196,10 @@ class Takeover {
 
   [[nodiscard]] Decision towards_promotion(const Instance& heir) const {
     if (auto decision = read_credentials(heir)) return *std::move(decision);
-    if (auto decision = check_right(heir)) return *std::move(decision);
-    if (!primary_->server.read_only) return make_primary_read_only();
+    if (!primary_->server.read_only) {
+      if (auto decision = check_both(heir)) return *std::move(decision);
+      return make_primary_read_only();
+    }
     if (auto decision = catch_up(heir)) return *std::move(decision);
     return promote(heir);
   }
@@ -229,16 +236,22 @@ class Takeover {
                   ", which could not follow the new primary: " + failed->error->message);
   }
 
-  [[nodiscard]] std::optional<Decision> check_right(const Instance& heir) const {
-    const StepResult* checked = latest(so_far_, heir.key, [](const Action& action) {
-      return std::holds_alternative<CheckReadOnlyRight>(action);
-    });
-    if (checked != nullptr && checked->error) {
-      return refuse(to_string(heir.key) +
-                    " could not be made writable: " + checked->error->message);
+  /// Before anything is changed: what would fail afterwards.
+  [[nodiscard]] std::optional<Decision> check_both(const Instance& heir) const {
+    Run run;
+    for (const Instance* server : {&heir, primary_}) {
+      const StepResult* checked = latest(so_far_, server->key, [](const Action& action) {
+        return std::holds_alternative<CheckHandOver>(action);
+      });
+      if (checked == nullptr) {
+        run.steps.push_back(step(server->key, CheckHandOver{}, "before anything is changed"));
+      } else if (checked->error) {
+        return refuse(to_string(server->key) + " could not be made " +
+                      (server == primary_ ? "read-only: " : "writable: ") +
+                      checked->error->message);
+      }
     }
-    if (checked != nullptr) return std::nullopt;
-    Run run{{step(heir.key, CheckReadOnlyRight{}, "before anything is changed")}, {}};
+    if (run.steps.empty()) return std::nullopt;
     run.facts.winner = heir.key;
     return run;
   }
@@ -284,6 +297,9 @@ class Takeover {
   [[nodiscard]] Decision promote(const Instance& heir) const {
     if (auto because = failed_promotion(so_far_, heir.key)) {
       return refuse(to_string(heir.key) + " " + *because);
+    }
+    if (auto look = look_around(heir, so_far_, fresh_); !look.empty()) {
+      return Run{std::move(look), {}};
     }
     Run run{promotion_steps(heir, *primary_, so_far_, fresh_), {}};
     run.facts.winner = heir.key;
@@ -343,7 +359,7 @@ class Takeover {
     }
     Decision decision = next_of_moves(plan.moves, plan.lost, policy_, so_far_, fresh_);
     if (std::holds_alternative<Run>(decision)) return decision;
-    if (auto look = last_look(*primary_, so_far_)) return Run{{*std::move(look)}, {}};
+    if (auto look = last_look(so_far_, fresh_); !look.empty()) return Run{std::move(look), {}};
     Account account = std::holds_alternative<Done>(decision)
                           ? std::move(std::get<Done>(decision).account)
                           : std::move(std::get<GiveUp>(decision).account);
@@ -351,6 +367,7 @@ class Takeover {
     account.coordinates = so_far_.facts.at_promotion.value_or(heir.server.binlog);
     account.lost_transactions = "nothing";
     add_written_since(account, *primary_, fresh_);
+    add_second_writers(account, heir, fresh_);
     add_notes(account, heir);
     return Done{std::move(account)};
   }

@@ -21,6 +21,7 @@ class Mover {
         so_far_(so_far),
         policy_(policy),
         server_(fresh.find(move.server)),
+        source_(server_ == nullptr ? nullptr : fresh.find(server_->replication.source)),
         destination_(fresh.find(move.target.source)) {}
 
   [[nodiscard]] MoveState next() const {
@@ -28,7 +29,7 @@ class Mover {
     if (const StepResult* failed = fatal_failure()) return lost(failed->error->message);
     const bool follows = server_->replication.source == move_.target.source;
     if (follows && (was_pointed() || !move_.even_if_same)) return finish();
-    if (!answers(*server_)) return lost("does not answer");
+    if (!answers(*server_)) return lost(silence_of(*server_));
     if (was_given_back()) {
       const auto held_back = destination_ == nullptr ? std::nullopt : wait_for_destination();
       const bool known = held_back && held_back->kind == MoveState::Kind::Lost;
@@ -48,6 +49,8 @@ class Mover {
   }
 
  private:
+  [[nodiscard]] bool source_is_silent() const { return source_ != nullptr && !answers(*source_); }
+
   [[nodiscard]] Step step(Change change, std::string why) const {
     return {move_.server, std::move(change), std::move(why), {}, false, {}};
   }
@@ -124,7 +127,7 @@ class Mover {
     const StepResult* last = latest(so_far_, move_.server, link_step);
     const bool started = last != nullptr && is_change<StartReplication>(last->step.action);
     if (started && !move_.verify) return {MoveState::Kind::Moved, {}, ""};
-    if (!answers(*server_)) return lost("does not answer");
+    if (!answers(*server_)) return lost(silence_of(*server_));
     if (started) return lost("replication not running");
     return {MoveState::Kind::Working, start_steps(), ""};
   }
@@ -140,7 +143,8 @@ class Mover {
       steps.push_back(step(StartReplication{ReplicationThreads::Applier}, "apply what it holds"));
     }
     if (!waited && may_apply && runs(replication.io_state)) {
-      steps.push_back(step(StopReplication{ReplicationThreads::Receiver}, "receive no more"));
+      steps.push_back(step(StopReplication{ReplicationThreads::Receiver, source_is_silent()},
+                           "receive no more"));
     }
     if (!waited && may_apply && !applied && !start_first && !runs(replication.sql_state)) {
       steps.push_back(step(StartReplication{ReplicationThreads::Applier}, "apply what it holds"));
@@ -152,7 +156,7 @@ class Mover {
                        {},
                        false});
     }
-    steps.push_back(step(StopReplication{}, move_.why));
+    steps.push_back(step(StopReplication{ReplicationThreads::Both, source_is_silent()}, move_.why));
     return steps;
   }
 
@@ -208,6 +212,7 @@ class Mover {
   const Progress& so_far_;
   const Policy& policy_;
   const Instance* server_;
+  const Instance* source_;
   const Instance* destination_;
 };
 

@@ -15,15 +15,15 @@ namespace {
 namespace fs = std::filesystem;
 
 /// A folder of its own for each test.
-class Folder {
+class NamedFiles {
  public:
-  Folder() {
+  NamedFiles() {
     std::string name = (fs::temp_directory_path() / "orch-named-XXXXXX").string();
     path_ = ::mkdtemp(name.data());
   }
-  Folder(const Folder&) = delete;
-  Folder& operator=(const Folder&) = delete;
-  ~Folder() { fs::remove_all(path_); }
+  NamedFiles(const NamedFiles&) = delete;
+  NamedFiles& operator=(const NamedFiles&) = delete;
+  ~NamedFiles() { fs::remove_all(path_); }
 
   std::string file(const char* name, const char* text, mode_t mode = 0600) const {
     const std::string whole = (path_ / name).string();
@@ -43,7 +43,7 @@ constexpr const char* kPem = "-----BEGIN CERTIFICATE-----\n";
 
 TEST_SUITE("core/config/named_files") {
   TEST_CASE("nothing is said about files that are as they should be") {
-    const Folder folder;
+    const NamedFiles folder;
     Config config;
     config.connection.mysql_topology_use_mutual_tls = true;
     config.connection.mysql_topology_ssl_private_key_file = folder.file("key", kPem);
@@ -56,7 +56,7 @@ TEST_SUITE("core/config/named_files") {
   }
 
   TEST_CASE("a certificate that is in use must be there and be one") {
-    const Folder folder;
+    const NamedFiles folder;
     Config config;
     config.connection.mysql_topology_ssl_ca_file = folder.path("missing");
     config.connection.mysql_topology_ssl_cert_file = folder.file("cert", "no certificate");
@@ -75,7 +75,7 @@ TEST_SUITE("core/config/named_files") {
   }
 
   TEST_CASE("a pipe is no certificate, and nobody waits for it") {
-    const Folder folder;
+    const NamedFiles folder;
     REQUIRE(::mkfifo(folder.path("pipe").c_str(), 0600) == 0);
     Config config;
     config.connection.mysql_topology_ssl_ca_file = folder.path("pipe");
@@ -85,7 +85,7 @@ TEST_SUITE("core/config/named_files") {
   }
 
   TEST_CASE("the folder of the backend must be there") {
-    const Folder folder;
+    const NamedFiles folder;
     Config config;
     config.backend.backend_db = "sqlite";
     config.backend.sqlite3_data_file = folder.path("none/orch.db");
@@ -104,7 +104,7 @@ TEST_SUITE("core/config/named_files") {
   }
 
   TEST_CASE("secrets that everybody may read are worth a warning") {
-    const Folder folder;
+    const NamedFiles folder;
     Config config;
     config.connection.mysql_topology_credentials_config_file = folder.file("cnf", "", 0644);
     const auto problems = check_named_files(config);

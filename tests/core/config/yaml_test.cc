@@ -6,9 +6,9 @@ namespace orch {
 
 namespace {
 
-using Kind = ConfigValue::Kind;
+using YamlKind = ConfigValue::Kind;
 
-std::string problem(std::string_view text) {
+std::string yaml_problem(std::string_view text) {
   const ParsedConfig parsed = parse_yaml_config(text);
   return parsed.problem ? parsed.problem->message : "";
 }
@@ -30,16 +30,16 @@ TEST_SUITE("core/config/yaml") {
     const auto& members = parsed.root.items;
     REQUIRE(members.size() == 7);
     CHECK(members[0].line == 2);
-    CHECK(members[0].kind == Kind::Plain);
+    CHECK(members[0].kind == YamlKind::Plain);
     CHECK(members[1].line == 3);
-    CHECK(members[1].kind == Kind::String);
+    CHECK(members[1].kind == YamlKind::String);
     CHECK(members[2].line == 4);
     REQUIRE(members[2].items.size() == 2);
     CHECK(members[2].items[1].text == "b");
     CHECK(members[3].line == 7);
     CHECK(members[3].items[0].key == "x");
-    CHECK(members[4].kind == Kind::Null);
-    CHECK(members[5].kind == Kind::String);
+    CHECK(members[4].kind == YamlKind::Null);
+    CHECK(members[5].kind == YamlKind::String);
     CHECK(members[6].text == "line one\nline two\n");
   }
 
@@ -59,23 +59,23 @@ TEST_SUITE("core/config/yaml") {
   }
 
   TEST_CASE("what is not a mapping is refused") {
-    CHECK(problem("- a\n- b\n") == "expected a mapping of keys");
-    CHECK(problem("just text") == "expected a mapping of keys");
-    CHECK(problem("# nothing\n") == "it holds no settings");
-    CHECK(problem("a: b\n---\nc: d\n") == "more than one YAML document");
+    CHECK(yaml_problem("- a\n- b\n") == "expected a mapping of keys");
+    CHECK(yaml_problem("just text") == "expected a mapping of keys");
+    CHECK(yaml_problem("# nothing\n") == "it holds no settings");
+    CHECK(yaml_problem("a: b\n---\nc: d\n") == "more than one YAML document");
   }
 
   TEST_CASE("keys are strings") {
-    CHECK(problem("[a, b]: c\n").find("a key must be a string") != std::string::npos);
-    CHECK(problem("? {a: b}\n: c\n").find("a key must be a string") != std::string::npos);
-    CHECK(problem("~: c\n").find("a key must be a string") != std::string::npos);
-    CHECK(problem("5: c\n") == "");
+    CHECK(yaml_problem("[a, b]: c\n").find("a key must be a string") != std::string::npos);
+    CHECK(yaml_problem("? {a: b}\n: c\n").find("a key must be a string") != std::string::npos);
+    CHECK(yaml_problem("~: c\n").find("a key must be a string") != std::string::npos);
+    CHECK(yaml_problem("5: c\n") == "");
   }
 
   TEST_CASE("anchors and aliases are refused, so no bomb goes off") {
-    CHECK(problem("a: &x [1]\nb: c\n").find("anchors are not supported") != std::string::npos);
-    CHECK(problem("a: &x y\n").find("anchors are not supported") != std::string::npos);
-    CHECK(problem("a: &x\nb: *x\n").find("not supported") != std::string::npos);
+    CHECK(yaml_problem("a: &x [1]\nb: c\n").find("anchors are not supported") != std::string::npos);
+    CHECK(yaml_problem("a: &x y\n").find("anchors are not supported") != std::string::npos);
+    CHECK(yaml_problem("a: &x\nb: *x\n").find("not supported") != std::string::npos);
     std::string bomb = "a0: &a0 [x,x,x,x,x,x,x,x,x]\n";
     for (int i = 1; i < 10; ++i) {
       bomb += "a" + std::to_string(i) + ": &a" + std::to_string(i) + " [";
@@ -83,13 +83,14 @@ TEST_SUITE("core/config/yaml") {
         bomb += "*a" + std::to_string(i - 1) + ",";
       bomb += "]\n";
     }
-    CHECK(problem(bomb).find("anchors are not supported") != std::string::npos);
+    CHECK(yaml_problem(bomb).find("anchors are not supported") != std::string::npos);
   }
 
   TEST_CASE("tags that could change a value are refused") {
-    CHECK(problem("a: !!int 5\n").find("tags are not supported") != std::string::npos);
-    CHECK(problem("a: !include /etc/passwd\n").find("tags are not supported") != std::string::npos);
-    CHECK(problem("a: !mine [b]\n").find("tags are not supported") != std::string::npos);
+    CHECK(yaml_problem("a: !!int 5\n").find("tags are not supported") != std::string::npos);
+    CHECK(yaml_problem("a: !include /etc/passwd\n").find("tags are not supported") !=
+          std::string::npos);
+    CHECK(yaml_problem("a: !mine [b]\n").find("tags are not supported") != std::string::npos);
   }
 
   TEST_CASE("control characters are refused wherever they stand") {
@@ -103,13 +104,13 @@ TEST_SUITE("core/config/yaml") {
   }
 
   TEST_CASE("deep nesting is refused, not followed") {
-    CHECK(problem("a: " + std::string(100000, '[')) != "");
-    CHECK(problem("a: " + std::string(300, '[') + std::string(300, ']')) != "");
+    CHECK(yaml_problem("a: " + std::string(100000, '[')) != "");
+    CHECK(yaml_problem("a: " + std::string(300, '[') + std::string(300, ']')) != "");
     std::string block;
     for (int i = 0; i < 400; ++i)
       block += std::string(static_cast<std::size_t>(i), ' ') + "a:\n";
-    CHECK(problem(block) != "");
-    CHECK(problem(std::string(100000, '-')) != "");
+    CHECK(yaml_problem(block) != "");
+    CHECK(yaml_problem(std::string(100000, '-')) != "");
   }
 
   TEST_CASE("a huge scalar is one value") {

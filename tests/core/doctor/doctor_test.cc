@@ -77,6 +77,12 @@ struct Ward {
     const std::vector<std::string> lines = told();
     return std::find(lines.begin(), lines.end(), line) != lines.end();
   }
+  std::string remedy(std::string_view code) {
+    for (const Finding& finding : findings()) {
+      if (finding.code == code) return finding.remedy;
+    }
+    return "";
+  }
   std::string what(std::string_view code) {
     for (const Finding& finding : findings()) {
       if (finding.code == code) return finding.what;
@@ -344,6 +350,36 @@ TEST_SUITE("core/doctor/doctor") {
     CHECK(ward.told() == Lines{"warning cannot-fence"});
     ward.patient.settings.hooks = {{"FenceProcesses", "bash fence.sh"}};
     CHECK(ward.told() == Lines{});
+  }
+
+  TEST_CASE("what a MariaDB replica wrote is told also when its source has long been further") {
+    Ward ward(true);
+    ward.at(1).gtid.mariadb_binlog_state = "0-1-100";
+    ward.at(3).gtid.mariadb_binlog_state = "0-3-7,0-1-100";
+    CHECK(ward.told() == Lines{"warning own-writes db3"});
+    CHECK(ward.what("own-writes").starts_with("it wrote 0-3-7 itself"));
+    ward.at(4).gtid.mariadb_binlog_state = "0-3-7,0-1-100";
+    CHECK(ward.told() == Lines{});
+  }
+
+  TEST_CASE("who could write to a master that is fenced") {
+    Ward ward(true);
+    ward.seen(1).unbound_accounts = {"'app'@'%'", "'batch'@'%'"};
+    ward.seen(2).unbound_accounts = {"'app'@'%'"};
+    CHECK(ward.told() == Lines{"warning not-bound-by-read-only db1"});
+    CHECK(ward.what("not-bound-by-read-only")
+              .starts_with("'app'@'%' and 'batch'@'%' may write although it is read-only"));
+    ward.seen(1).unbound_accounts.clear();
+    ward.seen(1).prepared_transactions = 2;
+    CHECK(ward.told() == Lines{"notice prepared-transactions db1"});
+  }
+
+  TEST_CASE("a master that was replaced is not to be opened") {
+    Ward ward;
+    ward.at(1).server.read_only = true;
+    CHECK(ward.remedy("master-read-only") == "orch set-writeable db1:3306");
+    ward.patient.quarantined.insert(db(1));
+    CHECK(ward.remedy("master-read-only").find("set-writeable") == std::string::npos);
   }
 
   TEST_CASE("hooks whose command is not there") {

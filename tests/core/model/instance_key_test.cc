@@ -8,7 +8,7 @@ namespace {
 
 constexpr std::uint16_t kDefault = 3306;
 
-std::string read(std::string_view text) {
+std::string read_key(std::string_view text) {
   const auto key = parse_instance_key(text, kDefault);
   return key ? key->hostname + " " + std::to_string(key->port) : "refused";
 }
@@ -17,30 +17,30 @@ std::string read(std::string_view text) {
 
 TEST_SUITE("core/model/instance_key") {
   TEST_CASE("a host without a port gets the default port") {
-    CHECK(read("db-1") == "db-1 3306");
-    CHECK(read("db_1.example.com:3307") == "db_1.example.com 3307");
-    CHECK(read("10.0.0.7:3306") == "10.0.0.7 3306");
+    CHECK(read_key("db-1") == "db-1 3306");
+    CHECK(read_key("db_1.example.com:3307") == "db_1.example.com 3307");
+    CHECK(read_key("10.0.0.7:3306") == "10.0.0.7 3306");
     CHECK_FALSE(parse_instance_key("db-1", 0));
   }
 
   TEST_CASE("IPv6 is read bare and in brackets with a port") {
-    CHECK(read("2001:db8::7") == "2001:db8::7 3306");
-    CHECK(read("::1") == "::1 3306");
-    CHECK(read("::") == ":: 3306");
-    CHECK(read("fe80:1:2:3:4:5:6:7") == "fe80:1:2:3:4:5:6:7 3306");
-    CHECK(read("::ffff:10.0.0.7") == "::ffff:10.0.0.7 3306");
-    CHECK(read("[2001:db8::7]:3307") == "2001:db8::7 3307");
+    CHECK(read_key("2001:db8::7") == "2001:db8::7 3306");
+    CHECK(read_key("::1") == "::1 3306");
+    CHECK(read_key("::") == ":: 3306");
+    CHECK(read_key("fe80:1:2:3:4:5:6:7") == "fe80:1:2:3:4:5:6:7 3306");
+    CHECK(read_key("::ffff:10.0.0.7") == "::ffff:10.0.0.7 3306");
+    CHECK(read_key("[2001:db8::7]:3307") == "2001:db8::7 3307");
     for (const char* text : {"[::1]", "[::1]:", "[]:3306", "[db-1]:3306", "[10.0.0.7]:3306",
                              "[::1]3306", "::1%eth0", ":::", "1:2:3:4:5:6:7:8:3306"}) {
-      CHECK_MESSAGE(read(text) == "refused", text);
+      CHECK_MESSAGE(read_key(text) == "refused", text);
     }
   }
 
   TEST_CASE("a port is a decimal number from 1 to 65535") {
-    CHECK(read("db:65535") == "db 65535");
+    CHECK(read_key("db:65535") == "db 65535");
     for (const char* text : {"db:", "db:0", "db:65536", "db:-1", "db:+1", "db:3306x", "db: 3306",
                              "db:99999999999999999999", ":3306"}) {
-      CHECK_MESSAGE(read(text) == "refused", text);
+      CHECK_MESSAGE(read_key(text) == "refused", text);
     }
   }
 
@@ -50,19 +50,19 @@ TEST_SUITE("core/model/instance_key") {
           "db,db2", "db/x", "db$x",   "db|x", "db&x", "db(x)", "db<x",    "db>x",
           "db\\x",  "db\n", "db\x01", "db*",  "db?",  "db%",   "-oproxy", "db\xC3\xA9",
           "db@x",   "db#x", "db!x",   "db~x", "db=x"}) {
-      CHECK_MESSAGE(read(text) == "refused", text);
+      CHECK_MESSAGE(read_key(text) == "refused", text);
     }
-    CHECK(read(std::string("db\0x", 4)) == "refused");
-    CHECK(read(std::string("::1\0", 4)) == "refused");
-    CHECK(read(std::string(255, 'a')) != "refused");
-    CHECK(read(std::string(256, 'a')) == "refused");
+    CHECK(read_key(std::string("db\0x", 4)) == "refused");
+    CHECK(read_key(std::string("::1\0", 4)) == "refused");
+    CHECK(read_key(std::string(255, 'a')) != "refused");
+    CHECK(read_key(std::string(256, 'a')) == "refused");
   }
 
   TEST_CASE("a detached key keeps its mark, and loses it when reattached") {
-    CHECK(read("//db-1:3306") == "//db-1 3306");
-    CHECK(read("//[::1]:3306") == "//::1 3306");
+    CHECK(read_key("//db-1:3306") == "//db-1 3306");
+    CHECK(read_key("//[::1]:3306") == "//::1 3306");
     for (const char* text : {"//", "///db", "//db/x", "/db"}) {
-      CHECK_MESSAGE(read(text) == "refused", text);
+      CHECK_MESSAGE(read_key(text) == "refused", text);
     }
     const InstanceKey key{"db-1", 3306};
     CHECK(is_detached(detached(key)));

@@ -94,6 +94,24 @@ TEST_SUITE("core/mysql/change_statements") {
           "GET_SOURCE_PUBLIC_KEY=1 FOR CHANNEL 'ch'");
   }
 
+  TEST_CASE("a MariaDB receiver is ended when its source is silent: STOP SLAVE would wait for it") {
+    const StopReplication stop{ReplicationThreads::Receiver, true};
+    Instance replica = following(mariadb(2, "0-1-9"), 1);
+    replica.semi_sync.replica_enabled = true;
+    const std::vector<SqlStatement> statements = statements_for(replica, stop, {});
+    REQUIRE(statements.size() == 6);
+    CHECK(statements[1].shown == "SET GLOBAL rpl_semi_sync_slave_kill_conn_timeout = 1");
+    CHECK(statements[3].shown == "EXECUTE IMMEDIATE CONCAT('KILL ', @orch_receiver)");
+    CHECK(statements[4].shown == "STOP SLAVE IO_THREAD");
+    CHECK_FALSE(statements[4].optional);
+    CHECK(statements[5].shown == "SET GLOBAL rpl_semi_sync_slave_kill_conn_timeout = @orch_limit");
+    replica.semi_sync.replica_enabled = false;
+    CHECK(statements_for(replica, stop, {}).size() == 3);
+    replica.replication.io_state = ThreadState::Stopped;
+    CHECK(shown(replica, stop) == "STOP SLAVE IO_THREAD");
+    CHECK(shown(following(mysql(2, gtids("1-9")), 1), stop) == "STOP REPLICA IO_THREAD");
+  }
+
   TEST_CASE("a MariaDB connection is named after the verb") {
     Instance replica = following(mariadb(2, "0-1-9"), 1);
     replica.replication.channel = "c1";

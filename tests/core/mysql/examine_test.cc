@@ -27,6 +27,9 @@ TEST_SUITE("core/mysql/examine") {
     session.answer("SHOW GLOBAL STATUS",
                    table({"Variable_name", "Value"}, {{"Threads_connected", "140"}}));
     session.answer("SELECT UNIX_TIMESTAMP", table({"now"}, {{"1769854840.500000"}}));
+    session.answer("SELECT DISTINCT GRANTEE", table({"account"}, {{"'app'@'%'"}}));
+    session.refuse("XA RECOVER CONVERT XID", 1064);
+    session.answer("XA RECOVER", table({"formatID", "data"}, {{"1", "one"}, {"1", "two"}}));
     session.answer("SHOW GRANTS", table({"Grants for orch@%"}, {{"GRANT SUPER ON *.* TO `orch`"}}));
     const FakeClock clock;
     const auto seen = examine(
@@ -40,6 +43,8 @@ TEST_SUITE("core/mysql/examine") {
     CHECK(seen->gtid_strict == false);
     CHECK(seen->semi_sync_wait_point == "AFTER_COMMIT");
     CHECK(seen->clock_ahead == std::chrono::milliseconds(10'500));
+    CHECK(seen->unbound_accounts == std::vector<std::string>{"'app'@'%'"});
+    CHECK(seen->prepared_transactions == 2);
     CHECK(seen->grants == std::vector<std::string>{"GRANT SUPER ON *.* TO `orch`"});
   }
 

@@ -16,7 +16,7 @@ std::string because(const Choice& choice, int number) {
   return "not looked at";
 }
 
-Instance dead_master() {
+Instance dead_first() {
   return unseen(writable(mysql(1, gtids("1-100"))));
 }
 
@@ -25,7 +25,7 @@ Instance replica(int number, const std::string& received = "1-100") {
 }
 
 Choice choose(std::vector<Instance> instances, const Policy& policy = {}) {
-  instances.push_back(dead_master());
+  instances.push_back(dead_first());
   return choose_candidate(Topology(std::move(instances)), db(1), policy);
 }
 
@@ -204,11 +204,11 @@ TEST_SUITE("core/plan/candidate") {
   }
 
   TEST_CASE("what would be lost is counted from the dead server's record, and unknown said") {
-    const Topology topology({dead_master(), replica(2, "1-97")});
+    const Topology topology({dead_first(), replica(2, "1-97")});
     CHECK(lost_with(topology, db(1), db(2)) ==
           "3 transactions (" + gtids("98-100") +
               "); what db1:3306 wrote after its last record is unknown");
-    Instance blank = dead_master();
+    Instance blank = dead_first();
     blank.gtid.executed = "?";
     blank.server.binlog = {};
     CHECK(lost_with(Topology({blank, replica(2)}), db(1), db(2)).rfind("unknown: ", 0) == 0);

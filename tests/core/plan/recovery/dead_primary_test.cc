@@ -111,6 +111,55 @@ TEST_SUITE("core/plan/recovery/dead_primary") {
     }
   }
 
+  TEST_CASE("the server that is preferred fetches from the most advanced first, and serves") {
+    for (const bool is_mariadb_case : {false, true}) {
+      for (const PromotionRule rule : {PromotionRule::Must, PromotionRule::Prefer}) {
+        FakeServers servers;
+        is_mariadb_case ? build_mariadb(servers) : build_mysql(servers);
+        servers.set(db(4), [&](Instance& instance) { instance.promotion_rule = rule; });
+        servers.kill(db(1));
+        const Outcome outcome = fail_over(servers);
+        REQUIRE_FALSE(outcome.error);
+        CHECK(outcome.account.promoted == db(4));
+        CHECK(contains(executed_position(servers.at(db(4))), executed_position(servers.at(db(3)))));
+        CHECK_FALSE(mentions(outcome.account.lost_transactions, "has received"));
+        check_below(servers, 2, 4);
+        check_below(servers, 3, 4);
+      }
+    }
+  }
+
+  TEST_CASE("one that is not preferred serves only when nobody else can soon") {
+    FakeServers servers;
+    build_mysql(servers);
+    servers.set(db(3), [](Instance& i) { i.promotion_rule = PromotionRule::PreferNot; });
+    servers.kill(db(1));
+    const Outcome outcome = fail_over(servers);
+    REQUIRE_MESSAGE(!outcome.error, (outcome.error ? outcome.error->message : ""));
+    CHECK(outcome.account.promoted == db(2));
+
+    FakeServers behind;
+    build_mysql(behind);
+    behind.set(db(3), [](Instance& i) { i.promotion_rule = PromotionRule::PreferNot; });
+    for (const int number : {2, 4}) {
+      behind.set(db(number), [](Instance& i) { i.replication.sql_delay = std::chrono::hours(1); });
+    }
+    behind.kill(db(1));
+    CHECK(fail_over(behind).account.promoted == db(3));
+  }
+
+  TEST_CASE("one that is preferred and cannot fetch the rest gives way: nothing is lost") {
+    FakeServers servers;
+    build_mysql(servers);
+    servers.set(db(4), [](Instance& i) { i.promotion_rule = PromotionRule::Prefer; });
+    servers.refuse(db(4), Change{PointTo{}}.index(), 5);
+    servers.kill(db(1));
+    const Outcome outcome = fail_over(servers);
+    REQUIRE_FALSE(outcome.error);
+    CHECK(outcome.account.promoted == db(3));
+    CHECK_FALSE(mentions(outcome.account.lost_transactions, "has received"));
+  }
+
   TEST_CASE("a designated server that cannot fetch what others received is refused") {
     FakeServers servers;
     build_mysql(servers);
@@ -152,7 +201,7 @@ TEST_SUITE("core/plan/recovery/dead_primary") {
     servers.kill(db(4));
     const Outcome outcome = fail_over(servers);
     REQUIRE_FALSE(outcome.error);
-    CHECK(because(outcome, 4) == "does not answer");
+    CHECK(because(outcome, 4) == "does not answer: connection refused");
   }
 
   TEST_CASE("a multi-source sibling is shown and not moved (DISC-8)") {
@@ -198,6 +247,39 @@ TEST_SUITE("core/plan/recovery/dead_primary") {
     CHECK(outcome.account.promoted == db(2));
     CHECK(mentions(outcome.account.lost_transactions, "db3:3306 has received"));
     CHECK(mentions(because(outcome, 3), "lacks"));
+  }
+
+  TEST_CASE("one that stands still is given up soon only when another holds all that it does") {
+    for (const bool alone : {true, false}) {
+      FakeServers servers;
+      build_mysql(servers);
+      if (!alone) servers.add(following(mysql(2, gtids("1-60")), 1, gtids("1-99")));
+      servers.freeze_applier(db(3));
+      servers.kill(db(1));
+      const Outcome outcome = fail_over(servers);
+      REQUIRE_FALSE(outcome.error);
+      CHECK(outcome.account.promoted == db(2));
+      const auto given_up = std::find_if(
+          outcome.steps.begin(), outcome.steps.end(),
+          [](const StepResult& result) { return result.step.server == db(3) && result.error; });
+      REQUIRE(given_up != outcome.steps.end());
+      CHECK(mentions(given_up->error->message, alone ? "waited 300s" : "waited 10s"));
+    }
+  }
+
+  TEST_CASE("who turns us away, and why, is told") {
+    FakeServers servers;
+    build_mysql(servers);
+    for (const InstanceKey& key : servers.keys())
+      servers.deny(key);
+    const Outcome outcome = fail_over(servers);
+    REQUIRE(outcome.error);
+    CHECK(outcome.error->kind == ErrorKind::Denied);
+    CHECK(mentions(outcome.error->message, "db3:3306 cannot be read: access denied"));
+    const Outcome switched = take_over(servers, db(2));
+    REQUIRE(switched.error);
+    CHECK(switched.error->kind == ErrorKind::Denied);
+    CHECK(mentions(switched.error->message, "db1:3306 cannot be read: access denied"));
   }
 
   TEST_CASE("a sibling that fails to move does not hold up the others") {

@@ -211,6 +211,37 @@ TEST_SUITE("core/plan/recovery/promotion") {
         run_plan(servers, takeover({db(1), db(2), true, true}, Policy{}), -1, {});
     REQUIRE_FALSE(outcome.error);
     CHECK(mentions(outcome.account.lost_transactions, gtids("101-103")));
+    CHECK(outcome.account.two_took_writes);
+  }
+
+  TEST_CASE("whom somebody else promotes meanwhile is seen: before, and at the latest after") {
+    for (const bool before : {true, false}) {
+      FakeServers servers;
+      build_mysql(servers);
+      servers.kill(db(1));
+      const std::string_view when =
+          before ? "see that nobody else takes writes" : "see that one server takes writes";
+      const Planner plan = failover({db(1), {}}, Policy{});
+      const Planner watched = [&](const Progress& so_far, const Topology& fresh) {
+        Decision decision = plan(so_far, fresh);
+        const Run* run = std::get_if<Run>(&decision);
+        if (run != nullptr && run->steps.front().why == when) {
+          servers.set(db(5), [](Instance& instance) { instance.replication = {}; });
+          servers.set(db(5), [](Instance& instance) { instance.server.read_only = false; });
+        }
+        return decision;
+      };
+      const Outcome outcome = run_plan(servers, watched);
+      CHECK(outcome.error.has_value() == before);
+      if (before) {
+        CHECK(mentions(outcome.error->message, "db5:3306 takes writes already"));
+        CHECK(servers.writable() == std::vector<InstanceKey>{db(5)});
+      } else {
+        CHECK(outcome.account.two_took_writes);
+        REQUIRE_FALSE(outcome.account.notes.empty());
+        CHECK(mentions(outcome.account.notes.front(), "db5:3306 takes writes as well as db3:3306"));
+      }
+    }
   }
 
   TEST_CASE("a replica with filters is promoted last, and nothing is fetched from it") {

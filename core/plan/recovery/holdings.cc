@@ -1,0 +1,50 @@
+#include "core/plan/recovery/holdings.h"
+
+#include <algorithm>
+
+#include "core/plan/candidate.h"
+#include "core/plan/step.h"
+
+namespace orch {
+
+bool is_only_errant(const Instance& replica, const Position& held, const Topology& fresh) {
+  const std::string errant = errant_transactions(fresh, replica);
+  if (errant.empty()) return false;
+  const auto set = GtidSet::parse(errant);
+  const auto* theirs = std::get_if<GtidSet>(&held);
+  if (theirs != nullptr && set) {
+    return contains(Position{theirs->united(*set)}, received_position(replica));
+  }
+  return std::holds_alternative<MariaDbGtidPos>(held) &&
+         missing(held, received_position(replica)).text == errant;
+}
+
+const Instance* ahead_of(const Instance& winner, const InstanceKey& failed,
+                         Position (*measure)(const Instance&), const Topology& fresh) {
+  const Position held = usable_position(winner);
+  const Instance* best = nullptr;
+  for (const Instance* replica : fresh.replicas_of(failed)) {
+    if (!answers(*replica)) continue;
+    const Position there = measure(*replica);
+    if (there.index() != held.index() || contains(held, there)) continue;
+    if (replica->key != winner.key && is_only_errant(*replica, held, fresh)) continue;
+    if (best == nullptr || contains(there, measure(*best))) best = replica;
+  }
+  return best;
+}
+
+std::chrono::seconds patience_with(const Instance& server, const InstanceKey& failed,
+                                   const Policy& policy, const Topology& fresh) {
+  const Position held = received_position(server);
+  for (const Instance* other : fresh.replicas_of(failed)) {
+    if (other->key == server.key || !answers(*other)) continue;
+    const Verdict verdict = judge_designated(fresh, failed, other->key, policy);
+    const Position there = usable_position(*other);
+    if (verdict.fit && there.index() == held.index() && contains(there, held)) {
+      return policy.reasonable_replication_lag;
+    }
+  }
+  return std::max(policy.reasonable_replication_lag, policy.last_resort_wait);
+}
+
+}  // namespace orch

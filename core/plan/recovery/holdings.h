@@ -1,0 +1,27 @@
+#pragma once
+
+#include <chrono>
+
+#include "core/model/topology.h"
+#include "core/plan/policy.h"
+#include "core/plan/position.h"
+
+namespace orch {
+
+// Who holds what of a failed server's transactions.
+
+/// Whether what the replica has beyond `held` it wrote itself: no reason to fetch it.
+[[nodiscard]] bool is_only_errant(const Instance& replica, const Position& held,
+                                  const Topology& fresh);
+
+/// The replica of `failed` that has most of what the winner lacks, by that measure; null when none
+/// has any of it.
+[[nodiscard]] const Instance* ahead_of(const Instance& winner, const InstanceKey& failed,
+                                       Position (*measure)(const Instance&), const Topology& fresh);
+
+/// How long the server may stand still while it applies what it holds: long, when nobody else has
+/// all of that and could take its place.
+[[nodiscard]] std::chrono::seconds patience_with(const Instance& server, const InstanceKey& failed,
+                                                 const Policy& policy, const Topology& fresh);
+
+}  // namespace orch
