@@ -6,9 +6,9 @@ namespace orch::storage {
 
 namespace {
 
-constexpr std::string_view kSqlFind =
+constexpr std::string_view kSqlFindAttribute =
     "select attribute_value from host_attributes where hostname = ? and attribute_name = ?";
-constexpr std::string_view kSqlSave = R"(
+constexpr std::string_view kSqlSaveAttribute = R"(
     replace into host_attributes
             (hostname, attribute_name, attribute_value, submit_timestamp, expire_timestamp)
     values (?, ?, ?, ?, null))";
@@ -17,13 +17,13 @@ constexpr std::string_view kSqlSave = R"(
 
 Result<std::optional<std::string>> AttributeStore::find(std::string_view hostname,
                                                         std::string_view attribute) const {
-  return select_text(database_, kSqlFind, {std::string(hostname), std::string(attribute)});
+  return select_text(database_, kSqlFindAttribute, {std::string(hostname), std::string(attribute)});
 }
 
 Result<> AttributeStore::save(std::string_view hostname, std::string_view attribute,
                               std::string_view value) {
-  ORCH_TRY(database_.execute(kSqlSave, {std::string(hostname), std::string(attribute),
-                                        std::string(value), format_time(clock_.now())}));
+  ORCH_TRY(database_.execute(kSqlSaveAttribute, {std::string(hostname), std::string(attribute),
+                                                 std::string(value), format_time(clock_.now())}));
   return {};
 }
 

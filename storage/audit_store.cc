@@ -6,12 +6,12 @@ namespace orch::storage {
 
 namespace {
 
-constexpr std::string_view kSqlSave = R"(
+constexpr std::string_view kSqlSaveAudit = R"(
     insert into audit (audit_timestamp, audit_type, hostname, port, cluster_name, message)
     values (?, ?, ?, ?, ?, ?))";
 constexpr std::string_view kSqlFindCluster =
     "select cluster_name from database_instance where hostname = ? and port = ?";
-constexpr std::string_view kSqlExpire = "delete from audit where audit_timestamp < ?";
+constexpr std::string_view kSqlExpireAudit = "delete from audit where audit_timestamp < ?";
 
 }  // namespace
 
@@ -24,8 +24,8 @@ Result<> AuditStore::save(const AuditEntry& entry) {
     cluster = known.value_or("");
   }
   const TimePoint at = entry.at.value_or(clock_.now());
-  ORCH_TRY(database_.execute(
-      kSqlSave, {format_time(at), entry.type, key.hostname, port_of(key), cluster, entry.message}));
+  ORCH_TRY(database_.execute(kSqlSaveAudit, {format_time(at), entry.type, key.hostname,
+                                             port_of(key), cluster, entry.message}));
   return {};
 }
 
@@ -50,7 +50,7 @@ Result<std::vector<AuditEntry>> AuditStore::list(const std::optional<InstanceKey
 }
 
 Result<std::int64_t> AuditStore::expire(std::chrono::days age) {
-  return database_.execute(kSqlExpire, {format_time(clock_.now() - age)});
+  return database_.execute(kSqlExpireAudit, {format_time(clock_.now() - age)});
 }
 
 }  // namespace orch::storage

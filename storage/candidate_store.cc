@@ -6,11 +6,11 @@ namespace orch::storage {
 
 namespace {
 
-constexpr std::string_view kSqlList = R"(
+constexpr std::string_view kSqlListCandidate = R"(
     select hostname, port, promotion_rule, last_suggested
       from candidate_database_instance
      order by hostname, port)";
-constexpr std::string_view kSqlExpire =
+constexpr std::string_view kSqlExpireCandidate =
     "delete from candidate_database_instance where last_suggested < ?";
 
 }  // namespace
@@ -25,7 +25,7 @@ Result<> CandidateStore::save(const Candidate& candidate) {
 Result<std::vector<Candidate>> CandidateStore::list(std::chrono::minutes age) const {
   const TimePoint oldest = clock_.now() - age;
   std::vector<Candidate> candidates;
-  ORCH_TRY(database_.select(kSqlList, {}, [&](const Row& row) {
+  ORCH_TRY(database_.select(kSqlListCandidate, {}, [&](const Row& row) {
     const std::optional<TimePoint> suggested = row.time(3);
     if (!suggested || *suggested < oldest) return;
     const std::optional<PromotionRule> rule = parse_promotion_rule(row.view(2));
@@ -35,7 +35,7 @@ Result<std::vector<Candidate>> CandidateStore::list(std::chrono::minutes age) co
 }
 
 Result<std::int64_t> CandidateStore::expire(std::chrono::minutes age) {
-  return database_.execute(kSqlExpire, {format_time(clock_.now() - age)});
+  return database_.execute(kSqlExpireCandidate, {format_time(clock_.now() - age)});
 }
 
 }  // namespace orch::storage

@@ -8,7 +8,7 @@ namespace orch::storage {
 
 namespace {
 
-constexpr std::string_view kSqlList = R"(
+constexpr std::string_view kSqlListCluster = R"(
     select i.cluster_name, coalesce(max(a.alias), ''), coalesce(max(d.domain_name), ''), count(*)
       from database_instance i
       left join cluster_alias a on a.cluster_name = i.cluster_name
@@ -77,7 +77,7 @@ std::string ClusterStore::alias_from(const std::string& name, const std::string&
 
 Result<std::vector<ClusterInfo>> ClusterStore::list() const {
   std::vector<ClusterInfo> clusters;
-  ORCH_TRY(database_.select(kSqlList, {}, [&](const Row& row) {
+  ORCH_TRY(database_.select(kSqlListCluster, {}, [&](const Row& row) {
     ClusterInfo info{.name = row.text(0), .domain = row.text(2), .instance_count = row.integer(3)};
     info.alias = alias_from(info.name, row.text(1));
     clusters.push_back(std::move(info));

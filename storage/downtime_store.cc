@@ -6,9 +6,9 @@ namespace orch::storage {
 
 namespace {
 
-constexpr std::string_view kSqlEnd =
+constexpr std::string_view kSqlEndDowntime =
     "delete from database_instance_downtime where hostname = ? and port = ?";
-constexpr std::string_view kSqlExpire =
+constexpr std::string_view kSqlExpireDowntime =
     "delete from database_instance_downtime where end_timestamp < ?";
 
 }  // namespace
@@ -23,12 +23,13 @@ Result<> DowntimeStore::begin(const DowntimeRequest& request) {
 }
 
 Result<bool> DowntimeStore::end(const InstanceKey& key) {
-  ORCH_ASSIGN(const std::int64_t rows, database_.execute(kSqlEnd, {key.hostname, port_of(key)}));
+  ORCH_ASSIGN(const std::int64_t rows,
+              database_.execute(kSqlEndDowntime, {key.hostname, port_of(key)}));
   return rows > 0;
 }
 
 Result<std::int64_t> DowntimeStore::expire() {
-  return database_.execute(kSqlExpire, {format_time(clock_.now())});
+  return database_.execute(kSqlExpireDowntime, {format_time(clock_.now())});
 }
 
 }  // namespace orch::storage

@@ -16,7 +16,7 @@ constexpr std::string_view kSqlFindBackward = R"(
       from master_position_equivalence
      where master2_hostname = ? and master2_port = ? and master2_binary_log_file = ?
        and master2_binary_log_pos = ? and master1_hostname = ? and master1_port = ?)";
-constexpr std::string_view kSqlExpire =
+constexpr std::string_view kSqlExpireEquivalence =
     "delete from master_position_equivalence where last_suggested < ?";
 
 }  // namespace
@@ -51,7 +51,7 @@ Result<std::optional<BinlogCoordinates>> EquivalenceStore::find(const BinlogPlac
 }
 
 Result<std::int64_t> EquivalenceStore::expire(std::chrono::hours age) {
-  return database_.execute(kSqlExpire, {format_time(clock_.now() - age)});
+  return database_.execute(kSqlExpireEquivalence, {format_time(clock_.now() - age)});
 }
 
 }  // namespace orch::storage

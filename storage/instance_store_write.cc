@@ -28,7 +28,7 @@ constexpr std::string_view kSqlRenameCluster =
     "update database_instance set cluster_name = ? where cluster_name = ?";
 constexpr std::string_view kSqlSaveClusterName =
     "update database_instance set cluster_name = ? where hostname = ? and port = ?";
-constexpr std::string_view kSqlForget =
+constexpr std::string_view kSqlForgetInstance =
     "delete from database_instance where hostname = ? and port = ?";
 constexpr std::string_view kSqlForgetCluster =
     "delete from database_instance where cluster_name = ?";
@@ -39,7 +39,7 @@ constexpr std::string_view kSqlForgetStrayErrors = R"(
      where not exists (select 1 from database_instance i
                         where i.hostname = orch_instance_error.hostname
                           and i.port = orch_instance_error.port))";
-constexpr std::string_view kSqlExpire = "delete from database_instance where last_seen < ?";
+constexpr std::string_view kSqlExpireInstance = "delete from database_instance where last_seen < ?";
 
 std::vector<std::string_view> column_names(bool seen) {
   std::vector<std::string_view> names;
@@ -241,7 +241,7 @@ Result<bool> InstanceStore::forget(const InstanceKey& key) {
   bool known = false;
   const auto work = [&]() -> Result<> {
     ORCH_ASSIGN(const std::int64_t rows,
-                database_.execute(kSqlForget, {key.hostname, port_of(key)}));
+                database_.execute(kSqlForgetInstance, {key.hostname, port_of(key)}));
     known = rows > 0;
     ORCH_TRY(database_.execute(kSqlForgetError, {key.hostname, port_of(key)}));
     return {};
@@ -262,7 +262,7 @@ Result<std::int64_t> InstanceStore::forget_cluster(const std::string& cluster) {
 }
 
 Result<std::int64_t> InstanceStore::expire(std::chrono::hours age) {
-  return database_.execute(kSqlExpire, {format_time(clock_.now() - age)});
+  return database_.execute(kSqlExpireInstance, {format_time(clock_.now() - age)});
 }
 
 }  // namespace orch::storage

@@ -31,11 +31,11 @@ constexpr std::string_view kSqlBegin = R"(
            (recovery_uid, sequence, term, owner_hostname, owner_token, hostname, port, action, why,
             changes_server, point_of_no_return, state, error, begun_at)
     values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?))";
-constexpr std::string_view kSqlEnd = R"(
+constexpr std::string_view kSqlEndJournal = R"(
     update orch_recovery_journal
        set state = ?, error = ?, ended_at = ?
      where recovery_uid = ? and sequence = ?)";
-constexpr std::string_view kSqlList = R"(
+constexpr std::string_view kSqlListJournal = R"(
     select recovery_uid, sequence, owner_hostname, owner_token, term, hostname, port, action, why,
            point_of_no_return, state, error, begun_at, ended_at, changes_server
       from orch_recovery_journal
@@ -205,14 +205,14 @@ Result<std::int64_t> JournalStore::begin(const JournalEntry& entry) {
 Result<> JournalStore::end(const std::string& uid, std::int64_t sequence,
                            const std::string& error) {
   const JournalState state = error.empty() ? JournalState::Done : JournalState::Failed;
-  ORCH_TRY(database_.execute(
-      kSqlEnd, {std::string(to_string(state)), error, format_time(clock_.now()), uid, sequence}));
+  ORCH_TRY(database_.execute(kSqlEndJournal, {std::string(to_string(state)), error,
+                                              format_time(clock_.now()), uid, sequence}));
   return {};
 }
 
 Result<std::vector<JournalEntry>> JournalStore::list(const std::string& uid) const {
   std::vector<JournalEntry> entries;
-  ORCH_TRY(database_.select(kSqlList, {uid}, [&entries](const Row& row) {
+  ORCH_TRY(database_.select(kSqlListJournal, {uid}, [&entries](const Row& row) {
     entries.push_back({.uid = row.text(0),
                        .sequence = row.integer(1),
                        .owner = {.node = {row.text(2), row.text(3)},

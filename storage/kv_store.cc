@@ -6,18 +6,18 @@ namespace orch::storage {
 
 namespace {
 
-constexpr std::string_view kSqlFind = "select store_value from kv_store where store_key = ?";
-constexpr std::string_view kSqlSave =
+constexpr std::string_view kSqlFindKv = "select store_value from kv_store where store_key = ?";
+constexpr std::string_view kSqlSaveKv =
     "replace into kv_store (store_key, store_value, last_updated) values (?, ?, ?)";
 
 }  // namespace
 
 Result<std::optional<std::string>> KvStore::find(const std::string& key) const {
-  return select_text(database_, kSqlFind, {key});
+  return select_text(database_, kSqlFindKv, {key});
 }
 
 Result<> KvStore::save(const std::string& key, const std::string& value) {
-  ORCH_TRY(database_.execute(kSqlSave, {key, value, format_time(clock_.now())}));
+  ORCH_TRY(database_.execute(kSqlSaveKv, {key, value, format_time(clock_.now())}));
   return {};
 }
 

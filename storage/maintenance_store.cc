@@ -16,7 +16,7 @@ constexpr std::string_view kSqlFindHolder = R"(
       from database_instance_maintenance
      where maintenance_active = 1 and explicitly_bounded = 0 and hostname = ? and port = ?
        and processing_node_hostname = ?)";
-constexpr std::string_view kSqlEnd = R"(
+constexpr std::string_view kSqlEndMaintenance = R"(
     update database_instance_maintenance
        set maintenance_active = null, end_timestamp = ?
      where maintenance_active = 1 and hostname = ? and port = ?)";
@@ -24,11 +24,11 @@ constexpr std::string_view kSqlEndById = R"(
     update database_instance_maintenance
        set maintenance_active = null, end_timestamp = ?
      where maintenance_active = 1 and database_instance_maintenance_id = ?)";
-constexpr std::string_view kSqlFindActive = R"(
+constexpr std::string_view kSqlFindActiveMaintenance = R"(
     select 1
       from database_instance_maintenance
      where maintenance_active = 1 and replace(end_timestamp, 'T', ' ') > ? and hostname = ? and port = ?)";
-constexpr std::string_view kSqlList = R"(
+constexpr std::string_view kSqlListMaintenance = R"(
     select database_instance_maintenance_id, hostname, port, begin_timestamp, end_timestamp, owner,
            reason
       from database_instance_maintenance
@@ -91,7 +91,8 @@ Result<> MaintenanceStore::end_of_dead_process(const InstanceKey& key) {
 
 Result<bool> MaintenanceStore::end(const InstanceKey& key) {
   ORCH_ASSIGN(const std::int64_t rows,
-              database_.execute(kSqlEnd, {format_time(clock_.now()), key.hostname, port_of(key)}));
+              database_.execute(kSqlEndMaintenance,
+                                {format_time(clock_.now()), key.hostname, port_of(key)}));
   return rows > 0;
 }
 
@@ -107,14 +108,15 @@ Result<std::int64_t> MaintenanceStore::end_all_of(const NodeIdentity& node) {
 
 Result<bool> MaintenanceStore::in_maintenance(const InstanceKey& key) const {
   bool found = false;
-  ORCH_TRY(database_.select(kSqlFindActive, {format_time(clock_.now()), key.hostname, port_of(key)},
+  ORCH_TRY(database_.select(kSqlFindActiveMaintenance,
+                            {format_time(clock_.now()), key.hostname, port_of(key)},
                             [&found](const Row&) { found = true; }));
   return found;
 }
 
 Result<std::vector<Maintenance>> MaintenanceStore::list() const {
   std::vector<Maintenance> entries;
-  ORCH_TRY(database_.select(kSqlList, {}, [&entries](const Row& row) {
+  ORCH_TRY(database_.select(kSqlListMaintenance, {}, [&entries](const Row& row) {
     entries.push_back({.id = row.integer(0),
                        .key = read_key(row, 1),
                        .begin = row.time(3),

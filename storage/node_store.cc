@@ -24,7 +24,7 @@ constexpr std::string_view kSqlListActive = R"(
     select hostname, token, extra_info, command, app_version, last_seen_active
       from node_health
      order by hostname, token)";
-constexpr std::string_view kSqlExpire = "delete from node_health where last_seen_active < ?";
+constexpr std::string_view kSqlExpireNode = "delete from node_health where last_seen_active < ?";
 
 }  // namespace
 
@@ -75,7 +75,7 @@ Result<std::vector<Node>> NodeStore::list_active() const {
 }
 
 Result<std::int64_t> NodeStore::expire() {
-  return database_.execute(kSqlExpire, {format_time(clock_.now() - kGone)});
+  return database_.execute(kSqlExpireNode, {format_time(clock_.now() - kGone)});
 }
 
 }  // namespace orch::storage

@@ -12,7 +12,7 @@ constexpr std::string_view kSqlSelect = R"(
            released_by, release_reason
       from orch_quarantine
      where released_at is null)";
-constexpr std::string_view kSqlSave = R"(
+constexpr std::string_view kSqlSaveQuarantine = R"(
     insert into orch_quarantine
            (hostname, port, server_uuid, server_id, cluster_alias, successor_hostname,
             successor_port, recovery_uid, reason, owner, since, release_reason)
@@ -51,7 +51,7 @@ Result<> QuarantineStore::save(const Quarantine& entry) {
     ORCH_ASSIGN([[maybe_unused]] const bool replaced,
                 release(entry.key, entry.owner, "replaced by a new entry"));
     ORCH_TRY(database_.execute(
-        kSqlSave,
+        kSqlSaveQuarantine,
         {entry.key.hostname, port_of(entry.key), entry.server_uuid, std::int64_t{entry.server_id},
          entry.cluster_alias, entry.successor.hostname, port_of(entry.successor),
          entry.recovery_uid, entry.reason, entry.owner, format_time(clock_.now()), std::string()}));

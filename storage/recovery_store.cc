@@ -34,7 +34,7 @@ constexpr std::string_view kSqlAcknowledge = R"(
        set in_active_period = 0, end_active_period_unixtime = ?, acknowledged = 1,
            acknowledged_at = ?, acknowledged_by = ?, acknowledge_comment = ?
      where recovery_id = ?)";
-constexpr std::string_view kSqlFindActive = R"(
+constexpr std::string_view kSqlFindActiveRecovery = R"(
     select hostname, port from topology_recovery where uid = ? and in_active_period = 1)";
 constexpr std::string_view kSqlEndActive = R"(
     update topology_recovery
@@ -153,7 +153,7 @@ Result<> RecoveryStore::end_completed(const InstanceKey& key) {
 Result<> RecoveryStore::end_active(const std::string& uid) {
   return database_.transaction([&]() -> Result<> {
     std::optional<InstanceKey> key;
-    ORCH_TRY(database_.select(kSqlFindActive, {uid},
+    ORCH_TRY(database_.select(kSqlFindActiveRecovery, {uid},
                               [&key](const Row& row) { key = read_key(row, 0); }));
     if (!key) return {};
     ORCH_ASSIGN(const std::int64_t end, free_end(database_, kSqlFindLastEnd, *key, clock_.now()));

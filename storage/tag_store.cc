@@ -8,10 +8,10 @@ namespace orch::storage {
 
 namespace {
 
-constexpr std::string_view kSqlFind = R"(
+constexpr std::string_view kSqlFindTag = R"(
     select tag_value from database_instance_tags
      where hostname = ? and port = ? and tag_name = ?)";
-constexpr std::string_view kSqlList = R"(
+constexpr std::string_view kSqlListTag = R"(
     select tag_name, tag_value from database_instance_tags
      where hostname = ? and port = ?
      order by tag_name)";
@@ -35,7 +35,7 @@ constexpr std::string_view kSqlListWithoutName = R"(
      where not exists (select 1 from database_instance_tags n
                         where n.hostname = t.hostname and n.port = t.port and n.tag_name = ?)
      order by t.hostname, t.port)";
-constexpr std::string_view kSqlForget = R"(
+constexpr std::string_view kSqlForgetTag = R"(
     delete from database_instance_tags where hostname = ? and port = ? and tag_name = ?)";
 constexpr std::string_view kSqlForgetValue = R"(
     delete from database_instance_tags
@@ -65,14 +65,14 @@ Result<> TagStore::save(const InstanceKey& key, const Tag& tag) {
 
 Result<std::optional<Tag>> TagStore::find(const InstanceKey& key, const std::string& name) const {
   ORCH_ASSIGN(const std::optional<std::string> value,
-              select_text(database_, kSqlFind, {key.hostname, port_of(key), name}));
+              select_text(database_, kSqlFindTag, {key.hostname, port_of(key), name}));
   if (!value) return std::optional<Tag>{};
   return std::optional<Tag>(Tag{name, *value});
 }
 
 Result<std::vector<Tag>> TagStore::list(const InstanceKey& key) const {
   std::vector<Tag> tags;
-  ORCH_TRY(database_.select(kSqlList, {key.hostname, port_of(key)}, [&tags](const Row& row) {
+  ORCH_TRY(database_.select(kSqlListTag, {key.hostname, port_of(key)}, [&tags](const Row& row) {
     tags.push_back({row.text(0), row.text(1)});
   }));
   return tags;
@@ -107,7 +107,7 @@ Result<bool> TagStore::forget(const InstanceKey& key, const TagExpression& expre
   std::vector<SqlValue> arguments{key.hostname, port_of(key), expression.tag.name};
   if (expression.has_value) arguments.emplace_back(expression.tag.value);
   ORCH_ASSIGN(const std::int64_t rows,
-              database_.execute(expression.has_value ? kSqlForgetValue : kSqlForget,
+              database_.execute(expression.has_value ? kSqlForgetValue : kSqlForgetTag,
                                 std::span<const SqlValue>(arguments)));
   return rows > 0;
 }

@@ -9,7 +9,7 @@ import sys
 
 from tree import files, read, report
 
-LIBRARIES = ("core", "ha", "cmd")
+LIBRARIES = ("core", "storage", "ha", "cmd")
 TESTS = ("core", "storage", "ha", "cmd")  # the sanitizers' builds compile several of these as one, too
 NAMED = re.compile(r"^(?:struct|class|enum class|enum|using(?! std\b| \w+::))\s+(\w+)\b(?!\s*;)|^constexpr\s[^=(]*?\b(k\w+)\b")
 FUNCTION = re.compile(r"^(?!\s|return|using|struct|class|enum|template|namespace|\}|#|/)[\w:<>,&*\s\[\]]+?[\s&*](\w+)\(([^{;]*?)\)"

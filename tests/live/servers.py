@@ -46,7 +46,7 @@ log_slave_updates=1
 slave_net_timeout=4
 performance_schema=0
 innodb_log_file_size=8M
-aria_pagecache_buffer_size=128K
+aria_pagecache_buffer_size=1M
 key_buffer_size=8K
 query_cache_type=0
 query_cache_size=0
@@ -119,10 +119,12 @@ class Node:
         return f"{self.host}:{self.port}"
 
     def create(self, options):
-        self.dir.mkdir(parents=True)
+        (self.dir / "tmp").mkdir(parents=True)
         subprocess.run(["cp", "-a", "--sparse=always", "--reflink=auto", self.software.template, self.data], check=True)
-        options = {"datadir": self.data, "socket": "sock", "port": self.port, "server_id": self.port,
-                   "bind_address": self.host, "report_host": self.host, "report_port": self.port, **options}
+        # In a shared folder a MariaDB server that starts deletes the temporary tables of those that run.
+        options = {"datadir": self.data, "tmpdir": self.dir / "tmp", "socket": "sock", "port": self.port,
+                   "server_id": self.port, "bind_address": self.host, "report_host": self.host,
+                   "report_port": self.port, **options}
         self.cnf.write_text("[mysqld]" + (MYSQL if self.software.is_mysql else MARIADB)
                             + "".join(f"{key}={value}\n" for key, value in options.items()))
 
@@ -194,8 +196,11 @@ class Node:
         return done.stdout.rstrip("\n")
 
     def replica_status(self):
-        """The columns of SHOW REPLICA STATUS by name; empty when it has no source."""
-        lines = self.client("SHOW REPLICA STATUS", "-E").stdout.splitlines()
+        """The columns of SHOW REPLICA STATUS by name; empty when it has no source, or is down."""
+        done = self.client("SHOW REPLICA STATUS", "-E")
+        if done.returncode and self.state() == "up":
+            raise Problem(f"{self}: {done.stderr.strip()}")
+        lines = done.stdout.splitlines()
         return dict(found.groups() for found in (re.match(r" *(\w+):(?: (.*)|)$", line) for line in lines) if found)
 
     def source(self):
