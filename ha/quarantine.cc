@@ -8,7 +8,7 @@ namespace orch::ha {
 
 namespace {
 
-constexpr std::chrono::seconds kFenceLimit{5};
+constexpr std::chrono::seconds kFenceLimit{10};
 
 constexpr std::string_view kSeenReplicating = "seen replicating, read-only";
 
@@ -61,6 +61,11 @@ Result<> judge(const Parts& parts, const storage::Quarantine& entry, const Insta
   storage::QuarantineStore store(parts.database, parts.clock);
   if (!takes_writes(seen)) {
     if (!replica_running(seen)) return {};
+    const std::string extra = extra_text(parts, entry.key, seen.replication.source);
+    if (!extra.empty()) {
+      parts.teller.say(fmt::format("{} replicates again and stays in quarantine{}", name, extra));
+      return {};
+    }
     ORCH_ASSIGN([[maybe_unused]] const bool released,
                 store.release(entry.key, "orch", std::string(kSeenReplicating)));
     parts.teller.audit("quarantine-release", entry.key, std::string(kSeenReplicating));

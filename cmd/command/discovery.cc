@@ -102,6 +102,7 @@ Result<Reply> discover_all(const Services& services, const InstanceKey& seed) {
             });
   services.progress().show("");
   settle_all(result, rules, stored_instances(services));
+  probe_writes(services, result.found);
   storage::InstanceStore store = services.instances();
   ORCH_TRY(store.record(result.found));
   // Why a server could not be read tells what it is sick with.

@@ -4,9 +4,16 @@
 
 #include "cmd/command/engine.h"
 #include "core/base/log.h"
+#include "core/base/parallel.h"
 #include "core/probe/crawl.h"
 
 namespace orch::cmd {
+
+namespace {
+
+constexpr std::size_t kWritesAtOnce = 32;
+
+}  // namespace
 
 Result<SettleRules> settle_rules_of(const Services& services) {
   SettleRules rules;
@@ -39,6 +46,28 @@ std::function<std::optional<Instance>(const InstanceKey&)> stored_instances(
   };
 }
 
+void probe_writes(const Services& services, std::span<Observation> found) {
+  const RecoverySettings& settings = services.config().recovery;
+  if (!settings.write_probe) return;
+  parallel_for(found.size(), kWritesAtOnce, [&](std::size_t i) {
+    Observation& seen = found[i];
+    const Instance& instance = seen.instance;
+    if (instance.server.read_only || !is_source_of_cluster(instance)) return;
+    const auto limit = settings.write_probe_timeout_milliseconds;
+    const Result<> written = services.servers().try_write(instance, settings.write_probe_table,
+                                                          std::chrono::steady_clock::now() + limit);
+    if (written) return;
+    Error error = written.error();
+    if (error.kind == ErrorKind::Unreachable && !error.by_server) {
+      error.message = fmt::format("{}: a row was not written within {} ms", to_string(instance.key),
+                                  limit.count());
+    }
+    const bool denied = error.kind == ErrorKind::Denied;  // says nothing about the writes of others
+    seen.soft_errors.push_back(
+        std::move(error).within(denied ? "write probe not made" : "write probe"));
+  });
+}
+
 Result<Instance> probe_and_record(const Services& services, const InstanceKey& key) {
   const Observation seen =
       services.servers().probe(key, std::chrono::steady_clock::now() + probe_limit(services));
@@ -55,6 +84,7 @@ Result<Instance> probe_and_record(const Services& services, const InstanceKey& k
   one.found.push_back(seen);
   ORCH_ASSIGN(const SettleRules rules, settle_rules_of(services));
   settle_all(one, rules, stored_instances(services));
+  probe_writes(services, one.found);
   ORCH_TRY(services.instances().record(one.found));
   look_after_quarantine(services, {&one.found.front().instance, 1});
   return one.found.front().instance;

@@ -2,6 +2,7 @@
 
 #include <functional>
 #include <optional>
+#include <span>
 
 #include "cmd/command/services.h"
 #include "core/base/result.h"
@@ -20,6 +21,10 @@ std::chrono::milliseconds probe_limit(const Services& services);
 /// The backend's records, for settle_all(); a failing backend is logged.
 std::function<std::optional<Instance>(const InstanceKey&)> stored_instances(
     const Services& services);
+
+/// With WriteProbe: writes a row to each master that was found, and adds what goes wrong to its
+/// soft errors.
+void probe_writes(const Services& services, std::span<Observation> found);
 
 /// Probes one server and keeps its record. Errors: why it could not be read; Refused when a filter
 /// says that it is to be left alone.

@@ -213,6 +213,8 @@ constexpr StructureTraits kStructures[] = {
      "orch is denied access to the server"},
     {StructureCode::ServerHangs, "ServerHangs", Badness::Critical,
      "the server takes connections but does not answer"},
+    {StructureCode::WritesStall, "WritesStall", Badness::Critical,
+     "the master answers, and a write to it does not end or is refused"},
 };
 
 }  // namespace

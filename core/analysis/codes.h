@@ -81,6 +81,7 @@ enum class StructureCode {
   ReadOnlyFileSystem,
   LostPrivileges,
   ServerHangs,
+  WritesStall,
 };
 
 /// How bad it is: writes fail or soon will; something is broken or would hinder a failover; worth

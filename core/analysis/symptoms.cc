@@ -34,6 +34,7 @@ constexpr Sign kSigns[] = {
     {StructureCode::LostPrivileges, kProbe, "command denied to user"},
     {StructureCode::ServerHangs, kProbe, "no answer in time while"},
     {StructureCode::ServerHangs, kProbe, "login not answered in time"},
+    {StructureCode::WritesStall, kProbe, "write probe: "},
 };
 
 void look_for(std::string_view error, unsigned voice, std::vector<StructureCode>& found) {

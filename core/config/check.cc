@@ -75,6 +75,19 @@ class Checker {
     }
   }
 
+  /// "schema.table", in letters that need no quotes.
+  void table(std::string_view key, std::string_view text) {
+    const std::vector<std::string_view> names = split(text, '.');
+    const auto is_plain = [](std::string_view name) {
+      constexpr std::string_view kLetters =
+          "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_";
+      return !name.empty() && name.find_first_not_of(kLetters) == std::string_view::npos;
+    };
+    if (names.size() == 2 && is_plain(names[0]) && is_plain(names[1])) return;
+    report(Severity::Error, key,
+           fmt::format("'{}' is no schema.table of letters, digits and '_'", printable(text)));
+  }
+
   /// As one_of(), for words on which data depends: a slip of the pen must not choose another.
   void exactly_one_of(std::string_view key, std::string_view value, const StringList& known) {
     if (std::find(known.begin(), known.end(), value) != known.end()) return;
@@ -126,6 +139,7 @@ void check_expressions(const Config& config, Checker& checker) {
   checker.clusters("RecoverMasterClusterFilters", recovery.recover_master_cluster_filters);
   checker.clusters("RecoverIntermediateMasterClusterFilters",
                    recovery.recover_intermediate_master_cluster_filters);
+  checker.table("WriteProbeTable", recovery.write_probe_table);
   constexpr std::string_view kByCluster = "FailureConfirmationSecondsByCluster";
   for (const auto& [filter, seconds] : recovery.failure_confirmation_seconds_by_cluster) {
     checker.clusters(kByCluster, {filter});

@@ -235,6 +235,9 @@ struct RecoverySettings {
   std::chrono::seconds hook_timeout_seconds{60};
   std::chrono::seconds failure_confirmation_seconds{0};
   std::vector<std::pair<std::string, std::string>> failure_confirmation_seconds_by_cluster{};
+  bool write_probe{false};
+  std::string write_probe_table{"orch_meta.orch_write_probe"};
+  std::chrono::milliseconds write_probe_timeout_milliseconds{1000};
   bool require_replicas_to_confirm_failure{false};
 };
 

@@ -21,4 +21,18 @@ Result<Connection> connect_to(const InstanceKey& key, const LiveServerSettings& 
   return connection;
 }
 
+Result<std::string> session_id(Connection& connection, SteadyPoint deadline) {
+  ORCH_ASSIGN(const ResultSet answer, connection.query("SELECT CONNECTION_ID() AS id", deadline));
+  return answer.empty() ? std::string() : Row(answer, 0).text("id");
+}
+
+void end_session(const std::string& id, const InstanceKey& key,
+                 const LiveServerSettings& settings) {
+  constexpr std::chrono::milliseconds kLimit{1000};
+  const SteadyPoint deadline = std::chrono::steady_clock::now() + kLimit;
+  auto second = connect_to(key, settings, deadline);
+  // The server's own lock_wait_timeout ends the statement too.
+  if (second) static_cast<void>(second->query("KILL " + id, deadline));
+}
+
 }  // namespace orch

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <chrono>
+#include <string>
 
 #include "core/base/clock.h"
 #include "core/base/result.h"
@@ -18,5 +19,12 @@ struct LiveServerSettings {
 /// Logs in as the topology user, to change something. Errors: those of Connection::connect.
 Result<Connection> connect_to(const InstanceKey& key, const LiveServerSettings& settings,
                               SteadyPoint deadline);
+
+/// What names the session to KILL.
+Result<std::string> session_id(Connection& connection, SteadyPoint deadline);
+
+/// Ends a session in which a statement may still be waiting, over another connection and within a
+/// second. Best effort.
+void end_session(const std::string& id, const InstanceKey& key, const LiveServerSettings& settings);
 
 }  // namespace orch

@@ -16,27 +16,11 @@ namespace {
 using std::chrono::milliseconds;
 using std::chrono::steady_clock;
 
-/// For ending the statement that we gave up on.
-constexpr milliseconds kKillLimit{1000};
 /// For transactions that are prepared and about to be committed.
 constexpr milliseconds kPreparedLimit{3000};
 
 milliseconds time_left(SteadyPoint deadline) {
   return std::chrono::duration_cast<milliseconds>(deadline - steady_clock::now());
-}
-
-Result<std::string> own_id(Connection& connection, SteadyPoint deadline) {
-  ORCH_ASSIGN(const ResultSet answer, connection.query("SELECT CONNECTION_ID() AS id", deadline));
-  return answer.empty() ? std::string() : Row(answer, 0).text("id");
-}
-
-/// Ends the session in which a statement may still be waiting.
-void end_session(const std::string& id, const Instance& instance,
-                 const LiveServerSettings& settings) {
-  const SteadyPoint deadline = steady_clock::now() + kKillLimit;
-  auto second = connect_to(instance.key, settings, deadline);
-  // Best effort: the server's own lock_wait_timeout ends the statement too.
-  if (second) static_cast<void>(second->query("KILL " + id, deadline));
 }
 
 /// The sessions of clients: not ours, not replicas', not the server's own.
@@ -117,7 +101,7 @@ Result<> set_read_only(Connection& connection, const Instance& instance,
 Result<> set_or_leave(Connection& connection, const std::string& own, const Instance& instance,
                       const LiveServerSettings& settings, bool always_super, SteadyPoint deadline) {
   Result<> set = set_read_only(connection, instance, settings, always_super, deadline);
-  if (!set && !connection.usable()) end_session(own, instance, settings);
+  if (!set && !connection.usable()) end_session(own, instance.key, settings);
   if (!set && set.error().kind == ErrorKind::Conflict) {
     Error error = set.error();
     error.message += ": locked tables or commits under way hold it up";
@@ -130,7 +114,7 @@ Result<> set_or_leave(Connection& connection, const std::string& own, const Inst
 
 Result<> make_read_only(Connection& connection, const Instance& instance, bool strict,
                         const LiveServerSettings& settings, SteadyPoint deadline) {
-  ORCH_ASSIGN(const std::string own, own_id(connection, deadline));
+  ORCH_ASSIGN(const std::string own, session_id(connection, deadline));
   ORCH_TRY(limit_lock_waits(connection, deadline));
   ORCH_TRY(set_or_leave(connection, own, instance, settings, strict, deadline));
   if (!strict) return {};
@@ -149,7 +133,7 @@ Result<> check_hand_over(Connection& connection, const Instance& instance, Stead
 
 Result<> fence_server(Connection& connection, const Instance& instance,
                       const LiveServerSettings& settings, SteadyPoint deadline) {
-  ORCH_ASSIGN(const std::string own, own_id(connection, deadline));
+  ORCH_ASSIGN(const std::string own, session_id(connection, deadline));
   ORCH_TRY(limit_lock_waits(connection, deadline));
   ORCH_TRY(end_client_sessions(connection, own, settings, deadline));
   ORCH_TRY(let_commits_end(connection, instance, deadline));

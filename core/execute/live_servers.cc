@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "core/execute/live_read_only.h"
+#include "core/execute/write_probe.h"
 #include "core/mysql/change_statements.h"
 #include "core/mysql/examine.h"
 
@@ -106,6 +107,11 @@ Result<ReplicationCredentials> LiveServers::replication_credentials(const Instan
   return fail(ErrorKind::NotFound,
               to_string(as_probed.key) +
                   " tells no replication user and password: set ReplicationCredentialsQuery");
+}
+
+Result<> LiveServers::try_write(const Instance& as_probed, const std::string& table,
+                                SteadyPoint deadline) {
+  return probe_write(as_probed, table, settings_, deadline);
 }
 
 Result<Examination> LiveServers::examine(const InstanceKey& key, SteadyPoint deadline) {

@@ -20,6 +20,8 @@ class LiveServers final : public Servers {
   Result<> check_hand_over(const Instance& as_probed, SteadyPoint deadline) override;
   Result<ReplicationCredentials> replication_credentials(const Instance& as_probed,
                                                          SteadyPoint deadline) override;
+  Result<> try_write(const Instance& as_probed, const std::string& table,
+                     SteadyPoint deadline) override;
   Result<Examination> examine(const InstanceKey& key, SteadyPoint deadline) override;
 
  private:

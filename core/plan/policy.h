@@ -51,8 +51,9 @@ struct Policy {
   /// How long a replica may take to stop receiving before it is left behind, so that one that
   /// hangs does not delay the promotion.
   std::chrono::milliseconds freeze_limit{3'000};
-  /// How long a healthy primary may take to become read-only.
-  std::chrono::milliseconds read_only_limit{10'000};
+  /// How long a healthy primary may take to become read-only: where tables are locked, its clients'
+  /// writes wait just as long.
+  std::chrono::milliseconds read_only_limit{3'000};
 
   [[nodiscard]] ReplicationRules rules() const {
     return {verify_replication_filters, lower_replica_version_allowed,

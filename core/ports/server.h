@@ -1,6 +1,7 @@
 #pragma once
 
 #include <chrono>
+#include <string>
 
 #include "core/base/clock.h"
 #include "core/base/result.h"
@@ -38,6 +39,13 @@ class Servers {
   /// its own replication metadata). Errors: NotFound.
   virtual Result<ReplicationCredentials> replication_credentials(const Instance& as_probed,
                                                                  SteadyPoint deadline) = 0;
+
+  /// Writes one row into that table: see probe_write(). Errors: Unreachable, when it does not end
+  /// before the deadline; what the server says.
+  virtual Result<> try_write(const Instance& /*as_probed*/, const std::string& /*table*/,
+                             SteadyPoint /*deadline*/) {
+    return {};
+  }
 
   /// Looks at what a probe does not tell, for `orch doctor`. Errors: Unreachable, Denied, Broken;
   /// NotFound, from servers that cannot be examined.

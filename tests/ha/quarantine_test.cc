@@ -69,6 +69,16 @@ TEST_SUITE("ha/quarantine") {
     CHECK(notebook.holds("quarantine-release db1:3306"));
   }
 
+  TEST_CASE_FIXTURE(Returned, "one that replicates with transactions of its own stays on it") {
+    const std::string own = test::uuid(1) + ":500-502";
+    servers.set(db(1), [&](Instance& i) {
+      i = test::following(test::mysql(1, i.gtid.executed + "," + own), 2);
+    });
+    look();
+    CHECK(listed());
+    CHECK(notebook.holds("it has 3 transactions (" + own + ")"));
+  }
+
   TEST_CASE_FIXTURE(Returned, "one that only waits, read-only, stays on it") {
     servers.set(db(1), [](Instance& i) { i.server.read_only = true; });
     const std::size_t before = servers.changes().size();
