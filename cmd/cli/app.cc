@@ -155,6 +155,7 @@ int answer(const Reply& reply, const Globals& globals, bool colour) {
   if (!printed) complain("the answer could not be written to standard output");
   for (const std::string& note : reply.notes)
     complain(note);
+  if (printed && reply.refused) return exit_code(*reply.refused);
   return printed && !reply.failed ? 0 : 1;
 }
 

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <chrono>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -50,6 +51,8 @@ struct Reply {
   Table table{};                     ///< for people, instead of lines
   std::vector<std::string> notes{};  ///< for people, on stderr: what could not be done, and why
   bool failed{false};                ///< partial failure: printed all the same, exit code 1
+  /// Printed all the same, with the exit code of that error: a plan that would be refused.
+  std::optional<ErrorKind> refused{};
 };
 
 /// The words that follow a verb, in order; `-c` commands take the same from their flags.

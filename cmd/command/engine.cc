@@ -13,6 +13,12 @@
 
 namespace orch::cmd {
 
+namespace {
+
+constexpr std::chrono::minutes kLongWait{1};
+
+}  // namespace
+
 ExecutorSettings executor_settings(const Services& services) {
   const OperationSettings& operation = services.config().operation;
   ExecutorSettings settings;
@@ -28,6 +34,9 @@ ExecutorSettings executor_settings(const Services& services) {
 
 void ProgressObserver::step_started(const Step& step) {
   progress_.show(describe(step));
+  // Where there is no terminal, that it takes long must be seen, too.
+  const auto* wait = std::get_if<WaitFor>(&step.action);
+  if (wait != nullptr && wait->limit > kLongWait) progress_.say(describe(step) + " ...");
 }
 
 void ProgressObserver::step_ended(const Step& step, const Error* error,

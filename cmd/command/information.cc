@@ -45,7 +45,7 @@ Result<Reply> run_which_instance(Services& services, const Args& args) {
 Result<Reply> run_which_master(Services& services, const Args& args) {
   ORCH_ASSIGN(const Instance instance, known_instance(services, args));
   const InstanceKey& source = instance.replication.source;
-  return is_valid(source) ? key_reply(source) : keys_reply({});
+  return is_valid(source) ? key_reply(source) : no_key_reply();
 }
 
 Result<Reply> run_which_replicas(Services& services, const Args& args) {
@@ -105,7 +105,7 @@ Result<Reply> run_instance(Services& services, const Args& args) {
 /// The destination when the answer is yes; nothing, and the reason for people, when it is no.
 Result<Reply> answer_can_replicate(const Result<>& verdict, const InstanceKey& source) {
   if (verdict) return key_reply(source);
-  Reply reply = keys_reply({});
+  Reply reply = no_key_reply();
   reply.notes.push_back(verdict.error().message);
   return reply;
 }
@@ -126,12 +126,12 @@ Result<Reply> run_can_replicate_from_gtid(Services& services, const Args& args) 
 
 Result<Reply> run_is_replicating(Services& services, const Args& args) {
   ORCH_ASSIGN(const Instance instance, known_instance(services, args));
-  return replica_running(instance) ? key_reply(instance.key) : keys_reply({});
+  return replica_running(instance) ? key_reply(instance.key) : no_key_reply();
 }
 
 Result<Reply> run_is_replication_stopped(Services& services, const Args& args) {
   ORCH_ASSIGN(const Instance instance, known_instance(services, args));
-  return replication_threads_stopped(instance) ? key_reply(instance.key) : keys_reply({});
+  return replication_threads_stopped(instance) ? key_reply(instance.key) : no_key_reply();
 }
 
 std::vector<Command> link_questions() {

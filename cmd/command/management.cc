@@ -81,7 +81,7 @@ Result<Reply> run_end_maintenance(Services& services, const Args& args) {
 Result<Reply> run_in_maintenance(Services& services, const Args& args) {
   ORCH_ASSIGN(const InstanceKey key, instance_argument(services, args));
   ORCH_ASSIGN(const bool active, maintenance(services).in_maintenance(key));
-  return active ? key_reply(key) : keys_reply({});
+  return active ? key_reply(key) : no_key_reply();
 }
 
 Result<Reply> run_maintenance(Services& services, const Args& /*args*/) {

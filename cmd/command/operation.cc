@@ -37,7 +37,8 @@ Json step_json(const Step& step, const std::vector<SqlStatement>& statements) {
 
 /// The part of a shown plan that says who may be promoted and what would be lost.
 void show_candidates(const Operation& operation, const Topology& fresh,
-                     const std::optional<InstanceKey>& winner, std::string& text, Json& json) {
+                     const std::optional<InstanceKey>& winner, const Done* done, std::string& text,
+                     Json& json) {
   if (!operation.candidates) return;
   const Choice choice = operation.candidates(fresh);
   text += "Candidates\n";
@@ -52,9 +53,12 @@ void show_candidates(const Operation& operation, const Topology& fresh,
         {{"Key", to_json(verdict.key)}, {"Fit", verdict.fit}, {"Because", verdict.because}});
   }
   json["Candidates"] = list;
-  const std::string lost = winner && operation.replaced
-                               ? lost_with(fresh, *operation.replaced, *winner)
-                               : std::string("unknown: nobody can be promoted");
+  std::string lost = "unknown: nobody can be promoted";
+  if (done != nullptr && !done->account.lost_transactions.empty()) {
+    lost = done->account.lost_transactions;
+  } else if (winner && operation.replaced) {
+    lost = lost_with(fresh, *operation.replaced, *winner);
+  }
   text += fmt::format("Would be lost: {}\n", lost);
   json["WouldBeLost"] = lost;
 }
@@ -166,7 +170,7 @@ Result<Reply> show_plan(const Services& services, const Operation& operation) {
   reply.text = fmt::format("Plan: {} (a dry run: nothing is changed)\n", operation.message);
   const std::optional<InstanceKey> promoted =
       done != nullptr ? done->account.promoted : std::nullopt;
-  show_candidates(operation, fresh, promoted, reply.text, json);
+  show_candidates(operation, fresh, promoted, done, reply.text, json);
   for (const std::string& hook : operation.hooks)
     reply.text += fmt::format("Hook: {}\n", hook);
   if (!operation.hooks.empty()) json["Hooks"] = operation.hooks;
@@ -177,6 +181,9 @@ Result<Reply> show_plan(const Services& services, const Operation& operation) {
     std::vector<SqlStatement> statements;
     if (const Change* change = std::get_if<Change>(&previewed.step.action)) {
       statements = statements_for(previewed.before, *change, words);
+    } else if (std::holds_alternative<Fence>(previewed.step.action)) {
+      statements = statements_for(previewed.before, SetReadOnly{true, true}, words);
+      statements.insert(statements.begin(), {Secret("KILL"), "KILL each client's session", false});
     }
     reply.text += fmt::format("  {:>2}. {}", ++number, describe(previewed.step));
     if (!previewed.step.why.empty()) reply.text += fmt::format("  ({})", previewed.step.why);
@@ -201,7 +208,7 @@ Result<Reply> show_plan(const Services& services, const Operation& operation) {
     reply.text += fmt::format("Note: {}\n", note);
   json["Refused"] = stuck != nullptr ? Json(stuck->because.message) : Json(nullptr);
   if (stuck != nullptr) {
-    reply.failed = true;
+    reply.refused = stuck->because.kind;
     reply.notes.push_back(stuck->because.message);
   }
   reply.json = dump(json);

@@ -1,5 +1,7 @@
 #include "cmd/command/recovery_reply.h"
 
+#include <algorithm>
+
 #include <fmt/format.h>
 
 #include "core/json/json.h"
@@ -98,7 +100,13 @@ Result<Reply> recovery_reply(const ha::RecoveryOutcome& recovery, bool legacy,
        {&account.notes, &recovery.outcome.left, &recovery.notes}) {
     reply.notes.insert(reply.notes.end(), more->begin(), more->end());
   }
-  reply.failed = account.two_took_writes;
+  const Topology& now = recovery.outcome.topology;
+  const bool left_living =
+      std::any_of(account.lost.begin(), account.lost.end(), [&](const LostReplica& left) {
+        const Instance* replica = now.find(left.key);
+        return replica != nullptr && answers(*replica);
+      });
+  reply.failed = account.two_took_writes || (left_living && !legacy);
   if (!legacy) reply.text = outcome_text(recovery);
   reply.json = dump(outcome_json(recovery));
   return reply;

@@ -18,6 +18,12 @@ Reply key_reply(const InstanceKey& key) {
   return reply;
 }
 
+Reply no_key_reply() {
+  Reply reply;
+  reply.json = dump(Json(nullptr));
+  return reply;
+}
+
 Reply keys_reply(const std::vector<InstanceKey>& keys) {
   Reply reply;
   for (const InstanceKey& key : keys)

@@ -15,6 +15,8 @@ Reply line_reply(std::string line);
 /// One line that is an instance; JSON: its key.
 Reply key_reply(const InstanceKey& key);
 /// Lines that are instances; JSON: an array of keys.
+/// Where key_reply() would answer, and there is none: null in JSON.
+Reply no_key_reply();
 Reply keys_reply(const std::vector<InstanceKey>& keys);
 /// Instances: their names as lines, their state as a table, the API's objects as JSON.
 Reply instances_reply(const Services& services, const std::vector<Instance>& instances);

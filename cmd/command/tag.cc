@@ -59,7 +59,7 @@ Result<Reply> run_untag(Services& services, const Args& args) {
     return fail(ErrorKind::InvalidInput, "Untag: does not support negation");
   }
   ORCH_ASSIGN(const bool removed, services.store<storage::TagStore>().forget(key, expression));
-  if (!removed) return keys_reply({});
+  if (!removed) return no_key_reply();
   audit(services, "untag", key, to_string(expression.tag));
   return key_reply(key);
 }

@@ -35,6 +35,12 @@ Pace with_defaults(Pace pace) {
   return pace;
 }
 
+/// The error with the server's name in front, unless it stands there already.
+Error told_of(const InstanceKey& server, Error error) {
+  const std::string name = to_string(server);
+  return error.message.starts_with(name + ": ") ? error : std::move(error).within(name);
+}
+
 /// What was probed, with what only the backend knows taken from its record.
 Instance merged(Instance probed, const Instance* record,
                 const std::optional<PromotionRule>& detected) {
@@ -258,7 +264,7 @@ Result<> Executor::Session::ask(const Step& step) {
   } else if (std::holds_alternative<CheckHandOver>(step.action)) {
     done = owner.servers_.check_hand_over(*instance, now + owner.settings_.probe_limit);
   }  // Reprobe: every server of the batch is read after it
-  if (!done) return fail(std::move(done).error().within(to_string(step.server)));
+  if (!done) return fail(told_of(step.server, std::move(done).error()));
   return {};
 }
 
@@ -298,7 +304,7 @@ Result<> Executor::Session::change(const Step& step, const Change& asked) {
       owner.settings_.pace.now() + step.limit.value_or(owner.settings_.change_limit);
   Result<> applied = owner.servers_.apply(*instance, full, deadline);
   if (!applied) {
-    return fail(std::move(applied).error().within(to_string(step.server)));
+    return fail(told_of(step.server, std::move(applied).error()));
   }
   return {};
 }

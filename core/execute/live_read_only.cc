@@ -118,8 +118,7 @@ Result<> make_read_only(Connection& connection, const Instance& instance, bool s
   ORCH_TRY(limit_lock_waits(connection, deadline));
   ORCH_TRY(set_or_leave(connection, own, instance, settings, strict, deadline));
   if (!strict) return {};
-  return await_prepared_transactions(connection, true,
-                                     std::min(deadline, steady_clock::now() + kPreparedLimit));
+  return await_prepared_transactions(connection, true, kPreparedLimit, deadline);
 }
 
 Result<> check_hand_over(Connection& connection, const Instance& instance, SteadyPoint deadline) {
@@ -127,8 +126,7 @@ Result<> check_hand_over(Connection& connection, const Instance& instance, Stead
   // would switch super_read_only off, which is never on beside it.)
   ORCH_TRY(connection.query("SET GLOBAL read_only = @@GLOBAL.read_only", deadline));
   if (is_replica(instance)) return {};
-  return await_prepared_transactions(connection, false,
-                                     std::min(deadline, steady_clock::now() + kPreparedLimit));
+  return await_prepared_transactions(connection, false, kPreparedLimit, deadline);
 }
 
 Result<> fence_server(Connection& connection, const Instance& instance,
@@ -140,7 +138,7 @@ Result<> fence_server(Connection& connection, const Instance& instance,
   ORCH_TRY(set_or_leave(connection, own, instance, settings, true, deadline));
   // Those who came back before it was read-only.
   ORCH_TRY(end_client_sessions(connection, own, settings, deadline));
-  return await_prepared_transactions(connection, true, steady_clock::now());
+  return await_prepared_transactions(connection, true, milliseconds(0), deadline);
 }
 
 }  // namespace orch

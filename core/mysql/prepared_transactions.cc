@@ -1,6 +1,8 @@
 #include "core/mysql/prepared_transactions.h"
 
+#include <algorithm>
 #include <chrono>
+#include <optional>
 #include <string_view>
 #include <thread>
 
@@ -39,10 +41,12 @@ Result<std::set<std::string>> prepared_transactions(SqlSession& session, SteadyP
   return std::set<std::string>();
 }
 
-Result<> await_prepared_transactions(SqlSession& session, bool none_at_all, SteadyPoint deadline) {
+Result<> await_prepared_transactions(SqlSession& session, bool none_at_all,
+                                     std::chrono::milliseconds patience, SteadyPoint deadline) {
+  const SteadyPoint end = std::min(deadline, std::chrono::steady_clock::now() + patience);
   ORCH_ASSIGN(std::set<std::string> waited_for, prepared_transactions(session, deadline));
   while (!waited_for.empty()) {
-    if (std::chrono::steady_clock::now() + kPause >= deadline) {
+    if (std::chrono::steady_clock::now() + kPause >= end) {
       return fail(ErrorKind::Conflict,
                   std::to_string(waited_for.size()) + " prepared XA transaction" +
                       (waited_for.size() == 1 ? "" : "s") +

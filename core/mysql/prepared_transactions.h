@@ -1,5 +1,6 @@
 #pragma once
 
+#include <chrono>
 #include <set>
 #include <string>
 
@@ -15,7 +16,8 @@ namespace orch {
 Result<std::set<std::string>> prepared_transactions(SqlSession& session, SteadyPoint deadline);
 
 /// Waits until none is left of those prepared when it is called, or, with `none_at_all`, until none
-/// is there; asks until the deadline. Errors: Conflict, when some stay; those of a lost session.
-Result<> await_prepared_transactions(SqlSession& session, bool none_at_all, SteadyPoint deadline);
+/// is there; for so long at most. Errors: Conflict, when some stay; those of a lost session.
+Result<> await_prepared_transactions(SqlSession& session, bool none_at_all,
+                                     std::chrono::milliseconds patience, SteadyPoint deadline);
 
 }  // namespace orch

@@ -312,6 +312,9 @@ Choice to_choice(const std::vector<Contender>& order) {
     if (verdict.fit && !choice.winner) {
       choice.winner = verdict.key;
       verdict.because = "has received the most";
+      if (one.instance->replication.has_filters) {
+        verdict.because += "; filters what it replicates, so that rows may be missing";
+      }
     } else if (verdict.fit) {
       verdict.because = compared_with_winner(*one.instance, one.rank, *order.front().instance,
                                              order.front().rank);
@@ -419,12 +422,19 @@ Loss loss_with(const Topology& topology, const InstanceKey& failed, const Instan
     loss.text = to_string(*of_dead) + later;
     loss.transactions = of_dead->empty() ? 0 : of_dead->count;
   }
+  if (heir->replication.has_filters) {
+    loss = {"unknown: " + to_string(winner) + " filters what it replicates, so that rows may be " +
+                "missing; " + loss.text,
+            std::nullopt};
+  }
   if (ahead == nullptr) return loss;
   const Difference rest = missing(usable_position(*heir), received_position(*ahead));
   if (rest.empty()) return loss;
   const std::string held_back = to_string(rest) + " that " + to_string(ahead->key) +
                                 " has received and the new primary lacks";
-  loss.text = of_dead && of_dead->empty() ? held_back + later : held_back + "; " + loss.text;
+  const bool told = of_dead && (of_dead->empty() || of_dead->text == rest.text);
+  loss.text =
+      told && !heir->replication.has_filters ? held_back + later : held_back + "; " + loss.text;
   // The same transactions may be among what the dead server had: the larger number counts.
   if (loss.transactions && rest.count) {
     loss.transactions = std::max(*loss.transactions, *rest.count);

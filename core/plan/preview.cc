@@ -130,6 +130,15 @@ void fulfil(Instance& instance, const Condition& condition) {
   }
 }
 
+/// What will never be, as the server stands now.
+std::optional<Error> foreseen_error(const Instance& before, const Step& step) {
+  const auto* wait = std::get_if<WaitFor>(&step.action);
+  if (wait == nullptr) return std::nullopt;
+  const Standing now = standing(wait->condition, before);
+  if (now.state != Standing::State::Never) return std::nullopt;
+  return Error{ErrorKind::Refused, to_string(before.key) + ": " + now.reason};
+}
+
 Topology with(const Topology& topology, Instance changed) {
   std::vector<Instance> all(topology.instances().begin(), topology.instances().end());
   all.push_back(std::move(changed));
@@ -168,11 +177,13 @@ Preview preview(const Planner& planner, const Topology& topology) {
     Run& run = std::get<Run>(decision);
     remember(so_far.facts, run.facts);
     for (Step& step : run.steps) {
+      std::optional<Error> error;
       if (const Instance* before = fresh.find(step.server)) {
         result.steps.push_back({step, *before});
-        fresh = with(fresh, simulated(*before, step, fresh));
+        error = foreseen_error(*before, step);
+        if (!error) fresh = with(fresh, simulated(*before, step, fresh));
       }
-      so_far.steps.push_back({std::move(step), std::nullopt});
+      so_far.steps.push_back({std::move(step), std::move(error)});
     }
   }
   result.end = GiveUp{Error{ErrorKind::Broken, "the plan does not come to an end"}, {}};

@@ -204,6 +204,7 @@ void remember(PlanFacts& facts, const PlanFacts& news) {
   if (news.at_promotion) facts.at_promotion = news.at_promotion;
   if (news.position_at_promotion) facts.position_at_promotion = news.position_at_promotion;
   if (news.lost_transactions) facts.lost_transactions = news.lost_transactions;
+  if (news.stood_at) facts.stood_at = news.stood_at;
   if (news.orphans) facts.orphans = news.orphans;
   if (news.giving_up) facts.giving_up = news.giving_up;
 }

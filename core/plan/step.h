@@ -104,6 +104,8 @@ struct PlanFacts {
   std::optional<BinlogCoordinates> at_promotion{};  ///< the winner's own log, before new writes
   std::optional<Position> position_at_promotion{};
   std::optional<std::string> lost_transactions{};
+  /// Where a primary that was made read-only stood when it was first looked at.
+  std::optional<Position> stood_at{};
   /// The replicas of a server that is not replaced, as they were when the run began.
   std::optional<std::vector<InstanceKey>> orphans{};
   /// Set when the plan has failed and only undoes what it can.

@@ -93,7 +93,8 @@ Result<> ask_all(SqlSession& session, const std::vector<Question>& questions, St
       into.answers[question.ask] = {question.sql, {}, std::move(answers.refused)};
       ++answered;
     } else if (answered < packet.size()) {
-      return fail(ErrorKind::Broken, "the server left statements of a packet unanswered");
+      return fail(ErrorKind::Broken,
+                  "it left statements of a packet unanswered: is it a MySQL server");
     }
     next += answered;
   }

@@ -113,6 +113,14 @@ class Reading {
  private:
   Result<bool> is_max_scale();
   Observation run_max_scale();
+  /// An error of the reading, with the server's name; that it refuses what every server answers is
+  /// no safety check of ours.
+  [[nodiscard]] Error unreadable(Error error) const {
+    if (error.kind == ErrorKind::Refused) error.kind = ErrorKind::Broken;
+    const std::string name = to_string(seen_.asked);
+    const bool named = error.message.find(name) != std::string::npos;
+    return named ? error : std::move(error).within(name);
+  }
   Observation end(ProbeOutcome outcome, std::optional<Error> error = std::nullopt);
   Result<> ask();
   void take_variables();
@@ -446,10 +454,8 @@ Observation Reading::run(const InstanceKey& key) {
   Result<> asked = ask();
   const ProbeOutcome unless_found =
       variables_.empty() ? ProbeOutcome::Failed : ProbeOutcome::Partial;
-  if (!asked) return end(unless_found, std::move(asked).error());
-  if (Result<> essentials = check_essentials(); !essentials) {
-    return end(unless_found, std::move(essentials).error());
-  }
+  if (asked) asked = check_essentials();
+  if (!asked) return end(unless_found, unreadable(std::move(asked).error()));
   read_replica_status(*answer(Ask::ReplicaStatus), seen_.instance);
   if (rules_.ignores_user(seen_.instance.replication.user)) return end(ProbeOutcome::Skipped);
   if (Result<> named = take_own_name(); !named) {

@@ -125,10 +125,49 @@ class Failover(LiveCase):
     def test_a_living_master_is_read_only_when_another_is_promoted(self):
         c = self.start(3)
         self.discover(c)
-        new = self.promoted(self.does("failover", c.name), c)
+        done = self.does("failover", c.name)
+        new = self.promoted(done, c)
+        self.assertNotIn("failed", done.err)
         self.assertIsNot(new, c[1])
         self.assertTrue(self.read_only(c[1]), "two servers are writable")
         self.assertFalse(self.read_only(new))
+
+    def test_what_a_fence_cannot_hold_off_is_told(self):
+        c = self.start(2)
+        self.discover(c)
+        c[1].sql("XA START 'late'; INSERT INTO app.seq (seq, server) VALUES (77, 1); XA END 'late'; XA PREPARE 'late'")
+        self.assertIn("1 prepared XA transaction could be committed there", self.does("failover", c.name).err)
+
+    def test_a_replica_that_filters_is_promoted_only_with_a_word_about_it(self):
+        for kill in (True, False):
+            c = self.start(2, settings=["2:replicate_ignore_table=app.orders"])
+            self.discover(c)
+            c[1].sql("CREATE TABLE app.orders (id INT PRIMARY KEY); INSERT INTO app.orders VALUES (1)")
+            if kill:
+                c[1].kill()
+                done = self.does("failover", c.name)
+            else:
+                self.refuses("takeover", c.name, saying="filters what it replicates")
+                self.assertFalse(self.read_only(c[1]))
+                done = self.does("takeover", c.name, "--to", c[2])
+            self.assertRegex(done.out, "lost +unknown: .* filter")
+
+    def test_what_lives_below_a_dead_replica_is_named(self):
+        c = self.start(4, "1>2,1>3,3>4")
+        self.discover(c)
+        c[1].kill()
+        c[3].kill()
+        done = self.does_in_part("failover", c.name)
+        self.assertFalse(self.read_only(c[2]))
+        self.assertIn(f"left behind: {c[4]}: follows {c[3]}", done.err)
+
+    def test_the_preferred_replica_fetches_what_another_received_and_is_promoted(self):
+        c = self.lagging_star()
+        self.does("-c", "register-candidate", "-i", c[3], "--promotion-rule", "prefer")
+        c[1].kill()
+        self.assertIs(self.promoted(self.does("failover", c.name), c), c[3])
+        self.heals(c, c[3], [c[2], c[4]])
+        self.assertEqual(c[3].sql("SELECT COUNT(*) FROM app.seq"), "21")
 
     def test_a_frozen_master_is_replaced(self):
         c = self.start(3)

@@ -130,11 +130,13 @@ class Writer:
     """Writes the numbers base + 1, base + 2, ... to a node until that fails; `acknowledged` are those that the
     server said it has committed."""
 
-    def __init__(self, node, base=0):
+    def __init__(self, node, base=0, user="app"):
         self.acknowledged, self.some, self.base = [], threading.Event(), base
+        account = ("-uroot", "-Ssock") if user == "root" else \
+            ("-h", node.host, "-P", str(node.port), "-uapp", "-papp_password")
         self.client = subprocess.Popen(
-            node.software.client("-h", node.host, "-P", str(node.port), "-uapp", "-papp_password", "-nNB"),
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+            node.software.client(*account, "-nNB"),
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, cwd=node.data)
         self.thread = threading.Thread(target=self.work)
         self.thread.start()
 

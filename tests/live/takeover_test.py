@@ -1,7 +1,7 @@
 """A healthy master hands over to a replica: nothing is lost, and never are two servers writable."""
 import unittest
 
-from live_case import LiveCase, Writer
+from live_case import IS_MYSQL, LiveCase, Writer
 
 
 class Takeover(LiveCase):
@@ -63,6 +63,19 @@ class Takeover(LiveCase):
         self.does("takeover", c.name, "--to", c[2])
         self.does("takeover", c.name, "--to", c[1])
         self.switched(c, c[1], [c[2], c[3]])
+
+    @unittest.skipIf(IS_MYSQL, "super_read_only binds all accounts")
+    def test_while_an_account_writes_that_read_only_does_not_bind_there_is_no_takeover(self):
+        c = self.start(3)
+        self.discover(c)
+        writer = Writer(c[1], user="root")
+        self.assertTrue(writer.some.wait(60))
+        self.refuses("takeover", c.name, "--to", c[2], saying="although it is read-only")
+        self.assertFalse(self.read_only(c[1]))
+        self.assertTrue(self.read_only(c[2]))
+        self.follows(c[2], c[1])
+        acknowledged = writer.end()
+        self.arrives(acknowledged[-1], at=[c[2], c[3]])
 
     def test_a_prepared_transaction_could_be_committed_later_so_there_is_no_takeover(self):
         c = self.start(3)

@@ -266,7 +266,9 @@ class Failover {
       return key + " answers, and could not be made read-only" +
              (tried != nullptr && tried->error ? ": " + tried->error->message : "");
     }
-    if (policy_.fencing != Fencing::Required || fenced) return "";
+    if (policy_.fencing != Fencing::Required || (fenced && !(tried != nullptr && tried->error))) {
+      return "";
+    }
     if (!policy_.has_fence_hooks) {
       return "FencingPolicy is required, " + key + " could not be fenced" +
              (tried != nullptr && tried->error ? " (" + tried->error->message + ")" : "") +
@@ -533,7 +535,7 @@ class Failover {
     account.coordinates = so_far_.facts.at_promotion.value_or(winner.server.binlog);
     account.lost_transactions =
         so_far_.facts.lost_transactions.value_or("unknown: the promotion was done before this run");
-    add_written_since(account, *failed_, fresh_);
+    add_written_since(account, *failed_, winner, fresh_);
     add_second_writers(account, winner, fresh_);
     add_notes(account, winner);
     return Done{std::move(account)};

@@ -29,6 +29,16 @@ std::size_t acknowledging(const Instance& winner, const Instance& old_primary,
       (would(old_primary) ? 1 : 0));
 }
 
+/// Replicas that live below one that does not: nobody moves them.
+void add_cut_off(const Instance& silent, const Topology& fresh, std::vector<LostReplica>& lost) {
+  for (const Instance* below : fresh.replicas_of(silent.key)) {
+    if (!answers(*below)) continue;
+    lost.push_back({below->key, "follows " + to_string(silent.key) +
+                                    ", which does not answer ('orch recover " +
+                                    to_string(silent.key) + "' moves it)"});
+  }
+}
+
 std::vector<Step> look_at_all(const Topology& fresh, std::string_view why) {
   std::vector<Step> steps;
   for (const Instance& instance : fresh.instances()) {
@@ -181,6 +191,7 @@ SiblingPlan sibling_moves(const InstanceKey& old_primary, const Instance& winner
     }
     if (!because.empty()) {
       plan.lost.push_back({key, std::move(because)});
+      if (!answers(*replica)) add_cut_off(*replica, fresh, plan.lost);
       continue;
     }
     Move move;
@@ -234,16 +245,18 @@ std::vector<Step> last_look(const Progress& so_far, const Topology& fresh) {
   return look_at_all(fresh, kWhy);
 }
 
-void add_written_since(Account& account, const Instance& old_primary, const Topology& fresh) {
-  if (!answers(old_primary)) return;
-  const std::string extra = errant_transactions(fresh, old_primary);
-  if (extra.empty()) return;
-  const std::string text = extra + ", which " + to_string(old_primary.key) + " alone has";
+void add_written_since(Account& account, const Instance& old_primary, const Instance& winner,
+                       const Topology& fresh) {
+  if (!answers(old_primary) || errant_transactions(fresh, old_primary).empty()) return;
+  const Difference extra = missing(executed_position(winner), executed_position(old_primary));
+  const std::string text = to_string(extra) + ", which " + to_string(old_primary.key) +
+                           " alone has; it may still take writes from accounts that read_only "
+                           "does not bind";
   const bool nothing = account.lost_transactions.starts_with("nothing");
   account.lost_transactions = nothing ? text : account.lost_transactions + "; " + text;
   account.two_took_writes = true;
   account.notes.push_back(to_string(old_primary.key) +
-                          " took writes that the new primary lacks: " + extra);
+                          " took writes that the new primary lacks: " + to_string(extra));
 }
 
 void add_second_writers(Account& account, const Instance& winner, const Topology& fresh) {

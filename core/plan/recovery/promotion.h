@@ -67,7 +67,8 @@ struct SiblingPlan {
 [[nodiscard]] std::vector<Step> last_look(const Progress& so_far, const Topology& fresh);
 /// Names what the old primary has written and nobody else has: by accounts that read_only does not
 /// bind, or before it was fenced.
-void add_written_since(Account& account, const Instance& old_primary, const Topology& fresh);
+void add_written_since(Account& account, const Instance& old_primary, const Instance& winner,
+                       const Topology& fresh);
 /// Names those besides the winner that follow nobody and take writes.
 void add_second_writers(Account& account, const Instance& winner, const Topology& fresh);
 

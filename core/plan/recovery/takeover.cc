@@ -77,7 +77,11 @@ class Takeover {
     if (replicas.empty()) {
       return fail(ErrorKind::Refused, "Master " + key + " doesn't seem to have replicas");
     }
-    if (replicas.size() == 1) return replicas.front();
+    if (replicas.size() == 1) {
+      const std::string text = objection_to_filters(*replicas.front());
+      if (text.empty()) return replicas.front();
+      return fail(ErrorKind::Refused, to_string(replicas.front()->key) + " " + text);
+    }
     if (!request_.automatic) {
       return fail(ErrorKind::Refused,
                   "GracefulMasterTakeover: target instance not indicated, auto=false, and master " +
@@ -89,10 +93,24 @@ class Takeover {
     for (const Verdict& verdict : choose_candidate(fresh_, primary_->key, policy_).ranked) {
       const Instance* replica = fresh_.find(verdict.key);
       if (replica->replication.source != primary_->key) continue;
-      if (verdict.fit) return replica;
-      reasons += (reasons.empty() ? ": " : "; ") + to_string(verdict.key) + " " + verdict.because;
+      std::string because = verdict.fit ? objection_to_chosen(*replica) : verdict.because;
+      if (because.empty()) return replica;
+      reasons += (reasons.empty() ? ": " : "; ") + to_string(verdict.key) + " " + because;
     }
     return fail(ErrorKind::Refused, "no replica of " + key + " can be promoted" + reasons);
+  }
+
+  /// What speaks against one that nobody named.
+  [[nodiscard]] std::string objection_to_chosen(const Instance& heir) const {
+    std::string text = objection_to_filters(heir);
+    return text.empty() ? objection_to_state(heir) : text;
+  }
+
+  [[nodiscard]] static std::string objection_to_filters(const Instance& heir) {
+    if (!heir.replication.has_filters) return "";
+    return "filters what it replicates, so that rows may be missing: name it to promote it all the "
+           "same (--to " +
+           to_string(heir.key) + ")";
   }
 
   /// The one decided on before: by this run, or by one that was cut off after the primary became
@@ -163,7 +181,7 @@ class Takeover {
            " must be directly replicating from the master " + to_string(primary_->key);
   }
 
-  [[nodiscard]] std::string objection_at_start(const Instance& heir) const {
+  [[nodiscard]] std::string objection_to_state(const Instance& heir) const {
     const bool begun = primary_->server.read_only &&
                        contains(executed_position(heir), executed_position(*primary_));
     if (!begun && !replica_running(heir))
@@ -173,6 +191,11 @@ class Takeover {
       return "Desginated instance " + to_string(heir.key) +
              " seems to be lagging too much for this operation. Aborting.";
     }
+    return "";
+  }
+
+  [[nodiscard]] std::string objection_at_start(const Instance& heir) const {
+    if (std::string text = objection_to_state(heir); !text.empty()) return text;
     std::string reasons;
     for (const Instance* sibling : fresh_.siblings_of(heir.key)) {
       if (sibling->downtime.active) continue;
@@ -299,7 +322,15 @@ class Takeover {
       return refuse(to_string(heir.key) + " " + *because);
     }
     if (auto look = look_around(heir, so_far_, fresh_); !look.empty()) {
-      return Run{std::move(look), {}};
+      Run run{std::move(look), {}};
+      run.facts.stood_at = executed_position(*primary_);
+      return run;
+    }
+    const Position stands = executed_position(*primary_);
+    if (so_far_.facts.stood_at && to_string(*so_far_.facts.stood_at) != to_string(stands)) {
+      return refuse(to_string(primary_->key) +
+                    " executes transactions although it is read-only: an account that read_only "
+                    "does not bind writes there ('orch doctor' names such accounts)");
     }
     Run run{promotion_steps(heir, *primary_, so_far_, fresh_), {}};
     run.facts.winner = heir.key;
@@ -365,11 +396,20 @@ class Takeover {
                           : std::move(std::get<GiveUp>(decision).account);
     account.promoted = heir.key;
     account.coordinates = so_far_.facts.at_promotion.value_or(heir.server.binlog);
-    account.lost_transactions = "nothing";
-    add_written_since(account, *primary_, fresh_);
+    account.lost_transactions =
+        heir_filters(heir) ? "unknown: " + to_string(heir.key) +
+                                 " filtered what it replicated, so that rows may be missing"
+                           : "nothing";
+    add_written_since(account, *primary_, heir, fresh_);
     add_second_writers(account, heir, fresh_);
     add_notes(account, heir);
     return Done{std::move(account)};
+  }
+
+  /// It has no link any more that would tell.
+  [[nodiscard]] bool heir_filters(const Instance& heir) const {
+    const Instance* before = so_far_.at_start.find(heir.key);
+    return before != nullptr && before->replication.has_filters;
   }
 
   /// A replica is no semi-sync source; and where the heir acknowledged, the old primary does now.

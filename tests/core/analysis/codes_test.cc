@@ -24,7 +24,7 @@ TEST_SUITE("core/analysis/codes") {
       CHECK(static_cast<std::size_t>(row.code) == place++);
       CHECK(row.badness != Badness::Fine);
     }
-    CHECK(place == static_cast<std::size_t>(StructureCode::ServerHangs) + 1);
+    CHECK(place == static_cast<std::size_t>(StructureCode::WritesStall) + 1);
   }
 
   TEST_CASE("a code either has a recovery or says why it has none") {

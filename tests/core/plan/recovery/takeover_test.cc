@@ -85,6 +85,30 @@ TEST_SUITE("core/plan/recovery/takeover") {
     }
   }
 
+  TEST_CASE("one that filters, or stands still, is promoted only when it is named") {
+    FakeServers servers;
+    build_mysql(servers);
+    servers.set(db(3), [](Instance& i) { i.replication.has_filters = true; });
+    servers.set(db(2), [](Instance& i) { i.replication.sql_state = ThreadState::Stopped; });
+    servers.set(db(2), [](Instance& i) { i.replication.sql_running = false; });
+    const Outcome outcome = take_over(servers, {});
+    REQUIRE_FALSE(outcome.error);
+    CHECK(outcome.account.promoted == db(4));
+    CHECK(outcome.account.lost_transactions == "nothing");
+
+    FakeServers two;
+    two.add(writable(mysql(1, gtids("1-100"))));
+    two.add(following(mysql(2, gtids("1-100")), 1));
+    two.set(db(2), [](Instance& i) { i.replication.has_filters = true; });
+    const Outcome unnamed = take_over(two, {});
+    REQUIRE(unnamed.error);
+    CHECK(mentions(unnamed.error->message, "filters what it replicates"));
+    CHECK(two.changes().empty());
+    const Outcome named = take_over(two, db(2));
+    REQUIRE_FALSE(named.error);
+    CHECK(mentions(named.account.lost_transactions, "db2:3306 filtered what it replicated"));
+  }
+
   TEST_CASE("without a replication user anywhere nothing is changed; a sibling's will do") {
     FakeServers servers;
     build_mariadb(servers);
