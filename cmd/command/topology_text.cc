@@ -178,6 +178,9 @@ std::string trouble(const Instance& instance, std::chrono::seconds lag_limit) {
   if (instance.downtime.active)
     said.push_back(fmt::format("downtimed: {}", printable(instance.downtime.reason)));
   if (is_detached_source(instance)) said.emplace_back("detached");
+  const bool passive = is_replica(instance) && !instance.is_co_master;
+  if (passive && !instance.server.read_only) said.emplace_back("a replica that takes writes");
+  if (instance.replication.has_filters) said.emplace_back("filters what it replicates");
   return join(said, "; ");
 }
 

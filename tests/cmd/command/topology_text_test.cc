@@ -121,6 +121,21 @@ TEST_SUITE("cmd/command/topology_text") {
           Lines{"a:3306    |0s|ok|8.4.3|rw|ROW|>>,GTID", "‡ b:3306  |0s|ok|8.4.3|rw|ROW|>>,GTID"});
   }
 
+  TEST_CASE("a replica that takes writes or filters shows, a co-primary that does not") {
+    std::vector<Instance> members = {server("a", "", "8.4.3"), server("b", "a", "8.4.3"),
+                                     server("c", "a", "8.4.3")};
+    members[1].server.read_only = false;
+    members[2].replication.has_filters = true;
+    const std::string text = people_tree("a:3306", "", Topology(members), {}, false);
+    CHECK(text.find("2 with problems") != std::string::npos);
+    CHECK(text.find("! a replica that takes writes\n") != std::string::npos);
+    CHECK(text.find("! filters what it replicates\n") != std::string::npos);
+    members[1].is_co_master = true;
+    members[2].replication.has_filters = false;
+    CHECK(people_tree("a:3306", "", Topology(members), {}, false).find("no problem") !=
+          std::string::npos);
+  }
+
   TEST_CASE("what is wrong is said in words, without control characters") {
     std::vector<Instance> members = shop();
     members[2].replication.last_io_error = "error connecting to \x1B[31mmaster\nsecond line";

@@ -246,7 +246,7 @@ std::string type_of(const ConfigKey& key) {
   return "whole";
 }
 
-LoadedConfig load(std::string_view json) {
+LoadedConfig load_one(std::string_view json) {
   LoadOptions options;
   options.environment = [](const std::string&) {
     return std::nullopt;
@@ -320,7 +320,7 @@ TEST_SUITE("core/config/keys") {
       for (const std::string_view value : values) {
         const std::string json = fmt::format(R"({{"{}": {}}})", key.name, value);
         CAPTURE(json);
-        const LoadedConfig loaded = load(json);
+        const LoadedConfig loaded = load_one(json);
         const bool refused = std::any_of(
             loaded.problems.begin(), loaded.problems.end(), [](const ConfigProblem& problem) {
               return problem.in_reading && problem.message.find("must be") != std::string::npos;
@@ -346,7 +346,7 @@ TEST_SUITE("core/config/keys") {
     for (const Documented& row : kDocumented) {
       if (row.type != "uint" && !row.type.starts_with("int")) continue;
       CAPTURE(row.name);
-      const LoadedConfig loaded = load(fmt::format(R"({{"{}": -1}})", row.name));
+      const LoadedConfig loaded = load_one(fmt::format(R"({{"{}": -1}})", row.name));
       const bool may = std::find(may_be_negative.begin(), may_be_negative.end(), row.name) !=
                        may_be_negative.end();
       CHECK(has_errors(loaded.problems) == !may);
