@@ -11,7 +11,7 @@ from tree import files, read, report
 
 LIBRARIES = ("core", "storage", "ha", "cmd")
 TESTS = ("core", "storage", "ha", "cmd")  # the sanitizers' builds compile several of these as one, too
-NAMED = re.compile(r"^(?:struct|class|enum class|enum|using(?! std\b| \w+::))\s+(\w+)\b(?!\s*;)|^constexpr\s[^=(]*?\b(k\w+)\b")
+NAMED = re.compile(r"^(?:struct|class|enum class|enum|using(?! std\b| \w+::))\s+(\w+)\b(?!\s*;)|^const(?:expr)?\s[^=({]*?\b(k\w+)\b")
 FUNCTION = re.compile(r"^(?!\s|return|using|struct|class|enum|template|namespace|\}|#|/)[\w:<>,&*\s\[\]]+?[\s&*](\w+)\(([^{;]*?)\)"
                       r"(?:\s*(?:const|noexcept))*\s*\{", re.M)
 NAMESPACE = re.compile(r"^namespace ((?:\w|::)* ?)\{", re.M)

@@ -19,7 +19,7 @@ namespace orch {
 
 namespace {
 
-const TimePoint kNow{std::chrono::seconds(1'769'854'830)};
+const TimePoint kCurtain{std::chrono::seconds(1'769'854'830)};
 
 /// One word of a line: "down", or "lag=20", or `error="Too many connections"`.
 struct Setting {
@@ -129,7 +129,7 @@ class StagedWorld {
 
   [[nodiscard]] std::vector<Analysis> analyses() const {
     return analyse(Topology(instances_), circumstances_, rules_,
-                   {.include_downtimed = true, .include_ignored = true}, kNow);
+                   {.include_downtimed = true, .include_ignored = true}, kCurtain);
   }
 
  private:
@@ -146,7 +146,7 @@ class StagedWorld {
 
   static void see(Instance& instance, std::chrono::seconds age) {
     Freshness& freshness = instance.freshness;
-    freshness.last_checked = freshness.last_attempted_check = freshness.last_seen = kNow - age;
+    freshness.last_checked = freshness.last_attempted_check = freshness.last_seen = kCurtain - age;
   }
 
   static void follow(Instance& instance, const InstanceKey& source) {
@@ -170,22 +170,22 @@ class StagedWorld {
   static bool apply_check(Instance& instance, const Setting& setting) {
     Freshness& freshness = instance.freshness;
     if (setting.name == "down" || setting.name == "partly-down") {
-      freshness.last_checked = freshness.last_attempted_check = kNow - std::chrono::seconds(1);
-      freshness.last_seen = kNow - std::chrono::seconds(60);
+      freshness.last_checked = freshness.last_attempted_check = kCurtain - std::chrono::seconds(1);
+      freshness.last_seen = kCurtain - std::chrono::seconds(60);
       freshness.last_check_partial_success = setting.name == "partly-down";
     } else if (setting.name == "up") {
       see(instance, std::chrono::seconds(1));
       freshness.last_check_partial_success = true;
     } else if (setting.name == "hangs") {
       see(instance, std::chrono::seconds(20));
-      freshness.last_attempted_check = kNow - std::chrono::seconds(1);
+      freshness.last_attempted_check = kCurtain - std::chrono::seconds(1);
     } else if (setting.name == "never-seen") {
-      freshness = {.last_checked = kNow - std::chrono::seconds(1)};
+      freshness = {.last_checked = kCurtain - std::chrono::seconds(1)};
     } else if (setting.name == "checked") {
       const std::chrono::seconds age(parse_int(setting.value).value_or(0));
       const bool well = freshness.last_seen == freshness.last_checked;
-      freshness.last_checked = freshness.last_attempted_check = kNow - age;
-      if (well) freshness.last_seen = kNow - age;
+      freshness.last_checked = freshness.last_attempted_check = kCurtain - age;
+      if (well) freshness.last_seen = kCurtain - age;
     } else {
       return false;
     }
@@ -278,14 +278,14 @@ class StagedWorld {
     }
     if (setting.name == "stands-still") {
       const std::chrono::seconds age(parse_int(setting.value).value_or(0));
-      circumstances_.stand_still[instance.key] = {instance.server.binlog, kNow - age};
+      circumstances_.stand_still[instance.key] = {instance.server.binlog, kCurtain - age};
     } else if (setting.name == "position") {
       instance.server.binlog.log_pos = parse_int(setting.value).value_or(0);
     } else if (setting.name == "downtime") {
       instance.downtime = {.active = setting.value != "none",
                            .owner = setting.value,
                            .reason = "disk swap",
-                           .end = format_time(kNow + std::chrono::minutes(10))};
+                           .end = format_time(kCurtain + std::chrono::minutes(10))};
     } else if (setting.name == "maintenance") {
       circumstances_.maintenance[instance.key] = {setting.value, "relocate"};
     } else if (setting.name == "probe-error") {

@@ -10,7 +10,7 @@ namespace orch::storage {
 
 namespace {
 
-const InstanceKey kDb1{"db-1", 3306};
+const InstanceKey kMaster1{"db-1", 3306};
 
 struct CircumstancesFixture : MemoryBackend {
   Circumstances read() {
@@ -19,8 +19,8 @@ struct CircumstancesFixture : MemoryBackend {
     return *std::move(circumstances);
   }
   void record(std::optional<unsigned> waiting) {
-    Observation seen{.asked = kDb1, .outcome = ProbeOutcome::Clean};
-    seen.instance.key = kDb1;
+    Observation seen{.asked = kMaster1, .outcome = ProbeOutcome::Clean};
+    seen.instance.key = kMaster1;
     seen.instance.semi_sync.source_waiting_sessions = waiting;
     const Result<> kept = InstanceStore(database(), clock, {}).record({&seen, 1});
     REQUIRE_MESSAGE(kept.has_value(), why(kept));
@@ -32,9 +32,11 @@ struct CircumstancesFixture : MemoryBackend {
 TEST_SUITE("storage/circumstances") {
   TEST_CASE_FIXTURE(CircumstancesFixture, "locks count until they run out, ended or not") {
     MaintenanceStore locks(database(), clock, {"host", "token"});
-    REQUIRE(locks.claim(
-        {.key = kDb1, .owner = "alice", .reason = "move", .duration = std::chrono::seconds(60)}));
-    CHECK(read().maintenance.at(kDb1).owner == "alice");
+    REQUIRE(locks.claim({.key = kMaster1,
+                         .owner = "alice",
+                         .reason = "move",
+                         .duration = std::chrono::seconds(60)}));
+    CHECK(read().maintenance.at(kMaster1).owner == "alice");
     clock.advance(std::chrono::seconds(60));
     CHECK(read().maintenance.empty());
   }
@@ -42,13 +44,13 @@ TEST_SUITE("storage/circumstances") {
   TEST_CASE_FIXTURE(CircumstancesFixture,
                     "how many sessions wait is known from the latest probe only (ANA-12)") {
     record(3);
-    CHECK(read().semi_sync_waiting.at(kDb1) == 3);
+    CHECK(read().semi_sync_waiting.at(kMaster1) == 3);
     clock.advance(std::chrono::seconds(5));
     record(std::nullopt);
     CHECK(read().semi_sync_waiting.empty());
     clock.advance(std::chrono::seconds(5));
     record(0);
-    CHECK(read().semi_sync_waiting.at(kDb1) == 0);
+    CHECK(read().semi_sync_waiting.at(kMaster1) == 0);
   }
 
   TEST_CASE_FIXTURE(CircumstancesFixture, "only recoveries that run hold others up") {
@@ -73,7 +75,7 @@ TEST_SUITE("storage/circumstances") {
         insert into global_recovery_disable (disable_recovery) values (1))");
     const Circumstances circumstances = read();
     CHECK(circumstances.resolved == std::map<std::string, std::string>{{"a", "b"}});
-    CHECK(circumstances.probe_errors.at(kDb1) == "down");
+    CHECK(circumstances.probe_errors.at(kMaster1) == "down");
     CHECK(circumstances.recoveries_disabled);
   }
 }

@@ -42,7 +42,7 @@ void make_replica(Instance& instance) {
   instance.replication.read.log_file = "bin.000001";
 }
 
-const std::string kA = "aaaaaaaa-0000-11ee-8000-0242ac110002";
+const std::string kUuidA = "aaaaaaaa-0000-11ee-8000-0242ac110002";
 
 }  // namespace
 
@@ -173,10 +173,10 @@ TEST_SUITE("core/model/replication_rules") {
     CHECK(message().ends_with("Reason: the two are not compatible by GTID"));
     p.replica.gtid.uses_oracle = true;
     p.source.gtid.supports_oracle = true;
-    p.source.gtid.purged = kA + ":1-10";
-    p.replica.gtid.executed = kA + ":1-9";
-    CHECK(message().ends_with("the source has purged what the replica lacks: " + kA + ":10"));
-    p.replica.gtid.executed = kA + ":1-10";
+    p.source.gtid.purged = kUuidA + ":1-10";
+    p.replica.gtid.executed = kUuidA + ":1-9";
+    CHECK(message().ends_with("the source has purged what the replica lacks: " + kUuidA + ":10"));
+    p.replica.gtid.executed = kUuidA + ":1-10";
     CHECK(message() == "");
     p.source.gtid.purged = "garbage";
     CHECK(message().ends_with("gtid_purged of the source: bad GTID set: not a UUID: \"garbage\""));
