@@ -115,10 +115,14 @@ Result<> enforce_quarantine(const Parts& parts, std::span<const Instance> seen) 
   ORCH_ASSIGN(const std::vector<storage::Quarantine> entries,
               storage::QuarantineStore(parts.database, parts.clock).list());
   for (const storage::Quarantine& entry : entries) {
+    ORCH_ASSIGN(const std::optional<std::string> cluster,
+                parts.clusters.find_name(entry.cluster_alias));
     bool successor_seen = false;
     bool was_seen = false;
     for (const Instance& instance : seen) {
-      successor_seen = successor_seen || instance.key == entry.successor;
+      const bool is_master = takes_writes(instance) && !is_replica(instance) && cluster &&
+                             instance.cluster_name == *cluster;
+      successor_seen = successor_seen || is_master || instance.key == entry.successor;
       if (instance.key != entry.key) continue;
       was_seen = true;
       ORCH_TRY(judge(parts, entry, instance));

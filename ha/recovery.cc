@@ -367,7 +367,8 @@ RecoveryOutcome Recovery::close(Error because) {
 /// else: a master of another cluster would look like a successor.
 Result<Topology> records_of(const Parts& parts, const RecoveryWork& work,
                             const InstanceKey& winner) {
-  std::vector<Instance> records;
+  // Those that are recorded in another cluster are among them, too.
+  ORCH_ASSIGN(std::vector<Instance> records, parts.instances.list({.source = work.failed}));
   for (const InstanceKey& key : work.replicas) {
     ORCH_ASSIGN(std::optional<Instance> record, parts.instances.find(key));
     if (record) records.push_back(*std::move(record));
@@ -499,6 +500,11 @@ Result<RecoveryOutcome> recover(const Parts& parts, const RecoveryWork& work) {
         "recovery {} had been cut off: {}", uid,
         finished.error ? "it was ended: " + finished.error->message : "it was finished first"));
     if (!finished.error && same_kind) return finished;
+    for (const std::vector<std::string>* lines :
+         {&finished.outcome.account.notes, &finished.outcome.left, &finished.notes}) {
+      for (const std::string& line : *lines)
+        parts.teller.say(line);
+    }
     if (!finished.error) {
       return fail(ErrorKind::Conflict,
                   fmt::format("recovery {} had been cut off and was finished first: {} is the "

@@ -73,8 +73,9 @@ Result<> record_read(const Services& services, const std::set<InstanceKey>& read
   }
   ORCH_ASSIGN(const SettleRules rules, settle_rules_of(services));
   settle_all(touched, rules, [&](const InstanceKey& key) -> std::optional<Instance> {
+    // A source in another cluster, as seen from here: a replica that was detached and is put back.
     const Instance* known = fresh.find(key);
-    return known == nullptr ? std::nullopt : std::optional<Instance>(*known);
+    return known == nullptr ? stored(key) : std::optional<Instance>(*known);
   });
   storage::InstanceStore writer = services.instances();
   ORCH_TRY(writer.record(touched.found));

@@ -58,10 +58,12 @@ Result<Cluster> cluster_to_recover(const Services& services, const Args& args) {
   for (const Instance& member : members)
     cluster.members.insert(member.key);
   ORCH_ASSIGN(cluster.master, master_among(services, args, cluster.name, members));
-  for (const Instance& member : members) {
-    if (is_replica(member) && member.replication.source == cluster.master.key) {
-      cluster.replicas.push_back(member.key);
-    }
+  // Wherever they are recorded: one that was put back by hand may count to another cluster.
+  ORCH_ASSIGN(const std::vector<Instance> replicas,
+              services.instances().list({.source = cluster.master.key}));
+  for (const Instance& replica : replicas) {
+    cluster.replicas.push_back(replica.key);
+    cluster.members.insert(replica.key);
   }
   ORCH_ASSIGN(cluster.alias, services.clusters().alias_of(cluster.name));
   ORCH_ASSIGN(const std::optional<std::string> domain,
@@ -182,6 +184,7 @@ Result<Reply> run_force_takeover(Services& services, const Args& args) {
 }
 
 /// Reads the instance and those who follow it, so that what is judged is how things are now.
+/// Errors: Denied, when the instance turns us away: nothing can be told of it.
 Result<> look_now(const Services& services, const InstanceKey& key) {
   ORCH_ASSIGN(const Topology records, records_around(services, {key}));
   std::set<InstanceKey> asked = {key};
@@ -191,7 +194,11 @@ Result<> look_now(const Services& services, const InstanceKey& key) {
   StepObserver silent;
   Executor executor(services.servers(), services.leadership(), locks, silent,
                     executor_settings(services));
-  return record_read(services, asked, executor.survey(records, asked));
+  const Topology fresh = executor.survey(records, asked);
+  ORCH_TRY(record_read(services, asked, fresh));
+  const std::optional<Error>& error = fresh.find(key)->freshness.last_error;
+  if (error && error->kind == ErrorKind::Denied) return fail(*error);
+  return {};
 }
 
 /// Does about an instance what its analysis calls for; nothing where nothing is wrong with it.

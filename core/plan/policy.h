@@ -43,6 +43,8 @@ struct Policy {
   std::chrono::seconds bulk_wait{10};
   /// How long the server to be promoted may take for it, as long as it makes progress.
   std::chrono::seconds promotion_wait{std::chrono::hours(24)};
+  /// How long it may stand still when another one could take its place at once.
+  std::chrono::seconds spare_wait{3};
   /// How long it may stand still when it alone holds all that was received: a large transaction
   /// shows no progress until it ends.
   std::chrono::seconds last_resort_wait{300};

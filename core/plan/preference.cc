@@ -19,6 +19,7 @@ bool keeps_up_with(const Instance& best, const Instance& instance, const Policy&
   const bool comparable = is_known(held) && held.index() == wanted.index();
   const bool soon = instance.replication.sql_delay.count() == 0 &&
                     instance.replication.last_sql_error.empty() &&
+                    instance.replication.last_io_error.find("ccess denied") == std::string::npos &&
                     has_reasonable_lag(instance, policy.reasonable_replication_lag);
   if (!comparable || !soon) return false;
   return contains(held, wanted) ||

@@ -222,8 +222,7 @@ TEST_SUITE("ha/recovery") {
   }
 
   TEST_CASE_FIXTURE(RecoveryFixture, "a takeover that fails is undone, and says so (REC-33)") {
-    servers.freeze_applier(db(2));
-    servers.set(db(2), [](Instance& i) { i.gtid.executed = test::gtids("1-99"); });
+    servers.refuse(db(2), Change{SetReadOnly{}}.index(), 5);
     RecoveryWork takeover = work(RecoveryKind::GracefulTakeover);
     takeover.designated = db(2);
     const auto outcome = recover(process(), takeover);

@@ -152,6 +152,22 @@ class Failover(LiveCase):
                 done = self.does("takeover", c.name, "--to", c[2])
             self.assertRegex(done.out, "lost +unknown: .* filter")
 
+    def test_a_replica_that_was_detached_and_put_back_counts(self):
+        c = self.start(3)
+        self.discover(c)
+        self.does("detach-replica-master-host", c[2])
+        self.does("reattach-replica-master-host", c[2])
+        self.follows(c[2], c[1])
+        self.assertEqual(len(self.does("-c", "topology", "-i", c[1]).lines), 3)
+        c[3].sql("STOP REPLICA IO_THREAD")
+        for number in range(1, 6):
+            self.write(c[1], number)
+        self.arrives(5, at=[c[2]])
+        c[1].kill()
+        self.assertIs(self.promoted(self.does("failover", c.name), c), c[2])
+        self.heals(c, c[2], [c[3]])
+        self.assertEqual(c[2].sql("SELECT COUNT(*) FROM app.seq"), "6")
+
     def test_what_lives_below_a_dead_replica_is_named(self):
         c = self.start(4, "1>2,1>3,3>4")
         self.discover(c)

@@ -64,6 +64,20 @@ class Takeover(LiveCase):
         self.does("takeover", c.name, "--to", c[1])
         self.switched(c, c[1], [c[2], c[3]])
 
+    def test_a_replica_that_stands_still_is_found_out_while_the_master_takes_writes(self):
+        c = self.start(3)
+        self.discover(c)
+        holder = c[2].session("FLUSH TABLES WITH READ LOCK; SELECT 1;")
+        self.write(c[1], 1)
+        self.arrives(1, at=[c[3]])
+        done = self.refuses("takeover", c.name, "--to", c[2], saying="does not keep up")
+        self.assertNotIn("read-only: done", done.err)
+        self.assertFalse(self.read_only(c[1]))
+        holder.kill()
+        holder.communicate()
+        self.arrives(1, at=[c[2]])
+        self.does("takeover", c.name, "--to", c[2])
+
     @unittest.skipIf(IS_MYSQL, "super_read_only binds all accounts")
     def test_while_an_account_writes_that_read_only_does_not_bind_there_is_no_takeover(self):
         c = self.start(3)

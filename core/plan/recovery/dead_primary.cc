@@ -442,7 +442,7 @@ class Failover {
     run.steps.push_back(step(winner.key, Change{StartReplication{}}, why));
     run.steps.push_back(step(winner.key,
                              WaitFor{HasExecuted{executed_position(ahead)}, policy_.promotion_wait,
-                                     policy_.reasonable_replication_lag},
+                                     fetch_patience(ahead, request_, policy_, fresh_)},
                              "have all that any replica received"));
     return run;
   }
@@ -465,10 +465,10 @@ class Failover {
     if (!replica_running(winner)) {
       run.steps.push_back(step(winner.key, Change{StartReplication{}}, "catch up"));
     }
-    run.steps.push_back(step(
-        winner.key,
-        WaitFor{HasExecuted{wanted}, policy_.promotion_wait, policy_.reasonable_replication_lag},
-        "have all that any replica received"));
+    run.steps.push_back(step(winner.key,
+                             WaitFor{HasExecuted{wanted}, policy_.promotion_wait,
+                                     fetch_patience(*source, request_, policy_, fresh_)},
+                             "have all that any replica received"));
     return run;
   }
 
@@ -492,7 +492,15 @@ class Failover {
     }
     if (!policy_.apply_promotion) return follow_up(winner);
     if (auto look = look_around(winner, so_far_, fresh_); !look.empty()) {
-      return Run{std::move(look), {}};
+      Run run{std::move(look), {}};
+      if (answers(*failed_)) run.facts.stood_at = executed_position(*failed_);
+      return run;
+    }
+    const bool moves = answers(*failed_) && so_far_.facts.stood_at &&
+                       to_string(*so_far_.facts.stood_at) != to_string(executed_position(*failed_));
+    if (moves && policy_.fencing == Fencing::Required) {
+      return refuse("FencingPolicy is required, and " + to_string(failed_->key) +
+                    " executes transactions although it is read-only");
     }
     Run run{promotion_steps(winner, *failed_, so_far_, fresh_), {}};
     run.facts.winner = winner.key;

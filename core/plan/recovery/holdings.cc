@@ -41,10 +41,22 @@ std::chrono::seconds patience_with(const Instance& server, const InstanceKey& fa
     const Verdict verdict = judge_designated(fresh, failed, other->key, policy);
     const Position there = usable_position(*other);
     if (verdict.fit && there.index() == held.index() && contains(there, held)) {
-      return policy.reasonable_replication_lag;
+      return std::min(policy.reasonable_replication_lag, policy.spare_wait);
     }
   }
+  // MariaDB cannot shorten a delay without throwing away what it received.
+  if (server.replication.sql_delay > policy.last_resort_wait) {
+    return policy.reasonable_replication_lag;
+  }
   return std::max(policy.reasonable_replication_lag, policy.last_resort_wait);
+}
+
+std::chrono::seconds fetch_patience(const Instance& ahead, const FailoverRequest& request,
+                                    const Policy& policy, const Topology& fresh) {
+  const bool could_serve =
+      !request.designated && judge_designated(fresh, request.failed, ahead.key, policy).fit;
+  return could_serve ? std::min(policy.reasonable_replication_lag, policy.spare_wait)
+                     : policy.reasonable_replication_lag;
 }
 
 }  // namespace orch

@@ -5,6 +5,7 @@
 #include "core/model/topology.h"
 #include "core/plan/policy.h"
 #include "core/plan/position.h"
+#include "core/plan/recovery/dead_primary.h"
 
 namespace orch {
 
@@ -23,5 +24,11 @@ namespace orch {
 /// all of that and could take its place.
 [[nodiscard]] std::chrono::seconds patience_with(const Instance& server, const InstanceKey& failed,
                                                  const Policy& policy, const Topology& fresh);
+
+/// How long a server may stand still while it fetches from that one: short, where that one could
+/// serve itself.
+[[nodiscard]] std::chrono::seconds fetch_patience(const Instance& ahead,
+                                                  const FailoverRequest& request,
+                                                  const Policy& policy, const Topology& fresh);
 
 }  // namespace orch

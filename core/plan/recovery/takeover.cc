@@ -221,6 +221,7 @@ class Takeover {
     if (auto decision = read_credentials(heir)) return *std::move(decision);
     if (!primary_->server.read_only) {
       if (auto decision = check_both(heir)) return *std::move(decision);
+      if (auto decision = warm_up(heir)) return *std::move(decision);
       return make_primary_read_only();
     }
     if (auto decision = catch_up(heir)) return *std::move(decision);
@@ -277,6 +278,25 @@ class Takeover {
     if (run.steps.empty()) return std::nullopt;
     run.facts.winner = heir.key;
     return run;
+  }
+
+  /// While the primary still takes writes: the heir gets as far as the primary was at the start.
+  /// One that stands still is found out before anybody has to wait for it.
+  [[nodiscard]] std::optional<Decision> warm_up(const Instance& heir) const {
+    const Instance* before = so_far_.at_start.find(primary_->key);
+    if (before == nullptr || contains(executed_position(heir), executed_position(*before))) {
+      return std::nullopt;
+    }
+    const StepResult* waited = latest(so_far_, heir.key, waits_for<HasExecuted>);
+    if (waited != nullptr) {
+      return refuse(to_string(heir.key) + " does not keep up with " + to_string(primary_->key) +
+                    (waited->error ? ": " + waited->error->message : ""));
+    }
+    return Run{{step(heir.key,
+                     WaitFor{HasExecuted{executed_position(*before)},
+                             policy_.reasonable_maintenance_replication_lag, policy_.spare_wait},
+                     "see that it keeps up, before writes are stopped")},
+               {}};
   }
 
   [[nodiscard]] Decision make_primary_read_only() const {

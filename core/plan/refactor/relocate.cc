@@ -22,7 +22,7 @@ std::string objection_to_moving(const Instance& server, const std::string& opera
     return operation + ": " + key + " replicates from " +
            std::to_string(server.replication.channels) + " sources, hence, it cannot be moved";
   }
-  if (!answers(server)) return key + ": last check invalid";
+  if (!answers(server)) return key + ": last check invalid: it " + silence_of(server);
   return "";
 }
 
@@ -32,7 +32,9 @@ std::string objection_to_gtid_move(const Instance& server, const Instance& desti
     return "Instances " + to_string(server.key) + ", " + to_string(destination.key) +
            " not GTID compatible or not using GTID";
   }
-  if (!answers(destination)) return to_string(destination.key) + ": last check invalid";
+  if (!answers(destination)) {
+    return to_string(destination.key) + ": last check invalid: it " + silence_of(destination);
+  }
   if (auto can = can_replicate_from(server, destination, policy.rules()); !can) {
     return can.error().message;
   }

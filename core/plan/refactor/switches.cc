@@ -22,9 +22,11 @@ Planner in_one_go(InstanceKey server, Sequence sequence) {
              const Progress& so_far, const Topology& fresh) -> Decision {
     const Instance* before = so_far.at_start.find(server);
     if (before == nullptr || !answers(*before)) {
-      return GiveUp{Error{before == nullptr ? ErrorKind::NotFound : ErrorKind::Unreachable,
-                          "Error reading " + to_string(server)},
-                    {}};
+      const ErrorKind kind = before == nullptr    ? ErrorKind::NotFound
+                             : all_deny({before}) ? ErrorKind::Denied
+                                                  : ErrorKind::Unreachable;
+      const std::string why = before == nullptr ? "" : ": it " + silence_of(*before);
+      return GiveUp{Error{kind, "Error reading " + to_string(server) + why}, {}};
     }
     if (const StepResult* failed = failure_on(so_far, server)) {
       if (Run undo{undo_thread_steps(so_far, fresh), {}}; !undo.steps.empty()) return undo;

@@ -60,11 +60,31 @@ TEST_SUITE("core/plan/recovery/takeover") {
     }
   }
 
-  TEST_CASE("a designated server that does not catch up: the primary is writable again (REC-33)") {
+  TEST_CASE("a designated server that stands still is found out while the primary takes writes") {
     FakeServers servers;
     build_mysql(servers);
     servers.freeze_applier(db(2));
     const Outcome outcome = take_over(servers, db(2));
+    REQUIRE(outcome.error);
+    CHECK(mentions(outcome.error->message, "does not keep up"));
+    CHECK(servers.changes().empty());
+  }
+
+  TEST_CASE("a designated server that does not catch up: the primary is writable again (REC-33)") {
+    FakeServers servers;
+    build_mysql(servers);
+    servers.set(db(2), [](Instance& i) { i.gtid.executed = gtids("1-100"); });
+    servers.freeze_applier(db(2));
+    const Planner plan = takeover({db(1), db(2), true, true}, Policy{});
+    const Planner watched = [&](const Progress& so_far, const Topology& fresh) {
+      Decision decision = plan(so_far, fresh);
+      const Run* run = std::get_if<Run>(&decision);
+      if (run != nullptr && is_change<SetReadOnly>(run->steps.front().action)) {
+        servers.set(db(1), [](Instance& i) { i.gtid.executed = gtids("1-105"); });
+      }
+      return decision;
+    };
+    const Outcome outcome = run_plan(servers, watched);
     REQUIRE(outcome.error);
     CHECK(mentions(outcome.error->message, "did not catch up"));
     CHECK(servers.writable() == std::vector<InstanceKey>{db(1)});
