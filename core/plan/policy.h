@@ -55,7 +55,7 @@ struct Policy {
   std::chrono::milliseconds freeze_limit{3'000};
   /// How long a healthy primary may take to become read-only: where tables are locked, its clients'
   /// writes wait just as long.
-  std::chrono::milliseconds read_only_limit{3'000};
+  std::chrono::milliseconds read_only_limit{5'000};
 
   [[nodiscard]] ReplicationRules rules() const {
     return {verify_replication_filters, lower_replica_version_allowed,

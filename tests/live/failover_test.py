@@ -187,7 +187,7 @@ class Failover(LiveCase):
 
     def test_a_frozen_master_is_replaced(self):
         c = self.start(3)
-        self.config.update(MySQLConnectTimeoutSeconds=1, MySQLDiscoveryReadTimeoutSeconds=1)
+        self.config.update(MySQLConnectTimeoutSeconds=2, MySQLDiscoveryReadTimeoutSeconds=3)
         self.discover(c)
         c[1].freeze()
         new = self.promoted(self.does("failover", c.name), c)

@@ -55,7 +55,8 @@ class Hooks(LiveCase):
         self.hooks(HookTimeoutSeconds=1, PreFailoverProcesses=["sleep 1000"])
         c[1].kill()
         self.refuses("failover", c.name, saying="therefore killed")
-        self.hooks(PreFailoverProcesses=["head -c 30000000 /dev/zero | tr '\\0' x; echo; echo the end"],
+        self.hooks(HookTimeoutSeconds=60,
+                   PreFailoverProcesses=["head -c 30000000 /dev/zero | tr '\\0' x; echo; echo the end"],
                    PostFailoverProcesses=["kill -9 $$"])
         done = self.does("failover", c.name)
         self.assertIn("killed by signal 9", done.err)

@@ -30,7 +30,7 @@ class Ledger(LiveCase):
 
     def dies(self, how):
         c = self.start(3, semi_sync=True, settings=LOSSLESS)
-        self.config.update(MySQLConnectTimeoutSeconds=1, MySQLDiscoveryReadTimeoutSeconds=2)
+        self.config.update(MySQLConnectTimeoutSeconds=2, MySQLDiscoveryReadTimeoutSeconds=3)
         self.discover(c)
         writer = Writer(c[1])
         self.assertTrue(writer.some.wait(60), "the writer did not come to 200 writes")

@@ -8,7 +8,7 @@ from live_case import LiveCase
 class WriteProbe(LiveCase):
     def setUp(self):
         super().setUp()
-        self.config.update({"WriteProbe": True, "WriteProbeTimeoutMilliseconds": 500, "InstancePollSeconds": 300})
+        self.config.update({"WriteProbe": True, "WriteProbeTimeoutMilliseconds": 3000, "InstancePollSeconds": 300})
 
     def codes(self, cluster):
         found = json.loads(self.orch("analyze", cluster.name, "--json").out)
