@@ -240,7 +240,7 @@ def take_down(prefix):
 def show_failure(suite):
     lines = suite.log_path.read_text(errors="replace").splitlines() if suite.log_path.exists() else []
     print(f"--- the end of {suite.log_path}")
-    print("\n".join(f"    {line}" for line in lines[-60:]), flush=True)
+    print("\n".join(f"    {line}" for line in lines[-120:]), flush=True)
 
 
 def run_suite(name):

@@ -1,6 +1,7 @@
 """Runs the live tests: run.py FLAVOR [MODULE...]. The last line says "N passed, N failed, N skipped".
 
-The modules run beside each other, each in a process of its own; most of the time they wait for servers.
+The modules run beside each other, each in a process of its own; most of the time they wait for servers. What
+failed is shown once more at the end.
 """
 import os
 import re
@@ -13,6 +14,7 @@ from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 AT_ONCE = 3
+FAILURE = re.compile(r"^={70}\n((?:ERROR|FAIL): .*?)(?=^={70}$|^-{70}\nRan )", re.M | re.S)
 
 
 class Counting(unittest.TextTestResult):
@@ -52,13 +54,15 @@ def main():
                               stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
         return module, done
 
-    total = [0, 0, 0]
+    total, failures = [0, 0, 0], []
     with ThreadPoolExecutor(AT_ONCE) as pool:
         for module, done in pool.map(child, modules):
             print(f"=== {module}\n{done.stdout}", flush=True)
             counts = re.findall(r"^(\d+) passed, (\d+) failed, (\d+) skipped$", done.stdout, re.M)
             counts = [int(n) for n in counts[-1]] if counts else [0, 1, 0]  # it did not come to its end
             total = [a + b for a, b in zip(total, counts)]
+            failures += FAILURE.findall(done.stdout) or ([done.stdout[-3000:]] if counts[1] else [])
+    print("\n".join(failures))
     print(f"{total[0]} passed, {total[1]} failed, {total[2]} skipped")
     sys.exit(1 if total[1] else 0)
 
