@@ -8,26 +8,24 @@
 
 #include <fmt/format.h>
 
+#include "cmd/fleet.h"
 #include "cmd/version.h"
 #include "core/base/log.h"
 #include "core/base/text.h"
-#include "core/execute/live_servers.h"
-#include "core/mysql/connection.h"
-#include "core/probe/prober.h"
 #include "ha/standalone.h"
-#include "storage/hostname_store.h"
+#include "storage/lease_store.h"
 #include "storage/node_store.h"
 #include "storage/open.h"
 #include "storage/process_token.h"
 
 namespace orch::cmd {
 
-namespace {
-
 std::string this_host() {
   std::array<char, 256> name{};
   return ::gethostname(name.data(), name.size() - 1) == 0 ? name.data() : "localhost";
 }
+
+namespace {
 
 /// Where verbs keep what they know when no configuration says otherwise.
 std::filesystem::path default_database() {
@@ -39,7 +37,8 @@ std::filesystem::path default_database() {
   return std::filesystem::path(home == nullptr ? "." : home) / ".local/state/orch/orch.db";
 }
 
-/// Verbs need no backend server: without one configured they use a SQLite file.
+}  // namespace
+
 Result<> choose_backend(BackendSettings& backend, const RunOptions& options) {
   if (!options.db_file.empty()) {
     backend.backend_db = "sqlite";
@@ -62,43 +61,7 @@ Result<> choose_backend(BackendSettings& backend, const RunOptions& options) {
   return {};
 }
 
-/// The answers of table hostname_resolve, for the probe.
-std::function<std::optional<std::string>(const std::string&)> stored_names(
-    storage::Database& database, const Clock& clock) {
-  return [&database, &clock](const std::string& hostname) -> std::optional<std::string> {
-    auto found = storage::HostnameStore(database, clock).find_resolved(hostname);
-    if (found) return *std::move(found);
-    log::error("{}", found.error().message);
-    return std::nullopt;
-  };
-}
-
-/// MySQL servers, with everything that talking to them needs.
-class Fleet {
- public:
-  static Result<std::unique_ptr<Fleet>> open(const Config& config, storage::Database& database,
-                                             const Clock& clock) {
-    ORCH_ASSIGN(Prober prober, Prober::create({.connection = config.connection,
-                                               .discovery = config.discovery,
-                                               .classification = config.classification,
-                                               .mysql_connect_timeout =
-                                                   config.backend.mysql_connect_timeout_seconds,
-                                               .stored_name = stored_names(database, clock)}));
-    return std::unique_ptr<Fleet>(new Fleet(std::move(prober), config));
-  }
-  [[nodiscard]] Servers& servers() { return servers_; }
-
- private:
-  Fleet(Prober prober, const Config& config)
-      : prober_(std::move(prober)),
-        servers_(prober_, {.connection = config.connection,
-                           .mysql_connect_timeout = config.backend.mysql_connect_timeout_seconds}) {
-  }
-
-  MySqlLibrary library_;
-  Prober prober_;
-  LiveServers servers_;
-};
+namespace {
 
 class LocalProcess final : public Process {
  public:
@@ -126,6 +89,9 @@ class LocalProcess final : public Process {
     }
     if (command.needs == Needs::Servers) {
       ORCH_ASSIGN(fleet_, Fleet::open(config_, *database_, clock_));
+      // A service that leads on this backend must not take our work for that of an earlier leader.
+      ORCH_ASSIGN(const auto holder, storage::LeaseStore(*database_).find());
+      if (holder) leadership_ = ha::Standalone(holder->epoch);
     }
     services_ =
         std::make_unique<Services>(Services::Parts{.config = config_,
@@ -159,10 +125,15 @@ std::string_view commit() {
   return ORCH_COMMIT;
 }
 
-LoadedConfig read_config(const RunOptions& options) {
+LoadedConfig read_config(const RunOptions& options, const std::string& extra_file) {
   LoadOptions load{.strict = options.strict_config};
   if (!options.config_file.empty()) load.files = {options.config_file};
-  return load_config(load);
+  LoadedConfig loaded = load_config(load);
+  if (extra_file.empty()) return loaded;
+  LoadedConfig more = load_config(
+      {.files = {extra_file}, .start = std::move(loaded.config), .strict = options.strict_config});
+  more.problems.insert(more.problems.begin(), loaded.problems.begin(), loaded.problems.end());
+  return more;
 }
 
 Result<std::unique_ptr<Process>> Process::open(const Command& command, Config config,

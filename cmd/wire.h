@@ -28,8 +28,16 @@ struct RunOptions {
   bool register_node{true};  ///< write this process into node_health
 };
 
+/// The host's name, as nodes are called.
+std::string this_host();
+
+/// Verbs need no backend server: without one configured they use a SQLite file. Errors: Denied, its
+/// folder cannot be made.
+Result<> choose_backend(BackendSettings& backend, const RunOptions& options);
+
 /// Reads the configuration; problems are for the caller to tell.
-LoadedConfig read_config(const RunOptions& options);
+/// `extra_file`: one more, that wins over the others.
+LoadedConfig read_config(const RunOptions& options, const std::string& extra_file = "");
 
 /// Everything that one command needs, built in order and torn down in reverse: the only place that
 /// joins configuration, backend, servers and leadership.

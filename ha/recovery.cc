@@ -87,7 +87,7 @@ class Recovery {
 
   Result<RecoveryOutcome> carry_out(const Topology& records);
   /// The detection and its hooks, before anything else is asked.
-  Result<> announce();
+  Result<> announce(bool actionable);
   /// Ends a recovery that was cut off and is not to be carried on, for that reason.
   RecoveryOutcome close(Error because);
   void set_id(std::int64_t id) { result_.id = id; }
@@ -154,7 +154,7 @@ Result<> Recovery::run_list(const HookList& list) {
 }
 
 /// A detection whose hook says no is not kept: the next one asks the hook again (REC-9).
-Result<> Recovery::announce() {
+Result<> Recovery::announce(bool actionable) {
   storage::RecoveryStore store = recovery_store(parts_);
   FailureDetection detection;
   detection.failed = work().failed;
@@ -163,7 +163,7 @@ Result<> Recovery::announce() {
   detection.cluster_alias = work().cluster_alias;
   detection.affected_replicas = work().replicas;
   detection.affected_count = static_cast<std::int64_t>(work().replicas.size());
-  detection.actionable = true;
+  detection.actionable = actionable;
   ORCH_ASSIGN(const bool first, store.claim_detection(detection));
   if (!first) return {};
   const Result<> announced = run_list(
@@ -194,7 +194,7 @@ Result<bool> Recovery::open() {
   for (const HookList& list : lists_before(work(), parts_.config.recovery)) {
     any = any || (work().hooks && !list.texts.empty());
     if (list.name == "OnFailureDetectionProcesses") {
-      ORCH_TRY(announce());
+      ORCH_TRY(announce(true));
     } else {
       ORCH_TRY(run_list(list));
     }
@@ -518,9 +518,16 @@ Result<RecoveryOutcome> recover(const Parts& parts, const RecoveryWork& work) {
   write_work(work, run);
   ORCH_ASSIGN(const Topology records, records_of(parts, work, {}));
   Recovery recovery(parts, work, std::move(run), {}, false);
-  if (!is_takeover(work)) ORCH_TRY(recovery.announce());
+  if (!is_takeover(work)) ORCH_TRY(recovery.announce(true));
   if (work.automatic) ORCH_TRY(check_automatic(parts, work));
   return recovery.carry_out(records);
+}
+
+Result<> announce(const Parts& parts, const RecoveryWork& work) {
+  if (!parts.leadership.leading()) return fail(ErrorKind::Conflict, "this node does not lead");
+  storage::RecoveryRun run;
+  ORCH_ASSIGN(run.uid, new_recovery_uid(parts.clock));
+  return Recovery(parts, work, std::move(run), {}, false).announce(false);
 }
 
 Result<RecoveryOutcome> resume(const Parts& parts, const std::string& name) {

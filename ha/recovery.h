@@ -37,6 +37,10 @@ Result<Planner> planner_for(const RecoveryWork& work, const Policy& policy);
 /// blocked (Refused, Conflict), a hook of the detection failed (Refused).
 Result<RecoveryOutcome> recover(const Parts& parts, const RecoveryWork& work);
 
+/// Registers the detection of a failure about which nothing is done, and runs the hooks of
+/// detection; once, as long as the failure lasts. Errors: the store's; Refused, a hook says no.
+Result<> announce(const Parts& parts, const RecoveryWork& work);
+
 /// Goes on with a recovery whose process is gone. What had changed nothing yet is ended.
 /// `name`: its id or uid. Errors: NotFound; Refused, it has ended; Conflict, its process lives.
 Result<RecoveryOutcome> resume(const Parts& parts, const std::string& name);

@@ -4,10 +4,14 @@
 
 namespace orch::ha {
 
-/// A process that works alone on its backend: it always leads, in its one term.
+/// A process that somebody started to do one thing: it always leads, in its one term.
 class Standalone final : public Leadership {
  public:
-  [[nodiscard]] std::optional<Term> leading() const override { return Term{1}; }
+  explicit Standalone(Term term = 1) : term_(term) {}
+  [[nodiscard]] std::optional<Term> leading() const override { return term_; }
+
+ private:
+  Term term_;
 };
 
 }  // namespace orch::ha

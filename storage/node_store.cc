@@ -21,7 +21,8 @@ constexpr std::string_view kSqlRefresh = R"(
            incrementing_indicator = incrementing_indicator + 1
      where hostname = ? and token = ?)";
 constexpr std::string_view kSqlListActive = R"(
-    select hostname, token, extra_info, command, app_version, last_seen_active
+    select hostname, token, extra_info, command, app_version, last_seen_active,
+           first_seen_active, db_backend
       from node_health
      order by hostname, token)";
 constexpr std::string_view kSqlExpireNode = "delete from node_health where last_seen_active < ?";
@@ -69,7 +70,13 @@ Result<std::vector<Node>> NodeStore::list_active() const {
   ORCH_TRY(database_.select(kSqlListActive, {}, [&](const Row& row) {
     const std::optional<TimePoint> seen = row.time(5);
     if (!seen || *seen < oldest) return;
-    nodes.push_back({{row.text(0), row.text(1)}, row.text(2), row.text(3), row.text(4)});
+    nodes.push_back({.identity = {row.text(0), row.text(1)},
+                     .mode = row.text(2),
+                     .command = row.text(3),
+                     .app_version = row.text(4),
+                     .first_seen = row.text(6),
+                     .last_seen = row.text(5),
+                     .backend = row.text(7)});
   }));
   return nodes;
 }

@@ -24,6 +24,9 @@ struct Node {
   std::string mode{};     ///< "HttpMode" or "CLIMode"
   std::string command{};  ///< of the command line, "" for a service
   std::string app_version{};
+  std::string first_seen{};  ///< backend text; as the next two, only when read
+  std::string last_seen{};
+  std::string backend{};
 };
 
 /// Which processes are alive.

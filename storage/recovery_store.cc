@@ -36,6 +36,10 @@ constexpr std::string_view kSqlAcknowledge = R"(
      where recovery_id = ?)";
 constexpr std::string_view kSqlFindActiveRecovery = R"(
     select hostname, port from topology_recovery where uid = ? and in_active_period = 1)";
+constexpr std::string_view kSqlListBlocked = R"(
+    select hostname, port, cluster_name, analysis, last_blocked_timestamp, blocking_recovery_id
+      from blocked_topology_recovery
+     order by last_blocked_timestamp desc, hostname, port)";
 constexpr std::string_view kSqlEndActive = R"(
     update topology_recovery
        set in_active_period = 0, end_active_period_unixtime = ?
@@ -187,6 +191,18 @@ Result<> RecoveryStore::save_blocked(const InstanceKey& key, const std::string& 
       {{key.hostname, port_of(key), cluster, analysis, format_time(clock_.now()), blocking_id}});
 }
 
+Result<std::vector<BlockedRecovery>> RecoveryStore::list_blocked() const {
+  std::vector<BlockedRecovery> blocked;
+  ORCH_TRY(database_.select(kSqlListBlocked, {}, [&blocked](const Row& row) {
+    blocked.push_back({.failed = read_key(row, 0),
+                       .cluster_name = row.text(2),
+                       .analysis = row.text(3),
+                       .last_blocked = row.time(4),
+                       .blocking_id = row.integer(5)});
+  }));
+  return blocked;
+}
+
 Result<> RecoveryStore::save_step(const std::string& uid, const std::string& message) {
   ORCH_TRY(database_.execute(kSqlSaveStep, {uid, format_time(clock_.now()), message}));
   return {};
@@ -267,6 +283,16 @@ Result<> RecoveryStore::end_detections(const std::string& where, std::vector<Sql
     ORCH_TRY(database_.execute(kSqlEndDetection, {end, id}));
   }
   return {};
+}
+
+Result<std::int64_t> RecoveryStore::acknowledge_one(const std::string& uid,
+                                                    const Acknowledgement& acknowledgement) {
+  std::int64_t count = 0;
+  ORCH_TRY(database_.transaction([&]() -> Result<> {
+    ORCH_ASSIGN(count, acknowledge("uid = ?", {uid}, acknowledgement));
+    return {};
+  }));
+  return count;
 }
 
 Result<std::int64_t> RecoveryStore::acknowledge_all(const Acknowledgement& acknowledgement) {

@@ -14,6 +14,15 @@
 
 namespace orch::storage {
 
+/// An automatic recovery that did not begin because of an earlier one.
+struct BlockedRecovery {
+  InstanceKey failed{};
+  std::string cluster_name{};
+  std::string analysis{};
+  std::optional<TimePoint> last_blocked{};
+  std::int64_t blocking_id{0};
+};
+
 struct Acknowledgement {
   std::string owner{};
   std::string comment{};
@@ -42,6 +51,8 @@ class RecoveryStore {
   /// An automatic recovery of the instance did not begin because of another.
   Result<> save_blocked(const InstanceKey& key, const std::string& cluster,
                         const std::string& analysis, std::int64_t blocking_id);
+  /// Newest first.
+  [[nodiscard]] Result<std::vector<BlockedRecovery>> list_blocked() const;
   Result<> save_step(const std::string& uid, const std::string& message);
 
   [[nodiscard]] Result<std::optional<RecoveryRecord>> find(std::int64_t id) const;
@@ -62,6 +73,8 @@ class RecoveryStore {
                                            const Acknowledgement& acknowledgement);
   Result<std::int64_t> acknowledge_instance(const InstanceKey& key,
                                             const Acknowledgement& acknowledgement);
+  Result<std::int64_t> acknowledge_one(const std::string& uid,
+                                       const Acknowledgement& acknowledgement);
 
   /// Registers a detection; false when the instance has an active one of the same actionability.
   Result<bool> claim_detection(const FailureDetection& detection);

@@ -122,7 +122,7 @@ def tests_of(folder):
 
 
 def build(suite):
-    if configure(suite, "build", "-Dwerror=true", *FAST):
+    if configure(suite, "build", "-Dwerror=true", *FAST, "-Dunity=on", "-Dunity_size=4"):
         compile_all(suite, "build")
 
 
@@ -217,16 +217,17 @@ def live(suite, flavor):
     suite.counted(*suite.run(sys.executable, "tests/live/run.py", flavor, ORCH_TEST_PREFIX=PREFIX), f"live {flavor}")
 
 
-# name -> what, time limit in seconds. The first three are --quick. Then come two lanes, run beside each
-# other: one compiles at first, the other mostly waits for servers.
+# name -> what, time limit in seconds. Those of --quick, then what compiles for long. The servers' tests come
+# when nobody compiles any more, since they are about what happens when; two lanes of them beside each other.
 QUICK = {"build": (build, 2400), "unit": (unit, 600), "lint": (lint, 300)}
 COMPILING = {"address": (address, 2400), "fuzz": (fuzz, 900), "thread": (thread, 2400),
-             "live-mariadb11": (lambda s: live(s, "mariadb11"), 1800)}
-SERVING = {"quickstart": (quickstart, 2400), "install": (install, 120),
-           "live-mariadb": (lambda s: live(s, "mariadb"), 1800), "live-mysql": (lambda s: live(s, "mysql"), 2400)}
+             "quickstart": (quickstart, 2400), "install": (install, 120)}
+LANES = ({"live-mysql": (lambda s: live(s, "mysql"), 2400)},
+         {"live-mariadb": (lambda s: live(s, "mariadb"), 1800),
+          "live-mariadb11": (lambda s: live(s, "mariadb11"), 1800)})
 # clang-tidy takes many minutes, so that it runs only when it is named.
 BY_NAME = {"tidy": (lambda s: lint(s, slow=True), 2400)}
-DEFAULT = {**QUICK, **COMPILING, **SERVING}
+DEFAULT = {**QUICK, **COMPILING, **LANES[0], **LANES[1]}
 SUITES = {**DEFAULT, **BY_NAME}
 
 
@@ -259,10 +260,10 @@ def run_suite(name):
 
 
 def run_lanes(names):
-    """The quick suites one after another, then the two lanes beside each other -> all suites that ran."""
-    lanes = [[name for name in names if name in lane] for lane in ({**COMPILING, **BY_NAME}, SERVING)]
+    """The suites one after another, then the lanes beside each other -> all suites that ran."""
+    lanes = [[name for name in names if name in lane] for lane in LANES]
     try:
-        done = [run_suite(name) for name in names if name in QUICK]
+        done = [run_suite(name) for name in names if not any(name in lane for lane in LANES)]
         for suites in ThreadPoolExecutor(len(lanes)).map(lambda lane: [run_suite(name) for name in lane], lanes):
             done += suites
         return done

@@ -12,6 +12,7 @@
 #include "cmd/cli/output.h"
 #include "cmd/cli/table_text.h"
 #include "cmd/command/config_check.h"
+#include "cmd/serve/serve.h"
 #include "cmd/wire.h"
 #include "core/base/log.h"
 #include "core/base/text.h"
@@ -244,9 +245,37 @@ int run_verb(const std::string& verb, const std::vector<std::string>& arguments)
   return run_command(*command, spoken);
 }
 
+int run_serve(const std::vector<std::string>& arguments) {
+  if (asks_for_help(arguments)) return print(serve_help()) ? 0 : 1;
+  Globals globals;
+  ServeOptions options;
+  bool no_discovery = false;
+  CLI::App app;
+  app.set_help_flag();
+  add_globals(app, globals);
+  app.add_option("--listen", options.listen);
+  app.add_flag("--grab-election", options.grab_election);
+  app.add_flag("--no-discovery", no_discovery);
+  try {
+    std::vector<std::string> reversed(arguments.rbegin(), arguments.rend());
+    app.parse(reversed);
+  } catch (const CLI::Error& error) {
+    return usage_error(
+        fmt::format("serve: {} ('orch help serve' shows how it is used)", error.what()));
+  }
+  options.run = globals.run;
+  options.discovery = !no_discovery;
+  const LoadedConfig loaded = read_config(globals.run);
+  if (!tell_problems(loaded, !globals.quiet)) return exit_code(ErrorKind::InvalidInput);
+  const bool debug = globals.debug || loaded.config.general.debug;
+  log::set_level(globals.quiet ? LogLevel::Error : (debug ? LogLevel::Debug : LogLevel::Info));
+  return serve(loaded.config, options);
+}
+
 int run_help(const std::vector<std::string>& topics) {
   const std::optional<TakenVerb> topic = take_verb(topics);
   if (!topic) return print(verb_overview()) ? 0 : 1;
+  if (topic->verb == "serve") return print(serve_help()) ? 0 : 1;
   return run_verb(topic->verb, {"--help"});
 }
 
@@ -262,6 +291,7 @@ int run_app(const std::vector<std::string>& arguments) {
     return usage_error("no verb is given ('orch help' lists all)");
   }
   if (taken->verb == "help") return run_help(taken->rest);
+  if (taken->verb == "serve") return run_serve(taken->rest);
   return run_verb(taken->verb, taken->rest);
 }
 

@@ -176,6 +176,7 @@ std::string verb_overview() {
       "  orch discover db1.example:3306        find a whole topology from one of its servers\n"
       "  orch topology db1.example             show it\n"
       "  orch failover CLUSTER --dry-run       what a failover would do, and why\n"
+      "  orch serve                            watch all servers and recover what fails\n"
       "  orch help VERB                        more about one of these:\n";
   for (const std::string_view section : kSections) {
     std::string rows;
@@ -190,6 +191,21 @@ std::string verb_overview() {
   return text +
          "\nExit codes: 0 done, 1 failed, 2 wrong usage or configuration, 3 no such thing,\n"
          "4 unreachable, 5 denied, 6 refused by a safety check, 7 somebody else is at it\n";
+}
+
+std::string serve_help() {
+  return fmt::format(
+      "Watch all servers, recover what fails, and answer the HTTP API, until SIGTERM\n\n"
+      "  orch serve [options]\n\n"
+      "Example\n"
+      "  orch serve --config /etc/orchestrator.conf.json\n\n"
+      "Which clusters are recovered: RecoverMasterClusterFilters and\n"
+      "RecoverIntermediateMasterClusterFilters. SIGHUP reads the configuration again.\n\n"
+      "Options\n"
+      "  --listen [HOST]:PORT    in place of ListenAddress\n"
+      "  --grab-election         lead at once, whoever leads now\n"
+      "  --no-discovery          answer the API only; never lead\n{}",
+      kGlobalOptions);
 }
 
 std::string group_help(const std::vector<const Command*>& group) {

@@ -15,6 +15,8 @@ std::string legacy_topic(std::string_view topic);
 
 /// `orch help`: the verbs in groups, the global options, exit codes.
 std::string verb_overview();
+/// `orch serve --help`.
+std::string serve_help();
 /// `orch help GROUP`: the commands of two words that begin with it.
 std::string group_help(const std::vector<const Command*>& group);
 /// `orch help VERB`, `orch VERB --help`.

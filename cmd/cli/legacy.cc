@@ -6,6 +6,7 @@
 
 #include "cmd/cli/help.h"
 #include "cmd/cli/output.h"
+#include "cmd/serve/serve.h"
 #include "cmd/wire.h"
 #include "core/base/log.h"
 #include "core/base/text.h"
@@ -128,6 +129,22 @@ int run_command(const LegacyFlags& flags, PromotionRule rule) {
   return run_tokens(*command, flags, rule, (*process)->services());
 }
 
+int run_service(const LegacyFlags& flags, bool http) {
+  ServeOptions options{.run = {.config_file = flags.config,
+                               .legacy = true,
+                               .force_update = flags.enable_database_update},
+                       .http = http,
+                       .discovery = flags.discovery,
+                       .grab_election = flags.grab_election};
+  const LoadedConfig loaded = read_config(options.run);
+  for (const ConfigProblem& problem : loaded.problems) {
+    if (problem.severity == Severity::Error) return fatal(legacy_text(problem));
+    if (!flags.quiet) to_stderr(fmt::format("{}\n", printable(format_problem(problem))), 0);
+  }
+  set_log_level(flags, loaded.config.general.debug);
+  return serve(loaded.config, options);
+}
+
 /// Everything but a command: what the words say.
 std::optional<int> run_words(const LegacyFlags& flags) {
   const std::string word = flags.words.empty() ? "" : flags.words.front();
@@ -137,10 +154,7 @@ std::optional<int> run_words(const LegacyFlags& flags) {
     return to_stderr(legacy_listing(), 0);
   }
   if (word.empty() && flags.command.empty()) return to_stdout(legacy_cheat_sheet());
-  if (word == "http") {
-    return fatal(
-        "this version has no HTTP service; the commands (-c) and verbs ('orch help') work");
-  }
+  if (word == "http" || flags.command == "continuous") return run_service(flags, word == "http");
   if (!word.empty() && word != "cli") return print_usage();
   return std::nullopt;
 }

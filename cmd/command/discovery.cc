@@ -83,9 +83,9 @@ Reply crawl_reply(const CrawlResult& result) {
 Result<Reply> discover_all(const Services& services, const InstanceKey& seed) {
   ORCH_ASSIGN(CrawlSettings settings, crawl_settings(services));
   ORCH_ASSIGN(const SettleRules rules, settle_rules_of(services));
-  settings.known_replicas = [&services](const InstanceKey& dead) {
+  settings.known_replicas = [&services](const InstanceKey& source) {
     std::vector<InstanceKey> keys;
-    const auto known = services.instances().list({.source = dead});
+    const auto known = services.instances().list({.source = source});
     if (!known) log::error("{}", known.error().message);
     for (const Instance& replica : known ? *known : std::vector<Instance>())
       keys.push_back(replica.key);

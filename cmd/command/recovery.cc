@@ -1,4 +1,4 @@
-#include "ha/recovery.h"
+#include "cmd/command/recovery.h"
 
 #include <algorithm>
 
@@ -14,6 +14,7 @@
 #include "cmd/command/replies.h"
 #include "core/base/stop.h"
 #include "ha/maintenance_locks.h"
+#include "ha/recovery.h"
 
 namespace orch::cmd {
 
@@ -201,6 +202,33 @@ Result<> look_now(const Services& services, const InstanceKey& key) {
   return {};
 }
 
+}  // namespace
+
+Result<ha::RecoveryWork> work_for(const Services& services, const Analysis& analysis,
+                                  const std::string& owner) {
+  ORCH_ASSIGN(const Instance failed, find_known(services, analysis.key));
+  ha::RecoveryWork work;
+  work.kind = analysis.recovery.value_or(RecoveryKind::DeadMaster);
+  work.cluster = analysis.cluster.name;
+  work.cluster_alias = analysis.cluster.alias;
+  work.cluster_domain = analysis.cluster.domain;
+  work.failed = analysis.key;
+  work.replicas = analysis.replicas;
+  work.downtimed = failed.downtime.active;
+  work.owner = owner;
+  work.analysis = to_string(analysis.code);
+  work.description = traits(analysis.code).description;
+  work.instance_type = instance_type(analysis);
+  if (work.kind == RecoveryKind::DeadCoMaster) {
+    ORCH_ASSIGN(const std::vector<Instance> members,
+                services.instances().list({.cluster = work.cluster}));
+    work.designated = partner_to_promote(services, members, failed);
+  }
+  return work;
+}
+
+namespace {
+
 /// Does about an instance what its analysis calls for; nothing where nothing is wrong with it.
 Result<Reply> recover_if_failed(const Services& services, const Args& args, bool hooks) {
   ORCH_ASSIGN(const Instance instance, known_instance(services, args));
@@ -213,25 +241,17 @@ Result<Reply> recover_if_failed(const Services& services, const Args& args, bool
     return each.key == instance.key && each.recovery;
   });
   if (analysis == analyses.end()) return keys_reply({});
+  ORCH_ASSIGN(ha::RecoveryWork work, work_for(services, *analysis, owner_argument(args)));
+  work.hooks = hooks;
+  ORCH_ASSIGN(const std::optional<InstanceKey> designated, designated_argument(services, args));
+  if (designated) work.designated = designated;
   Cluster cluster;
-  cluster.name = analysis->cluster.name;
-  cluster.alias = analysis->cluster.alias;
-  cluster.domain = analysis->cluster.domain;
+  cluster.alias = work.cluster_alias;
   cluster.master = instance;
-  cluster.replicas = analysis->replicas;
   ORCH_ASSIGN(const std::vector<Instance> members,
-              services.instances().list({.cluster = cluster.name}));
+              services.instances().list({.cluster = work.cluster}));
   for (const Instance& member : members)
     cluster.members.insert(member.key);
-  ha::RecoveryWork work = work_on(cluster, *analysis->recovery, args);
-  work.analysis = to_string(analysis->code);
-  work.description = traits(analysis->code).description;
-  work.instance_type = instance_type(*analysis);
-  work.hooks = hooks;
-  ORCH_ASSIGN(work.designated, designated_argument(services, args));
-  if (work.kind == RecoveryKind::DeadCoMaster && !work.designated) {
-    work.designated = partner_to_promote(services, members, instance);
-  }
   return carry_out_or_show(services, args, cluster, work, false);
 }
 

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <atomic>
 #include <string>
 #include <string_view>
 
@@ -33,6 +34,9 @@ class Services {
  public:
   struct Parts {
     const Config& config;
+    /// A configuration that may be replaced while the process runs, in place of `config`. None that
+    /// was ever in it goes away before the process does.
+    const std::atomic<const Config*>* live_config{nullptr};
     const Clock& clock;
     storage::Database* database{nullptr};  ///< for Needs::Backend and Needs::Servers
     Servers* servers{nullptr};             ///< for Needs::Servers
@@ -44,7 +48,9 @@ class Services {
 
   explicit Services(Parts parts) : parts_(std::move(parts)) {}
 
-  [[nodiscard]] const Config& config() const { return parts_.config; }
+  [[nodiscard]] const Config& config() const {
+    return parts_.live_config == nullptr ? parts_.config : *parts_.live_config->load();
+  }
   [[nodiscard]] const Clock& clock() const { return parts_.clock; }
   [[nodiscard]] storage::Database& database() const { return *parts_.database; }
   [[nodiscard]] Servers& servers() const { return *parts_.servers; }

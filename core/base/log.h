@@ -16,7 +16,17 @@ namespace log {
 void set_level(LogLevel level);
 [[nodiscard]] LogLevel level();
 
-/// Writes `YYYY-MM-DD HH:MM:SS LEVEL message` (local time) to stderr as one write. Thread-safe.
+/// Where lines go from now on, and how they look. Called again with the same file after a rotation,
+/// it opens that anew.
+struct Output {
+  std::string file{};  ///< appended to; "": stderr
+  bool json{false};    ///< {"time":...,"level":...,"message":...}
+  bool syslog{false};  ///< there, too, from INFO on
+};
+/// False when the file cannot be opened (errno tells why): nothing has changed then.
+bool set_output(const Output& output);
+
+/// Writes `YYYY-MM-DD HH:MM:SS LEVEL message` (local time) as one write. Thread-safe.
 void write(LogLevel level, std::string_view message);
 
 template <typename... Args>

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <optional>
 #include <string_view>
+#include <tuple>
 #include <utility>
 
 #include <fmt/format.h>
@@ -180,6 +181,18 @@ void check_addresses(const Config& config, Checker& checker) {
   }
 }
 
+/// Shorter, they would cost more than they tell, or be over before anybody can answer.
+void check_service_times(const ServiceSettings& service, Checker& checker) {
+  const std::tuple<std::string_view, std::chrono::milliseconds, int> times[] = {
+      {"MasterPollMilliseconds", service.master_poll_milliseconds, 100},
+      {"MasterWatchSilenceMilliseconds", service.master_watch_silence_milliseconds, 1000},
+      {"LeaseMilliseconds", service.lease_milliseconds, 1000}};
+  for (const auto& [key, time, least] : times) {
+    if (time.count() >= least) continue;
+    checker.report(Severity::Error, key, fmt::format("at least {} milliseconds", least));
+  }
+}
+
 void check_words(const Config& config, Checker& checker) {
   checker.one_of("BackendDB", config.backend.backend_db, {"", "mysql", "sqlite", "sqlite3"});
   checker.one_of("HostnameResolveMethod", config.discovery.hostname_resolve_method,
@@ -196,6 +209,7 @@ void check_words(const Config& config, Checker& checker) {
   checker.exactly_one_of("FencingPolicy", config.recovery.fencing_policy,
                          {"required", "best-effort", "off"});
   checker.exactly_one_of("DataLossPolicy", config.recovery.data_loss_policy, {"refuse", "allow"});
+  checker.exactly_one_of("LogFormat", config.service.log_format, {"text", "json"});
   checker.one_of("ConsulScheme", config.kv.consul_scheme, {"http", "https"});
 }
 
@@ -206,6 +220,7 @@ std::vector<ConfigProblem> check_config(const Config& config) {
   check_expressions(config, checker);
   check_addresses(config, checker);
   check_words(config, checker);
+  check_service_times(config.service, checker);
   return checker.finish();
 }
 

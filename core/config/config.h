@@ -16,6 +16,7 @@ struct Config {
   OperationSettings operation{};
   PseudoGtidSettings pseudo_gtid{};
   RecoverySettings recovery{};
+  ServiceSettings service{};
   KvSettings kv{};
   MetricsSettings metrics{};
   AgentSettings agent{};

@@ -12,10 +12,10 @@ namespace orch {
 namespace {
 
 constexpr std::string_view kAreaNames[] = {
-    "General",     "HTTP service", "Backend",          "Raft",
-    "Connections", "Discovery",    "Classification",   "Topology operations",
-    "Pseudo-GTID", "Recovery",     "Key-value stores", "Metrics",
-    "Agents",
+    "General",     "HTTP service", "Backend",        "Raft",
+    "Connections", "Discovery",    "Classification", "Topology operations",
+    "Pseudo-GTID", "Recovery",     "Service",        "Key-value stores",
+    "Metrics",     "Agents",
 };
 
 /// A field that is only read. FieldRef points to what may be written, as a key is looked up to be

@@ -37,6 +37,8 @@ constexpr ConfigKey::Place kPseudoGtid{ConfigArea::PseudoGtid,
 template <auto Field>
 constexpr ConfigKey::Place kRecovery{ConfigArea::Recovery, field_of<&Config::recovery, Field>};
 template <auto Field>
+constexpr ConfigKey::Place kService{ConfigArea::Service, field_of<&Config::service, Field>};
+template <auto Field>
 constexpr ConfigKey::Place kKv{ConfigArea::Kv, field_of<&Config::kv, Field>};
 template <auto Field>
 constexpr ConfigKey::Place kMetrics{ConfigArea::Metrics, field_of<&Config::metrics, Field>};
@@ -476,6 +478,21 @@ constexpr ConfigKey kKeys[] = {
     {"RequireReplicasToConfirmFailure",
      kRecovery<&RecoverySettings::require_replicas_to_confirm_failure>,
      "nothing is done about a dead server unless its replicas confirm the loss"},
+    {"MasterPollMilliseconds", kService<&ServiceSettings::master_poll_milliseconds>,
+     "the service reads servers that have replicas this often, if not more often", kPositive},
+    {"MasterWatch", kService<&ServiceSettings::master_watch>,
+     "keep a connection to each server that has replicas, to see at once when it breaks"},
+    {"MasterWatchSilenceMilliseconds",
+     kService<&ServiceSettings::master_watch_silence_milliseconds>,
+     "after such a silence there the network is asked for a sign of life", kPositive},
+    {"LeaseMilliseconds", kService<&ServiceSettings::lease_milliseconds>,
+     "a node that leads and has not said so for so long may be replaced", kPositive},
+    {"DrainSeconds", kService<&ServiceSettings::drain_seconds>,
+     "recoveries' time to end at a stop"},
+    {"RequirePostForMutations", kService<&ServiceSettings::require_post_for_mutations>,
+     "API calls that change something must be POST requests"},
+    {"LogFile", kService<&ServiceSettings::log_file>, "log of the service; empty: stderr"},
+    {"LogFormat", kService<&ServiceSettings::log_format>, "text or json"},
     {"KVClusterMasterPrefix", kKv<&KvSettings::kv_cluster_master_prefix>,
      "prefix of master entries"},
     {"ConsulAddress", kKv<&KvSettings::consul_address>, "host:port of Consul; empty: off"},
@@ -522,25 +539,23 @@ constexpr ConfigKey kKeys[] = {
      "wait before the sending side starts"},
 };
 
-constexpr std::string_view kRetiredKeys[] = {
-    "DatabaselessMode__experimental",
-    "BufferBinlogEvents",
-    "BinlogFileHistoryDays",
-    "MaintenanceOwner",
-    "ReadLongRunningQueries",
-    "DiscoveryPollSeconds",
-    "ActiveNodeExpireSeconds",
-    "AuditPageSize",
-    "SlaveStartPostWaitMilliseconds",
-    "MySQLTopologyMaxPoolConnections",
-    "MaintenancePurgeDays",
-    "MaintenanceExpireMinutes",
-    "HttpTimeoutSeconds",
-    "AgentAutoDiscover",
-    "PseudoGTIDCoordinatesHistoryHeuristicMinutes",
-    "PseudoGTIDPreferIndependentMultiMatch",
-    "MaxOutdatedKeysToShow",
-};
+constexpr std::string_view kRetiredKeys[] = {"DatabaselessMode__experimental",
+                                             "BufferBinlogEvents",
+                                             "BinlogFileHistoryDays",
+                                             "MaintenanceOwner",
+                                             "ReadLongRunningQueries",
+                                             "DiscoveryPollSeconds",
+                                             "ActiveNodeExpireSeconds",
+                                             "AuditPageSize",
+                                             "SlaveStartPostWaitMilliseconds",
+                                             "MySQLTopologyMaxPoolConnections",
+                                             "MaintenancePurgeDays",
+                                             "MaintenanceExpireMinutes",
+                                             "HttpTimeoutSeconds",
+                                             "AgentAutoDiscover",
+                                             "PseudoGTIDCoordinatesHistoryHeuristicMinutes",
+                                             "PseudoGTIDPreferIndependentMultiMatch",
+                                             "MaxOutdatedKeysToShow"};
 
 // No key is longer; distances to a longer word are not worth computing.
 constexpr std::size_t kLongestGuess = 64;

@@ -37,6 +37,7 @@ enum class ConfigArea {
   Operation,
   PseudoGtid,
   Recovery,
+  Service,
   Kv,
   Metrics,
   Agent,

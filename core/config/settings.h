@@ -241,6 +241,18 @@ struct RecoverySettings {
   bool require_replicas_to_confirm_failure{false};
 };
 
+/// `orch serve`; keys of our own.
+struct ServiceSettings {
+  std::chrono::milliseconds master_poll_milliseconds{1000};
+  bool master_watch{true};
+  std::chrono::milliseconds master_watch_silence_milliseconds{1000};
+  std::chrono::milliseconds lease_milliseconds{5000};
+  std::chrono::seconds drain_seconds{30};
+  bool require_post_for_mutations{false};
+  std::string log_file{};
+  std::string log_format{"text"};  ///< text or json
+};
+
 /// Key-value stores.
 struct KvSettings {
   std::string kv_cluster_master_prefix{"mysql/master"};

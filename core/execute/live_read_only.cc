@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -45,24 +46,27 @@ Result<std::vector<std::string>> client_sessions(Connection& connection, const s
   return ids;
 }
 
-/// Errors are those of the session; one that ended by itself is fine.
-Result<> end_client_sessions(Connection& connection, const std::string& own,
-                             const LiveServerSettings& settings, SteadyPoint deadline) {
+/// Why the first of those stays that could not be ended (on MySQL an account with SYSTEM_USER is
+/// beyond the reach of others); nothing when all are gone. Errors are those of the session.
+Result<std::optional<Error>> end_client_sessions(Connection& connection, const std::string& own,
+                                                 const LiveServerSettings& settings,
+                                                 SteadyPoint deadline) {
   ORCH_ASSIGN(const std::vector<std::string> ids,
               client_sessions(connection, own, settings, deadline));
   constexpr unsigned kNoSuchThread = 1094;
+  std::optional<Error> stays;
   std::size_t next = 0;
   while (next < ids.size()) {
     std::vector<std::string> kills;
     for (std::size_t i = next; i < ids.size(); ++i)
       kills.push_back("KILL " + ids[i]);
     ORCH_ASSIGN(const Answers answers, connection.query_many(kills, deadline));
-    if (answers.refused && answers.refused->code != kNoSuchThread) {
-      return fail(answers.refused->error);
+    if (answers.refused && answers.refused->code != kNoSuchThread && !stays) {
+      stays = answers.refused->error;
     }
     next = answers.refused ? next + answers.refused->index + 1 : ids.size();
   }
-  return {};
+  return stays;
 }
 
 /// Commits that wait for an acknowledgement stay when their sessions are ended, and read_only waits
@@ -133,11 +137,16 @@ Result<> fence_server(Connection& connection, const Instance& instance,
                       const LiveServerSettings& settings, SteadyPoint deadline) {
   ORCH_ASSIGN(const std::string own, session_id(connection, deadline));
   ORCH_TRY(limit_lock_waits(connection, deadline));
+  // Whoever stays must not keep the server from being made read-only.
   ORCH_TRY(end_client_sessions(connection, own, settings, deadline));
   ORCH_TRY(let_commits_end(connection, instance, deadline));
   ORCH_TRY(set_or_leave(connection, own, instance, settings, true, deadline));
   // Those who came back before it was read-only.
-  ORCH_TRY(end_client_sessions(connection, own, settings, deadline));
+  ORCH_ASSIGN(std::optional<Error> stays, end_client_sessions(connection, own, settings, deadline));
+  // super_read_only binds all accounts, MariaDB's read_only not those with READ_ONLY ADMIN.
+  if (stays && is_mariadb(instance)) {
+    return fail(std::move(*stays).within("a client's session could not be ended"));
+  }
   return await_prepared_transactions(connection, true, milliseconds(0), deadline);
 }
 

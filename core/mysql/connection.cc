@@ -374,6 +374,10 @@ const std::string& Connection::server_version() const {
 bool Connection::uses_tls() const {
   return state_->tls;
 }
+int Connection::socket() const {
+  return ::mysql_get_socket(state_->mysql);
+}
+
 bool Connection::usable() const {
   return state_ && !state_->broken;
 }

@@ -75,6 +75,8 @@ class Connection final : public SqlSession {
   [[nodiscard]] bool uses_tls() const;
   /// False after a call that failed for more than the statement's sake.
   [[nodiscard]] bool usable() const;
+  /// For poll(); of no use while a call is under way.
+  [[nodiscard]] int socket() const;
 
  private:
   struct State;

@@ -36,7 +36,7 @@ class Crawl {
   void name_candidate(const InstanceKey& key, const InstanceKey& source) ORCH_REQUIRES(mutex_);
   void ask(const InstanceKey& key) ORCH_REQUIRES(mutex_);
   void take(const InstanceKey& key, Observation seen) ORCH_REQUIRES(mutex_);
-  void name_known_replicas(const InstanceKey& dead) ORCH_REQUIRES(mutex_);
+  void name_known_replicas(const InstanceKey& source) ORCH_REQUIRES(mutex_);
   void take_found(const InstanceKey& key, Observation seen) ORCH_REQUIRES(mutex_);
   void accept(Observation seen) ORCH_REQUIRES(mutex_);
   void accept_confirmed() ORCH_REQUIRES(mutex_);
@@ -142,6 +142,7 @@ void Crawl::accept(Observation seen) {
   found_.emplace(key, std::move(seen));
   for (const InstanceKey& other : named)
     name(other);
+  name_known_replicas(key);
   for (const InstanceKey& candidate : candidates) {
     if (!settings_.ignore_replicas.matches(candidate.hostname, candidate.port)) {
       name_candidate(candidate, key);
@@ -149,10 +150,10 @@ void Crawl::accept(Observation seen) {
   }
 }
 
-/// The replicas of a dead server can be asked all the same.
-void Crawl::name_known_replicas(const InstanceKey& dead) {
+/// The replicas of a dead server can be asked all the same, and a dead replica is told.
+void Crawl::name_known_replicas(const InstanceKey& source) {
   if (!settings_.known_replicas) return;
-  for (const InstanceKey& replica : settings_.known_replicas(dead)) {
+  for (const InstanceKey& replica : settings_.known_replicas(source)) {
     if (!settings_.ignore_replicas.matches(replica.hostname, replica.port)) name(replica);
   }
 }

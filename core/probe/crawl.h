@@ -26,9 +26,9 @@ struct CrawlSettings {
   HostFilter ignore_hosts{};     ///< DiscoveryIgnoreHostnameFilters: never probed
   HostFilter ignore_replicas{};  ///< DiscoveryIgnoreReplicaHostnameFilters
   HostFilter ignore_sources{};   ///< DiscoveryIgnoreMasterHostnameFilters
-  /// Who was known to follow a server that cannot be read now; may be empty. Called by one thread
-  /// at a time.
-  std::function<std::vector<InstanceKey>(const InstanceKey& dead)> known_replicas{};
+  /// Who was known to follow a server, which may be dead now, or not name a replica that is; may be
+  /// empty. Called by one thread at a time.
+  std::function<std::vector<InstanceKey>(const InstanceKey& source)> known_replicas{};
 };
 
 /// A key that was named and is none of the topology's, or must be left alone.

@@ -33,6 +33,7 @@ MAY_INCLUDE = {
     # The one place (live_*) that joins the executor's port with real servers.
     "core/execute/live_": CORE + ["core/config/", "core/mysql/", "core/plan/",
                                           "core/ports/", "core/probe/", "core/execute/"],
+    "core/engine/": CORE + ["core/analysis/", "core/ports/", "core/probe/", "core/engine/"],
     "storage/": CORE + ["core/analysis/", "core/json/", "core/config/", "core/ports/", "core/mysql/",
                         "storage/"],
     "ha/": CORE + ["core/analysis/", "core/json/", "core/config/", "core/ports/", "core/plan/", "core/execute/",
@@ -50,6 +51,7 @@ DOORS = {
     r"CLI/.*": r"cmd/cli/app\.cc",
     r"re2/.*": r"core/base/pattern\.cc",
     r"openssl/.*": r"core/(net|base)/[^/]+\.cc",
+    r"boost/.*": r"cmd/http/server\.cc",
     r"doctest/.*": r"tests/.*",
 }
 

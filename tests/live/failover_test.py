@@ -132,6 +132,16 @@ class Failover(LiveCase):
         self.assertTrue(self.read_only(c[1]), "two servers are writable")
         self.assertFalse(self.read_only(new))
 
+    def test_a_session_that_cannot_be_ended_does_not_keep_the_old_master_writable(self):
+        c = self.start(2)
+        self.discover(c)
+        staying = c[1].session("SELECT 1;")  # of root, whom orch's account may not end on MySQL
+        self.addCleanup(staying.communicate)
+        self.addCleanup(staying.kill)
+        self.does("failover", c.name)
+        self.assertTrue(self.read_only(c[1]), "two servers are writable")
+        self.assertFalse(self.read_only(c[2]))
+
     def test_what_a_fence_cannot_hold_off_is_told(self):
         c = self.start(2)
         self.discover(c)

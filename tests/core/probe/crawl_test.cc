@@ -139,6 +139,22 @@ TEST_SUITE("core/probe/crawl") {
     CHECK(world.probes_of("ignored") == 0);
   }
 
+  TEST_CASE(
+      "a known replica that its living source does not name is asked, and told when it is dead") {
+    World world;
+    world.add("a");
+    world.add("quiet", "a");
+    CrawlSettings settings;
+    settings.known_replicas = [](const InstanceKey& source) {
+      return source == key("a") ? std::vector<InstanceKey>{key("quiet"), key("dead")}
+                                : std::vector<InstanceKey>{};
+    };
+    const CrawlResult result = world.crawl_from({"a"}, settings);
+    CHECK(hosts(result) == Names{"a", "quiet"});
+    REQUIRE(result.unreachable.size() == 1);
+    CHECK(result.unreachable[0].key == key("dead"));
+  }
+
   TEST_CASE("a circle of three is said, one of two is not") {
     World circle;
     circle.add("a", "c");

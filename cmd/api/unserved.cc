@@ -1,0 +1,56 @@
+#include "cmd/api/route.h"
+
+namespace orch::cmd {
+
+namespace {
+
+ApiAnswer not_raft(ApiCall& /*call*/) {
+  return api_error("this node does not run with raft");
+}
+
+ApiAnswer no_agents(ApiCall& /*call*/) {
+  return api_error("Agents not served");
+}
+
+/// What this version does not measure: no samples.
+ApiAnswer no_samples(ApiCall& /*call*/) {
+  return api_bare("[]");
+}
+
+}  // namespace
+
+std::vector<ApiRoute> unserved_routes() {
+  std::vector<ApiRoute> routes;
+  const auto add = [&](std::string pattern, ApiAnswer (*answer)(ApiCall&), bool writes,
+                       bool local) {
+    routes.push_back(
+        {.pattern = std::move(pattern), .answer = answer, .writes = writes, .local = local});
+  };
+  for (const char* path : {"raft-add-peer/:addr", "raft-remove-peer/:addr"})
+    add(path, not_raft, true, false);
+  for (const char* path : {"raft-yield/:node", "raft-yield-hint/:hint"})
+    add(path, not_raft, true, true);
+  for (const char* path :
+       {"raft-peers", "raft-state", "raft-leader", "raft-health", "raft-status", "raft-snapshot",
+        "raft-follower-health-report/:authenticationToken/:raftBind/:raftAdvertise"}) {
+    add(path, not_raft, false, true);
+  }
+  for (const char* path :
+       {"agents", "agent/:host", "agent-umount/:host", "agent-mount/:host",
+        "agent-create-snapshot/:host", "agent-removelv/:host", "agent-mysql-stop/:host",
+        "agent-mysql-start/:host", "agent-seed/:targetHost/:sourceHost", "agent-active-seeds/:host",
+        "agent-recent-seeds/:host", "agent-seed-details/:seedId", "agent-seed-states/:seedId",
+        "agent-abort-seed/:seedId", "agent-custom-command/:host/:command", "seeds"}) {
+    add(path, no_agents, true, false);
+  }
+  for (const char* path :
+       {"backend-query-metrics-raw/:seconds", "write-buffer-metrics-raw/:seconds"})
+    add(path, no_samples, false, false);
+  // Retired: always an error.
+  routes.push_back({.pattern = "reload-cluster-alias",
+                    .answer = [](ApiCall&) { return api_error("This API call has been retired"); },
+                    .writes = true});
+  return routes;
+}
+
+}  // namespace orch::cmd

@@ -1,0 +1,58 @@
+#include "cmd/fleet.h"
+
+#include <optional>
+#include <string>
+#include <utility>
+
+#include "core/base/log.h"
+#include "core/mysql/idle_session.h"
+#include "core/mysql/tls_settings.h"
+#include "storage/hostname_store.h"
+
+namespace orch::cmd {
+
+namespace {
+
+/// The answers of table hostname_resolve, for the probe.
+std::function<std::optional<std::string>(const std::string&)> stored_names(
+    storage::Database& database, const Clock& clock) {
+  return [&database, &clock](const std::string& hostname) -> std::optional<std::string> {
+    auto found = storage::HostnameStore(database, clock).find_resolved(hostname);
+    if (found) return *std::move(found);
+    log::error("{}", found.error().message);
+    return std::nullopt;
+  };
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Fleet>> Fleet::open(const Config& config, storage::Database& database,
+                                           const Clock& clock) {
+  ORCH_ASSIGN(Prober prober,
+              Prober::create({.connection = config.connection,
+                              .discovery = config.discovery,
+                              .classification = config.classification,
+                              .mysql_connect_timeout = config.backend.mysql_connect_timeout_seconds,
+                              .stored_name = stored_names(database, clock)}));
+  return std::unique_ptr<Fleet>(new Fleet(std::move(prober), config));
+}
+
+Fleet::Fleet(Prober prober, const Config& config)
+    : config_(config),
+      prober_(std::move(prober)),
+      servers_(prober_, {.connection = config.connection,
+                         .mysql_connect_timeout = config.backend.mysql_connect_timeout_seconds}) {}
+
+Result<std::unique_ptr<WatchedSession>> Fleet::watch(const InstanceKey& key,
+                                                     std::chrono::milliseconds silence) {
+  const ConnectionSettings& from = config_.connection;
+  const std::chrono::milliseconds limit = config_.backend.mysql_connect_timeout_seconds;
+  return open_idle_session({.host = key.hostname,
+                            .port = key.port,
+                            .user = from.mysql_topology_user,
+                            .password = from.mysql_topology_password,
+                            .tls = tls_options(from)},
+                           silence, std::chrono::steady_clock::now() + limit);
+}
+
+}  // namespace orch::cmd

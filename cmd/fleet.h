@@ -1,0 +1,37 @@
+#pragma once
+
+#include <chrono>
+#include <memory>
+
+#include "core/base/clock.h"
+#include "core/base/result.h"
+#include "core/config/config.h"
+#include "core/execute/live_servers.h"
+#include "core/mysql/connection.h"
+#include "core/ports/watched_session.h"
+#include "core/probe/prober.h"
+#include "storage/database.h"
+
+namespace orch::cmd {
+
+/// MySQL servers, with everything that talking to them needs. All given outlives it.
+class Fleet {
+ public:
+  /// Errors: those of the probe's settings.
+  static Result<std::unique_ptr<Fleet>> open(const Config& config, storage::Database& database,
+                                             const Clock& clock);
+  [[nodiscard]] Servers& servers() { return servers_; }
+  /// A session that is only kept to see it break. Errors: those of logging in.
+  [[nodiscard]] Result<std::unique_ptr<WatchedSession>> watch(const InstanceKey& key,
+                                                              std::chrono::milliseconds silence);
+
+ private:
+  Fleet(Prober prober, const Config& config);
+
+  const Config& config_;
+  MySqlLibrary library_;
+  Prober prober_;
+  LiveServers servers_;
+};
+
+}  // namespace orch::cmd

@@ -1,0 +1,40 @@
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace orch::cmd {
+
+using HttpHeaders = std::vector<std::pair<std::string, std::string>>;
+
+struct HttpRequest {
+  std::string method{};
+  std::string target{};  ///< path and query as they came, percent signs and all
+  HttpHeaders headers{};
+  std::string body{};
+  std::string peer{};  ///< address of the client; "" on a Unix socket
+  bool tls{false};
+  /// Organisational units of the client's certificate, when one was given and verified.
+  std::vector<std::string> client_units{};
+
+  /// The first header of that name, in any letter case; "" when there is none.
+  [[nodiscard]] std::string_view header(std::string_view name) const;
+  /// The part of `target` before the question mark.
+  [[nodiscard]] std::string_view path() const;
+  /// The value of a query parameter, decoded; "" when there is none.
+  [[nodiscard]] std::string query(std::string_view name) const;
+};
+
+struct HttpResponse {
+  int status{200};
+  std::string content_type{"application/json; charset=UTF-8"};
+  std::string body{};
+  HttpHeaders headers{};
+};
+
+/// "a%2Fb" -> "a/b"; `plus_is_blank` as in a query. A percent sign that starts nothing stays.
+std::string percent_decoded(std::string_view text, bool plus_is_blank = false);
+
+}  // namespace orch::cmd

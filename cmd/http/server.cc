@@ -1,0 +1,410 @@
+#include "cmd/http/server.h"
+
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <boost/asio/awaitable.hpp>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/ip/v6_only.hpp>
+#include <boost/asio/local/stream_protocol.hpp>
+#include <boost/asio/redirect_error.hpp>
+#include <boost/asio/ssl/context.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <boost/beast/core/basic_stream.hpp>
+#include <boost/beast/core/flat_buffer.hpp>
+#include <boost/beast/core/tcp_stream.hpp>
+#include <boost/beast/http.hpp>
+#include <boost/beast/ssl/ssl_stream.hpp>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include <fmt/format.h>
+
+#include "core/base/log.h"
+#include "core/base/text.h"
+#include "core/base/worker_pool.h"
+
+namespace orch::cmd {
+
+namespace {
+
+namespace asio = boost::asio;
+namespace beast = boost::beast;
+namespace http = beast::http;
+using asio::ip::tcp;
+using LocalProtocol = asio::local::stream_protocol;
+using boost::system::error_code;
+using std::chrono::steady_clock;
+
+constexpr std::size_t kIoThreads = 1;  // all that is awaited is awaited here, one thing at a time
+constexpr std::uint32_t kMostHeaderBytes = 64U << 10U;
+constexpr std::uint64_t kMostBodyBytes = 4U << 20U;
+
+using Request = http::request<http::string_body>;
+using Response = http::response<http::string_body>;
+
+/// The organisational units of a verified client certificate.
+std::vector<std::string> units_of(SSL* ssl) {
+  std::vector<std::string> units;
+  if (SSL_get_verify_result(ssl) != X509_V_OK) return units;
+  X509* certificate = SSL_get1_peer_certificate(ssl);
+  if (certificate == nullptr) return units;
+  X509_NAME* subject = X509_get_subject_name(certificate);
+  for (int at = -1;
+       (at = X509_NAME_get_index_by_NID(subject, NID_organizationalUnitName, at)) >= 0;) {
+    const ASN1_STRING* text = X509_NAME_ENTRY_get_data(X509_NAME_get_entry(subject, at));
+    units.emplace_back(reinterpret_cast<const char*>(ASN1_STRING_get0_data(text)),
+                       static_cast<std::size_t>(ASN1_STRING_length(text)));
+  }
+  X509_free(certificate);
+  return units;
+}
+
+class BeastServer final : public HttpServer {
+ public:
+  BeastServer(HttpServerSettings settings, Handler handler, QuickHandler quick)
+      : settings_(std::move(settings)),
+        handler_(std::move(handler)),
+        quick_(std::move(quick)),
+        handlers_(settings_.most_handlers) {}
+
+  ~BeastServer() override { stop(steady_clock::now()); }
+
+  Result<> open();
+
+  [[nodiscard]] std::uint16_t port() const override { return port_; }
+  void stop(steady_clock::time_point deadline) override;
+
+ private:
+  Result<> open_tcp();
+  Result<> open_local();
+  Result<> load_certificates();
+
+  asio::awaitable<void> accept_tcp();
+  asio::awaitable<void> accept_local();
+  asio::awaitable<void> serve_plain(tcp::socket socket);
+  asio::awaitable<void> serve_tls(tcp::socket socket);
+  template <typename Stream>
+  asio::awaitable<void> serve(Stream& stream, HttpRequest about_peer);
+  asio::awaitable<HttpResponse> answer(const HttpRequest& request);
+  template <typename Spawn>
+  void spawn(Spawn session);
+
+  const HttpServerSettings settings_;
+  const Handler handler_;
+  const QuickHandler quick_;
+  asio::io_context io_{static_cast<int>(kIoThreads)};
+  std::optional<tcp::acceptor> acceptor_;
+  std::optional<LocalProtocol::acceptor> local_;
+  asio::ssl::context tls_{asio::ssl::context::tls_server};
+  std::uint16_t port_{0};
+  std::atomic<std::size_t> connections_{0};
+  std::atomic<std::size_t> working_{0};
+  std::atomic<bool> stopping_{false};
+  WorkerPool handlers_;
+  std::vector<std::thread> threads_;
+};
+
+Result<> BeastServer::load_certificates() {
+  error_code problem;
+  const auto check = [&](std::string_view what, const std::string& file) -> Result<> {
+    if (!problem) return {};
+    return fail(ErrorKind::InvalidInput,
+                fmt::format("{} '{}' cannot be used: {}", what, file, problem.message()));
+  };
+  tls_.set_options(asio::ssl::context::default_workarounds | asio::ssl::context::no_sslv2 |
+                       asio::ssl::context::no_sslv3 | asio::ssl::context::no_tlsv1 |
+                       asio::ssl::context::no_tlsv1_1,
+                   problem);
+  ORCH_TRY(check("TLS options", ""));
+  tls_.use_certificate_chain_file(settings_.certificate_file, problem);
+  ORCH_TRY(check("SSLCertFile", settings_.certificate_file));
+  tls_.use_private_key_file(settings_.key_file, asio::ssl::context::pem, problem);
+  ORCH_TRY(check("SSLPrivateKeyFile", settings_.key_file));
+  if (!settings_.ca_file.empty()) {
+    tls_.load_verify_file(settings_.ca_file, problem);
+    ORCH_TRY(check("SSLCAFile", settings_.ca_file));
+  }
+  if (settings_.ask_client_certificate) {
+    tls_.set_verify_mode(asio::ssl::verify_peer, problem);
+    ORCH_TRY(check("UseMutualTLS", ""));
+  }
+  return {};
+}
+
+Result<> BeastServer::open_tcp() {
+  const std::size_t colon = settings_.address.rfind(':');
+  const std::string port = colon == std::string::npos ? "" : settings_.address.substr(colon + 1);
+  std::string host = settings_.address.substr(0, colon);
+  if (host.starts_with('[') && host.ends_with(']')) host = host.substr(1, host.size() - 2);
+  const std::optional<std::uint64_t> number = parse_uint(port);
+  if (!number || *number > 65535) {
+    return fail(ErrorKind::InvalidInput,
+                fmt::format("ListenAddress '{}': write [host]:port", printable(settings_.address)));
+  }
+  error_code problem;
+  tcp::endpoint endpoint(tcp::v6(), static_cast<std::uint16_t>(*number));  // takes IPv4, too
+  if (!host.empty()) {
+    tcp::resolver resolver(io_);
+    const auto found = resolver.resolve(host, port, problem);
+    if (problem || found.empty()) {
+      return fail(
+          ErrorKind::InvalidInput,
+          fmt::format("ListenAddress '{}': {}", printable(settings_.address), problem.message()));
+    }
+    endpoint = *found.begin();
+  }
+  const auto listen = [&](const tcp::endpoint& where) {
+    acceptor_.emplace(io_);
+    acceptor_->open(where.protocol(), problem);
+    if (problem) return;
+    if (where.address().is_v6() && host.empty()) {
+      acceptor_->set_option(asio::ip::v6_only(false), problem);
+    }
+    acceptor_->set_option(tcp::acceptor::reuse_address(true), problem);
+    acceptor_->bind(where, problem);
+    if (!problem) acceptor_->listen(asio::socket_base::max_listen_connections, problem);
+  };
+  listen(endpoint);
+  // A host without IPv6.
+  if (problem && host.empty()) {
+    listen({tcp::v4(), static_cast<std::uint16_t>(*number)});
+  }
+  if (problem) {
+    return fail(ErrorKind::Unreachable,
+                fmt::format("cannot listen on {}: {}", settings_.address, problem.message()));
+  }
+  port_ = acceptor_->local_endpoint(problem).port();
+  asio::co_spawn(io_, accept_tcp(), asio::detached);
+  return {};
+}
+
+Result<> BeastServer::open_local() {
+  error_code problem;
+  // A left-over socket of a process that is gone: nobody answers there.
+  struct stat status {};
+  if (::lstat(settings_.socket.c_str(), &status) == 0 && S_ISSOCK(status.st_mode)) {
+    LocalProtocol::socket probe(io_);
+    probe.connect(LocalProtocol::endpoint(settings_.socket), problem);
+    if (!problem) {
+      return fail(ErrorKind::Conflict,
+                  "ListenSocket " + settings_.socket + " is in use by another process");
+    }
+    ::unlink(settings_.socket.c_str());
+  }
+  local_.emplace(io_);
+  local_->open(LocalProtocol(), problem);
+  if (!problem) local_->bind(LocalProtocol::endpoint(settings_.socket), problem);
+  if (!problem) local_->listen(asio::socket_base::max_listen_connections, problem);
+  if (problem) {
+    return fail(ErrorKind::Unreachable,
+                fmt::format("cannot listen on {}: {}", settings_.socket, problem.message()));
+  }
+  asio::co_spawn(io_, accept_local(), asio::detached);
+  return {};
+}
+
+Result<> BeastServer::open() {
+  if (settings_.socket.empty()) {
+    if (settings_.tls) ORCH_TRY(load_certificates());
+    ORCH_TRY(open_tcp());
+  } else {
+    if (settings_.socket.size() > 100) {
+      return fail(ErrorKind::InvalidInput,
+                  "ListenSocket: the path is longer than a socket's may be");
+    }
+    ORCH_TRY(open_local());
+  }
+  for (std::size_t i = 0; i < kIoThreads; ++i)
+    threads_.emplace_back([this] { io_.run(); });
+  return {};
+}
+
+/// Runs a session that may end as it likes.
+template <typename Spawn>
+void BeastServer::spawn(Spawn session) {
+  ++connections_;
+  asio::co_spawn(io_, std::move(session), [this](std::exception_ptr) { --connections_; });
+}
+
+asio::awaitable<void> BeastServer::accept_tcp() {
+  while (!stopping_) {
+    error_code problem;
+    tcp::socket socket =
+        co_await acceptor_->async_accept(asio::redirect_error(asio::use_awaitable, problem));
+    if (problem == asio::error::operation_aborted) co_return;
+    if (problem) {
+      // Out of descriptors, most likely: those that are open will end.
+      asio::steady_timer pause(io_, std::chrono::milliseconds(100));
+      co_await pause.async_wait(asio::redirect_error(asio::use_awaitable, problem));
+      continue;
+    }
+    if (connections_ >= settings_.most_connections) continue;  // closed at once
+    socket.set_option(tcp::no_delay(true), problem);
+    spawn(settings_.tls ? serve_tls(std::move(socket)) : serve_plain(std::move(socket)));
+  }
+}
+
+asio::awaitable<void> BeastServer::accept_local() {
+  while (!stopping_) {
+    error_code problem;
+    LocalProtocol::socket socket =
+        co_await local_->async_accept(asio::redirect_error(asio::use_awaitable, problem));
+    if (problem == asio::error::operation_aborted) co_return;
+    if (problem || connections_ >= settings_.most_connections) continue;
+    spawn([](BeastServer* self, LocalProtocol::socket mine) -> asio::awaitable<void> {
+      beast::basic_stream<LocalProtocol> stream(std::move(mine));
+      co_await self->serve(stream, {});
+    }(this, std::move(socket)));
+  }
+}
+
+std::string address_of(const tcp::socket& socket) {
+  error_code problem;
+  const tcp::endpoint peer = socket.remote_endpoint(problem);
+  return problem ? std::string() : peer.address().to_string(problem);
+}
+
+asio::awaitable<void> BeastServer::serve_plain(tcp::socket socket) {
+  HttpRequest about{.peer = address_of(socket)};
+  beast::tcp_stream stream(std::move(socket));
+  co_await serve(stream, std::move(about));
+  error_code ignored;
+  stream.socket().shutdown(tcp::socket::shutdown_send, ignored);
+}
+
+asio::awaitable<void> BeastServer::serve_tls(tcp::socket socket) {
+  HttpRequest about{.peer = address_of(socket), .tls = true};
+  beast::ssl_stream<beast::tcp_stream> stream(std::move(socket), tls_);
+  error_code problem;
+  beast::get_lowest_layer(stream).expires_after(settings_.header_limit);
+  co_await stream.async_handshake(asio::ssl::stream_base::server,
+                                  asio::redirect_error(asio::use_awaitable, problem));
+  if (problem) co_return;
+  about.client_units = units_of(stream.native_handle());
+  co_await serve(stream, std::move(about));
+  beast::get_lowest_layer(stream).expires_after(std::chrono::seconds(1));
+  co_await stream.async_shutdown(asio::redirect_error(asio::use_awaitable, problem));
+}
+
+/// The handler's answer, without holding up this thread.
+asio::awaitable<HttpResponse> BeastServer::answer(const HttpRequest& request) {
+  if (quick_) {
+    if (std::optional<HttpResponse> quick = quick_(request)) co_return *std::move(quick);
+  }
+  HttpResponse response;
+  // Rings when the handler has ended: waits without end until it is cancelled.
+  const auto executor = co_await asio::this_coro::executor;
+  asio::steady_timer ended(executor, steady_clock::time_point::max());
+  std::atomic<bool> done{false};
+  handlers_.submit([&] {
+    response = handler_(request);
+    asio::post(executor, [&] {
+      done = true;
+      ended.cancel();
+    });
+  });
+  while (!done) {
+    error_code ignored;
+    co_await ended.async_wait(asio::redirect_error(asio::use_awaitable, ignored));
+  }
+  co_return response;
+}
+
+template <typename Stream>
+asio::awaitable<void> BeastServer::serve(Stream& stream, HttpRequest about_peer) {
+  beast::flat_buffer buffer;
+  for (bool first = true; !stopping_; first = false) {
+    http::request_parser<http::string_body> parser;
+    parser.header_limit(kMostHeaderBytes);
+    parser.body_limit(kMostBodyBytes);
+    error_code problem;
+    const auto redirected = [&problem] {
+      return asio::redirect_error(asio::use_awaitable, problem);
+    };
+    // Between requests a client may take its time; once it has begun, less of it.
+    beast::get_lowest_layer(stream).expires_after(first ? settings_.header_limit
+                                                        : settings_.idle_limit);
+    co_await http::async_read_header(stream, buffer, parser, redirected());
+    if (!problem) {
+      beast::get_lowest_layer(stream).expires_after(settings_.header_limit);
+      co_await http::async_read(stream, buffer, parser, redirected());
+    }
+    HttpRequest request = about_peer;
+    HttpResponse made;
+    const bool bad = static_cast<bool>(problem);
+    if (bad) {
+      const bool oversized =
+          problem == http::error::body_limit || problem == http::error::header_limit;
+      const bool malformed = problem.category() == error_code(http::error::bad_method).category() &&
+                             problem != http::error::end_of_stream &&
+                             problem != http::error::partial_message;
+      if (!malformed) co_return;  // gone, or too slow
+      made = {.status = oversized ? 413 : 400,
+              .content_type = "text/plain; charset=utf-8",
+              .body = oversized ? "the request is too large\n" : "this is no HTTP request\n"};
+    } else {
+      const Request& read = parser.get();
+      request.method = std::string(read.method_string());
+      request.target = std::string(read.target());
+      request.body = read.body();
+      for (const auto& field : read)
+        request.headers.emplace_back(std::string(field.name_string()), std::string(field.value()));
+      beast::get_lowest_layer(stream).expires_never();
+      ++working_;
+      made = co_await answer(request);
+      --working_;
+    }
+    Response response(static_cast<http::status>(made.status), 11);
+    response.set(http::field::content_type, made.content_type);
+    for (const auto& [name, value] : made.headers)
+      response.insert(name, value);
+    response.keep_alive(!bad && parser.get().keep_alive() && !stopping_);
+    const bool head = request.method == "HEAD";
+    response.content_length(made.body.size());
+    if (!head) response.body() = std::move(made.body);
+    beast::get_lowest_layer(stream).expires_after(settings_.header_limit);
+    http::response_serializer<http::string_body> serializer(response);
+    if (head) {
+      co_await http::async_write_header(stream, serializer, redirected());
+    } else {
+      co_await http::async_write(stream, serializer, redirected());
+    }
+    if (problem || !response.keep_alive()) co_return;
+  }
+}
+
+void BeastServer::stop(steady_clock::time_point deadline) {
+  if (stopping_.exchange(true)) return;
+  asio::post(io_, [this] {
+    error_code ignored;
+    if (acceptor_) acceptor_->close(ignored);
+    if (local_) local_->close(ignored);
+  });
+  while (working_ > 0 && steady_clock::now() < deadline)
+    std::this_thread::sleep_for(std::chrono::milliseconds(5));
+  io_.stop();
+  for (std::thread& thread : threads_)
+    thread.join();
+  // A handler that still runs has nobody left to answer; its request goes with the session.
+  handlers_.stop();
+  if (!settings_.socket.empty()) ::unlink(settings_.socket.c_str());
+}
+
+}  // namespace
+
+Result<std::unique_ptr<HttpServer>> HttpServer::start(HttpServerSettings settings, Handler handler,
+                                                      QuickHandler quick) {
+  auto server =
+      std::make_unique<BeastServer>(std::move(settings), std::move(handler), std::move(quick));
+  ORCH_TRY(server->open());
+  return std::unique_ptr<HttpServer>(std::move(server));
+}
+
+}  // namespace orch::cmd

@@ -1,0 +1,61 @@
+#pragma once
+
+#include <array>
+#include <chrono>
+#include <cstdint>
+#include <deque>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "core/base/clock.h"
+#include "core/base/mutex.h"
+#include "core/model/observation.h"
+
+namespace orch::cmd {
+
+/// One look at one server.
+struct ProbeSample {
+  TimePoint at{};
+  InstanceKey key{};
+  std::chrono::nanoseconds took{0};
+  std::optional<std::string> error{};
+};
+
+/// Upper bounds of the classes of ProbeHistogram, in seconds.
+inline constexpr std::array<double, 11> kProbeBounds{0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025,
+                                                     0.05,   0.1,   0.5,    1,     5};
+
+/// How long looks took, since the start.
+struct ProbeHistogram {
+  std::array<std::uint64_t, kProbeBounds.size() + 1>
+      counts{};  ///< the last: longer than all bounds
+  double sum_seconds{0};
+};
+
+/// How looks at servers went lately, for metrics. Thread-safe.
+class ProbeLog {
+ public:
+  /// `keep`: DiscoveryCollectionRetentionSeconds.
+  ProbeLog(const Clock& clock, std::chrono::seconds keep) : clock_(clock), keep_(keep) {}
+
+  void add(const Observation& seen);
+  /// The samples of so many seconds up to now, oldest first.
+  [[nodiscard]] std::vector<ProbeSample> since(std::chrono::seconds ago) const;
+  [[nodiscard]] ProbeHistogram histogram() const;
+
+ private:
+  const Clock& clock_;
+  const std::chrono::seconds keep_;
+  mutable Mutex mutex_;
+  std::deque<ProbeSample> samples_ ORCH_GUARDED_BY(mutex_);
+  ProbeHistogram histogram_ ORCH_GUARDED_BY(mutex_);
+};
+
+/// How many probes ran and waited at one moment.
+struct QueueSample {
+  std::size_t active{0};
+  std::size_t queued{0};
+};
+
+}  // namespace orch::cmd

@@ -1,0 +1,158 @@
+#include "cmd/serve/serve.h"
+
+#include <pthread.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include <array>
+#include <csignal>
+#include <cstdlib>
+#include <cstring>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "cmd/api/api.h"
+#include "cmd/cli/output.h"
+#include "cmd/http/server.h"
+#include "cmd/serve/service.h"
+#include "cmd/version.h"
+#include "core/base/log.h"
+#include "core/base/text.h"
+
+namespace orch::cmd {
+
+namespace {
+
+constexpr std::chrono::seconds kCloseLimit{5};
+
+/// One message to the service manager, where there is one: sd_notify(3).
+void notify(std::string_view message) {
+  const char* path = std::getenv("NOTIFY_SOCKET");
+  if (path == nullptr || *path == '\0') return;
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  if (std::strlen(path) >= sizeof address.sun_path) return;
+  std::memcpy(address.sun_path, path, std::strlen(path));
+  if (address.sun_path[0] == '@') address.sun_path[0] = '\0';
+  const int socket = ::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+  if (socket < 0) return;
+  const auto size = static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + std::strlen(path));
+  if (::sendto(socket, message.data(), message.size(), MSG_NOSIGNAL,
+               reinterpret_cast<const sockaddr*>(&address), size) < 0) {
+    log::warning("NOTIFY_SOCKET: errno {}", errno);
+  }
+  ::close(socket);
+}
+
+/// How often the manager wants a sign of life: half of its patience. Zero: it does not.
+std::chrono::microseconds watchdog_period() {
+  const char* text = std::getenv("WATCHDOG_USEC");
+  const auto patience = text == nullptr ? std::optional<std::uint64_t>() : parse_uint(text);
+  return std::chrono::microseconds(static_cast<std::int64_t>(patience.value_or(0) / 2));
+}
+
+HttpServerSettings http_settings(const HttpSettings& from, const ServeOptions& options) {
+  HttpServerSettings settings;
+  settings.address = options.listen.empty() ? from.listen_address : options.listen;
+  if (from.use_ssl && settings.address.empty()) settings.address = ":443";
+  settings.socket = options.listen.empty() ? from.listen_socket : "";
+  settings.tls = from.use_ssl;
+  settings.certificate_file = from.ssl_cert_file;
+  settings.key_file = from.ssl_private_key_file;
+  settings.ca_file = from.ssl_ca_file;
+  settings.ask_client_certificate = from.use_mutual_tls;
+  return settings;
+}
+
+class Signals {
+ public:
+  /// Before any thread is started: all of them leave these to wait().
+  Signals() {
+    sigemptyset(&set_);
+    for (const int signal : {SIGINT, SIGTERM, SIGHUP})
+      sigaddset(&set_, signal);
+    pthread_sigmask(SIG_BLOCK, &set_, nullptr);
+  }
+  /// The next one; 0 when none came in time.
+  int wait(std::chrono::microseconds limit) {
+    timespec time{};
+    time.tv_sec = static_cast<time_t>(limit.count() / 1'000'000);
+    time.tv_nsec = static_cast<long>(limit.count() % 1'000'000 * 1000);
+    const int signal = ::sigtimedwait(&set_, nullptr, &time);
+    return signal < 0 ? 0 : signal;
+  }
+
+ private:
+  sigset_t set_{};
+};
+
+void reload(Service& service) {
+  notify("RELOADING=1");
+  if (const Result<> done = service.reload(""); done) {
+    log::info("configuration read again");
+  } else {
+    log::error("{}", done.error().message);
+  }
+  notify("READY=1");
+}
+
+}  // namespace
+
+int serve(Config config, const ServeOptions& options) {
+  Signals signals;
+  if (!log::set_output({.file = config.service.log_file,
+                        .json = config.service.log_format == "json",
+                        .syslog = config.general.enable_syslog})) {
+    complain(fmt::format("LogFile {}: {}", config.service.log_file, std::strerror(errno)));
+    return exit_code(ErrorKind::Denied);
+  }
+  const HttpSettings http = config.http;
+  const bool multi = equals_ignoring_case(http.authentication_method, "multi");
+  if (multi && http.http_auth_user.empty()) {
+    complain("AuthenticationMethod is multi: HTTPAuthUser must be set");
+    return exit_code(ErrorKind::InvalidInput);
+  }
+  auto service = Service::start(std::move(config), options.run, options.discovery);
+  if (!service) {
+    complain(service.error().message);
+    return exit_code(service.error().kind);
+  }
+  Service& node = **service;
+  if (options.grab_election) {
+    if (const Result<> taken = node.lease().grab(); !taken) log::error("{}", taken.error().message);
+  }
+  const Api api(node);
+  std::unique_ptr<HttpServer> server;
+  if (options.http) {
+    auto started = HttpServer::start(
+        http_settings(http, options),
+        [&api](const HttpRequest& request) { return api.answer(request); },
+        [&api](const HttpRequest& request) { return api.answer_quickly(request); });
+    if (!started) {
+      complain(started.error().message);
+      return exit_code(started.error().kind);
+    }
+    server = *std::move(started);
+    log::info("orch {} serves {}", version(),
+              server->port() == 0 ? http.listen_socket : fmt::format("port {}", server->port()));
+  }
+  notify("READY=1");
+  const auto period = watchdog_period();
+  for (;;) {
+    const int signal =
+        signals.wait(period.count() > 0 ? period : std::chrono::microseconds(10'000'000));
+    if (signal == SIGHUP) reload(node);
+    if (signal == SIGTERM || signal == SIGINT) break;
+    if (period.count() > 0) notify("WATCHDOG=1");
+  }
+  notify("STOPPING=1");
+  log::info("shutting down");
+  audit(node.services(), "shutdown", {}, "");
+  node.drain();
+  if (server) server->stop(std::chrono::steady_clock::now() + kCloseLimit);
+  return 0;
+}
+
+}  // namespace orch::cmd

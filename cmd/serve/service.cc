@@ -1,0 +1,447 @@
+#include "cmd/serve/service.h"
+
+#include <algorithm>
+#include <set>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "cmd/command/analysis_reading.h"
+#include "cmd/command/engine.h"
+#include "cmd/command/observe.h"
+#include "cmd/command/recovery.h"
+#include "cmd/version.h"
+#include "core/analysis/settings.h"
+#include "core/base/log.h"
+#include "core/base/text.h"
+#include "ha/recovery.h"
+#include "storage/analysis_store.h"
+#include "storage/audit_store.h"
+#include "storage/candidate_store.h"
+#include "storage/circumstances.h"
+#include "storage/downtime_store.h"
+#include "storage/equivalence_store.h"
+#include "storage/history_store.h"
+#include "storage/hostname_store.h"
+#include "storage/journal_store.h"
+#include "storage/maintenance_store.h"
+#include "storage/marks.h"
+#include "storage/node_store.h"
+#include "storage/open.h"
+#include "storage/pool_store.h"
+#include "storage/process_token.h"
+#include "storage/recovery_store.h"
+#include "storage/token_store.h"
+
+namespace orch::cmd {
+
+namespace {
+
+using std::chrono::milliseconds;
+using std::chrono::steady_clock;
+
+constexpr milliseconds kTick{1000};
+constexpr milliseconds kFlushLimit{1000};
+constexpr std::chrono::seconds kTidy{60};
+
+}  // namespace
+
+/// What recoveries say while they run goes to the log.
+class Service::QuietProgress final : public Progress {
+ public:
+  void show(std::string_view /*line*/) override {}
+  void say(std::string_view /*line*/) override {}  // steps are in the log in any case
+  void note(std::string_view line) override { log::warning("{}", line); }
+};
+
+Result<std::unique_ptr<Service>> Service::start(Config config, const RunOptions& options,
+                                                bool leads) {
+  ORCH_TRY(choose_backend(config.backend, options));
+  std::unique_ptr<Service> service(new Service(std::move(config), options, leads));
+  ORCH_TRY(service->build());
+  return service;
+}
+
+Service::Service(Config config, RunOptions options, bool leads)
+    : options_(std::move(options)), leads_(leads) {
+  configs_.push_back(std::make_unique<const Config>(std::move(config)));
+  config_ = configs_.back().get();
+}
+
+Result<> Service::build() {
+  const storage::OpenOptions open{.version = fmt::format("orch-{}", version()),
+                                  .redeploy = options_.redeploy,
+                                  .force_update = options_.force_update};
+  ORCH_ASSIGN(database_, storage::open_backend(config().backend, open, clock_));
+  ORCH_ASSIGN(lease_database_, storage::open_backend(config().backend, open, clock_));
+  self_.hostname = this_host();
+  ORCH_ASSIGN(self_.token, storage::make_process_token());
+  ORCH_TRY(say_alive());
+  ORCH_ASSIGN(fleet_, Fleet::open(config(), *database_, clock_));
+  progress_ = std::make_unique<QuietProgress>();
+  lease_ = std::make_unique<ha::Lease>(
+      *lease_database_,
+      ha::Lease::Settings{.self = self_, .duration = config().service.lease_milliseconds});
+  services_ = std::make_unique<Services>(Services::Parts{.config = config(),
+                                                         .live_config = &config_,
+                                                         .clock = clock_,
+                                                         .database = database_.get(),
+                                                         .servers = &fleet_->servers(),
+                                                         .leadership = *lease_,
+                                                         .progress = *progress_,
+                                                         .self = self_});
+  probe_log_ =
+      std::make_unique<ProbeLog>(clock_, config().discovery.discovery_collection_retention_seconds);
+  writes_ = std::make_unique<storage::WriteBehind>(
+      [this](std::span<const Observation> seen) { return services_->instances().record(seen); },
+      config().backend.instance_flush_interval_milliseconds,
+      static_cast<std::size_t>(
+          std::max<std::int64_t>(config().backend.instance_write_buffer_size, 1)));
+  ORCH_ASSIGN(EngineSettings settings, engine_settings());
+  engine_ = std::make_unique<Engine>(std::move(settings), engine_doors(), fleet_->servers(),
+                                     *lease_, clock_);
+  for (const std::string& seed : config().discovery.discovery_seeds) {
+    const auto port = static_cast<std::uint16_t>(config().connection.default_instance_port);
+    if (const auto key = parse_instance_key(seed, port)) {
+      ORCH_TRY(services_->instances().insert_if_absent(*key));
+    }
+  }
+  ORCH_TRY(read_marks());
+  ORCH_TRY(follow_backend());
+  if (leads_) note_problem(lease_->attempt(), "lease");
+  lease_thread_ = std::thread([this] { keep_lease(); });
+  house_thread_ = std::thread([this] { keep_house(); });
+  return {};
+}
+
+Service::~Service() {
+  {
+    const MutexLock lock(mutex_);
+    stopping_ = true;
+  }
+  woken_.notify_all();
+  if (house_thread_.joinable()) house_thread_.join();
+  if (lease_thread_.joinable()) lease_thread_.join();
+  engine_.reset();
+  writes_.reset();
+}
+
+Result<EngineSettings> Service::engine_settings() const {
+  const DiscoverySettings& discovery = config().discovery;
+  EngineSettings settings;
+  settings.poll = discovery.instance_poll_seconds;
+  settings.master_poll = config().service.master_poll_milliseconds;
+  settings.probe_limit = probe_limit(*services_);
+  settings.dead_factor = discovery.dead_instance_poll_seconds_multiply_factor;
+  settings.dead_max = discovery.dead_instance_poll_seconds_max;
+  settings.width = static_cast<std::size_t>(
+      std::clamp<std::uint64_t>(discovery.discovery_max_concurrency, 1, 10'000));
+  if (discovery.dead_instance_discovery_max_concurrency > 0) {
+    settings.dead_width = static_cast<std::size_t>(
+        std::min<std::uint64_t>(discovery.dead_instance_discovery_max_concurrency, 10'000));
+  }
+  ORCH_ASSIGN(settings.ignore_hosts,
+              HostFilter::compile(discovery.discovery_ignore_hostname_filters));
+  ORCH_ASSIGN(settings.ignore_replicas,
+              HostFilter::compile(discovery.discovery_ignore_replica_hostname_filters));
+  ORCH_ASSIGN(settings.ignore_sources,
+              HostFilter::compile(discovery.discovery_ignore_master_hostname_filters));
+  ORCH_ASSIGN(settings.rules, analysis_rules_of(config()));
+  ORCH_ASSIGN(SettleRules names, settle_rules_of(*services_));
+  settings.cluster_name_to_alias = std::move(names.cluster_name_to_alias);
+  settings.watch_masters = config().service.master_watch;
+  return settings;
+}
+
+EngineDoors Service::engine_doors() {
+  EngineDoors doors;
+  doors.record = [this](const Observation& seen) {
+    probe_log_->add(seen);
+    writes_->add(seen);
+  };
+  if (config().recovery.write_probe) {
+    doors.complete = [this](Observation& seen) {
+      probe_writes(*services_, {&seen, 1});
+    };
+  }
+  doors.open_link = [this](const InstanceKey& key) {
+    return fleet_->watch(key, config().service.master_watch_silence_milliseconds);
+  };
+  doors.act = [this](const Analysis& analysis, TimePoint since) {
+    act(analysis, since);
+  };
+  doors.look_after = [this](const Instance& seen) {
+    look_after_quarantine(*services_, {&seen, 1});
+  };
+  doors.tell = [this](const std::string& cluster, const std::vector<Analysis>& now) {
+    tell(cluster, now);
+  };
+  return doors;
+}
+
+// --- What fails and what is done about it ---
+
+void Service::tell(const std::string& cluster, const std::vector<Analysis>& now) {
+  std::vector<storage::AnalysedCode> codes;
+  for (const Analysis& analysis : now) {
+    log::warning("{} (cluster {}): {}: {}", to_string(analysis.key), cluster, codes_text(analysis),
+                 evidence(analysis));
+    codes.push_back({analysis.key, std::string(to_string(analysis.code))});
+  }
+  if (now.empty()) log::info("cluster {}: no problem", cluster);
+  std::set<InstanceKey> troubled;
+  for (const Analysis& analysis : now)
+    troubled.insert(analysis.key);
+  {
+    const MutexLock lock(mutex_);
+    for (const InstanceKey& key : troubled_[cluster]) {
+      if (!troubled.contains(key)) codes.push_back({key, "NoProblem"});
+    }
+    troubled_[cluster] = std::move(troubled);
+  }
+  const Result<> saved = services_->store<storage::AnalysisStore>().save_codes(codes);
+  if (!saved) log::error("{}", saved.error().message);
+}
+
+void Service::act(const Analysis& analysis, TimePoint since) {
+  // Recoveries begin with the records: those of what was just seen.
+  if (!writes_->flush(steady_clock::now() + kFlushLimit)) {
+    log::warning("the backend is slow: recovering {} by older records", to_string(analysis.key));
+  }
+  const auto engine = RecoveryEngine::make(*services_);
+  auto work = work_for(*services_, analysis, self_.hostname);
+  if (!engine || !work) {
+    log::error("{}", engine ? work.error().message : engine.error().message);
+    return;
+  }
+  work->automatic = true;
+  work->failing_since = since;
+  const ha::Parts& parts = (*engine)->parts();
+  std::string refusal;
+  std::string_view outcome_word = "refused";
+  if (!analysis.actionable) {
+    const Result<> announced = ha::announce(parts, *work);
+    if (!announced) refusal = announced.error().message;
+  } else if (const auto outcome = ha::recover(parts, *work); !outcome) {
+    refusal = outcome.error().message;
+  } else if (outcome->error) {
+    refusal = fmt::format("recovery {} failed: {}", outcome->id, outcome->error->message);
+    outcome_word = "fail";
+  } else {
+    outcome_word = "success";
+    log::warning("recovery {} of {} ({}): {} is the successor", outcome->id,
+                 to_string(analysis.key), to_string(analysis.code),
+                 to_string(*outcome->outcome.account.promoted));
+  }
+  {
+    // The same again and again is said once.
+    const MutexLock lock(mutex_);
+    if (analysis.actionable) {
+      ++recovery_counts_[{std::string(to_string(analysis.code)), std::string(outcome_word)}];
+    }
+    std::string& told = told_[analysis.cluster.name];
+    if (!refusal.empty() && told != refusal) log::warning("{}", refusal);
+    told = refusal;
+  }
+  look_again();
+}
+
+// --- What is done in turn ---
+
+std::optional<Error> Service::backend_problem() const {
+  const MutexLock lock(mutex_);
+  return problem_;
+}
+
+std::optional<milliseconds> Service::data_age() const {
+  if (!lease_->leading()) return std::nullopt;
+  return engine_->data_age();
+}
+
+void Service::note_problem(const Result<>& done, std::string_view what) {
+  if (!done) log::error("{}: {}", what, done.error().message);
+}
+
+void Service::look_again() {
+  {
+    const MutexLock lock(mutex_);
+    look_again_ = true;
+  }
+  woken_.notify_all();
+}
+
+void Service::keep_lease() {
+  bool led = lease_->leading().has_value();
+  mutex_.lock();
+  while (!stopping_) {
+    woken_.wait_for(mutex_, lease_->period(), [this] { return stopping_; });
+    if (stopping_) break;
+    mutex_.unlock();
+    if (leads_) note_problem(lease_->attempt(), "lease");
+    const auto term = lease_->leading();
+    if (term.has_value() != led) {
+      led = term.has_value();
+      log::info("{}", led ? fmt::format("this node leads, in epoch {}", *term)
+                          : "this node does not lead any more");
+    }
+    mutex_.lock();
+  }
+  mutex_.unlock();
+}
+
+void Service::keep_house() {
+  steady_clock::time_point often{};
+  steady_clock::time_point tidy = steady_clock::now() + kTidy;
+  mutex_.lock();
+  while (!stopping_) {
+    woken_.wait_for(mutex_, kTick, [this] { return stopping_ || look_again_; });
+    if (stopping_) break;
+    const bool asked = std::exchange(look_again_, false);
+    mutex_.unlock();
+    const Result<> alive = say_alive();
+    note_problem(read_marks(), "backend");
+    const auto now = steady_clock::now();
+    if (asked || now >= often) note_problem(follow_backend(), "backend");
+    if (now >= often) {
+      often = now + config().discovery.instance_poll_seconds;
+      if (lease_->leading()) note_problem(tidy_often(), "backend");
+    }
+    if (now >= tidy) {
+      tidy = now + kTidy;
+      if (lease_->leading()) note_problem(tidy_up(), "caretaking");
+    }
+    const EngineFigures figures = engine_->figures();
+    mutex_.lock();
+    queue_log_.push_back({figures.running, figures.queued});
+    const auto most = static_cast<std::size_t>(
+        std::max<std::int64_t>(config().discovery.discovery_queue_max_statistics_size, 1));
+    while (queue_log_.size() > most)
+      queue_log_.pop_front();
+    if (alive) {
+      problem_.reset();
+    } else {
+      problem_ = alive.error();
+    }
+  }
+  mutex_.unlock();
+}
+
+std::map<std::pair<std::string, std::string>, std::uint64_t> Service::recovery_counts() const {
+  const MutexLock lock(mutex_);
+  return recovery_counts_;
+}
+
+std::vector<QueueSample> Service::queue_log(std::size_t count) const {
+  const MutexLock lock(mutex_);
+  const std::size_t skip = queue_log_.size() > count ? queue_log_.size() - count : 0;
+  return {queue_log_.begin() + static_cast<std::ptrdiff_t>(skip), queue_log_.end()};
+}
+
+Result<> Service::reload(const std::string& extra_file) {
+  LoadedConfig loaded = read_config(options_, extra_file);
+  for (const ConfigProblem& problem : loaded.problems) {
+    if (problem.severity != Severity::Error) continue;
+    return fail(ErrorKind::InvalidInput,
+                "the configuration stays as it is: " + format_problem(problem));
+  }
+  ORCH_TRY(choose_backend(loaded.config.backend, options_));
+  {
+    const MutexLock lock(mutex_);
+    configs_.push_back(std::make_unique<const Config>(std::move(loaded.config)));
+    config_ = configs_.back().get();
+  }
+  auto settings = engine_settings();
+  if (!settings) return fail(settings.error());
+  engine_->reconfigure(*std::move(settings));
+  audit(*services_, "reload-configuration", {}, extra_file);
+  return {};
+}
+
+Result<> Service::say_alive() {
+  return storage::NodeStore(*database_, clock_)
+      .save({.identity = self_, .mode = "HttpMode", .app_version = std::string(version())});
+}
+
+Result<> Service::read_marks() {
+  ORCH_ASSIGN(Marks marks,
+              storage::read_marks(*database_, clock_,
+                                  config().classification.candidate_instance_expire_minutes));
+  ORCH_ASSIGN(Circumstances circumstances,
+              storage::read_circumstances(*database_, clock_, services_->clusters()));
+  // What probes say is known here before it is in the backend.
+  circumstances.probe_errors.clear();
+  circumstances.semi_sync_waiting.clear();
+  circumstances.stand_still.clear();
+  engine_->set_marks(std::move(marks), std::move(circumstances));
+  return {};
+}
+
+/// Others may have added servers to the backend, or made it forget some.
+Result<> Service::follow_backend() {
+  const std::vector<InstanceKey> watched = engine_->keys();
+  ORCH_ASSIGN(const std::vector<InstanceKey> stored, services_->instances().list_keys());
+  std::vector<InstanceKey> fresh;
+  std::ranges::set_difference(stored, watched, std::back_inserter(fresh));
+  if (fresh.size() > watched.size() / 4 + 16) {
+    ORCH_ASSIGN(std::vector<Instance> all, services_->instances().list({}));
+    engine_->add(std::move(all));
+  } else if (!fresh.empty()) {
+    std::vector<Instance> records;
+    for (const InstanceKey& key : fresh) {
+      ORCH_ASSIGN(std::optional<Instance> record, services_->instances().find(key));
+      if (record) records.push_back(*std::move(record));
+    }
+    engine_->add(std::move(records));
+  }
+  std::vector<InstanceKey> missing;
+  std::ranges::set_difference(watched, stored, std::back_inserter(missing));
+  std::set<InstanceKey> forgotten;
+  for (const InstanceKey& key : missing) {
+    if (!writes_->holds(key)) forgotten.insert(key);  // else it is about to be written
+  }
+  if (!forgotten.empty()) engine_->forget(forgotten);
+  return {};
+}
+
+Result<> Service::tidy_often() {
+  ORCH_TRY(services_->clusters().rebuild_aliases());
+  ORCH_TRY(services_->store<storage::DowntimeStore>().expire());
+  return {};
+}
+
+Result<> Service::tidy_up() {
+  const DiscoverySettings& discovery = config().discovery;
+  const ClassificationSettings& classification = config().classification;
+  const std::chrono::days audit_days = config().general.audit_purge_days;
+  const std::chrono::hours unseen = discovery.unseen_instance_forget_hours;
+  const auto minutes = discovery.expiry_hostname_resolves_minutes;
+  ORCH_TRY(services_->instances().expire(unseen));
+  ORCH_TRY(services_->clusters().expire_aliases(unseen));
+  ORCH_TRY(services_->clusters().expire_domains(minutes));
+  ORCH_TRY(services_->store<storage::HostnameStore>().expire_resolved(2 * minutes));
+  ORCH_TRY(services_->store<storage::HostnameStore>().expire_unresolved(minutes));
+  ORCH_TRY(services_->store<storage::CandidateStore>().expire(
+      classification.candidate_instance_expire_minutes));
+  ORCH_TRY(
+      services_->store<storage::PoolStore>().expire(classification.instance_pool_expiry_minutes));
+  ORCH_TRY(storage::MaintenanceStore(*database_, clock_, self_).expire());
+  ORCH_TRY(services_->store<storage::AuditStore>().expire(audit_days));
+  ORCH_TRY(services_->store<storage::EquivalenceStore>().expire(unseen));
+  ORCH_TRY(services_->store<storage::NodeStore>().expire());
+  ORCH_TRY(
+      services_->store<storage::TokenStore>().expire(config().http.access_token_expiry_minutes));
+  ORCH_TRY(services_->store<storage::AnalysisStore>().expire_changes(unseen));
+  ORCH_TRY(services_->store<storage::JournalStore>().expire(audit_days));
+  ORCH_TRY(storage::RecoveryStore(*database_, clock_, self_).expire(audit_days));
+  return {};
+}
+
+void Service::drain() {
+  const auto deadline = steady_clock::now() + config().service.drain_seconds;
+  if (!engine_->drain(deadline)) {
+    log::warning("a recovery still runs: it is left for the next leader");
+  }
+  note_problem(lease_->resign(), "lease");
+}
+
+}  // namespace orch::cmd

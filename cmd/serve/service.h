@@ -1,0 +1,112 @@
+#pragma once
+
+#include <atomic>
+#include <condition_variable>
+#include <deque>
+#include <map>
+#include <memory>
+#include <optional>
+#include <set>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "cmd/command/services.h"
+#include "cmd/fleet.h"
+#include "cmd/serve/probe_log.h"
+#include "cmd/wire.h"
+#include "core/base/mutex.h"
+#include "core/engine/engine.h"
+#include "ha/lease.h"
+#include "storage/database.h"
+#include "storage/write_behind.h"
+
+namespace orch::cmd {
+
+/// One node: it watches the fleet, recovers what fails while it leads, and keeps the backend in
+/// order. What commands need it offers as Services, which are safe for many threads.
+class Service {
+ public:
+  /// Errors: those of opening the backend and of the settings.
+  /// `leads`: whether it may lead at all, and so watch anything.
+  static Result<std::unique_ptr<Service>> start(Config config, const RunOptions& options,
+                                                bool leads);
+  ~Service();
+  Service(const Service&) = delete;
+  Service& operator=(const Service&) = delete;
+
+  [[nodiscard]] Services& services() { return *services_; }
+  [[nodiscard]] const Config& config() const { return *config_.load(); }
+  [[nodiscard]] Engine& engine() { return *engine_; }
+  [[nodiscard]] ha::Lease& lease() { return *lease_; }
+  [[nodiscard]] const storage::WriteBehind& writes() const { return *writes_; }
+  [[nodiscard]] const ProbeLog& probe_log() const { return *probe_log_; }
+  /// Automatic recoveries since the start: analysis code, and "success", "fail" or "refused".
+  [[nodiscard]] std::map<std::pair<std::string, std::string>, std::uint64_t> recovery_counts()
+      const;
+  /// One sample a second, the latest `count` of them, oldest first.
+  [[nodiscard]] std::vector<QueueSample> queue_log(std::size_t count) const;
+  /// Since when the oldest record that is not known to be dead was read; nothing when this node
+  /// does not watch.
+  [[nodiscard]] std::optional<std::chrono::milliseconds> data_age() const;
+  /// Why the backend could not be written to lately.
+  [[nodiscard]] std::optional<Error> backend_problem() const;
+
+  /// Reads the configuration files again, and one more when it is named. A bad one changes nothing.
+  /// Errors: InvalidInput, with what is wrong.
+  Result<> reload(const std::string& extra_file);
+  /// A command has changed the backend: what it says is looked at now.
+  void look_again();
+  /// Takes no new recovery, waits for those that run (DrainSeconds), gives leadership up.
+  void drain();
+
+ private:
+  class QuietProgress;
+
+  Service(Config config, RunOptions options, bool leads);
+  Result<> build();
+  [[nodiscard]] Result<EngineSettings> engine_settings() const;
+  [[nodiscard]] EngineDoors engine_doors();
+
+  void keep_lease();
+  void keep_house();
+  Result<> say_alive();
+  Result<> read_marks();
+  Result<> follow_backend();
+  Result<> tidy_often();
+  Result<> tidy_up();
+  void act(const Analysis& analysis, TimePoint since);
+  void tell(const std::string& cluster, const std::vector<Analysis>& now);
+  void note_problem(const Result<>& done, std::string_view what);
+
+  const RunOptions options_;
+  const bool leads_;
+  std::vector<std::unique_ptr<const Config>> configs_;  ///< all there were: see Services
+  std::atomic<const Config*> config_{nullptr};
+  SystemClock clock_;
+  storage::NodeIdentity self_;
+  std::unique_ptr<storage::Database> database_;
+  std::unique_ptr<storage::Database> lease_database_;  ///< a connection that nobody else holds up
+  std::unique_ptr<Fleet> fleet_;
+  std::unique_ptr<Progress> progress_;
+  std::unique_ptr<ha::Lease> lease_;
+  std::unique_ptr<Services> services_;
+  std::unique_ptr<ProbeLog> probe_log_;
+  std::unique_ptr<storage::WriteBehind> writes_;
+  std::unique_ptr<Engine> engine_;
+
+  mutable Mutex mutex_;
+  std::condition_variable_any woken_;
+  bool stopping_ ORCH_GUARDED_BY(mutex_){false};
+  bool look_again_ ORCH_GUARDED_BY(mutex_){false};
+  std::optional<Error> problem_ ORCH_GUARDED_BY(mutex_);
+  std::map<std::string, std::string> told_ ORCH_GUARDED_BY(mutex_);  ///< by cluster: not again
+  std::map<std::string, std::set<InstanceKey>> troubled_ ORCH_GUARDED_BY(mutex_);  ///< by cluster
+  std::map<std::pair<std::string, std::string>, std::uint64_t> recovery_counts_
+      ORCH_GUARDED_BY(mutex_);
+  std::deque<QueueSample> queue_log_ ORCH_GUARDED_BY(mutex_);
+  std::thread lease_thread_;
+  std::thread house_thread_;
+};
+
+}  // namespace orch::cmd

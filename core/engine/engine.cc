@@ -1,0 +1,507 @@
+#include "core/engine/engine.h"
+
+#include <algorithm>
+#include <cmath>
+#include <utility>
+
+#include <fmt/format.h>
+
+namespace orch {
+
+namespace {
+
+using std::chrono::milliseconds;
+using std::chrono::steady_clock;
+
+constexpr milliseconds kTick{100};          // how often leadership is looked at
+constexpr milliseconds kLinkTick{500};      // and who is to be watched
+constexpr milliseconds kShortestPause{50};  // between reads out of turn
+constexpr milliseconds kMostPause{1000};    // of one server
+constexpr milliseconds kGather{20};         // what changes together is analysed together
+constexpr milliseconds kRest{1000};         // between recoveries of one cluster
+constexpr std::chrono::minutes kRejected{5};
+constexpr milliseconds kLate{1000};
+constexpr std::size_t kUrgentAtOnce = 64;
+constexpr std::size_t kRecoveriesAtOnce = 128;
+
+bool is_suspected(AnalysisCode code) {
+  return code == AnalysisCode::LockedSemiSyncMaster ||
+         code == AnalysisCode::LockedSemiSyncMasterHypothesis;
+}
+
+}  // namespace
+
+Engine::Engine(EngineSettings settings, EngineDoors doors, Servers& servers,
+               const Leadership& leadership, const Clock& clock)
+    : doors_(std::move(doors)),
+      servers_(servers),
+      leadership_(leadership),
+      clock_(clock),
+      settings_(std::make_shared<const EngineSettings>(std::move(settings))),
+      probes_(settings_->width),
+      dead_probes_(settings_->dead_width),
+      urgent_probes_(kUrgentAtOnce),
+      recoveries_(kRecoveriesAtOnce) {
+  {
+    const MutexLock lock(mutex_);
+    picture_.set_alias_rules(settings_->cluster_name_to_alias);
+    picture_.set_marks({});
+  }
+  if (settings_->watch_masters && doors_.open_link) {
+    links_ = std::make_unique<Links>(doors_.open_link,
+                                     [this](const InstanceKey& key) { on_break(key); });
+  }
+  scheduler_ = std::thread([this] { run_schedule(); });
+  analyst_ = std::thread([this] { run_analysis(); });
+}
+
+Engine::~Engine() {
+  {
+    const MutexLock lock(mutex_);
+    stopping_ = true;
+    draining_ = true;
+  }
+  schedule_changed_.notify_all();
+  clusters_changed_.notify_all();
+  scheduler_.join();
+  analyst_.join();
+  links_.reset();
+  for (WorkerPool* pool : {&probes_, &dead_probes_, &urgent_probes_, &recoveries_})
+    pool->stop();
+}
+
+// --- When which server is read ---
+
+void Engine::plan(const InstanceKey& key, Schedule& schedule, SteadyPoint due) {
+  due_.erase({schedule.due, key});
+  schedule.due = due;
+  due_.insert({due, key});
+  if (due_.begin()->second == key) schedule_changed_.notify_all();
+}
+
+milliseconds Engine::interval_of(const InstanceKey& key, const Schedule& schedule) const {
+  const milliseconds poll = settings_->poll;
+  // A master that was lost for a moment must not be lost for minutes (DISC-23).
+  if (picture_.has_replicas(key)) return std::min(settings_->master_poll, poll);
+  if (schedule.failures < 2) return poll;
+  const double grown = static_cast<double>(poll.count()) *
+                       std::pow(settings_->dead_factor, std::min(schedule.failures - 1, 64U));
+  const double longest = static_cast<double>(milliseconds(settings_->dead_max).count());
+  return milliseconds(static_cast<std::int64_t>(std::min(grown, std::max(longest, 1.0))));
+}
+
+/// Reads the server out of turn: soon, and the next times less and less soon.
+void Engine::hurry(const InstanceKey& key) {
+  const auto found = schedules_.find(key);
+  if (found == schedules_.end() || found->second.running) return;
+  Schedule& schedule = found->second;
+  const SteadyPoint at = std::max(steady_clock::now(), schedule.seen_at + schedule.pause);
+  if (at >= schedule.due) return;
+  schedule.pause = std::clamp(2 * schedule.pause, kShortestPause, kMostPause);
+  schedule.hurried = true;
+  plan(key, schedule, at);
+}
+
+/// Something was learnt since any read that may run now had begun.
+void Engine::hurry_at_once(const InstanceKey& key) {
+  const auto found = schedules_.find(key);
+  if (found == schedules_.end()) return;
+  found->second.pause = milliseconds(0);
+  found->second.again = found->second.running;
+  hurry(key);
+}
+
+void Engine::watch_leadership() {
+  const std::optional<Term> term = leadership_.leading();
+  if (term == term_) return;
+  term_ = term;
+  verdicts_.clear();
+  if (!term_) return;
+  leading_since_ = steady_clock::now();
+  for (auto& [key, schedule] : schedules_) {
+    if (!schedule.running) plan(key, schedule, leading_since_);
+  }
+}
+
+void Engine::start_probe(const InstanceKey& key, SteadyPoint due) {
+  Schedule& schedule = schedules_.at(key);
+  schedule.running = true;
+  if (steady_clock::now() - due > kLate) ++figures_.late_probes;
+  WorkerPool& pool =
+      schedule.hurried ? urgent_probes_ : (schedule.failures > 0 ? dead_probes_ : probes_);
+  schedule.hurried = false;
+  pool.submit([this, key] { probe(key); });
+}
+
+void Engine::run_schedule() {
+  SteadyPoint links_at{};
+  mutex_.lock();
+  while (!stopping_) {
+    watch_leadership();
+    const SteadyPoint now = steady_clock::now();
+    if (links_ && now >= links_at) {
+      links_at = now + kLinkTick;
+      const std::set<InstanceKey> keys =
+          term_ ? picture_.living_sources() : std::set<InstanceKey>{};
+      mutex_.unlock();
+      links_->watch(keys);
+      mutex_.lock();
+      continue;
+    }
+    if (term_ && !due_.empty() && due_.begin()->first <= now) {
+      const auto [due, key] = *due_.begin();
+      due_.erase(due_.begin());
+      start_probe(key, due);
+      continue;
+    }
+    const SteadyPoint tick = now + kTick;
+    const SteadyPoint until = term_ && !due_.empty() ? std::min(tick, due_.begin()->first) : tick;
+    schedule_changed_.wait_until(mutex_, until);
+  }
+  mutex_.unlock();
+}
+
+// --- What a look at a server changes ---
+
+void Engine::probe(const InstanceKey& key) {
+  const TimePoint begun = clock_.now();
+  Observation seen = servers_.probe(key, steady_clock::now() + settings()->probe_limit);
+  if (doors_.complete && seen.found()) doors_.complete(seen);
+  take(key, seen, begun);
+}
+
+void Engine::take(const InstanceKey& key, const Observation& seen, TimePoint begun) {
+  const TimePoint ended = clock_.now();
+  Observation kept = seen;
+  bool quarantined = false;
+  {
+    const MutexLock lock(mutex_);
+    ++figures_.probes;
+    if (!seen.found()) ++figures_.failed_probes;
+    const auto found = schedules_.find(key);
+    if (found == schedules_.end()) return;  // forgotten meanwhile
+    if (const auto source = found->second.candidate_of) {
+      // A peer that reads the binary log, and its port was guessed.
+      const Instance* named = picture_.find(*source);
+      const Replication& link = seen.instance.replication;
+      const bool follows = seen.found() && (link.source == *source ||
+                                            (named != nullptr && !named->server.uuid.empty() &&
+                                             link.source_uuid == named->server.uuid));
+      if (!follows) {
+        schedules_.erase(found);
+        rejected_[key] = steady_clock::now() + kRejected;
+        return;
+      }
+      found->second.candidate_of.reset();
+    }
+    Schedule schedule = found->second;
+    schedules_.erase(found);
+    schedule.running = false;
+    schedule.failures = seen.found() ? 0 : schedule.failures + 1;
+    schedule.seen_at = steady_clock::now();
+    for (const std::string& cluster : picture_.take(seen, begun, ended))
+      dirty_.insert(cluster);
+    const InstanceKey now = seen.found() ? seen.instance.key : key;
+    const bool again = std::exchange(schedule.again, false);
+    const auto [place, fresh] = schedules_.try_emplace(now, schedule);
+    if (!fresh) return;  // it is known by its own name already
+    plan(now, place->second,
+         again ? schedule.seen_at : schedule.seen_at + interval_of(now, schedule));
+    place->second.hurried = again;
+    if (seen.found()) {
+      kept.instance = *picture_.find(now);
+      quarantined = picture_.is_quarantined(now);
+      meet(kept);
+    }
+    if (!term_) return;
+  }
+  clusters_changed_.notify_all();
+  if (doors_.record) doors_.record(kept);
+  if (quarantined && doors_.look_after) {
+    recoveries_.submit([this, instance = kept.instance] { doors_.look_after(instance); });
+  }
+}
+
+/// Whoever the server names is watched, too.
+void Engine::meet(const Observation& seen) {
+  const Instance& instance = seen.instance;
+  const InstanceKey& source = instance.replication.source;
+  if (!settings_->ignore_sources.matches(source.hostname, source.port)) meet_one(source, {});
+  for (const InstanceKey& member : instance.group.others)
+    meet_one(member, {});
+  meet_one(instance.group.primary, {});
+  for (const InstanceKey& replica : instance.replicas) {
+    if (!settings_->ignore_replicas.matches(replica.hostname, replica.port)) meet_one(replica, {});
+  }
+  for (const InstanceKey& guess : seen.replica_candidates) {
+    if (!settings_->ignore_replicas.matches(guess.hostname, guess.port))
+      meet_one(guess, instance.key);
+  }
+}
+
+void Engine::meet_one(const InstanceKey& key, const std::optional<InstanceKey>& candidate_of) {
+  if (!is_valid(key) || is_detached(key) || schedules_.contains(key)) return;
+  if (settings_->ignore_hosts.matches(key.hostname, key.port)) return;
+  const SteadyPoint now = steady_clock::now();
+  if (const auto rejected = rejected_.find(key); rejected != rejected_.end()) {
+    if (candidate_of && rejected->second > now) return;
+    rejected_.erase(rejected);
+  }
+  Schedule& schedule = schedules_[key];
+  schedule.candidate_of = candidate_of;
+  plan(key, schedule, now);
+}
+
+void Engine::on_break(const InstanceKey& key) {
+  const MutexLock lock(mutex_);
+  ++figures_.broken_links;
+  hurry_at_once(key);
+  for (const InstanceKey& replica : picture_.replicas_of(key))
+    hurry_at_once(replica);
+  schedule_changed_.notify_all();
+}
+
+// --- What is wrong, and what is done about it ---
+
+void Engine::run_analysis() {
+  mutex_.lock();
+  while (!stopping_) {
+    if (dirty_.empty()) {
+      clusters_changed_.wait(mutex_);
+      continue;
+    }
+    // What was read at the same time belongs together.
+    mutex_.unlock();
+    std::this_thread::sleep_for(kGather);
+    mutex_.lock();
+    std::set<std::string> clusters;
+    clusters.swap(dirty_);
+    mutex_.unlock();
+    for (const std::string& cluster : clusters)
+      judge(cluster);
+    mutex_.lock();
+  }
+  mutex_.unlock();
+}
+
+void Engine::judge(const std::string& name) {
+  Topology cluster;
+  Circumstances circumstances;
+  {
+    const MutexLock lock(mutex_);
+    cluster = picture_.cluster(name);
+    circumstances = picture_.circumstances_of(cluster, circumstances_);
+    for (const auto& [key, since] : stand_still_) {
+      if (cluster.find(key) != nullptr) circumstances.stand_still[key] = since;
+    }
+    if (const auto running = recovering_.find(name); running != recovering_.end()) {
+      circumstances.recovering[name] = running->second;
+    }
+  }
+  const TimePoint now = clock_.now();
+  std::vector<Analysis> analyses =
+      analyse(cluster, circumstances, settings()->rules, {.include_downtimed = true}, now);
+  std::erase_if(analyses, [&](const Analysis& each) { return each.cluster.name != name; });
+  bool changed = false;
+  {
+    const MutexLock lock(mutex_);
+    Verdict& verdict = verdicts_[name];
+    std::map<std::pair<InstanceKey, AnalysisCode>, TimePoint> since;
+    for (const Analysis& analysis : analyses) {
+      const auto known = verdict.since.find({analysis.key, analysis.code});
+      since[{analysis.key, analysis.code}] = known == verdict.since.end() ? now : known->second;
+      changed = changed || known == verdict.since.end();
+      const Instance* master = cluster.find(analysis.key);
+      if (!is_suspected(analysis.code) || master == nullptr) {
+        stand_still_.erase(analysis.key);
+      } else if (StandStill& still = stand_still_[analysis.key];
+                 still.at != master->server.binlog || !still.since) {
+        still = {master->server.binlog, now};
+      }
+    }
+    changed = changed || since.size() != verdict.since.size();
+    verdict.since = std::move(since);
+    std::erase_if(verdict.announced,
+                  [&](const auto& each) { return !verdict.since.contains(each); });
+    verdict.analyses = analyses;
+    if (analyses.empty()) {
+      for (const Instance& member : cluster.instances()) {
+        if (const auto known = schedules_.find(member.key); known != schedules_.end()) {
+          known->second.pause = milliseconds(0);
+        }
+        stand_still_.erase(member.key);
+      }
+    }
+    for (const Analysis& analysis : analyses) {
+      sharpen(analysis);
+      act_on(analysis, verdict, cluster);
+    }
+    if (verdict.since.empty()) verdicts_.erase(name);
+  }
+  if (changed && doors_.tell) doors_.tell(name, analyses);
+}
+
+/// Reads again what the verdict rests on, before anything is decided.
+void Engine::sharpen(const Analysis& analysis) {
+  switch (analysis.emergent) {
+    case Emergent::None:
+      return;
+    case Emergent::ReadServer:
+      return hurry(analysis.key);
+    case Emergent::ReadSource:
+      return hurry(analysis.source);
+    case Emergent::ReadServerAndReplicas:
+    case Emergent::RestartReceivers:
+      hurry(analysis.key);
+      for (const InstanceKey& replica : analysis.replicas)
+        hurry(replica);
+      return;
+  }
+}
+
+bool Engine::was_read_since_leading(const Topology& cluster) const {
+  return std::ranges::all_of(cluster.instances(), [this](const Instance& member) {
+    const auto known = schedules_.find(member.key);
+    return known == schedules_.end() || known->second.seen_at >= leading_since_;
+  });
+}
+
+void Engine::act_on(const Analysis& analysis, Verdict& verdict, const Topology& cluster) {
+  const std::pair key{analysis.key, analysis.code};
+  const bool news = analysis.announced && !verdict.announced.contains(key);
+  if (!analysis.actionable && !news) return;
+  if (!term_ || draining_ || !was_read_since_leading(cluster)) return;
+  const std::string& name = analysis.cluster.name;
+  if (recovering_.contains(name)) return;
+  if (const auto rest = rest_until_.find(name); rest != rest_until_.end()) {
+    if (rest->second > steady_clock::now()) return;
+    rest_until_.erase(rest);
+  }
+  verdict.announced.insert(key);
+  recovering_[name] = fmt::format("{} of {} is being dealt with", to_string(analysis.code),
+                                  to_string(analysis.key));
+  std::set<InstanceKey> members;
+  for (const Instance& member : cluster.instances())
+    members.insert(member.key);
+  recoveries_.submit([this, analysis, since = verdict.since.at(key), members = std::move(members)] {
+    doors_.act(analysis, since);
+    recovered(analysis.cluster.name, members);
+  });
+}
+
+void Engine::recovered(const std::string& cluster, const std::set<InstanceKey>& members) {
+  {
+    const MutexLock lock(mutex_);
+    recovering_.erase(cluster);
+    rest_until_[cluster] = steady_clock::now() + kRest;
+    for (const InstanceKey& member : members)
+      hurry_at_once(member);
+    schedule_changed_.notify_all();
+  }
+  recovery_ended_.notify_all();
+}
+
+// --- The doors ---
+
+void Engine::reconfigure(EngineSettings settings) {
+  const MutexLock lock(mutex_);
+  settings_ = std::make_shared<const EngineSettings>(std::move(settings));
+  picture_.set_alias_rules(settings_->cluster_name_to_alias);
+}
+
+void Engine::add(std::vector<Instance> records) {
+  const MutexLock lock(mutex_);
+  const SteadyPoint now = steady_clock::now();
+  for (Instance& record : records) {
+    const InstanceKey key = record.key;
+    if (!is_valid(key) || is_detached(key) ||
+        settings_->ignore_hosts.matches(key.hostname, key.port)) {
+      continue;
+    }
+    picture_.add(std::move(record));
+    const auto [place, fresh] = schedules_.try_emplace(key);
+    place->second.candidate_of.reset();
+    if (fresh) plan(key, place->second, now);
+  }
+}
+
+void Engine::forget(const std::set<InstanceKey>& keys) {
+  const MutexLock lock(mutex_);
+  for (const InstanceKey& key : keys) {
+    if (const Instance* known = picture_.find(key)) dirty_.insert(known->cluster_name);
+    picture_.forget(key);
+    if (const auto found = schedules_.find(key); found != schedules_.end()) {
+      due_.erase({found->second.due, key});
+      schedules_.erase(found);
+    }
+  }
+  clusters_changed_.notify_all();
+}
+
+void Engine::set_marks(Marks marks, Circumstances circumstances) {
+  const MutexLock lock(mutex_);
+  picture_.set_marks(std::move(marks));
+  circumstances_ = std::move(circumstances);
+}
+
+void Engine::look_at(const std::set<InstanceKey>& keys) {
+  const MutexLock lock(mutex_);
+  for (const InstanceKey& key : keys)
+    hurry_at_once(key);
+  schedule_changed_.notify_all();
+}
+
+bool Engine::drain(SteadyPoint deadline) {
+  mutex_.lock();
+  draining_ = true;
+  while (!recovering_.empty() && steady_clock::now() < deadline)
+    recovery_ended_.wait_until(mutex_, deadline);
+  const bool drained = recovering_.empty();
+  mutex_.unlock();
+  return drained;
+}
+
+std::vector<InstanceKey> Engine::keys() const {
+  const MutexLock lock(mutex_);
+  return picture_.keys();
+}
+
+milliseconds Engine::data_age() const {
+  const MutexLock lock(mutex_);
+  const SteadyPoint now = steady_clock::now();
+  SteadyPoint oldest = now;
+  for (const auto& [key, schedule] : schedules_) {
+    if (schedule.failures == 0 && schedule.seen_at != SteadyPoint{}) {
+      oldest = std::min(oldest, schedule.seen_at);
+    }
+  }
+  return std::chrono::duration_cast<milliseconds>(now - oldest);
+}
+
+EngineFigures Engine::figures() const {
+  EngineFigures figures;
+  {
+    const MutexLock lock(mutex_);
+    figures = figures_;
+    figures.servers = picture_.size();
+    for (const auto& [key, schedule] : schedules_)
+      figures.dead_servers += schedule.failures > 0 ? 1 : 0;
+    figures.recoveries = recovering_.size();
+  }
+  figures.links = links_ ? links_->count() : 0;
+  for (const WorkerPool* pool : {&probes_, &dead_probes_, &urgent_probes_}) {
+    figures.queued += pool->waiting();
+    figures.running += pool->running();
+  }
+  return figures;
+}
+
+std::vector<Analysis> Engine::analyses() const {
+  const MutexLock lock(mutex_);
+  std::vector<Analysis> all;
+  for (const auto& [name, verdict] : verdicts_)
+    all.insert(all.end(), verdict.analyses.begin(), verdict.analyses.end());
+  return all;
+}
+
+}  // namespace orch

@@ -1,0 +1,184 @@
+#pragma once
+
+#include <chrono>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <set>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "core/analysis/analysis.h"
+#include "core/base/mutex.h"
+#include "core/base/pattern.h"
+#include "core/base/worker_pool.h"
+#include "core/engine/links.h"
+#include "core/engine/picture.h"
+#include "core/ports/ha.h"
+#include "core/ports/server.h"
+
+namespace orch {
+
+struct EngineSettings {
+  std::chrono::seconds poll{5};                 ///< InstancePollSeconds
+  std::chrono::milliseconds master_poll{1000};  ///< MasterPollMilliseconds; at most `poll`
+  std::chrono::milliseconds probe_limit{12'000};
+  /// DeadInstancePollSeconds...: the n-th failure in a row is followed by poll * factor^(n-1).
+  double dead_factor{1};
+  std::chrono::seconds dead_max{300};
+  std::size_t width{300};      ///< DiscoveryMaxConcurrency
+  std::size_t dead_width{32};  ///< probes at once of servers that did not answer last time
+  HostFilter ignore_hosts{};
+  HostFilter ignore_replicas{};
+  HostFilter ignore_sources{};
+  AnalysisRules rules{};
+  std::vector<std::pair<Pattern, std::string>> cluster_name_to_alias{};
+  bool watch_masters{true};
+};
+
+/// What the engine asks of its surroundings; called by threads of the engine.
+struct EngineDoors {
+  /// A server was looked at: keep it. Must not block.
+  std::function<void(const Observation&)> record{};
+  /// A look at a server that needs more than the probe. May be empty.
+  std::function<void(Observation&)> complete{};
+  /// Opens a session to be watched.
+  Links::Open open_link{};
+  /// Does what the analysis calls for. Returns when it is done; one call at a time for a cluster.
+  std::function<void(const Analysis&, TimePoint since)> act{};
+  /// A server that must not take writes was seen. May be empty.
+  std::function<void(const Instance&)> look_after{};
+  /// What is wrong with a cluster has changed; `now` may be empty.
+  std::function<void(const std::string& cluster, const std::vector<Analysis>& now)> tell{};
+};
+
+/// Figures about the work, since the start.
+struct EngineFigures {
+  std::uint64_t probes{0};
+  std::uint64_t failed_probes{0};
+  std::uint64_t late_probes{0};  ///< begun more than a second after they were due
+  std::uint64_t broken_links{0};
+  std::size_t servers{0};
+  std::size_t dead_servers{0};
+  std::size_t links{0};
+  std::size_t queued{0};  ///< probes that wait for a thread
+  std::size_t running{0};
+  std::size_t recoveries{0};  ///< under way
+};
+
+/// Watches all servers, all the time, as long as this process leads: reads them in turn, masters
+/// more often and at once when a watched connection breaks; analyses a cluster as soon as something
+/// about it changed; calls for the recovery that is needed. Nothing is done before every member of
+/// the cluster was looked at since this process began to lead (HA-26). Thread-safe.
+class Engine {
+ public:
+  Engine(EngineSettings settings, EngineDoors doors, Servers& servers, const Leadership& leadership,
+         const Clock& clock);
+  /// Waits for probes that run, not for recoveries: see drain().
+  ~Engine();
+  Engine(const Engine&) = delete;
+  Engine& operator=(const Engine&) = delete;
+
+  /// From now on these hold, but for the widths and whether masters are watched.
+  void reconfigure(EngineSettings settings);
+  /// Watches these servers, too; they are read at once.
+  void add(std::vector<Instance> records);
+  void forget(const std::set<InstanceKey>& keys);
+  /// What people say, and what the backend knows about clusters.
+  void set_marks(Marks marks, Circumstances circumstances);
+  /// Reads the servers now.
+  void look_at(const std::set<InstanceKey>& keys);
+
+  /// No new recovery is begun. True when none runs any more, before the deadline.
+  [[nodiscard]] bool drain(SteadyPoint deadline);
+
+  [[nodiscard]] std::vector<InstanceKey> keys() const;
+  [[nodiscard]] EngineFigures figures() const;
+  /// How long ago the living server was read that was read longest ago.
+  [[nodiscard]] std::chrono::milliseconds data_age() const;
+  /// What is wrong now, cluster by cluster.
+  [[nodiscard]] std::vector<Analysis> analyses() const;
+
+ private:
+  struct Schedule {
+    SteadyPoint due{};
+    bool running{false};
+    bool again{false};  ///< asked for while it was running
+    unsigned failures{0};
+    SteadyPoint seen_at{};                      ///< when the latest probe ended
+    bool hurried{false};                        ///< the next read is out of turn
+    std::chrono::milliseconds pause{0};         ///< before the next read out of turn
+    std::optional<InstanceKey> candidate_of{};  ///< a guess: kept only if it follows that server
+  };
+  struct Verdict {
+    std::vector<Analysis> analyses{};
+    std::map<std::pair<InstanceKey, AnalysisCode>, TimePoint> since{};
+    std::set<std::pair<InstanceKey, AnalysisCode>> announced{};
+  };
+
+  [[nodiscard]] std::shared_ptr<const EngineSettings> settings() const {
+    const MutexLock lock(mutex_);
+    return settings_;
+  }
+  void run_schedule();
+  void run_analysis();
+  void probe(const InstanceKey& key);
+  void take(const InstanceKey& key, const Observation& seen, TimePoint begun);
+  void meet(const Observation& seen) ORCH_REQUIRES(mutex_);
+  void meet_one(const InstanceKey& key, const std::optional<InstanceKey>& candidate_of)
+      ORCH_REQUIRES(mutex_);
+  void plan(const InstanceKey& key, Schedule& schedule, SteadyPoint due) ORCH_REQUIRES(mutex_);
+  void hurry(const InstanceKey& key) ORCH_REQUIRES(mutex_);
+  void hurry_at_once(const InstanceKey& key) ORCH_REQUIRES(mutex_);
+  [[nodiscard]] std::chrono::milliseconds interval_of(const InstanceKey& key,
+                                                      const Schedule& schedule) const
+      ORCH_REQUIRES(mutex_);
+  void on_break(const InstanceKey& key);
+  void judge(const std::string& cluster);
+  void sharpen(const Analysis& analysis) ORCH_REQUIRES(mutex_);
+  void act_on(const Analysis& analysis, Verdict& verdict, const Topology& cluster)
+      ORCH_REQUIRES(mutex_);
+  void recovered(const std::string& cluster, const std::set<InstanceKey>& members);
+  [[nodiscard]] bool was_read_since_leading(const Topology& cluster) const ORCH_REQUIRES(mutex_);
+  void watch_leadership() ORCH_REQUIRES(mutex_);
+  void start_probe(const InstanceKey& key, SteadyPoint due) ORCH_REQUIRES(mutex_);
+
+  const EngineDoors doors_;
+  Servers& servers_;
+  const Leadership& leadership_;
+  const Clock& clock_;
+
+  mutable Mutex mutex_;
+  std::shared_ptr<const EngineSettings> settings_ ORCH_GUARDED_BY(mutex_);
+  std::condition_variable_any schedule_changed_;
+  std::condition_variable_any clusters_changed_;
+  std::condition_variable_any recovery_ended_;
+  Picture picture_ ORCH_GUARDED_BY(mutex_);
+  Circumstances circumstances_ ORCH_GUARDED_BY(mutex_);
+  std::map<InstanceKey, Schedule> schedules_ ORCH_GUARDED_BY(mutex_);
+  std::set<std::pair<SteadyPoint, InstanceKey>> due_ ORCH_GUARDED_BY(mutex_);
+  std::set<std::string> dirty_ ORCH_GUARDED_BY(mutex_);  ///< clusters to be analysed
+  std::map<std::string, Verdict> verdicts_ ORCH_GUARDED_BY(mutex_);
+  std::map<InstanceKey, StandStill> stand_still_ ORCH_GUARDED_BY(mutex_);
+  std::map<InstanceKey, SteadyPoint> rejected_
+      ORCH_GUARDED_BY(mutex_);  ///< guesses that were wrong
+  std::map<std::string, std::string> recovering_ ORCH_GUARDED_BY(mutex_);  ///< what, by cluster
+  std::map<std::string, SteadyPoint> rest_until_ ORCH_GUARDED_BY(mutex_);  ///< after a recovery
+  std::optional<Term> term_ ORCH_GUARDED_BY(mutex_);
+  SteadyPoint leading_since_ ORCH_GUARDED_BY(mutex_){};
+  EngineFigures figures_ ORCH_GUARDED_BY(mutex_);
+  bool stopping_ ORCH_GUARDED_BY(mutex_){false};
+  bool draining_ ORCH_GUARDED_BY(mutex_){false};
+
+  WorkerPool probes_;
+  WorkerPool dead_probes_;
+  WorkerPool urgent_probes_;
+  WorkerPool recoveries_;
+  std::unique_ptr<Links> links_;
+  std::thread scheduler_;
+  std::thread analyst_;
+};
+
+}  // namespace orch
