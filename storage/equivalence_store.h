@@ -3,6 +3,7 @@
 #include <chrono>
 #include <cstdint>
 #include <optional>
+#include <vector>
 
 #include "core/base/clock.h"
 #include "core/base/result.h"
@@ -27,6 +28,8 @@ class EquivalenceStore {
   /// Where in `other`'s log the place is, looked up in both directions.
   [[nodiscard]] Result<std::optional<BinlogCoordinates>> find(const BinlogPlace& place,
                                                               const InstanceKey& other) const;
+  /// All places that equal it, by key.
+  [[nodiscard]] Result<std::vector<BinlogPlace>> list(const BinlogPlace& place) const;
   Result<std::int64_t> expire(std::chrono::hours age);
 
  private:

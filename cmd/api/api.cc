@@ -82,7 +82,7 @@ void fill_args(MatchedRoute& match) {
   const auto has = [&](const char* name) {
     return match.parameters.contains(name);
   };
-  if (has("host")) args.instance = instance_text(match, "host", "port");
+  if (has("host") && has("port")) args.instance = instance_text(match, "host", "port");
   if (has("clusterHint")) args.instance = match.parameters["clusterHint"];
   if (has("belowHost")) args.destination = instance_text(match, "belowHost", "belowPort");
   const std::pair<const char*, std::string Args::*> simple[] = {

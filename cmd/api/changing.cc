@@ -159,6 +159,24 @@ ApiAnswer answer_restart_statements(ApiCall& call) {
   return api_ok("Statements to restart replication", reply->json);
 }
 
+ApiAnswer answer_errant_logs(ApiCall& call) {
+  const Result<Reply> reply = call.run("locate-gtid-errant");
+  if (!reply) return api_error(reply.error());
+  return api_ok("located errant GTID", dump(Json(reply->lines)));
+}
+
+/// The command says file:pos:entry.
+ApiAnswer answer_last_pseudo_gtid(ApiCall& call) {
+  const Result<Reply> reply = call.run("last-pseudo-gtid");
+  if (!reply) return api_error(reply.error());
+  const std::string line = reply->lines.empty() ? "" : reply->lines.front();
+  const std::size_t file_end = line.find(':');
+  const std::size_t place_end =
+      file_end == std::string::npos ? file_end : line.find(':', file_end + 1);
+  if (place_end == std::string::npos) return api_error("no Pseudo-GTID entry");
+  return api_ok(line.substr(0, place_end), dump(Json(line.substr(place_end + 1))));
+}
+
 std::vector<ApiRoute> replication_routes() {
   struct Switch {
     std::string_view path{};
@@ -211,6 +229,8 @@ std::vector<ApiRoute> replication_routes() {
                             answer_instance("purge-binary-logs", "binary logs purged")));
   routes.push_back(
       changing("kill-query/H/:process", answer_instance("kill-query", "query killed")));
+  routes.push_back({.pattern = "locate-gtid-errant/H", .answer = answer_errant_logs});
+  routes.push_back(changing("last-pseudo-gtid/H", answer_last_pseudo_gtid));
   routes.push_back(changing("delay-replication/H/:seconds", answer_delay));
   for (const std::string_view name : {"restart-slave-statements", "restart-replica-statements"})
     routes.push_back(changing(std::string(name) + "/H", answer_restart_statements));

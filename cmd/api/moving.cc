@@ -2,6 +2,8 @@
 
 #include "cmd/api/route.h"
 #include "cmd/command/names.h"
+#include "core/base/text.h"
+#include "storage/equivalence_store.h"
 
 namespace orch::cmd {
 
@@ -55,6 +57,20 @@ std::function<ApiAnswer(ApiCall&)> answer_promoted(std::string command) {
   };
 }
 
+ApiAnswer answer_equivalents(ApiCall& call) {
+  const auto position = parse_int(call.parameter("logPos"));
+  if (!position || *position < 0) return api_error("the log position is a number");
+  const Result<InstanceKey> key = instance_argument(call.services, call.args);
+  if (!key) return api_error(key.error());
+  const auto found = call.services.store<storage::EquivalenceStore>().list(
+      {*key, {call.parameter("logFile"), *position, BinlogType::Binary}});
+  if (!found) return api_error(found.error());
+  Json list = Json::array();
+  for (const storage::BinlogPlace& place : *found)
+    list.push_back({{"Key", to_json(place.key)}, {"Coordinates", to_json(place.coordinates)}});
+  return api_ok(fmt::format("Found {} equivalent coordinates", list.size()), dump(list));
+}
+
 }  // namespace
 
 std::vector<ApiRoute> moving_routes() {
@@ -79,6 +95,7 @@ std::vector<ApiRoute> moving_routes() {
       {"take-siblings"});
   add(moving("enslave-master/H", answer_instance("take-master", "took its master")),
       {"take-master"});
+  add(moving("master-equivalent/H/:logFile/:logPos", answer_equivalents));
   add(moving("regroup-slaves-bls/H", answer_promoted("regroup-replicas-bls")),
       {"regroup-replicas-bls"});
   add(moving("move-below-gtid/H/B", answer_instance("move-gtid", "moved by GTID")), {"move-gtid"});

@@ -15,13 +15,20 @@ constexpr std::size_t kWritesAtOnce = 32;
 
 }  // namespace
 
-Result<SettleRules> settle_rules_of(const Services& services) {
-  SettleRules rules;
-  for (const auto& [expression, alias] : services.config().classification.cluster_name_to_alias) {
+Result<std::vector<std::pair<Pattern, std::string>>> alias_patterns(
+    const ClassificationSettings& settings) {
+  std::vector<std::pair<Pattern, std::string>> patterns;
+  for (const auto& [expression, alias] : settings.cluster_name_to_alias) {
     if (expression.empty()) continue;
     ORCH_ASSIGN(Pattern pattern, Pattern::compile(expression));
-    rules.cluster_name_to_alias.emplace_back(std::move(pattern), alias);
+    patterns.emplace_back(std::move(pattern), alias);
   }
+  return patterns;
+}
+
+Result<SettleRules> settle_rules_of(const Services& services) {
+  SettleRules rules;
+  ORCH_ASSIGN(rules.cluster_name_to_alias, alias_patterns(services.config().classification));
   rules.alias_override = [&services](const std::string& cluster) -> std::optional<std::string> {
     auto found = services.clusters().find_alias_override(cluster);
     if (found) return *std::move(found);

@@ -12,7 +12,11 @@ namespace orch::cmd {
 
 // Looking at servers now, and keeping what was seen.
 
-/// Errors: InvalidInput, for an expression of ClusterNameToAlias that does not compile.
+/// ClusterNameToAlias, in its order. Errors: InvalidInput, an expression does not compile.
+Result<std::vector<std::pair<Pattern, std::string>>> alias_patterns(
+    const ClassificationSettings& settings);
+
+/// Errors: as alias_patterns().
 Result<SettleRules> settle_rules_of(const Services& services);
 
 /// What one probe may take: MySQLConnectTimeoutSeconds and MySQLDiscoveryReadTimeoutSeconds.

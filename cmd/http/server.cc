@@ -90,6 +90,7 @@ class BeastServer final : public HttpServer {
   asio::awaitable<void> accept_local();
   asio::awaitable<void> serve_plain(tcp::socket socket);
   asio::awaitable<void> serve_tls(tcp::socket socket);
+  asio::awaitable<void> serve_local(LocalProtocol::socket socket);
   template <typename Stream>
   asio::awaitable<void> serve(Stream& stream, HttpRequest about_peer);
   asio::awaitable<HttpResponse> answer(const HttpRequest& request);
@@ -258,10 +259,7 @@ asio::awaitable<void> BeastServer::accept_local() {
         co_await local_->async_accept(asio::redirect_error(asio::use_awaitable, problem));
     if (problem == asio::error::operation_aborted) co_return;
     if (problem || connections_ >= settings_.most_connections) continue;
-    spawn([](BeastServer* self, LocalProtocol::socket mine) -> asio::awaitable<void> {
-      beast::basic_stream<LocalProtocol> stream(std::move(mine));
-      co_await self->serve(stream, {});
-    }(this, std::move(socket)));
+    spawn(serve_local(std::move(socket)));
   }
 }
 
@@ -277,6 +275,12 @@ asio::awaitable<void> BeastServer::serve_plain(tcp::socket socket) {
   co_await serve(stream, std::move(about));
   error_code ignored;
   stream.socket().shutdown(tcp::socket::shutdown_send, ignored);
+}
+
+asio::awaitable<void> BeastServer::serve_local(LocalProtocol::socket socket) {
+  HttpRequest about;
+  beast::basic_stream<LocalProtocol> stream(std::move(socket));
+  co_await serve(stream, std::move(about));
 }
 
 asio::awaitable<void> BeastServer::serve_tls(tcp::socket socket) {

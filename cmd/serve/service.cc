@@ -97,7 +97,7 @@ Result<> Service::build() {
       config().backend.instance_flush_interval_milliseconds,
       static_cast<std::size_t>(
           std::max<std::int64_t>(config().backend.instance_write_buffer_size, 1)));
-  ORCH_ASSIGN(EngineSettings settings, engine_settings());
+  ORCH_ASSIGN(EngineSettings settings, engine_settings(config()));
   engine_ = std::make_unique<Engine>(std::move(settings), engine_doors(), fleet_->servers(),
                                      *lease_, clock_);
   for (const std::string& seed : config().discovery.discovery_seeds) {
@@ -126,12 +126,13 @@ Service::~Service() {
   writes_.reset();
 }
 
-Result<EngineSettings> Service::engine_settings() const {
-  const DiscoverySettings& discovery = config().discovery;
+Result<EngineSettings> Service::engine_settings(const Config& config) {
+  const DiscoverySettings& discovery = config.discovery;
   EngineSettings settings;
   settings.poll = discovery.instance_poll_seconds;
-  settings.master_poll = config().service.master_poll_milliseconds;
-  settings.probe_limit = probe_limit(*services_);
+  settings.master_poll = config.service.master_poll_milliseconds;
+  settings.probe_limit = config.backend.mysql_connect_timeout_seconds +
+                         config.connection.mysql_discovery_read_timeout_seconds;
   settings.dead_factor = discovery.dead_instance_poll_seconds_multiply_factor;
   settings.dead_max = discovery.dead_instance_poll_seconds_max;
   settings.width = static_cast<std::size_t>(
@@ -146,10 +147,9 @@ Result<EngineSettings> Service::engine_settings() const {
               HostFilter::compile(discovery.discovery_ignore_replica_hostname_filters));
   ORCH_ASSIGN(settings.ignore_sources,
               HostFilter::compile(discovery.discovery_ignore_master_hostname_filters));
-  ORCH_ASSIGN(settings.rules, analysis_rules_of(config()));
-  ORCH_ASSIGN(SettleRules names, settle_rules_of(*services_));
-  settings.cluster_name_to_alias = std::move(names.cluster_name_to_alias);
-  settings.watch_masters = config().service.master_watch;
+  ORCH_ASSIGN(settings.rules, analysis_rules_of(config));
+  ORCH_ASSIGN(settings.cluster_name_to_alias, alias_patterns(config.classification));
+  settings.watch_masters = config.service.master_watch;
   return settings;
 }
 
@@ -345,14 +345,14 @@ Result<> Service::reload(const std::string& extra_file) {
                 "the configuration stays as it is: " + format_problem(problem));
   }
   ORCH_TRY(choose_backend(loaded.config.backend, options_));
+  // All that can be wrong with it is found out before any of it holds.
+  ORCH_ASSIGN(EngineSettings settings, engine_settings(loaded.config));
   {
     const MutexLock lock(mutex_);
     configs_.push_back(std::make_unique<const Config>(std::move(loaded.config)));
     config_ = configs_.back().get();
   }
-  auto settings = engine_settings();
-  if (!settings) return fail(settings.error());
-  engine_->reconfigure(*std::move(settings));
+  engine_->reconfigure(std::move(settings));
   audit(*services_, "reload-configuration", {}, extra_file);
   return {};
 }

@@ -65,7 +65,7 @@ class Service {
 
   Service(Config config, RunOptions options, bool leads);
   Result<> build();
-  [[nodiscard]] Result<EngineSettings> engine_settings() const;
+  [[nodiscard]] static Result<EngineSettings> engine_settings(const Config& config);
   [[nodiscard]] EngineDoors engine_doors();
 
   void keep_lease();

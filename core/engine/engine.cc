@@ -208,6 +208,15 @@ void Engine::take(const InstanceKey& key, const Observation& seen, TimePoint beg
     plan(now, place->second,
          again ? schedule.seen_at : schedule.seen_at + interval_of(now, schedule));
     place->second.hurried = again;
+    // Its source may have had no replica until now.
+    const Instance* known = picture_.find(now);
+    const auto source =
+        known == nullptr ? schedules_.end() : schedules_.find(known->replication.source);
+    if (source != schedules_.end() && !source->second.running) {
+      const SteadyPoint wanted =
+          source->second.seen_at + interval_of(source->first, source->second);
+      if (wanted < source->second.due) plan(source->first, source->second, wanted);
+    }
     if (seen.found()) {
       kept.instance = *picture_.find(now);
       quarantined = picture_.is_quarantined(now);
@@ -372,6 +381,13 @@ void Engine::act_on(const Analysis& analysis, Verdict& verdict, const Topology& 
   if (!analysis.actionable && !news) return;
   if (!term_ || draining_ || !was_read_since_leading(cluster)) return;
   const std::string& name = analysis.cluster.name;
+  if (!analysis.actionable) {
+    // Hooks that are told of it must not hold up a recovery.
+    verdict.announced.insert(key);
+    recoveries_.submit(
+        [this, analysis, since = verdict.since.at(key)] { doors_.act(analysis, since); });
+    return;
+  }
   if (recovering_.contains(name)) return;
   if (const auto rest = rest_until_.find(name); rest != rest_until_.end()) {
     if (rest->second > steady_clock::now()) return;

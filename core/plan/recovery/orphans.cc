@@ -215,6 +215,7 @@ Decision next_dead_group_member(const InstanceKey& key, const Policy& policy,
 Decision next_of_orphans(const InstanceKey& failed, const std::vector<Refuge>& refuges,
                          const Policy& policy, const Progress& so_far, const Topology& fresh) {
   Run run;
+  std::vector<MoveState> states;
   Account account;
   const std::set<InstanceKey> orphans = orphans_of(failed, so_far, fresh);
   run.facts.orphans = std::vector<InstanceKey>(orphans.begin(), orphans.end());
@@ -233,8 +234,9 @@ Decision next_of_orphans(const InstanceKey& failed, const std::vector<Refuge>& r
     MoveState state = next_of_orphan(*orphan, refuges, policy, so_far, fresh);
     if (state.kind == MoveState::Kind::Moved) account.moved.push_back(key);
     if (state.kind == MoveState::Kind::Lost) account.lost.push_back({key, state.because});
-    std::move(state.steps.begin(), state.steps.end(), std::back_inserter(run.steps));
+    states.push_back(std::move(state));
   }
+  run.steps = next_steps_of(std::move(states));
   if (run.steps.empty()) run.steps = undo_thread_steps(so_far, fresh);
   if (!run.steps.empty()) return run;
   account.promoted = main_refuge(account.moved, fresh);

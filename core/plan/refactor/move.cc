@@ -220,7 +220,25 @@ class Mover {
 
 MoveState next_of_move(const Move& move, const Progress& so_far, const Topology& fresh,
                        const Policy& policy) {
-  return Mover(move, so_far, fresh, policy).next();
+  MoveState state = Mover(move, so_far, fresh, policy).next();
+  const Instance* server = fresh.find(move.server);
+  state.may_take_long =
+      server != nullptr && standing(AppliedReceived{}, *server).state != Standing::State::Holds &&
+      std::any_of(state.steps.begin(), state.steps.end(),
+                  [](const Step& step) { return waits_for<AppliedReceived>(step.action); });
+  return state;
+}
+
+std::vector<Step> next_steps_of(std::vector<MoveState> states) {
+  const bool any_quick = std::any_of(states.begin(), states.end(), [](const MoveState& state) {
+    return !state.steps.empty() && !state.may_take_long;
+  });
+  std::vector<Step> steps;
+  for (MoveState& state : states) {
+    if (any_quick && state.may_take_long) continue;
+    std::move(state.steps.begin(), state.steps.end(), std::back_inserter(steps));
+  }
+  return steps;
 }
 
 std::string to_string(const LostReplica& lost) {
@@ -233,12 +251,14 @@ Decision next_of_moves(const std::vector<Move>& moves, const std::vector<LostRep
   Run run;
   Account account;
   account.lost = refused;
+  std::vector<MoveState> states;
   for (const Move& move : moves) {
     MoveState state = next_of_move(move, so_far, fresh, policy);
     if (state.kind == MoveState::Kind::Moved) account.moved.push_back(move.server);
     if (state.kind == MoveState::Kind::Lost) account.lost.push_back({move.server, state.because});
-    std::move(state.steps.begin(), state.steps.end(), std::back_inserter(run.steps));
+    states.push_back(std::move(state));
   }
+  run.steps = next_steps_of(std::move(states));
   if (run.steps.empty()) run.steps = undo_thread_steps(so_far, fresh);
   if (!run.steps.empty()) return run;
   if (account.lost.empty() || !account.moved.empty()) return Done{std::move(account)};

@@ -31,7 +31,12 @@ struct MoveState {
   Kind kind{Kind::Working};
   std::vector<Step> steps{};  ///< Working; a step may be on the destination (wait for it)
   std::string because{};      ///< Lost
+  bool may_take_long{false};  ///< Working; it waits for an applier that has something left to do
 };
+
+/// The steps of all that are on their way; those that may take long begin when the others are done,
+/// so that a server that hangs delays nobody (REC-26).
+[[nodiscard]] std::vector<Step> next_steps_of(std::vector<MoveState> states);
 
 /// Nothing received is thrown away: the replica applies what it holds before it is pointed
 /// elsewhere, or the destination holds it too. It is not moved while it has executed what the

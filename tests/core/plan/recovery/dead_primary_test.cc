@@ -14,6 +14,28 @@ using namespace orch;        // NOLINT(google-build-using-namespace)
 using namespace orch::test;  // NOLINT(google-build-using-namespace)
 
 TEST_SUITE("core/plan/recovery/dead_primary") {
+  TEST_CASE("a replica whose applier hangs does not hold up the others (REC-26)") {
+    FakeServers servers;
+    servers.add(writable(mysql(1, gtids("1-100"))));
+    servers.add(following(mysql(2, gtids("1-100")), 1));
+    servers.add(following(mysql(3, gtids("1-90")), 1, gtids("1-100")));
+    servers.add(following(mysql(4, gtids("1-100")), 1));
+    servers.freeze_applier(db(3));
+    servers.kill(db(1));
+    const Outcome outcome = fail_over(servers);
+    REQUIRE(outcome.account.promoted);
+    const InstanceKey heir = *outcome.account.promoted;
+    const InstanceKey quick = heir == db(2) ? db(4) : db(2);
+    const auto place = [&](const InstanceKey& key, const auto& is_it) {
+      const auto found = std::find_if(
+          outcome.steps.begin(), outcome.steps.end(),
+          [&](const StepResult& r) { return r.step.server == key && is_it(r.step.action); });
+      REQUIRE(found != outcome.steps.end());
+      return found - outcome.steps.begin();
+    };
+    CHECK(place(quick, waits_for<ReplicatesFrom>) < place(db(3), waits_for<AppliedReceived>));
+  }
+
   TEST_CASE("the replica that received most is drained, promoted, and followed by the others") {
     for (const bool is_mariadb_case : {false, true}) {
       FakeServers servers;

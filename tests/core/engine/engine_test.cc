@@ -1,0 +1,245 @@
+#include "core/engine/engine.h"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <atomic>
+#include <condition_variable>
+
+#include <doctest/doctest.h>
+
+#include "tests/support/fake_servers.h"
+#include "tests/support/topology_builder.h"
+
+namespace orch {
+
+namespace {
+
+using test::db;
+
+/// Leads when it is told to.
+class SwitchedLeadership final : public Leadership {
+ public:
+  [[nodiscard]] std::optional<Term> leading() const override {
+    const MutexLock lock(mutex_);
+    return term_;
+  }
+  void lead(std::optional<Term> term) {
+    const MutexLock lock(mutex_);
+    term_ = term;
+  }
+
+ private:
+  mutable Mutex mutex_;
+  std::optional<Term> term_{1};
+};
+
+/// Keeps the engine's session as a pipe whose other end a test may close.
+class PipeSession final : public WatchedSession {
+ public:
+  explicit PipeSession(int socket) : socket_(socket) {}
+  ~PipeSession() override { ::close(socket_); }
+  [[nodiscard]] int socket() const override { return socket_; }
+
+ private:
+  int socket_;
+};
+
+/// An engine over fake servers, and what it asked for.
+class Bench {
+ public:
+  Bench() {
+    servers.add(test::writable(test::mysql(1, test::gtids("1-9"))));
+    servers.add(test::following(test::mysql(2, test::gtids("1-9")), 1));
+    servers.add(test::following(test::mysql(3, test::gtids("1-9")), 1));
+    servers.set(db(1), [](Instance& master) { master.replicas = {db(2), db(3)}; });
+    settings.poll = std::chrono::seconds(1);
+    settings.master_poll = std::chrono::milliseconds(100);
+    settings.rules.recovers_masters = [](std::string_view, std::string_view) {
+      return true;
+    };
+    settings.rules.instance_poll = settings.poll;
+  }
+  ~Bench() {
+    hold(false);
+    engine.reset();
+  }
+
+  void start() {
+    EngineDoors doors;
+    doors.record = [this](const Observation& seen) {
+      const MutexLock lock(mutex_);
+      ++looks_[seen.found() ? seen.instance.key : seen.asked];
+      changed_.notify_all();
+    };
+    doors.open_link = [this](const InstanceKey& key) -> Result<std::unique_ptr<WatchedSession>> {
+      std::array<int, 2> ends{};
+      if (::pipe(ends.data()) != 0) return fail(ErrorKind::Broken, "no pipe");
+      const MutexLock lock(mutex_);
+      other_ends_[key] = ends[1];
+      changed_.notify_all();
+      return std::unique_ptr<WatchedSession>(std::make_unique<PipeSession>(ends[0]));
+    };
+    doors.act = [this](const Analysis& analysis, TimePoint) {
+      mutex_.lock();
+      acts_.emplace_back(analysis.key, analysis.actionable ? to_string(analysis.code) : "announce");
+      if (analysis.actionable) ++acting_;
+      most_acting_ = std::max(most_acting_, acting_);
+      changed_.notify_all();
+      changed_.wait(mutex_, [this] { return !hold_; });
+      if (analysis.actionable) --acting_;
+      mutex_.unlock();
+    };
+    engine = std::make_unique<Engine>(settings, std::move(doors), servers, leadership, clock);
+    engine->add({Instance{.key = db(1), .cluster_name = "db1:3306"}});
+  }
+
+  template <typename Condition>
+  void wait_for(const Condition& condition) {
+    mutex_.lock();
+    const bool in_time = changed_.wait_for(mutex_, std::chrono::seconds(30), condition);
+    mutex_.unlock();
+    REQUIRE(in_time);
+  }
+  [[nodiscard]] bool recovers(const InstanceKey& key) const {
+    return std::ranges::any_of(
+        acts_, [&](const auto& act) { return act.first == key && act.second != "announce"; });
+  }
+  void hold(bool on) {
+    const MutexLock lock(mutex_);
+    hold_ = on;
+    changed_.notify_all();
+  }
+  /// The server's process dies: its kernel closes the connection.
+  void kill(const InstanceKey& key) {
+    servers.kill(key);
+    for (const int number : {2, 3}) {
+      servers.set(db(number), [](Instance& replica) { replica = test::cut_off(replica); });
+    }
+    const MutexLock lock(mutex_);
+    if (const auto end = other_ends_.extract(key); !end.empty()) ::close(end.mapped());
+  }
+
+  test::FakeServers servers;
+  SwitchedLeadership leadership;
+  SystemClock clock;
+  EngineSettings settings;
+  std::unique_ptr<Engine> engine;
+
+  Mutex mutex_;
+  std::condition_variable_any changed_;
+  std::map<InstanceKey, int> looks_;
+  std::map<InstanceKey, int> other_ends_;
+  std::vector<std::pair<InstanceKey, std::string>> acts_;
+  bool hold_{false};
+  int acting_{0};
+  int most_acting_{0};
+};
+
+}  // namespace
+
+TEST_SUITE("engine") {
+  TEST_CASE("whoever is named by a server is watched, too") {
+    Bench bench;
+    bench.start();
+    bench.wait_for([&] { return bench.looks_[db(2)] > 0 && bench.looks_[db(3)] > 0; });
+    CHECK(bench.engine->keys() == std::vector<InstanceKey>{db(1), db(2), db(3)});
+  }
+
+  TEST_CASE("a master is read more often than its replicas") {
+    Bench bench;
+    bench.settings.poll = std::chrono::seconds(3600);
+    bench.start();
+    bench.wait_for([&] { return bench.looks_[db(1)] > 5; });
+    CHECK(bench.looks_[db(2)] == 1);
+  }
+
+  TEST_CASE("a broken connection is followed up at once, though the next poll is an hour away") {
+    Bench bench;
+    bench.settings.poll = std::chrono::seconds(3600);
+    bench.settings.master_poll = std::chrono::hours(1);
+    bench.start();
+    bench.wait_for([&] { return bench.looks_[db(3)] > 0 && bench.other_ends_.contains(db(1)); });
+    bench.kill(db(1));
+    bench.wait_for([&] { return bench.recovers(db(1)); });
+    CHECK(bench.engine->figures().broken_links == 1);
+  }
+
+  TEST_CASE("one recovery of a cluster at a time, and again when it is needed") {
+    Bench bench;
+    bench.start();
+    bench.wait_for([&] { return bench.looks_[db(3)] > 0 && bench.looks_[db(2)] > 0; });
+    bench.hold(true);
+    bench.kill(db(1));
+    bench.wait_for([&] { return bench.recovers(db(1)); });
+    const int looks = bench.looks_[db(1)];
+    bench.wait_for([&] { return bench.looks_[db(1)] > looks + 5; });
+    CHECK(bench.most_acting_ == 1);
+    CHECK_FALSE(bench.engine->drain(std::chrono::steady_clock::now()));
+    bench.hold(false);
+    CHECK(bench.engine->drain(std::chrono::steady_clock::now() + std::chrono::seconds(30)));
+    CHECK(bench.most_acting_ == 1);
+  }
+
+  TEST_CASE("who does not lead looks at nobody and does nothing (HA-4)") {
+    Bench bench;
+    bench.leadership.lead(std::nullopt);
+    bench.start();
+    bench.kill(db(1));
+    std::this_thread::sleep_for(std::chrono::milliseconds(300));
+    CHECK(bench.looks_.empty());
+    bench.leadership.lead(2);
+    bench.wait_for([&] { return bench.looks_[db(1)] > 0; });
+  }
+
+  TEST_CASE("nothing is done before everybody was read in this leadership (HA-26)") {
+    Bench bench;
+    bench.start();
+    bench.wait_for([&] { return bench.looks_[db(3)] > 0 && bench.looks_[db(2)] > 0; });
+    bench.leadership.lead(std::nullopt);
+    bench.kill(db(1));
+    std::this_thread::sleep_for(std::chrono::milliseconds(300));
+    bench.mutex_.lock();
+    bench.looks_.clear();
+    bench.mutex_.unlock();
+    bench.leadership.lead(2);
+    bench.wait_for([&] { return bench.recovers(db(1)); });
+    const MutexLock lock(bench.mutex_);
+    for (const int number : {1, 2, 3})
+      CHECK(bench.looks_[db(number)] > 0);
+  }
+
+  TEST_CASE("what is forgotten is looked at no more") {
+    Bench bench;
+    bench.start();
+    bench.wait_for([&] { return bench.looks_[db(3)] > 0; });
+    bench.servers.set(db(1), [](Instance& master) { master.replicas.clear(); });
+    bench.wait_for([&, before = bench.looks_[db(1)]] { return bench.looks_[db(1)] > before + 1; });
+    bench.engine->forget({db(3)});
+    CHECK(bench.engine->keys() == std::vector<InstanceKey>{db(1), db(2)});
+  }
+
+  TEST_CASE("a server that must not take writes is shown to whoever looks after it") {
+    Bench bench;
+    Marks marks;
+    marks.quarantined = {db(2)};
+    std::atomic<int> shown{0};
+    bench.start();
+    bench.engine.reset();
+    EngineDoors doors;
+    doors.act = [](const Analysis&, TimePoint) {
+    };
+    doors.look_after = [&](const Instance& seen) {
+      if (seen.key == db(2)) ++shown;
+      bench.changed_.notify_all();
+    };
+    bench.engine = std::make_unique<Engine>(bench.settings, std::move(doors), bench.servers,
+                                            bench.leadership, bench.clock);
+    bench.engine->set_marks(marks, {});
+    bench.engine->add({Instance{.key = db(1), .cluster_name = "db1:3306"}});
+    bench.wait_for([&] { return shown > 0; });
+  }
+}
+
+}  // namespace orch

@@ -1,0 +1,121 @@
+#include "core/engine/picture.h"
+
+#include <doctest/doctest.h>
+
+#include "tests/support/topology_builder.h"
+
+namespace orch {
+
+namespace {
+
+using test::db;
+
+Observation seen_clean(Instance instance) {
+  Observation seen;
+  seen.asked = instance.key;
+  seen.outcome = ProbeOutcome::Clean;
+  seen.instance = std::move(instance);
+  return seen;
+}
+
+Observation not_seen(const InstanceKey& key, const std::string& why) {
+  Observation seen;
+  seen.asked = key;
+  seen.error = Error{ErrorKind::Unreachable, why};
+  return seen;
+}
+
+const TimePoint kThen{std::chrono::seconds(1'769'854'830)};
+const TimePoint kNow{kThen + std::chrono::seconds(5)};
+
+/// db1 with its replicas db2 and db3.
+Picture small_cluster() {
+  Picture picture;
+  picture.set_marks({});
+  picture.take(seen_clean(test::writable(test::mysql(1, test::gtids("1-9")))), kThen, kThen);
+  picture.take(seen_clean(test::following(test::mysql(2, test::gtids("1-9")), 1)), kThen, kThen);
+  picture.take(seen_clean(test::following(test::mysql(3, test::gtids("1-9")), 1)), kThen, kThen);
+  return picture;
+}
+
+}  // namespace
+
+TEST_SUITE("picture") {
+  TEST_CASE("replicas are of their source's cluster, wherever they are named") {
+    const Picture picture = small_cluster();
+    const Topology cluster = picture.cluster("db1:3306");
+    REQUIRE(cluster.instances().size() == 3);
+    CHECK(picture.find(db(2))->cluster_name == "db1:3306");
+    CHECK(picture.find(db(2))->replication_depth == 1);
+    CHECK(picture.replicas_of(db(1)) == std::set<InstanceKey>{db(2), db(3)});
+    CHECK(picture.living_sources() == std::set<InstanceKey>{db(1)});
+  }
+
+  TEST_CASE("a failed look keeps what was known and says when it was tried and why it failed") {
+    Picture picture = small_cluster();
+    const std::set<std::string> touched = picture.take(not_seen(db(1), "db1: gone"), kNow, kNow);
+    CHECK(touched == std::set<std::string>{"db1:3306"});
+    const Instance& master = *picture.find(db(1));
+    CHECK_FALSE(master.freshness.is_last_check_valid);
+    CHECK(master.freshness.last_checked == kNow);
+    CHECK(master.freshness.last_seen == kThen);
+    CHECK_FALSE(master.server.read_only);
+    CHECK(picture.living_sources().empty());
+    const Circumstances own = picture.circumstances_of(picture.cluster("db1:3306"), {});
+    CHECK(own.probe_errors.at(db(1)) == "db1: gone");
+  }
+
+  TEST_CASE("what was never read and does not answer stays unknown") {
+    Picture picture;
+    CHECK(picture.take(not_seen(db(9), "no"), kNow, kNow).empty());
+    CHECK(picture.size() == 0);
+  }
+
+  TEST_CASE("whoever was asked by another name is known by its own") {
+    Picture picture = small_cluster();
+    Observation seen = seen_clean(test::following(test::mysql(4, test::gtids("1-9")), 1));
+    seen.asked = {"alias", 3306};
+    picture.add(Instance{.key = {"alias", 3306}, .cluster_name = "alias:3306"});
+    picture.take(seen, kNow, kNow);
+    CHECK(picture.find({"alias", 3306}) == nullptr);
+    CHECK(picture.find(db(4)) != nullptr);
+    CHECK(picture.clusters() == std::set<std::string>{"db1:3306"});
+  }
+
+  TEST_CASE("a replica that moves is a matter of both clusters") {
+    Picture picture = small_cluster();
+    picture.take(seen_clean(test::writable(test::mysql(5, test::gtids("1-9", 5)))), kThen, kThen);
+    const auto touched = picture.take(
+        seen_clean(test::following(test::mysql(3, test::gtids("1-9")), 5)), kNow, kNow);
+    CHECK(touched == std::set<std::string>{"db1:3306", "db5:3306"});
+    CHECK(picture.replicas_of(db(1)) == std::set<InstanceKey>{db(2)});
+    CHECK(picture.replicas_of(db(5)) == std::set<InstanceKey>{db(3)});
+  }
+
+  TEST_CASE("what people say holds for servers that are known and those that come") {
+    Picture picture = small_cluster();
+    Marks marks;
+    marks.downtimes[db(2)] = {.active = true, .owner = "me"};
+    marks.promotion_rules[db(3)] = PromotionRule::Prefer;
+    marks.quarantined = {db(1)};
+    picture.set_marks(marks);
+    CHECK(picture.find(db(2))->downtime.active);
+    CHECK(picture.find(db(3))->is_candidate);
+    CHECK(picture.is_quarantined(db(1)));
+    picture.take(seen_clean(test::following(test::mysql(2, test::gtids("1-9")), 1)), kNow, kNow);
+    CHECK(picture.find(db(2))->downtime.owner == "me");
+    picture.set_marks({});
+    CHECK_FALSE(picture.find(db(2))->downtime.active);
+  }
+
+  TEST_CASE("what is forgotten leaves no trace") {
+    Picture picture = small_cluster();
+    for (const int number : {1, 2, 3})
+      picture.forget(db(number));
+    CHECK(picture.size() == 0);
+    CHECK(picture.clusters().empty());
+    CHECK_FALSE(picture.has_replicas(db(1)));
+  }
+}
+
+}  // namespace orch

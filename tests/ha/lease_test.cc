@@ -1,0 +1,126 @@
+#include "ha/lease.h"
+
+#include <doctest/doctest.h>
+
+#include "tests/storage/memory_backend.h"
+
+namespace orch::ha {
+
+namespace {
+
+constexpr std::chrono::milliseconds kDuration{5000};
+
+/// Two nodes on one backend, whose own clocks a test moves. The backend's clock is the real one; a
+/// lease ages by being written older.
+struct TwoNodes : storage::MemoryBackend {
+  SteadyPoint now{std::chrono::hours(1)};
+  Lease first{database(), {{"one", "token-1"}, kDuration, [this] {
+                             return now;
+                           }}};
+  Lease second{database(), {{"two", "token-2"}, kDuration, [this] {
+                              return now;
+                            }}};
+
+  static void attempt(Lease& lease) {
+    const Result<> done = lease.attempt();
+    REQUIRE_MESSAGE(done.has_value(), storage::why(done));
+  }
+  void age(std::chrono::milliseconds by) {
+    run("update orch_lease set renewed_ms = renewed_ms - " + std::to_string(by.count()));
+  }
+};
+
+}  // namespace
+
+TEST_SUITE("lease") {
+  TEST_CASE("the first to ask leads, the other does not, in an epoch that both know") {
+    TwoNodes nodes;
+    TwoNodes::attempt(nodes.first);
+    TwoNodes::attempt(nodes.second);
+    CHECK(nodes.first.leading() == Term{1});
+    CHECK_FALSE(nodes.second.leading());
+    const auto holder = nodes.second.holder();
+    REQUIRE((holder && *holder));
+    CHECK((*holder)->node.hostname == "one");
+    CHECK((*holder)->epoch == 1);
+  }
+
+  TEST_CASE("the holder stops believing before anybody can take over (HA-1)") {
+    TwoNodes nodes;
+    TwoNodes::attempt(nodes.first);
+    nodes.now += kDuration * 3 / 4;
+    CHECK(nodes.first.leading());
+    nodes.now += kDuration / 10;  // and the backend does not answer
+    CHECK_FALSE(nodes.first.leading());
+    TwoNodes::attempt(nodes.second);
+    CHECK_FALSE(nodes.second.leading());
+    nodes.age(kDuration);
+    TwoNodes::attempt(nodes.second);
+    CHECK(nodes.second.leading() == Term{2});
+  }
+
+  TEST_CASE("a renewal that took long is counted from its beginning (HA-1)") {
+    TwoNodes nodes;
+    int asked = 0;
+    // The clock jumps while the backend is being asked.
+    Lease slow(nodes.database(), {{"three", "token-3"}, kDuration, [&] {
+                                    return nodes.now + (asked++ == 0 ? std::chrono::seconds(0)
+                                                                     : std::chrono::seconds(10));
+                                  }});
+    TwoNodes::attempt(slow);
+    CHECK_FALSE(slow.leading());
+  }
+
+  TEST_CASE("renewing within one moment keeps it (HA-2)") {
+    TwoNodes nodes;
+    for (int i = 0; i < 20; ++i) {
+      TwoNodes::attempt(nodes.first);
+      CHECK(nodes.first.leading() == Term{1});
+    }
+  }
+
+  TEST_CASE("an old holder that comes back finds another and does not get it back") {
+    TwoNodes nodes;
+    TwoNodes::attempt(nodes.first);
+    nodes.age(kDuration);
+    TwoNodes::attempt(nodes.second);
+    TwoNodes::attempt(nodes.first);
+    CHECK_FALSE(nodes.first.leading());
+    CHECK(nodes.second.leading() == Term{2});
+  }
+
+  TEST_CASE("whoever resigns makes room at once and does not ask again") {
+    TwoNodes nodes;
+    TwoNodes::attempt(nodes.first);
+    REQUIRE(nodes.first.resign());
+    CHECK_FALSE(nodes.first.leading());
+    TwoNodes::attempt(nodes.first);
+    CHECK_FALSE(nodes.first.leading());
+    TwoNodes::attempt(nodes.second);
+    CHECK(nodes.second.leading() == Term{2});
+  }
+
+  TEST_CASE("grabbing takes it from whoever holds it, in a new epoch") {
+    TwoNodes nodes;
+    TwoNodes::attempt(nodes.first);
+    REQUIRE(nodes.second.grab());
+    CHECK(nodes.second.leading() == Term{2});
+    TwoNodes::attempt(nodes.first);
+    CHECK_FALSE(nodes.first.leading());
+  }
+
+  TEST_CASE("an orchestrator that leads is not pushed aside") {
+    TwoNodes nodes;
+    nodes.run(
+        "update active_node set hostname = 'old', token = 'orchestrator', "
+        "last_seen_active = datetime('now')");
+    TwoNodes::attempt(nodes.first);
+    CHECK_FALSE(nodes.first.leading());
+    nodes.run("update active_node set last_seen_active = datetime('now', '-10 seconds')");
+    TwoNodes::attempt(nodes.first);
+    CHECK(nodes.first.leading() == Term{1});
+    CHECK(nodes.value("select hostname from active_node") == "one");
+  }
+}
+
+}  // namespace orch::ha

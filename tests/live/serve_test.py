@@ -1,0 +1,243 @@
+"""`orch serve` watches real servers, heals what fails by itself, and answers the API."""
+import json
+import re
+import signal
+import subprocess
+import time
+import unittest
+import urllib.error
+import urllib.request
+from collections import Counter
+
+from live_case import IS_MYSQL, LiveCase, ORCH, Writer
+
+ROLE = "source" if IS_MYSQL else "master"
+LOSSLESS = [f"{n}:rpl_semi_sync_{ROLE}_timeout=600000" for n in (1, 2, 3, 4)] + \
+           [f"{n}:rpl_semi_sync_{ROLE}_wait_point=AFTER_SYNC" for n in (1, 2, 3, 4)]
+
+
+class Service:
+    """One `orch serve` over HTTP."""
+
+    def __init__(self, case, log):
+        self.case, self.log, self.base = case, open(log, "a+"), ""
+        self.process = subprocess.Popen(
+            [ORCH, "serve", "--config", case.write_config(), "--listen", "127.0.0.1:0"],
+            stdout=self.log, stderr=self.log, stdin=subprocess.DEVNULL, cwd=case.folder)
+
+    def answers(self):
+        """Once it has said on which port it listens."""
+        self.case.assertIsNone(self.process.poll(), self.told())
+        found = re.search(r"serves port (\d+)", self.told())
+        self.base = f"http://127.0.0.1:{found[1]}/api/" if found else ""
+        return self.base and self.ask("lb-check")[0] == 200
+
+    def ask(self, path, **headers):
+        """-> status, body"""
+        request = urllib.request.Request(self.base + path, headers=headers)
+        try:
+            with urllib.request.urlopen(request, timeout=120) as answer:
+                return answer.status, answer.read().decode()
+        except urllib.error.HTTPError as error:
+            return error.code, error.read().decode()
+        except OSError as error:
+            return 0, str(error)
+
+    def json(self, path):
+        status, body = self.ask(path)
+        self.case.assertEqual(status, 200, f"{path}: {body}\n{self.told()}")
+        return json.loads(body)
+
+    def details(self, path):
+        answer = self.json(path)
+        self.case.assertEqual(answer["Code"], "OK", answer)
+        return answer["Details"]
+
+    def told(self):
+        self.log.seek(0)
+        return self.log.read()
+
+    def leads(self):
+        return self.answers() and self.ask("leader-check")[0] == 200
+
+    def end(self):
+        self.process.terminate()
+        code = self.process.wait(60)
+        text = self.told()
+        self.log.close()
+        return code, text
+
+
+class Serve(LiveCase):
+    def setUp(self):
+        super().setUp()
+        self.config.update(RecoverMasterClusterFilters=["*"], RecoverIntermediateMasterClusterFilters=["*"],
+                           RecoveryPeriodBlockSeconds=1, InstancePollSeconds=5)
+
+    def serve(self, cluster):
+        service = Service(self, self.folder / "serve.log")
+        self.addCleanup(lambda: service.process.poll() is None and service.end())
+        cluster.wait_for(service.leads, "the service to lead")
+        self.knows_all(service, cluster)
+        return service
+
+    def knows_all(self, service, cluster):
+        def watched():
+            seen = {i["Key"]["Port"]: i for i in service.json("all-instances")}
+            return all(seen.get(n.port, {}).get("IsLastCheckValid") for n in cluster.nodes if n.pid())
+        cluster.wait_for(watched, "the service to see all servers")
+
+    def writable(self, nodes):
+        return [n for n in nodes if n.pid() and n.state() == "up" and not self.read_only(n)]
+
+    def healed(self, cluster, dead):
+        """The one that takes writes now."""
+        others = [n for n in cluster.nodes if n is not dead]
+        cluster.wait_for(lambda: self.writable(others), "a new master")
+        new = self.writable(others)
+        self.assertEqual(len(new), 1)
+        return new[0]
+
+    def rejoin(self, node, master):
+        """As a replica: one that waited for others to acknowledge what it applies would apply nothing."""
+        node.start()
+        replica = "replica" if IS_MYSQL else "slave"
+        node.sql(f"SET GLOBAL rpl_semi_sync_{ROLE}_enabled = 0; SET GLOBAL rpl_semi_sync_{replica}_enabled = 1")
+        if not IS_MYSQL:
+            node.sql("SET GLOBAL gtid_slave_pos = @@GLOBAL.gtid_binlog_pos")
+        node.follow(master)
+
+    def test_dead_masters_are_replaced_one_after_another_and_nothing_acknowledged_is_lost(self):
+        c = self.start(4, semi_sync=True, settings=LOSSLESS)
+        self.discover(c)
+        service = self.serve(c)
+        master, acknowledged = c[1], []
+        for turn in range(3):
+            writer = Writer(master, base=turn * 1000000)
+            self.assertTrue(writer.some.wait(60), "the writer did not come to 200 writes")
+            master.kill()
+            acknowledged += writer.end()
+            new = self.healed(c, master)
+            others = [n for n in c.nodes if n is not master and n is not new]
+            for node in others:
+                c.wait_for(lambda n=node: n.source() == str(new) and n.replicates(), f"{node} to follow {new}")
+            have = Counter(map(int, new.sql("SELECT seq FROM app.seq").split()))
+            self.assertEqual([n for n in acknowledged if n not in have], [], service.told())
+            self.assertEqual([n for n, times in have.items() if times > 1], [])
+            self.rejoin(master, new)
+            self.knows_all(service, c)
+            c.wait_for(lambda: len(service.json(f"instance-replicas/{new.host}/{new.port}")) == 3,
+                       "the service to see the old master follow")
+            master = new
+        recoveries = service.json("audit-recovery")
+        self.assertEqual([r["IsSuccessful"] for r in recoveries], [True] * 3)
+        self.assertEqual(len({r["UID"] for r in recoveries}), 3)
+
+    def test_a_frozen_master_is_replaced_and_takes_no_writes_when_it_wakes(self):
+        self.config.update(MySQLConnectTimeoutSeconds=1, MySQLDiscoveryReadTimeoutSeconds=1)
+        c = self.start(3)
+        self.discover(c)
+        service = self.serve(c)
+        c[1].freeze()
+        new = self.healed(c, c[1])
+        c[1].thaw()
+        c.wait_for(lambda: self.read_only(c[1]), f"the old master to be read-only: {service.told()}")
+        self.assertEqual(self.writable(c.nodes), [new])
+
+    def test_replicas_of_a_dead_intermediate_master_are_moved(self):
+        c = self.start(4, "1>2,1>3,3>4")
+        self.discover(c)
+        self.serve(c)
+        c[3].kill()
+        c.wait_for(lambda: c[4].source() in (str(c[1]), str(c[2])) and c[4].replicates(), "the orphan to be moved")
+        self.assertEqual(self.writable(c.nodes), [c[1]])
+
+    def test_a_master_that_nobody_may_fail_over_is_announced_and_left(self):
+        c = self.start(2)
+        self.discover(c)
+        self.config.update(RecoverMasterClusterFilters=[],
+                           OnFailureDetectionProcesses=[f"echo {{failureType}} >> {self.folder}/hooks.log"])
+        service = self.serve(c)
+        c[1].kill()
+        hooks = self.folder / "hooks.log"
+        c.wait_for(lambda: hooks.exists() and "DeadMaster" in hooks.read_text(), "the detection hook")
+        codes = [a["Analysis"] for a in service.details("replication-analysis")]
+        self.assertIn("DeadMaster", codes)
+        self.assertEqual(service.json("audit-recovery"), [])
+        self.assertTrue(self.read_only(c[2]))
+
+    def test_servers_are_found_forgotten_and_read_again_on_request(self):
+        c = self.start(3)
+        self.discover(c)
+        service = self.serve(c)
+        self.assertEqual(service.details(f"forget/{c[3].host}/{c[3].port}")["Port"], c[3].port)
+        found = service.details(f"discover/{c[1].host}/{c[1].port}")
+        self.assertEqual(found["Key"]["Port"], c[1].port)
+        self.knows_all(service, c)  # its master names it
+        status, body = service.ask(f"discover/127.0.0.1/{c[1].port - 1}")
+        self.assertEqual(status, 500, body)
+        self.assertEqual(json.loads(body)["Code"], "ERROR")
+
+    def test_a_takeover_through_the_api_answers_with_the_recovery(self):
+        c = self.start(3)
+        self.discover(c)
+        service = self.serve(c)
+        done = service.details(f"graceful-master-takeover-auto/{c.name}/{c[2].host}/{c[2].port}")
+        self.assertEqual(done["SuccessorKey"]["Port"], c[2].port)
+        self.assertTrue(done["IsSuccessful"])
+        self.assertEqual(self.writable(c.nodes), [c[2]])
+        status, body = service.ask(f"force-master-takeover/{c.name}/127.0.0.1/1")
+        self.assertEqual((status, json.loads(body)["Code"]), (500, "ERROR"))
+
+    def test_two_nodes_on_one_backend_one_leads_and_the_other_takes_over(self):
+        self.config["LeaseMilliseconds"] = 1500
+        c = self.start(3)
+        self.discover(c)
+        first = self.serve(c)
+        second = Service(self, self.folder / "second.log")
+        self.addCleanup(lambda: second.process.poll() is None and second.end())
+        c.wait_for(second.answers, "the second node")
+        self.assertFalse(second.leads())
+        first.process.send_signal(signal.SIGSTOP)
+        c.wait_for(second.leads, "the second node to lead")
+        c[1].kill()
+        new = self.healed(c, c[1])
+        first.process.send_signal(signal.SIGCONT)
+        c.wait_for(lambda: first.ask("leader-check")[0] == 404, "the first to notice")
+        time.sleep(2)  # for all that it might do
+        self.assertEqual(self.writable(c.nodes), [new])
+        self.assertEqual(len(second.json("audit-recovery")), 1)
+        self.assertEqual(second.end()[0], 0)
+        c.wait_for(first.leads, "the first to lead again")
+
+    def test_a_configuration_that_is_bad_is_refused_and_the_old_one_stays(self):
+        c = self.start(2)
+        self.discover(c)
+        service = self.serve(c)
+        good = dict(self.config)
+        self.config["RecoverMasterClusterFilters"] = ["("]
+        self.write_config()
+        status, body = service.ask("reload-configuration")
+        self.assertEqual(status, 500, body)
+        self.config = {**good, "RecoverMasterClusterFilters": ["none"]}
+        self.write_config()
+        service.process.send_signal(signal.SIGHUP)
+        c.wait_for(lambda: service.json("clusters-info")[0]["HasAutomatedMasterRecovery"] is False, "the new filter")
+        code, told = service.end()
+        self.assertEqual(code, 0, told)
+
+    def test_who_may_not_write_is_told_so(self):
+        c = self.start(2)
+        self.discover(c)
+        self.config.update(AuthenticationMethod="proxy", PowerAuthUsers=["alice"])
+        service = self.serve(c)
+        path = f"set-read-only/{c[1].host}/{c[1].port}"
+        status, body = service.ask(path, **{"X-Forwarded-User": "bob"})
+        self.assertEqual((status, json.loads(body)["Message"]), (500, "Unauthorized"))
+        self.assertFalse(self.read_only(c[1]))
+        self.assertEqual(service.ask(path, **{"X-Forwarded-User": "alice"})[0], 200)
+        self.assertTrue(self.read_only(c[1]))
+
+
+if __name__ == "__main__":
+    unittest.main()
