@@ -338,13 +338,21 @@ Result<bool> RecoveryStore::claim_detection(const FailureDetection& detection) {
       {"hostname", "port", "in_active_period", "start_active_period", "end_active_period_unixtime",
        "processing_node_hostname", "processcing_node_token", "analysis", "cluster_name",
        "cluster_alias", "count_affected_slaves", "slave_hosts", "is_actionable"});
-  ORCH_ASSIGN(const std::int64_t inserted,
-              database_.execute(
-                  insert, {detection.failed.hostname, port_of(detection.failed), std::int64_t{1},
-                           format_time(clock_.now()), std::int64_t{0}, self_.hostname, self_.token,
-                           detection.analysis, detection.cluster_name, detection.cluster_alias,
-                           detection.affected_count, join_keys(detection.affected_replicas),
-                           std::int64_t{detection.actionable}}));
+  const InstanceKey& key = detection.failed;
+  const std::int64_t actionable{detection.actionable};
+  std::int64_t inserted = 0;
+  const auto work = [&]() -> Result<> {
+    ORCH_TRY(end_detections("hostname = ? and port = ? and is_actionable = ? and analysis <> ?",
+                            {key.hostname, port_of(key), actionable, detection.analysis}));
+    ORCH_ASSIGN(inserted, database_.execute(
+                              insert, {key.hostname, port_of(key), std::int64_t{1},
+                                       format_time(clock_.now()), std::int64_t{0}, self_.hostname,
+                                       self_.token, detection.analysis, detection.cluster_name,
+                                       detection.cluster_alias, detection.affected_count,
+                                       join_keys(detection.affected_replicas), actionable}));
+    return {};
+  };
+  ORCH_TRY(database_.transaction(work));
   return inserted > 0;
 }
 

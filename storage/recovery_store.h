@@ -76,7 +76,8 @@ class RecoveryStore {
   Result<std::int64_t> acknowledge_one(const std::string& uid,
                                        const Acknowledgement& acknowledgement);
 
-  /// Registers a detection; false when the instance has an active one of the same actionability.
+  /// Registers a detection; false when the instance has an active one of the same code and
+  /// actionability. One of another code gives way to it (REC-3).
   Result<bool> claim_detection(const FailureDetection& detection);
   /// Newest first.
   [[nodiscard]] Result<std::vector<FailureDetection>> list_detections(

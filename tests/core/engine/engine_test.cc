@@ -47,9 +47,9 @@ class PipeSession final : public WatchedSession {
 };
 
 /// An engine over fake servers, and what it asked for.
-class Bench {
+class EngineBench {
  public:
-  Bench() {
+  EngineBench() {
     servers.add(test::writable(test::mysql(1, test::gtids("1-9"))));
     servers.add(test::following(test::mysql(2, test::gtids("1-9")), 1));
     servers.add(test::following(test::mysql(3, test::gtids("1-9")), 1));
@@ -61,7 +61,7 @@ class Bench {
     };
     settings.rules.instance_poll = settings.poll;
   }
-  ~Bench() {
+  ~EngineBench() {
     hold(false);
     engine.reset();
   }
@@ -141,14 +141,14 @@ class Bench {
 
 TEST_SUITE("engine") {
   TEST_CASE("whoever is named by a server is watched, too") {
-    Bench bench;
+    EngineBench bench;
     bench.start();
     bench.wait_for([&] { return bench.looks_[db(2)] > 0 && bench.looks_[db(3)] > 0; });
     CHECK(bench.engine->keys() == std::vector<InstanceKey>{db(1), db(2), db(3)});
   }
 
   TEST_CASE("a master is read more often than its replicas") {
-    Bench bench;
+    EngineBench bench;
     bench.settings.poll = std::chrono::seconds(3600);
     bench.start();
     bench.wait_for([&] { return bench.looks_[db(1)] > 5; });
@@ -156,7 +156,7 @@ TEST_SUITE("engine") {
   }
 
   TEST_CASE("a broken connection is followed up at once, though the next poll is an hour away") {
-    Bench bench;
+    EngineBench bench;
     bench.settings.poll = std::chrono::seconds(3600);
     bench.settings.master_poll = std::chrono::hours(1);
     bench.start();
@@ -167,7 +167,7 @@ TEST_SUITE("engine") {
   }
 
   TEST_CASE("one recovery of a cluster at a time, and again when it is needed") {
-    Bench bench;
+    EngineBench bench;
     bench.start();
     bench.wait_for([&] { return bench.looks_[db(3)] > 0 && bench.looks_[db(2)] > 0; });
     bench.hold(true);
@@ -183,7 +183,7 @@ TEST_SUITE("engine") {
   }
 
   TEST_CASE("who does not lead looks at nobody and does nothing (HA-4)") {
-    Bench bench;
+    EngineBench bench;
     bench.leadership.lead(std::nullopt);
     bench.start();
     bench.kill(db(1));
@@ -194,7 +194,7 @@ TEST_SUITE("engine") {
   }
 
   TEST_CASE("nothing is done before everybody was read in this leadership (HA-26)") {
-    Bench bench;
+    EngineBench bench;
     bench.start();
     bench.wait_for([&] { return bench.looks_[db(3)] > 0 && bench.looks_[db(2)] > 0; });
     bench.leadership.lead(std::nullopt);
@@ -211,7 +211,7 @@ TEST_SUITE("engine") {
   }
 
   TEST_CASE("what is forgotten is looked at no more") {
-    Bench bench;
+    EngineBench bench;
     bench.start();
     bench.wait_for([&] { return bench.looks_[db(3)] > 0; });
     bench.servers.set(db(1), [](Instance& master) { master.replicas.clear(); });
@@ -221,7 +221,7 @@ TEST_SUITE("engine") {
   }
 
   TEST_CASE("a server that must not take writes is shown to whoever looks after it") {
-    Bench bench;
+    EngineBench bench;
     Marks marks;
     marks.quarantined = {db(2)};
     std::atomic<int> shown{0};

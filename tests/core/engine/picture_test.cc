@@ -25,16 +25,18 @@ Observation not_seen(const InstanceKey& key, const std::string& why) {
   return seen;
 }
 
-const TimePoint kThen{std::chrono::seconds(1'769'854'830)};
-const TimePoint kNow{kThen + std::chrono::seconds(5)};
+const TimePoint kBefore{std::chrono::seconds(1'769'854'830)};
+const TimePoint kLater{kBefore + std::chrono::seconds(5)};
 
 /// db1 with its replicas db2 and db3.
 Picture small_cluster() {
   Picture picture;
   picture.set_marks({});
-  picture.take(seen_clean(test::writable(test::mysql(1, test::gtids("1-9")))), kThen, kThen);
-  picture.take(seen_clean(test::following(test::mysql(2, test::gtids("1-9")), 1)), kThen, kThen);
-  picture.take(seen_clean(test::following(test::mysql(3, test::gtids("1-9")), 1)), kThen, kThen);
+  picture.take(seen_clean(test::writable(test::mysql(1, test::gtids("1-9")))), kBefore, kBefore);
+  picture.take(seen_clean(test::following(test::mysql(2, test::gtids("1-9")), 1)), kBefore,
+               kBefore);
+  picture.take(seen_clean(test::following(test::mysql(3, test::gtids("1-9")), 1)), kBefore,
+               kBefore);
   return picture;
 }
 
@@ -53,12 +55,13 @@ TEST_SUITE("picture") {
 
   TEST_CASE("a failed look keeps what was known and says when it was tried and why it failed") {
     Picture picture = small_cluster();
-    const std::set<std::string> touched = picture.take(not_seen(db(1), "db1: gone"), kNow, kNow);
+    const std::set<std::string> touched =
+        picture.take(not_seen(db(1), "db1: gone"), kLater, kLater);
     CHECK(touched == std::set<std::string>{"db1:3306"});
     const Instance& master = *picture.find(db(1));
     CHECK_FALSE(master.freshness.is_last_check_valid);
-    CHECK(master.freshness.last_checked == kNow);
-    CHECK(master.freshness.last_seen == kThen);
+    CHECK(master.freshness.last_checked == kLater);
+    CHECK(master.freshness.last_seen == kBefore);
     CHECK_FALSE(master.server.read_only);
     CHECK(picture.living_sources().empty());
     const Circumstances own = picture.circumstances_of(picture.cluster("db1:3306"), {});
@@ -67,7 +70,7 @@ TEST_SUITE("picture") {
 
   TEST_CASE("what was never read and does not answer stays unknown") {
     Picture picture;
-    CHECK(picture.take(not_seen(db(9), "no"), kNow, kNow).empty());
+    CHECK(picture.take(not_seen(db(9), "no"), kLater, kLater).empty());
     CHECK(picture.size() == 0);
   }
 
@@ -76,7 +79,7 @@ TEST_SUITE("picture") {
     Observation seen = seen_clean(test::following(test::mysql(4, test::gtids("1-9")), 1));
     seen.asked = {"alias", 3306};
     picture.add(Instance{.key = {"alias", 3306}, .cluster_name = "alias:3306"});
-    picture.take(seen, kNow, kNow);
+    picture.take(seen, kLater, kLater);
     CHECK(picture.find({"alias", 3306}) == nullptr);
     CHECK(picture.find(db(4)) != nullptr);
     CHECK(picture.clusters() == std::set<std::string>{"db1:3306"});
@@ -84,9 +87,10 @@ TEST_SUITE("picture") {
 
   TEST_CASE("a replica that moves is a matter of both clusters") {
     Picture picture = small_cluster();
-    picture.take(seen_clean(test::writable(test::mysql(5, test::gtids("1-9", 5)))), kThen, kThen);
+    picture.take(seen_clean(test::writable(test::mysql(5, test::gtids("1-9", 5)))), kBefore,
+                 kBefore);
     const auto touched = picture.take(
-        seen_clean(test::following(test::mysql(3, test::gtids("1-9")), 5)), kNow, kNow);
+        seen_clean(test::following(test::mysql(3, test::gtids("1-9")), 5)), kLater, kLater);
     CHECK(touched == std::set<std::string>{"db1:3306", "db5:3306"});
     CHECK(picture.replicas_of(db(1)) == std::set<InstanceKey>{db(2)});
     CHECK(picture.replicas_of(db(5)) == std::set<InstanceKey>{db(3)});
@@ -102,7 +106,8 @@ TEST_SUITE("picture") {
     CHECK(picture.find(db(2))->downtime.active);
     CHECK(picture.find(db(3))->is_candidate);
     CHECK(picture.is_quarantined(db(1)));
-    picture.take(seen_clean(test::following(test::mysql(2, test::gtids("1-9")), 1)), kNow, kNow);
+    picture.take(seen_clean(test::following(test::mysql(2, test::gtids("1-9")), 1)), kLater,
+                 kLater);
     CHECK(picture.find(db(2))->downtime.owner == "me");
     picture.set_marks({});
     CHECK_FALSE(picture.find(db(2))->downtime.active);
