@@ -45,6 +45,18 @@ struct RecoveryFixture : MemoryBackend {
 }  // namespace
 
 TEST_SUITE("storage/recovery_store") {
+  TEST_CASE_FIXTURE(RecoveryFixture,
+                    "a failure of another code is a detection of its own (REC-3)") {
+    REQUIRE(claim_detection("db-1", true));
+    FailureDetection worse;
+    worse.failed = {"db-1", 3306};
+    worse.analysis = "DeadMasterAndReplicas";
+    worse.actionable = true;
+    CHECK(store.claim_detection(worse).value_or(false));
+    CHECK_FALSE(store.claim_detection(worse).value_or(true));
+    CHECK(active("topology_failure_detection") == "1");
+  }
+
   TEST_CASE_FIXTURE(RecoveryFixture, "a recovery is kept from its start to its end") {
     REQUIRE(claim_detection("db-1", true));
     REQUIRE(claim("u-1"));
@@ -135,12 +147,6 @@ TEST_SUITE("storage/recovery_store") {
     CHECK_FALSE(claim_detection("db-1", true));
     CHECK(claim_detection("db-1", false));
     CHECK(claim_detection("db-9", true));
-    FailureDetection worse;
-    worse.failed = {"db-1", 3306};
-    worse.analysis = "DeadMasterAndReplicas";
-    worse.actionable = true;
-    CHECK(store.claim_detection(worse).value_or(false));  // another code is news (REC-3)
-    CHECK_FALSE(store.claim_detection(worse).value_or(true));
     CHECK(store.acknowledge_cluster("db-1:3306", "", {"alice", "seen"}).value_or(-1) == 1);
     CHECK(active("topology_failure_detection") == "1");
     CHECK(store.acknowledge_cluster("nowhere", "shop", {"alice", "seen"}).value_or(-1) == 1);
