@@ -176,9 +176,12 @@ bool owner_lives(const Parts& parts, const storage::RecoveryRun& run) {
   if (run.owner.node.hostname == parts.self.hostname && run.owner.node.token == parts.self.token) {
     return true;
   }
-  // A later leader is there: whoever led before must not change anything any more.
-  if (run.owner.term < parts.leadership.leading().value_or(Term{0})) return false;
-  if (const std::optional<bool> lives = process_lives(run.owner.process)) return *lives;
+  const std::optional<bool> lives = process_lives(run.owner.process);
+  if (lives == false) return false;
+  // With a later leader there, one that stands still must not keep its recovery for ever; a command
+  // that somebody runs does not lead, and goes on.
+  const bool outdated = run.owner.term < parts.leadership.leading().value_or(Term{0});
+  if (lives && !outdated) return true;
   return run.alive_at && parts.clock.now() - *run.alive_at < kLease;
 }
 

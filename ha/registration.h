@@ -13,9 +13,9 @@ namespace orch::ha {
 // Which recoveries may begin, and who owns those that have begun.
 
 /// How long the owner of a recovery may say nothing, where its process cannot be seen from here.
-constexpr std::chrono::seconds kLease{15};
+constexpr std::chrono::seconds kLease{6};
 /// How often it says that it lives.
-constexpr std::chrono::milliseconds kHeartbeat{3000};
+constexpr std::chrono::milliseconds kHeartbeat{1000};
 
 [[nodiscard]] storage::RecoveryStore recovery_store(const Parts& parts);
 
@@ -25,7 +25,8 @@ Result<std::string> new_recovery_uid(const Clock& clock);
 /// This process, in the term it leads in.
 [[nodiscard]] storage::RecoveryOwner owner_of(const Parts& parts);
 
-/// Whether the process that carries the recovery out still does, as far as one can tell from here.
+/// Whether the process that carries the recovery out still does, as far as one can tell from here:
+/// it is not known to be gone, and said lately that it lives, or nobody has led since it began.
 [[nodiscard]] bool owner_lives(const Parts& parts, const storage::RecoveryRun& run);
 
 /// Whether one of the two must wait for the other: both replace the master of one cluster, or both

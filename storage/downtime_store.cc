@@ -1,10 +1,15 @@
 #include "storage/downtime_store.h"
 
+#include <algorithm>
+
 #include "storage/statements.h"
 
 namespace orch::storage {
 
 namespace {
+
+/// The last second that a TIMESTAMP of MySQL can hold.
+constexpr TimePoint kLastTime{std::chrono::seconds(2'147'483'647)};
 
 constexpr std::string_view kSqlEndDowntime =
     "delete from database_instance_downtime where hostname = ? and port = ?";
@@ -19,7 +24,8 @@ Result<> DowntimeStore::begin(const DowntimeRequest& request) {
                    {"hostname", "port", "downtime_active", "begin_timestamp", "end_timestamp",
                     "owner", "reason"},
                    {{request.key.hostname, port_of(request.key), std::int64_t{1}, format_time(now),
-                     format_time(now + request.duration), request.owner, request.reason}});
+                     format_time(std::min<TimePoint>(now + request.duration, kLastTime)),
+                     request.owner, request.reason}});
 }
 
 Result<bool> DowntimeStore::end(const InstanceKey& key) {

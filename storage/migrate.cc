@@ -29,8 +29,7 @@ constexpr std::string_view kFormerIndexes[] = {
 };
 constexpr std::string_view kFormerViews[] = {"_whats_wrong", "whats_wrong", "whats_wrong_summary"};
 
-constexpr std::string_view kSqlFindTracking =
-    "select 1 from sqlite_master where type = 'table' and name = 'orchestrator_db_deployments'";
+constexpr std::string_view kTracking = "orchestrator_db_deployments";
 constexpr std::string_view kSqlFindVersion =
     "select 1 from orchestrator_db_deployments where deployed_version = ?";
 constexpr std::string_view kSqlListTables =
@@ -41,9 +40,31 @@ constexpr std::string_view kSqlListColumns = R"(
       from sqlite_master t
       join pragma_table_info(t.name) c
      where t.type = 'table')";
+constexpr std::string_view kMySqlListTables =
+    "select table_name from information_schema.tables where table_schema = database()";
+constexpr std::string_view kMySqlListColumns =
+    "select table_name, column_name from information_schema.columns"
+    " where table_schema = database()";
 constexpr std::string_view kSqlSaveVersion = R"(
     replace into orchestrator_db_deployments (deployed_version, deployed_timestamp)
     values (?, ?))";
+
+bool is_sqlite(const Database& database) {
+  return database.dialect().kind() == Dialect::Kind::Sqlite;
+}
+
+Schema schema_for(const Database& database) {
+  return parse_schema(is_sqlite(database) ? sqlite_schema_files() : mysql_schema_files());
+}
+
+using Names = std::set<std::string, std::less<>>;
+
+Result<Names> present_tables(Database& database) {
+  Names present;
+  ORCH_TRY(database.select(is_sqlite(database) ? kSqlListTables : kMySqlListTables, {},
+                           [&present](const Row& row) { present.insert(row.text(0)); }));
+  return present;
+}
 
 /// One look-up in the usual case; a backend without the tracking table was never deployed.
 Result<bool> is_deployed(Database& database, const std::string& version) {
@@ -53,37 +74,37 @@ Result<bool> is_deployed(Database& database, const std::string& version) {
   };
   Result<> asked = database.select(kSqlFindVersion, {version}, seen);
   if (asked) return found;
-  ORCH_TRY(database.select(kSqlFindTracking, {}, seen));
-  if (found) return fail(std::move(asked).error());
+  ORCH_ASSIGN(const Names present, present_tables(database));
+  if (present.contains(kTracking)) return fail(std::move(asked).error());
   return false;
 }
 
 /// Another program's database stays as it is.
 Result<> refuse_strange_tables(Database& database) {
-  std::set<std::string, std::less<>> present;
-  ORCH_TRY(database.select(kSqlListTables, {},
-                           [&present](const Row& row) { present.insert(row.text(0)); }));
-  const Schema schema = parse_schema(sqlite_schema_files());
+  ORCH_ASSIGN(const Names present, present_tables(database));
+  const Schema schema = schema_for(database);
   const bool has_ours =
       std::any_of(schema.tables.begin(), schema.tables.end(),
                   [&](const SchemaTable& table) { return present.contains(table.name); });
   if (present.empty() || has_ours) return {};
   return fail(ErrorKind::Refused,
               fmt::format("backend database {} belongs to another program: it has a table '{}' and "
-                          "none of orchestrator's; name another file in SQLite3DataFile",
-                          database.name(), printable(*present.begin())));
+                          "none of orchestrator's; name another one in {}",
+                          database.name(), printable(*present.begin()),
+                          is_sqlite(database) ? "SQLite3DataFile" : "MySQLOrchestratorDatabase"));
 }
 
 Result<> add_missing_columns(Database& database, const Schema& schema) {
   std::set<std::pair<std::string, std::string>> present;
-  ORCH_TRY(database.select(kSqlListColumns, {}, [&present](const Row& row) {
+  const bool sqlite = is_sqlite(database);
+  ORCH_TRY(database.select(sqlite ? kSqlListColumns : kMySqlListColumns, {}, [&](const Row& row) {
     present.emplace(row.text(0), to_lower(row.view(1)));
   }));
   for (const SchemaTable& table : schema.tables) {
     for (const SchemaColumn& column : table.columns) {
       if (present.count({table.name, column.name}) != 0) continue;
       std::string definition = column.definition;
-      if (definition.find("DEFAULT") == std::string::npos) definition += " DEFAULT ''";
+      if (sqlite && definition.find("DEFAULT") == std::string::npos) definition += " DEFAULT ''";
       ORCH_TRY(
           database.execute(fmt::format("alter table {} add column {}", table.name, definition)));
     }
@@ -97,6 +118,7 @@ Result<> drop_former(Database& database, const Schema& schema) {
   for (const std::string_view view : kFormerViews) {
     ORCH_TRY(database.execute(fmt::format("drop view if exists {}", view)));
   }
+  if (!is_sqlite(database)) return {};  // an index belongs to its table there
   for (const std::string_view index : kFormerIndexes) {
     ORCH_TRY(database.execute(fmt::format("drop index if exists {}", index)));
   }
@@ -114,7 +136,8 @@ bool makes_table(std::string_view statement) {
 }
 
 Result<> apply_schema(Database& database, const std::string& version, const Clock& clock) {
-  const Schema schema = parse_schema(sqlite_schema_files());
+  const Schema schema = schema_for(database);
+  // A MySQL server commits each statement by itself; all of them can be said again.
   return database.transaction([&]() -> Result<> {
     // An index or a seed row may need a column that is added in between.
     for (const std::string& statement : schema.statements) {
@@ -147,9 +170,9 @@ Result<> migrate(Database& database, const MigrateOptions& options, const Clock&
   ORCH_TRY(refuse_strange_tables(database));
   // Kept in the file: readers and one writer at a time go on side by side. First, so that a failure
   // leaves nothing recorded. A database in memory stays as it is.
-  ORCH_TRY(database.execute("pragma journal_mode = wal"));
+  if (is_sqlite(database)) ORCH_TRY(database.execute("pragma journal_mode = wal"));
   ORCH_TRY(apply_schema(database, version, clock));
-  ORCH_TRY(database.execute("pragma wal_checkpoint(truncate)"));
+  if (is_sqlite(database)) ORCH_TRY(database.execute("pragma wal_checkpoint(truncate)"));
   return {};
 }
 

@@ -2,6 +2,7 @@
 
 #include <chrono>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "core/base/clock.h"
@@ -16,6 +17,8 @@ struct OpenOptions {
   bool redeploy{false};      ///< apply the whole schema although it is recorded
   bool force_update{false};  ///< --enable-database-update
   std::chrono::milliseconds busy_timeout{5000};  ///< how long to wait for another process
+  /// How long a MySQL backend may take to answer; default: MySQLOrchestratorReadTimeoutSeconds.
+  std::optional<std::chrono::milliseconds> read_timeout{};
 };
 
 /// Opens the backend and brings its schema up to date (schema document, 2). SQLite: a path, a

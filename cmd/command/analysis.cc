@@ -9,6 +9,7 @@
 #include "core/analysis/settings.h"
 #include "core/base/log.h"
 #include "core/json/analysis_json.h"
+#include "core/probe/crawl.h"
 #include "storage/analysis_store.h"
 #include "storage/circumstances.h"
 
@@ -98,10 +99,17 @@ Result<Reply> run_analyze(Services& services, const Args& args) {
   reply.json = dump(list);
   reply.text = analysis_text(analyses, static_cast<std::size_t>(servers), services.clock().now(),
                              services.colour());
+  // Nobody in a circle is a master, so that nobody has a verdict.
+  std::vector<Instance> chosen;
+  for (const Instance& record : records) {
+    if (cluster.empty() || record.cluster_name == cluster) chosen.push_back(record);
+  }
+  reply.notes = circle_warnings(Topology(std::move(chosen)));
   // What people know of and set aside wakes nobody up.
-  reply.failed = std::any_of(analyses.begin(), analyses.end(), [](const Analysis& analysis) {
-    return !analysis.skippable_due_to_downtime;
-  });
+  reply.failed = !reply.notes.empty() ||
+                 std::any_of(analyses.begin(), analyses.end(), [](const Analysis& analysis) {
+                   return !analysis.skippable_due_to_downtime;
+                 });
   return reply;
 }
 

@@ -1,9 +1,12 @@
+#include <set>
+
 #include <fmt/format.h>
 
 #include "cmd/command/engine.h"
 #include "cmd/command/families.h"
 #include "cmd/command/names.h"
 #include "cmd/command/recovery_reply.h"
+#include "core/base/process.h"
 #include "core/base/stop.h"
 #include "core/base/text.h"
 #include "core/json/json.h"
@@ -24,12 +27,13 @@ std::string time_text(const std::optional<TimePoint>& time) {
   return time ? format_time(*time) : "";
 }
 
-std::string state_of(const RecoveryRecord& record) {
-  if (!record.ended) return "running";
+/// `gone`: recoveries whose process is known not to live any more.
+std::string state_of(const RecoveryRecord& record, const std::set<std::string>& gone = {}) {
+  if (!record.ended) return gone.contains(record.uid) ? "cut off" : "running";
   return record.successful ? "done" : "failed";
 }
 
-Json record_json(const RecoveryRecord& record) {
+Json record_json(const RecoveryRecord& record, const std::set<std::string>& gone = {}) {
   return {
       {"Id", record.id},
       {"UID", record.uid},
@@ -37,7 +41,7 @@ Json record_json(const RecoveryRecord& record) {
       {"Analysis", record.analysis},
       {"Cluster", record.cluster_name},
       {"ClusterAlias", record.cluster_alias},
-      {"State", state_of(record)},
+      {"State", state_of(record, gone)},
       {"Successor", record.successor.hostname.empty() ? Json(nullptr) : to_json(record.successor)},
       {"Started", time_text(record.started)},
       {"Ended", time_text(record.ended)},
@@ -66,6 +70,10 @@ Result<Reply> run_list(Services& services, const Args& args) {
               recovery_store_of(services).list("", 0, cluster.empty() ? kListed : 500));
   ORCH_ASSIGN(const std::vector<storage::RecoveryRun> unfinished,
               services.store<storage::JournalStore>().list_unfinished());
+  std::set<std::string> gone;
+  for (const storage::RecoveryRun& run : unfinished) {
+    if (process_lives(run.owner.process) == false) gone.insert(run.uid);
+  }
   Reply reply;
   reply.table.heading = {"id", "state", "cluster", "failed", "analysis", "successor", "started"};
   Json list = Json::array();
@@ -74,11 +82,11 @@ Result<Reply> run_list(Services& services, const Args& args) {
     if (!cluster.empty() && alias != cluster && record.cluster_name != cluster) continue;
     reply.lines.push_back(record.uid);
     reply.table.rows.push_back(
-        {std::to_string(record.id), state_of(record), alias.empty() ? record.cluster_name : alias,
-         to_string(record.failed), record.analysis,
+        {std::to_string(record.id), state_of(record, gone),
+         alias.empty() ? record.cluster_name : alias, to_string(record.failed), record.analysis,
          record.successor.hostname.empty() ? "-" : to_string(record.successor),
          time_text(record.started)});
-    list.push_back(record_json(record));
+    list.push_back(record_json(record, gone));
   }
   for (const storage::RecoveryRun& run : unfinished) {
     reply.notes.push_back(

@@ -5,24 +5,21 @@
 
 #include <atomic>
 #include <boost/asio/awaitable.hpp>
+#include <boost/asio/buffer.hpp>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/ip/v6_only.hpp>
 #include <boost/asio/local/stream_protocol.hpp>
+#include <boost/asio/post.hpp>
 #include <boost/asio/redirect_error.hpp>
 #include <boost/asio/ssl/context.hpp>
+#include <boost/asio/ssl/stream.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/use_awaitable.hpp>
-#include <boost/beast/core/basic_stream.hpp>
-#include <boost/beast/core/flat_buffer.hpp>
-#include <boost/beast/core/tcp_stream.hpp>
-#include <boost/beast/http.hpp>
-#include <boost/beast/ssl/ssl_stream.hpp>
-#include <thread>
-#include <utility>
-#include <vector>
+#include <boost/beast/http/parser.hpp>
+#include <boost/beast/http/string_body.hpp>
 
 #include <fmt/format.h>
 
@@ -35,8 +32,7 @@ namespace orch::cmd {
 namespace {
 
 namespace asio = boost::asio;
-namespace beast = boost::beast;
-namespace http = beast::http;
+namespace http = boost::beast::http;
 using asio::ip::tcp;
 using LocalProtocol = asio::local::stream_protocol;
 using boost::system::error_code;
@@ -46,8 +42,155 @@ constexpr std::size_t kIoThreads = 1;  // all that is awaited is awaited here, o
 constexpr std::uint32_t kMostHeaderBytes = 64U << 10U;
 constexpr std::uint64_t kMostBodyBytes = 4U << 20U;
 
-using Request = http::request<http::string_body>;
-using Response = http::response<http::string_body>;
+template <typename T>
+using Task = asio::awaitable<T>;
+
+/// What is awaited says how it ended in `problem`.
+auto told_in(error_code& problem) {
+  return asio::redirect_error(asio::use_awaitable, problem);
+}
+
+/// A connection, whatever it is made of. Each wait ends at its limit, by the connection being
+/// closed.
+class Stream {
+ public:
+  explicit Stream(asio::io_context& io) : timer_(io) {}
+  virtual ~Stream() { *alive_ = false; }
+  Stream(const Stream&) = delete;
+  Stream& operator=(const Stream&) = delete;
+
+  virtual Task<std::size_t> read_some(asio::mutable_buffer into, error_code& problem) = 0;
+  virtual Task<std::size_t> write_some(asio::const_buffer from, error_code& problem) = 0;
+  virtual void close() = 0;
+
+  /// From now on, until stop_clock().
+  void start_clock(std::chrono::seconds limit) {
+    timer_.expires_after(limit);
+    timer_.async_wait([this, alive = alive_](error_code stopped) {
+      if (!stopped && *alive) close();
+    });
+  }
+  void stop_clock() { timer_.cancel(); }
+
+ private:
+  asio::steady_timer timer_;
+  std::shared_ptr<bool> alive_{
+      std::make_shared<bool>(true)};  ///< for a clock that has just run out
+};
+
+template <typename Socket>
+class PlainStream final : public Stream {
+ public:
+  PlainStream(asio::io_context& io, Socket socket) : Stream(io), socket_(std::move(socket)) {}
+
+  Task<std::size_t> read_some(asio::mutable_buffer into, error_code& problem) override {
+    co_return co_await socket_.async_read_some(into, told_in(problem));
+  }
+  Task<std::size_t> write_some(asio::const_buffer from, error_code& problem) override {
+    co_return co_await socket_.async_write_some(from, told_in(problem));
+  }
+  void close() override {
+    error_code ignored;
+    socket_.close(ignored);
+  }
+
+ private:
+  Socket socket_;
+};
+
+class TlsStream final : public Stream {
+ public:
+  TlsStream(asio::io_context& io, tcp::socket socket, asio::ssl::context& context)
+      : Stream(io), stream_(std::move(socket), context) {}
+
+  Task<void> shake_hands(error_code& problem) {
+    co_await stream_.async_handshake(asio::ssl::stream_base::server, told_in(problem));
+  }
+  Task<void> say_goodbye(error_code& problem) { co_await stream_.async_shutdown(told_in(problem)); }
+  Task<std::size_t> read_some(asio::mutable_buffer into, error_code& problem) override {
+    co_return co_await stream_.async_read_some(into, told_in(problem));
+  }
+  Task<std::size_t> write_some(asio::const_buffer from, error_code& problem) override {
+    co_return co_await stream_.async_write_some(from, told_in(problem));
+  }
+  void close() override {
+    error_code ignored;
+    stream_.lowest_layer().close(ignored);
+  }
+  SSL* handle() { return stream_.native_handle(); }
+
+ private:
+  asio::ssl::stream<tcp::socket> stream_;
+};
+
+/// Takes requests from what a connection brings, byte by byte if need be.
+class Reader {
+ public:
+  explicit Reader(Stream& stream) : stream_(stream) {}
+
+  enum class End { Whole, Gone, Malformed, TooLarge };
+  /// The next request. `begun` is called when its first byte is there.
+  template <typename Begun>
+  Task<End> next(HttpRequest& request, bool& keep_alive, const Begun& begun) {
+    http::request_parser<http::string_body> parser;
+    parser.header_limit(kMostHeaderBytes);
+    parser.body_limit(kMostBodyBytes);
+    parser.eager(true);
+    bool first = true;
+    error_code problem;
+    while (!parser.is_done()) {
+      if (!pending_.empty()) {
+        if (std::exchange(first, false)) begun();
+        const std::size_t used = parser.put(asio::buffer(pending_), problem);
+        pending_.erase(0, used);
+        if (problem == http::error::header_limit || problem == http::error::body_limit) {
+          co_return End::TooLarge;
+        }
+        if (problem && problem != http::error::need_more) co_return End::Malformed;
+        if (parser.is_done()) break;
+      }
+      error_code cut;
+      const std::size_t count = co_await stream_.read_some(asio::buffer(chunk_), cut);
+      if (cut || count == 0) co_return End::Gone;
+      pending_.append(chunk_.data(), count);
+      if (pending_.size() > kMostHeaderBytes && !parser.is_header_done()) co_return End::TooLarge;
+    }
+    const auto& read = parser.get();
+    request.method = std::string(read.method_string());
+    request.target = std::string(read.target());
+    request.body = read.body();
+    for (const auto& field : read)
+      request.headers.emplace_back(std::string(field.name_string()), std::string(field.value()));
+    keep_alive = parser.keep_alive();
+    co_return End::Whole;
+  }
+
+ private:
+  Stream& stream_;
+  std::string pending_;
+  std::array<char, 8192> chunk_{};
+};
+
+std::string head_of(const HttpResponse& response, bool keep_alive) {
+  const auto reason = http::obsolete_reason(static_cast<http::status>(response.status));
+  std::string head = fmt::format("HTTP/1.1 {} {}\r\nContent-Type: {}\r\nContent-Length: {}\r\n",
+                                 response.status, std::string_view(reason.data(), reason.size()),
+                                 response.content_type, response.body.size());
+  for (const auto& [name, value] : response.headers)
+    head += fmt::format("{}: {}\r\n", name, printable(value));
+  head += keep_alive ? "Connection: keep-alive\r\n\r\n" : "Connection: close\r\n\r\n";
+  return head;
+}
+
+Task<bool> write_all(Stream& stream, const std::string& text) {
+  for (std::size_t done = 0; done < text.size();) {
+    error_code problem;
+    done +=
+        co_await stream.write_some(asio::buffer(text.data() + done, text.size() - done), problem);
+    if (problem) co_return false;
+  }
+  co_return true;
+}
 
 /// The organisational units of a verified client certificate.
 std::vector<std::string> units_of(SSL* ssl) {
@@ -86,16 +229,15 @@ class BeastServer final : public HttpServer {
   Result<> open_local();
   Result<> load_certificates();
 
-  asio::awaitable<void> accept_tcp();
-  asio::awaitable<void> accept_local();
-  asio::awaitable<void> serve_plain(tcp::socket socket);
-  asio::awaitable<void> serve_tls(tcp::socket socket);
-  asio::awaitable<void> serve_local(LocalProtocol::socket socket);
-  template <typename Stream>
-  asio::awaitable<void> serve(Stream& stream, HttpRequest about_peer);
-  asio::awaitable<HttpResponse> answer(const HttpRequest& request);
-  template <typename Spawn>
-  void spawn(Spawn session);
+  Task<void> accept_tcp();
+  Task<void> accept_local();
+  Task<void> serve_plain(tcp::socket socket);
+  Task<void> serve_tls(tcp::socket socket);
+  Task<void> serve_local(LocalProtocol::socket socket);
+  Task<void> serve(Stream& stream, HttpRequest about_peer);
+  Task<bool> serve_one(Stream& stream, Reader& reader, const HttpRequest& about_peer, bool first);
+  Task<HttpResponse> answer(const HttpRequest& request);
+  void spawn(Task<void> session);
 
   const HttpServerSettings settings_;
   const Handler handler_;
@@ -228,22 +370,20 @@ Result<> BeastServer::open() {
 }
 
 /// Runs a session that may end as it likes.
-template <typename Spawn>
-void BeastServer::spawn(Spawn session) {
+void BeastServer::spawn(Task<void> session) {
   ++connections_;
-  asio::co_spawn(io_, std::move(session), [this](std::exception_ptr) { --connections_; });
+  asio::co_spawn(io_, std::move(session), [this](const std::exception_ptr&) { --connections_; });
 }
 
-asio::awaitable<void> BeastServer::accept_tcp() {
+Task<void> BeastServer::accept_tcp() {
   while (!stopping_) {
     error_code problem;
-    tcp::socket socket =
-        co_await acceptor_->async_accept(asio::redirect_error(asio::use_awaitable, problem));
+    tcp::socket socket = co_await acceptor_->async_accept(told_in(problem));
     if (problem == asio::error::operation_aborted) co_return;
     if (problem) {
       // Out of descriptors, most likely: those that are open will end.
       asio::steady_timer pause(io_, std::chrono::milliseconds(100));
-      co_await pause.async_wait(asio::redirect_error(asio::use_awaitable, problem));
+      co_await pause.async_wait(told_in(problem));
       continue;
     }
     if (connections_ >= settings_.most_connections) continue;  // closed at once
@@ -252,11 +392,10 @@ asio::awaitable<void> BeastServer::accept_tcp() {
   }
 }
 
-asio::awaitable<void> BeastServer::accept_local() {
+Task<void> BeastServer::accept_local() {
   while (!stopping_) {
     error_code problem;
-    LocalProtocol::socket socket =
-        co_await local_->async_accept(asio::redirect_error(asio::use_awaitable, problem));
+    LocalProtocol::socket socket = co_await local_->async_accept(told_in(problem));
     if (problem == asio::error::operation_aborted) co_return;
     if (problem || connections_ >= settings_.most_connections) continue;
     spawn(serve_local(std::move(socket)));
@@ -269,36 +408,35 @@ std::string address_of(const tcp::socket& socket) {
   return problem ? std::string() : peer.address().to_string(problem);
 }
 
-asio::awaitable<void> BeastServer::serve_plain(tcp::socket socket) {
+Task<void> BeastServer::serve_plain(tcp::socket socket) {
   HttpRequest about{.peer = address_of(socket)};
-  beast::tcp_stream stream(std::move(socket));
+  PlainStream stream(io_, std::move(socket));
   co_await serve(stream, std::move(about));
-  error_code ignored;
-  stream.socket().shutdown(tcp::socket::shutdown_send, ignored);
 }
 
-asio::awaitable<void> BeastServer::serve_local(LocalProtocol::socket socket) {
+Task<void> BeastServer::serve_local(LocalProtocol::socket socket) {
   HttpRequest about;
-  beast::basic_stream<LocalProtocol> stream(std::move(socket));
+  PlainStream stream(io_, std::move(socket));
   co_await serve(stream, std::move(about));
 }
 
-asio::awaitable<void> BeastServer::serve_tls(tcp::socket socket) {
+Task<void> BeastServer::serve_tls(tcp::socket socket) {
   HttpRequest about{.peer = address_of(socket), .tls = true};
-  beast::ssl_stream<beast::tcp_stream> stream(std::move(socket), tls_);
+  TlsStream stream(io_, std::move(socket), tls_);
   error_code problem;
-  beast::get_lowest_layer(stream).expires_after(settings_.header_limit);
-  co_await stream.async_handshake(asio::ssl::stream_base::server,
-                                  asio::redirect_error(asio::use_awaitable, problem));
+  stream.start_clock(settings_.header_limit);
+  co_await stream.shake_hands(problem);
+  stream.stop_clock();
   if (problem) co_return;
-  about.client_units = units_of(stream.native_handle());
+  about.client_units = units_of(stream.handle());
   co_await serve(stream, std::move(about));
-  beast::get_lowest_layer(stream).expires_after(std::chrono::seconds(1));
-  co_await stream.async_shutdown(asio::redirect_error(asio::use_awaitable, problem));
+  stream.start_clock(std::chrono::seconds(1));
+  co_await stream.say_goodbye(problem);
+  stream.stop_clock();
 }
 
 /// The handler's answer, without holding up this thread.
-asio::awaitable<HttpResponse> BeastServer::answer(const HttpRequest& request) {
+Task<HttpResponse> BeastServer::answer(const HttpRequest& request) {
   if (quick_) {
     if (std::optional<HttpResponse> quick = quick_(request)) co_return *std::move(quick);
   }
@@ -316,71 +454,49 @@ asio::awaitable<HttpResponse> BeastServer::answer(const HttpRequest& request) {
   });
   while (!done) {
     error_code ignored;
-    co_await ended.async_wait(asio::redirect_error(asio::use_awaitable, ignored));
+    co_await ended.async_wait(told_in(ignored));
   }
   co_return response;
 }
 
-template <typename Stream>
-asio::awaitable<void> BeastServer::serve(Stream& stream, HttpRequest about_peer) {
-  beast::flat_buffer buffer;
-  for (bool first = true; !stopping_; first = false) {
-    http::request_parser<http::string_body> parser;
-    parser.header_limit(kMostHeaderBytes);
-    parser.body_limit(kMostBodyBytes);
-    error_code problem;
-    const auto redirected = [&problem] {
-      return asio::redirect_error(asio::use_awaitable, problem);
-    };
-    // Between requests a client may take its time; once it has begun, less of it.
-    beast::get_lowest_layer(stream).expires_after(first ? settings_.header_limit
-                                                        : settings_.idle_limit);
-    co_await http::async_read_header(stream, buffer, parser, redirected());
-    if (!problem) {
-      beast::get_lowest_layer(stream).expires_after(settings_.header_limit);
-      co_await http::async_read(stream, buffer, parser, redirected());
-    }
-    HttpRequest request = about_peer;
-    HttpResponse made;
-    const bool bad = static_cast<bool>(problem);
-    if (bad) {
-      const bool oversized =
-          problem == http::error::body_limit || problem == http::error::header_limit;
-      const bool malformed = problem.category() == error_code(http::error::bad_method).category() &&
-                             problem != http::error::end_of_stream &&
-                             problem != http::error::partial_message;
-      if (!malformed) co_return;  // gone, or too slow
-      made = {.status = oversized ? 413 : 400,
-              .content_type = "text/plain; charset=utf-8",
-              .body = oversized ? "the request is too large\n" : "this is no HTTP request\n"};
-    } else {
-      const Request& read = parser.get();
-      request.method = std::string(read.method_string());
-      request.target = std::string(read.target());
-      request.body = read.body();
-      for (const auto& field : read)
-        request.headers.emplace_back(std::string(field.name_string()), std::string(field.value()));
-      beast::get_lowest_layer(stream).expires_never();
-      ++working_;
-      made = co_await answer(request);
-      --working_;
-    }
-    Response response(static_cast<http::status>(made.status), 11);
-    response.set(http::field::content_type, made.content_type);
-    for (const auto& [name, value] : made.headers)
-      response.insert(name, value);
-    response.keep_alive(!bad && parser.get().keep_alive() && !stopping_);
-    const bool head = request.method == "HEAD";
-    response.content_length(made.body.size());
-    if (!head) response.body() = std::move(made.body);
-    beast::get_lowest_layer(stream).expires_after(settings_.header_limit);
-    http::response_serializer<http::string_body> serializer(response);
-    if (head) {
-      co_await http::async_write_header(stream, serializer, redirected());
-    } else {
-      co_await http::async_write(stream, serializer, redirected());
-    }
-    if (problem || !response.keep_alive()) co_return;
+/// One request and its answer; false: the connection is to be closed.
+Task<bool> BeastServer::serve_one(Stream& stream, Reader& reader, const HttpRequest& about_peer,
+                                  bool first) {
+  HttpRequest request = about_peer;
+  bool keep_alive = false;
+  // Between requests a client may take its time; once it has begun, less of it.
+  stream.start_clock(first ? settings_.header_limit : settings_.idle_limit);
+  const Reader::End end = co_await reader.next(request, keep_alive,
+                                               [&] { stream.start_clock(settings_.header_limit); });
+  stream.stop_clock();
+  if (end == Reader::End::Gone) co_return false;
+  HttpResponse response;
+  if (end == Reader::End::Whole) {
+    ++working_;
+    response = co_await answer(request);
+    --working_;
+  } else {
+    const bool large = end == Reader::End::TooLarge;
+    response.status = large ? 413 : 400;
+    response.content_type = "text/plain; charset=utf-8";
+    response.body = large ? "the request is too large\n" : "this is no HTTP request\n";
+  }
+  keep_alive = keep_alive && end == Reader::End::Whole && !stopping_;
+  std::string text = head_of(response, keep_alive);
+  if (request.method != "HEAD") text += response.body;
+  stream.start_clock(settings_.header_limit);
+  const bool written = co_await write_all(stream, text);
+  stream.stop_clock();
+  co_return written&& keep_alive;
+}
+
+Task<void> BeastServer::serve(Stream& stream, HttpRequest about_peer) {
+  Reader reader(stream);
+  bool first = true;
+  while (!stopping_) {
+    const bool goes_on = co_await serve_one(stream, reader, about_peer, first);
+    if (!goes_on) break;
+    first = false;
   }
 }
 

@@ -108,6 +108,12 @@ int serve(Config config, const ServeOptions& options) {
     complain(fmt::format("LogFile {}: {}", config.service.log_file, std::strerror(errno)));
     return exit_code(ErrorKind::Denied);
   }
+  if (config.raft.raft_enabled) {
+    // Each alone on its own backend, they would all lead.
+    complain("RaftEnabled: this version has no raft; several nodes can share one backend");
+    return exit_code(ErrorKind::InvalidInput);
+  }
+  if (config.agent.serve_agents_http) log::warning("ServeAgentsHttp: agents are not served");
   const HttpSettings http = config.http;
   const bool multi = equals_ignoring_case(http.authentication_method, "multi");
   if (multi && http.http_auth_user.empty()) {

@@ -15,6 +15,7 @@
 #include "core/base/log.h"
 #include "core/base/text.h"
 #include "ha/recovery.h"
+#include "ha/registration.h"
 #include "storage/analysis_store.h"
 #include "storage/audit_store.h"
 #include "storage/candidate_store.h"
@@ -73,7 +74,9 @@ Result<> Service::build() {
                                   .redeploy = options_.redeploy,
                                   .force_update = options_.force_update};
   ORCH_ASSIGN(database_, storage::open_backend(config().backend, open, clock_));
-  ORCH_ASSIGN(lease_database_, storage::open_backend(config().backend, open, clock_));
+  storage::OpenOptions impatient = open;
+  impatient.read_timeout = config().service.lease_milliseconds / 2;
+  ORCH_ASSIGN(lease_database_, storage::open_backend(config().backend, impatient, clock_));
   self_.hostname = this_host();
   ORCH_ASSIGN(self_.token, storage::make_process_token());
   ORCH_TRY(say_alive());
@@ -121,6 +124,7 @@ Service::~Service() {
   }
   woken_.notify_all();
   if (house_thread_.joinable()) house_thread_.join();
+  resumptions_.stop();
   if (lease_thread_.joinable()) lease_thread_.join();
   engine_.reset();
   writes_.reset();
@@ -281,6 +285,7 @@ void Service::keep_lease() {
     const auto term = lease_->leading();
     if (term.has_value() != led) {
       led = term.has_value();
+      if (led) note_problem(catch_up(), "backend");
       log::info("{}", led ? fmt::format("this node leads, in epoch {}", *term)
                           : "this node does not lead any more");
     }
@@ -302,6 +307,7 @@ void Service::keep_house() {
     note_problem(read_marks(), "backend");
     const auto now = steady_clock::now();
     if (asked || now >= often) note_problem(follow_backend(), "backend");
+    if (lease_->leading()) note_problem(resume_cut_off(), "recoveries that were cut off");
     if (now >= often) {
       often = now + config().discovery.instance_poll_seconds;
       if (lease_->leading()) note_problem(tidy_often(), "backend");
@@ -376,6 +382,50 @@ Result<> Service::read_marks() {
   return {};
 }
 
+/// What whoever led before has written holds, until it is read again.
+Result<> Service::catch_up() {
+  ORCH_ASSIGN(std::vector<Instance> all, services_->instances().list({}));
+  engine_->catch_up(std::move(all));
+  return {};
+}
+
+/// A recovery whose process is gone, wherever it ran, is finished or undone: it may have left
+/// things half done about which no analysis says anything.
+Result<> Service::resume_cut_off() {
+  ORCH_ASSIGN(const std::vector<storage::RecoveryRun> runs,
+              services_->store<storage::JournalStore>().list_unfinished());
+  if (runs.empty()) return {};
+  ORCH_ASSIGN(const std::unique_ptr<RecoveryEngine> engine, RecoveryEngine::make(*services_));
+  for (const storage::RecoveryRun& run : runs) {
+    if (ha::owner_lives(engine->parts(), run)) continue;
+    {
+      const MutexLock lock(mutex_);
+      if (!resuming_.insert(run.uid).second) continue;
+    }
+    resumptions_.submit([this, uid = run.uid] { resume_one(uid); });
+  }
+  return {};
+}
+
+void Service::resume_one(const std::string& uid) {
+  log::warning("recovery {} was cut off: it is carried on", uid);
+  const auto engine = RecoveryEngine::make(*services_);
+  if (engine) {
+    const auto outcome = ha::resume((*engine)->parts(), uid);
+    if (!outcome) {
+      log::warning("recovery {}: {}", uid, outcome.error().message);
+    } else if (outcome->error) {
+      log::warning("recovery {} was ended: {}", uid, outcome->error->message);
+    } else {
+      log::warning("recovery {} was finished: {} is the successor", uid,
+                   to_string(*outcome->outcome.account.promoted));
+    }
+  }
+  const MutexLock lock(mutex_);
+  resuming_.erase(uid);
+  look_again_ = true;
+}
+
 /// Others may have added servers to the backend, or made it forget some.
 Result<> Service::follow_backend() {
   const std::vector<InstanceKey> watched = engine_->keys();
@@ -409,6 +459,18 @@ Result<> Service::tidy_often() {
   return {};
 }
 
+/// Once a minute the key-value store is told who the masters are, and now and then all topologies
+/// are kept as they are.
+Result<> Service::publish_masters() {
+  const std::chrono::hours interval = config().discovery.snapshot_topologies_interval_hours;
+  if (interval.count() > 0 && steady_clock::now() >= snapshot_at_) {
+    snapshot_at_ = steady_clock::now() + interval;
+    ORCH_TRY(services_->store<storage::HistoryStore>().save_snapshot());
+  }
+  ORCH_TRY(find_command("submit-masters-to-kv-stores")->run(*services_, {}));
+  return {};
+}
+
 Result<> Service::tidy_up() {
   const DiscoverySettings& discovery = config().discovery;
   const ClassificationSettings& classification = config().classification;
@@ -433,7 +495,7 @@ Result<> Service::tidy_up() {
   ORCH_TRY(services_->store<storage::AnalysisStore>().expire_changes(unseen));
   ORCH_TRY(services_->store<storage::JournalStore>().expire(audit_days));
   ORCH_TRY(storage::RecoveryStore(*database_, clock_, self_).expire(audit_days));
-  return {};
+  return publish_masters();
 }
 
 void Service::drain() {

@@ -16,6 +16,7 @@
 #include "cmd/serve/probe_log.h"
 #include "cmd/wire.h"
 #include "core/base/mutex.h"
+#include "core/base/worker_pool.h"
 #include "core/engine/engine.h"
 #include "ha/lease.h"
 #include "storage/database.h"
@@ -73,8 +74,12 @@ class Service {
   Result<> say_alive();
   Result<> read_marks();
   Result<> follow_backend();
+  Result<> catch_up();
+  Result<> resume_cut_off();
+  void resume_one(const std::string& uid);
   Result<> tidy_often();
   Result<> tidy_up();
+  Result<> publish_masters();
   void act(const Analysis& analysis, TimePoint since);
   void tell(const std::string& cluster, const std::vector<Analysis>& now);
   void note_problem(const Result<>& done, std::string_view what);
@@ -95,16 +100,20 @@ class Service {
   std::unique_ptr<storage::WriteBehind> writes_;
   std::unique_ptr<Engine> engine_;
 
+  std::chrono::steady_clock::time_point snapshot_at_{};  ///< of the house thread
+
   mutable Mutex mutex_;
   std::condition_variable_any woken_;
   bool stopping_ ORCH_GUARDED_BY(mutex_){false};
   bool look_again_ ORCH_GUARDED_BY(mutex_){false};
   std::optional<Error> problem_ ORCH_GUARDED_BY(mutex_);
   std::map<std::string, std::string> told_ ORCH_GUARDED_BY(mutex_);  ///< by cluster: not again
+  std::set<std::string> resuming_ ORCH_GUARDED_BY(mutex_);           ///< uids
   std::map<std::string, std::set<InstanceKey>> troubled_ ORCH_GUARDED_BY(mutex_);  ///< by cluster
   std::map<std::pair<std::string, std::string>, std::uint64_t> recovery_counts_
       ORCH_GUARDED_BY(mutex_);
   std::deque<QueueSample> queue_log_ ORCH_GUARDED_BY(mutex_);
+  WorkerPool resumptions_{8};
   std::thread lease_thread_;
   std::thread house_thread_;
 };

@@ -139,12 +139,13 @@ void Engine::run_schedule() {
   while (!stopping_) {
     watch_leadership();
     const SteadyPoint now = steady_clock::now();
-    if (links_ && now >= links_at) {
+    if (now >= links_at) {
       links_at = now + kLinkTick;
+      find_oldest_look();
       const std::set<InstanceKey> keys =
           term_ ? picture_.living_sources() : std::set<InstanceKey>{};
       mutex_.unlock();
-      links_->watch(keys);
+      if (links_) links_->watch(keys);
       mutex_.lock();
       continue;
     }
@@ -425,8 +426,7 @@ void Engine::reconfigure(EngineSettings settings) {
   picture_.set_alias_rules(settings_->cluster_name_to_alias);
 }
 
-void Engine::add(std::vector<Instance> records) {
-  const MutexLock lock(mutex_);
+void Engine::add_records(std::vector<Instance> records, bool replace) {
   const SteadyPoint now = steady_clock::now();
   for (Instance& record : records) {
     const InstanceKey key = record.key;
@@ -434,11 +434,23 @@ void Engine::add(std::vector<Instance> records) {
         settings_->ignore_hosts.matches(key.hostname, key.port)) {
       continue;
     }
-    picture_.add(std::move(record));
     const auto [place, fresh] = schedules_.try_emplace(key);
+    if (replace && place->second.seen_at < leading_since_) picture_.forget(key);
+    picture_.add(std::move(record));
     place->second.candidate_of.reset();
     if (fresh) plan(key, place->second, now);
   }
+}
+
+void Engine::add(std::vector<Instance> records) {
+  const MutexLock lock(mutex_);
+  add_records(std::move(records), false);
+}
+
+void Engine::catch_up(std::vector<Instance> records) {
+  const MutexLock lock(mutex_);
+  watch_leadership();
+  add_records(std::move(records), true);
 }
 
 void Engine::forget(const std::set<InstanceKey>& keys) {
@@ -482,16 +494,18 @@ std::vector<InstanceKey> Engine::keys() const {
   return picture_.keys();
 }
 
-milliseconds Engine::data_age() const {
-  const MutexLock lock(mutex_);
-  const SteadyPoint now = steady_clock::now();
-  SteadyPoint oldest = now;
+void Engine::find_oldest_look() {
+  oldest_look_ = steady_clock::now();
   for (const auto& [key, schedule] : schedules_) {
     if (schedule.failures == 0 && schedule.seen_at != SteadyPoint{}) {
-      oldest = std::min(oldest, schedule.seen_at);
+      oldest_look_ = std::min(oldest_look_, schedule.seen_at);
     }
   }
-  return std::chrono::duration_cast<milliseconds>(now - oldest);
+}
+
+milliseconds Engine::data_age() const {
+  const MutexLock lock(mutex_);
+  return std::chrono::duration_cast<milliseconds>(steady_clock::now() - oldest_look_);
 }
 
 EngineFigures Engine::figures() const {

@@ -85,6 +85,9 @@ class Engine {
   void reconfigure(EngineSettings settings);
   /// Watches these servers, too; they are read at once.
   void add(std::vector<Instance> records);
+  /// As add(); of those that are watched already and were not read since this process began to
+  /// lead, the records hold: another led meanwhile.
+  void catch_up(std::vector<Instance> records);
   void forget(const std::set<InstanceKey>& keys);
   /// What people say, and what the backend knows about clusters.
   void set_marks(Marks marks, Circumstances circumstances);
@@ -143,6 +146,8 @@ class Engine {
   void recovered(const std::string& cluster, const std::set<InstanceKey>& members);
   [[nodiscard]] bool was_read_since_leading(const Topology& cluster) const ORCH_REQUIRES(mutex_);
   void watch_leadership() ORCH_REQUIRES(mutex_);
+  void find_oldest_look() ORCH_REQUIRES(mutex_);
+  void add_records(std::vector<Instance> records, bool replace) ORCH_REQUIRES(mutex_);
   void start_probe(const InstanceKey& key, SteadyPoint due) ORCH_REQUIRES(mutex_);
 
   const EngineDoors doors_;
@@ -168,6 +173,7 @@ class Engine {
   std::map<std::string, SteadyPoint> rest_until_ ORCH_GUARDED_BY(mutex_);  ///< after a recovery
   std::optional<Term> term_ ORCH_GUARDED_BY(mutex_);
   SteadyPoint leading_since_ ORCH_GUARDED_BY(mutex_){};
+  SteadyPoint oldest_look_ ORCH_GUARDED_BY(mutex_){};  ///< at a living server; kept up in turn
   EngineFigures figures_ ORCH_GUARDED_BY(mutex_);
   bool stopping_ ORCH_GUARDED_BY(mutex_){false};
   bool draining_ ORCH_GUARDED_BY(mutex_){false};

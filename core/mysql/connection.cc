@@ -313,9 +313,11 @@ Connection::State::Attempt Connection::State::log_in(const ConnectOptions& optio
   if (tls && !options.tls.skip_verify) wait.certificate_name = &options.host;
   const WaitScope scope(wait);
   const char* database = options.database.empty() ? nullptr : options.database.c_str();
+  const unsigned long flags =
+      CLIENT_MULTI_STATEMENTS | (options.count_found_rows ? CLIENT_FOUND_ROWS : 0UL);
   if (::mysql_real_connect(state.mysql, address.c_str(), options.user.c_str(),
                            options.password.reveal().c_str(), database, options.port, nullptr,
-                           CLIENT_MULTI_STATEMENTS) == nullptr) {
+                           flags) == nullptr) {
     Error error = describe_login(state.where, options, state.mysql, wait, tls);
     const unsigned code = ::mysql_errno(state.mysql);
     error.by_server = !wait.timed_out && code != 0 && !is_client_side(code) && !ends_session(code);

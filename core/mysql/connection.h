@@ -51,6 +51,8 @@ struct ConnectOptions {
   std::chrono::milliseconds connect_timeout{0};
   /// Largest packet that is taken; zero or less: 64 MiB.
   std::int64_t max_packet{-1};
+  /// ResultSet::affected_rows counts the rows that an UPDATE found, not those that it changed.
+  bool count_found_rows{false};
 };
 
 /// A login at a MySQL or MariaDB server over TCP. One thread at a time. Every wait ends at the

@@ -210,6 +210,29 @@ class Serve(LiveCase):
         self.assertEqual(second.end()[0], 0)
         c.wait_for(first.leads, "the first to lead again")
 
+    def test_a_recovery_whose_node_dies_is_finished_by_the_next_leader_and_once(self):
+        self.config.update(LeaseMilliseconds=1500, PreFailoverProcesses=[f"echo pre >> {self.folder}/hooks.log"],
+                           PostFailoverProcesses=[f"echo post >> {self.folder}/hooks.log; test -e {self.folder}/gate ||"
+                                                  f" {{ touch {self.folder}/in-hook; sleep 600; }}"])
+        c = self.start(3)
+        self.discover(c)
+        first = self.serve(c)
+        second = Service(self, self.folder / "second.log")
+        self.addCleanup(lambda: second.process.poll() is None and second.end())
+        c.wait_for(second.answers, "the second node")
+        c[1].kill()
+        c.wait_for((self.folder / "in-hook").exists, "the recovery to come to its last hook")
+        new = self.healed(c, c[1])
+        first.process.kill()
+        first.process.wait()
+        (self.folder / "gate").touch()
+        c.wait_for(second.leads, "the second node to lead")
+        c.wait_for(lambda: [r["RecoveryEndTimestamp"] != "" and r["IsSuccessful"] for r in second.json("audit-recovery")]
+                   == [True], "the recovery to be finished")
+        hooks = self.folder / "hooks.log"
+        c.wait_for(lambda: hooks.read_text().split() == ["pre", "post", "post"], "the hook that was cut off to run again")
+        self.assertEqual(self.writable(c.nodes), [new])
+
     def test_a_configuration_that_is_bad_is_refused_and_the_old_one_stays(self):
         c = self.start(2)
         self.discover(c)

@@ -27,9 +27,9 @@ struct ClusterFixture : MemoryBackend {
     REQUIRE(InstanceStore(database(), clock, {}).save({&write, 1}));
   }
   std::string stored_aliases() {
-    return value(
-        "select coalesce(group_concat(cluster_name || '=' || alias, ' '), '') from "
-        "(select * from cluster_alias order by cluster_name)");
+    return value(std::string("select coalesce(group_concat(cluster_name || '=' || alias ") +
+                 (schema.empty() ? ", ' '" : "order by cluster_name separator ' '") +
+                 "), '') from (select * from cluster_alias order by cluster_name) as ordered");
   }
 };
 
@@ -80,7 +80,7 @@ TEST_SUITE("storage/cluster_store") {
       update database_instance set last_seen = null where hostname = 'invalid-1';
       insert into database_instance_downtime
              (hostname, port, downtime_active, end_timestamp, owner, reason)
-      values ('lost-1', 3306, 1, '2099-01-01 00:00:00', 'orchestrator', 'lost-in-recovery');
+      values ('lost-1', 3306, 1, '2037-01-01 00:00:00', 'orchestrator', 'lost-in-recovery');
     )sql");
     REQUIRE(store.rebuild_aliases());
     CHECK(stored_aliases() == "new-1:3306=shop plain-1:3306=plain-1:3306");

@@ -1,10 +1,13 @@
 #pragma once
 
+#include <cstdlib>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include <doctest/doctest.h>
 
+#include "core/base/text.h"
 #include "storage/open.h"
 #include "tests/support/fake_clock.h"
 
@@ -16,16 +19,39 @@ std::string why(const Result<T>& result) {
   return result ? "no error" : result.error().message;
 }
 
-/// An empty backend in memory, and a clock that stands still.
+/// An empty backend in memory, and a clock that stands still. With
+/// ORCH_TEST_BACKEND=host:port:user:password in the environment a new schema of that MySQL server
+/// instead, which is dropped in the end.
 struct MemoryBackend {
   MemoryBackend() {
     BackendSettings settings;
-    settings.backend_db = "sqlite";
-    settings.sqlite3_data_file = ":memory:";
+    if (const char* server = std::getenv("ORCH_TEST_BACKEND"); server != nullptr) {
+      static int number = 0;
+      const std::vector<std::string> parts = words(server, ":");
+      REQUIRE(parts.size() == 4);
+      settings.backend_db = "mysql";
+      settings.mysql_orchestrator_host = parts[0];
+      settings.mysql_orchestrator_port = parse_uint(parts[1]).value_or(0);
+      settings.mysql_orchestrator_user = parts[2];
+      settings.mysql_orchestrator_password = Secret(parts[3]);
+      schema = "orch_test_" + std::to_string(++number);
+      settings.mysql_orchestrator_database = schema;
+    } else {
+      settings.backend_db = "sqlite";
+      settings.sqlite3_data_file = ":memory:";
+    }
     auto opened = open_backend(settings, {.version = "test"}, clock);
     REQUIRE_MESSAGE(opened.has_value(), why(opened));
     owner = *std::move(opened);
   }
+  ~MemoryBackend() {
+    if (owner && !schema.empty()) {
+      const auto dropped = owner->execute("drop database " + schema);
+      CHECK_MESSAGE(dropped.has_value(), why(dropped));
+    }
+  }
+  MemoryBackend(const MemoryBackend&) = delete;
+  MemoryBackend& operator=(const MemoryBackend&) = delete;
 
   Database& database() { return *owner; }
   /// One value as text, for looking at the tables themselves.
@@ -42,6 +68,7 @@ struct MemoryBackend {
   }
 
   FakeClock clock;
+  std::string schema;
   std::unique_ptr<Database> owner;
 };
 

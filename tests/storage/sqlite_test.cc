@@ -327,13 +327,17 @@ TEST_SUITE("storage/sqlite") {
     CHECK(backend.value("select count(*) from kv_store") == "200");
   }
 
-  TEST_CASE("another backend than SQLite is refused with what to set") {
+  TEST_CASE("a backend that is not described, or none that we know, is refused with what to set") {
     BackendSettings settings;
     settings.backend_db = "mysql";
     const auto opened = open_backend(settings, {}, FakeClock());
     REQUIRE_FALSE(opened.has_value());
     CHECK(opened.error().kind == ErrorKind::InvalidInput);
-    CHECK(opened.error().message.find("set BackendDB to \"sqlite\"") != std::string::npos);
+    CHECK(opened.error().message.find("BackendDB to sqlite") != std::string::npos);
+    settings.backend_db = "oracle";
+    const auto strange = open_backend(settings, {}, FakeClock());
+    REQUIRE_FALSE(strange.has_value());
+    CHECK(strange.error().message.find("neither mysql nor sqlite") != std::string::npos);
   }
 }
 

@@ -117,7 +117,11 @@ TEST_SUITE("storage/columns/instance_columns") {
       CHECK(named.insert(std::string(column.name)).second);
     }
     std::set<std::string> present;
-    REQUIRE(backend.database().select("select name from pragma_table_info('database_instance')", {},
+    const char* sql = backend.schema.empty()
+                          ? "select name from pragma_table_info('database_instance')"
+                          : "select column_name from information_schema.columns"
+                            " where table_schema = database() and table_name = 'database_instance'";
+    REQUIRE(backend.database().select(sql, {},
                                       [&present](const Row& row) { present.insert(row.text(0)); }));
     CHECK(named == present);
     CHECK(present.size() == 78);

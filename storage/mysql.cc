@@ -1,0 +1,250 @@
+#include "storage/mysql.h"
+
+#include <charconv>
+#include <mutex>
+#include <optional>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "core/base/text.h"
+#include "core/mysql/change_statements.h"
+#include "core/mysql/connection.h"
+
+namespace orch::storage {
+
+namespace {
+
+using std::chrono::milliseconds;
+using std::chrono::steady_clock;
+
+/// A connection that was idle for longer is tried before it is relied on.
+constexpr std::chrono::seconds kTrusted{2};
+
+/// One row of a buffered answer.
+class MySqlRow final : public Row {
+ public:
+  explicit MySqlRow(const std::vector<ResultSet::Value>& values) : values_(values) {}
+
+  [[nodiscard]] bool is_null(std::size_t column) const override {
+    return column >= values_.size() || !values_[column];
+  }
+  [[nodiscard]] std::int64_t integer(std::size_t column) const override {
+    const std::string_view text = trim(view(column));
+    std::int64_t number = 0;
+    std::from_chars(text.data(), text.data() + text.size(), number);
+    return number;
+  }
+  [[nodiscard]] std::string_view view(std::size_t column) const override {
+    return is_null(column) ? std::string_view() : std::string_view(*values_[column]);
+  }
+
+ private:
+  const std::vector<ResultSet::Value>& values_;
+};
+
+void append_value(std::string& sql, const SqlValue& value) {
+  if (const auto* integer = std::get_if<std::int64_t>(&value)) {
+    sql += fmt::format("{}", *integer);
+  } else if (const auto* real = std::get_if<double>(&value)) {
+    sql += fmt::format("{}", *real);
+  } else if (const auto* text = std::get_if<std::string>(&value)) {
+    sql += sql_quoted(*text);
+  } else {
+    sql += "null";
+  }
+}
+
+/// The statement with its arguments in place of the question marks, but for those in quotes.
+Result<std::string> with_arguments(std::string_view sql, std::span<const SqlValue> arguments) {
+  std::string text;
+  std::size_t next = 0;
+  bool quoted = false;
+  for (const char c : sql) {
+    if (c == '\'') quoted = !quoted;
+    if (c != '?' || quoted) {
+      text += c;
+    } else if (next == arguments.size()) {
+      return fail(ErrorKind::InvalidInput, "a statement wants more arguments than it is given");
+    } else {
+      append_value(text, arguments[next++]);
+    }
+  }
+  return text;
+}
+
+class MySqlDatabase final : public Database {
+ public:
+  MySqlDatabase(ConnectOptions options, std::string schema, milliseconds read_timeout)
+      : options_(std::move(options)),
+        schema_(std::move(schema)),
+        name_(fmt::format("{}:{}", options_.host, options_.port)),
+        read_timeout_(read_timeout) {}
+
+  using Database::execute;
+  using Database::select;
+
+  [[nodiscard]] const Dialect& dialect() const override { return dialect_; }
+  [[nodiscard]] const std::string& name() const override { return name_; }
+
+  Result<> open() {
+    const std::lock_guard lock(mutex_);
+    ORCH_TRY(connect());
+    return {};
+  }
+
+  Result<> select(std::string_view sql, std::span<const SqlValue> arguments,
+                  const std::function<void(const Row&)>& each) override {
+    const std::lock_guard lock(mutex_);
+    ORCH_ASSIGN(const ResultSet answer, run(sql, arguments));
+    for (const std::vector<ResultSet::Value>& values : answer.rows)
+      each(MySqlRow(values));
+    return {};
+  }
+
+  Result<std::int64_t> execute(std::string_view sql, std::span<const SqlValue> arguments) override {
+    const std::lock_guard lock(mutex_);
+    ORCH_ASSIGN(const ResultSet answer, run(sql, arguments));
+    return static_cast<std::int64_t>(answer.affected_rows);
+  }
+
+  Result<> execute_script(std::string_view sql) override {
+    const std::lock_guard lock(mutex_);
+    while (!sql.empty()) {
+      const std::size_t end = sql.find(';');
+      const std::string_view statement = trim(sql.substr(0, end));
+      if (!statement.empty()) ORCH_TRY(run(statement, {}));
+      sql = end == std::string_view::npos ? std::string_view() : sql.substr(end + 1);
+    }
+    return {};
+  }
+
+  Result<> transaction(const std::function<Result<>()>& work) override {
+    const std::lock_guard lock(mutex_);
+    if (in_transaction_) return work();
+    ORCH_TRY(run("start transaction", {}));
+    in_transaction_ = true;
+    Result<> outcome = work();
+    if (outcome) {
+      if (auto committed = run("commit", {}); !committed) {
+        outcome = fail(std::move(committed).error());
+      }
+    }
+    // With the connection the transaction is gone, too.
+    if (!outcome && connection_ && connection_->usable()) {
+      if (auto undone = run("rollback", {}); !undone) connection_.reset();
+    }
+    in_transaction_ = false;
+    return outcome;
+  }
+
+  [[nodiscard]] std::int64_t last_insert_id() const override {
+    const std::lock_guard lock(mutex_);
+    std::int64_t id = 0;
+    auto* self = const_cast<MySqlDatabase*>(this);  // NOLINT: asking the server changes nothing
+    if (auto answer = self->run("select last_insert_id()", {}); answer && !answer->empty()) {
+      id = MySqlRow(answer->rows.front()).integer(0);
+    }
+    return id;
+  }
+
+ private:
+  [[nodiscard]] SteadyPoint deadline() const { return steady_clock::now() + read_timeout_; }
+
+  [[nodiscard]] Error told(Error error) const {
+    error.message = fmt::format("backend database {}", error.message);
+    return error;
+  }
+
+  Result<> connect() {
+    connection_.reset();
+    auto connection = Connection::connect(options_, deadline());
+    if (!connection) return fail(told(std::move(connection).error()));
+    const std::string quoted = "`" + replace_all(schema_, "`", "``") + "`";
+    const std::string lock_wait =
+        fmt::format("set session innodb_lock_wait_timeout = {}",
+                    std::max<std::int64_t>(
+                        1, std::chrono::floor<std::chrono::seconds>(read_timeout_ / 2).count()));
+    for (const std::string& statement :
+         {std::string("set session sql_mode = 'PIPES_AS_CONCAT', time_zone = '+00:00', autocommit = 1"), lock_wait,
+          "use " + quoted}) {
+      auto done = connection->query(statement, deadline());
+      if (!done && statement.starts_with("use ") && done.error().kind == ErrorKind::NotFound) {
+        done = connection->query("create database if not exists " + quoted, deadline());
+        if (done) done = connection->query(statement, deadline());
+      }
+      if (!done) return fail(told(std::move(done).error()));
+    }
+    connection_ = *std::move(connection);
+    used_ = steady_clock::now();
+    return {};
+  }
+
+  /// A connection that answers, as far as that can be known.
+  Result<> ensure_connected() {
+    if (connection_ && connection_->usable()) {
+      if (in_transaction_ || steady_clock::now() - used_ < kTrusted) return {};
+      if (connection_->query("do 1", deadline())) return {};
+    }
+    if (in_transaction_) {
+      return fail(told({ErrorKind::Unreachable, name_ + ": the connection was lost in the middle "
+                                                        "of a transaction, which is undone"}));
+    }
+    return connect();
+  }
+
+  Result<ResultSet> run(std::string_view sql, std::span<const SqlValue> arguments) {
+    ORCH_ASSIGN(const std::string text, with_arguments(sql, arguments));
+    ORCH_TRY(ensure_connected());
+    auto answer = connection_->query(text, deadline());
+    used_ = steady_clock::now();
+    if (!answer) return fail(told(std::move(answer).error()));
+    return *std::move(answer);
+  }
+
+  const ConnectOptions options_;
+  const std::string schema_;
+  const std::string name_;
+  const milliseconds read_timeout_;
+  const Dialect dialect_{Dialect::Kind::MySql};
+  // Recursive, as work inside a transaction comes back here.
+  mutable std::recursive_mutex mutex_;
+  std::optional<Connection> connection_;
+  SteadyPoint used_{};
+  bool in_transaction_{false};
+};
+
+TlsOptions tls_of(const BackendSettings& settings) {
+  const bool wanted = settings.mysql_orchestrator_use_mutual_tls ||
+                      !settings.mysql_orchestrator_ssl_ca_file.empty();
+  return {.policy = wanted ? TlsPolicy::Always : TlsPolicy::Never,
+          .ca_file = settings.mysql_orchestrator_ssl_ca_file,
+          .cert_file = settings.mysql_orchestrator_ssl_cert_file,
+          .key_file = settings.mysql_orchestrator_ssl_private_key_file,
+          .skip_verify = settings.mysql_orchestrator_ssl_skip_verify};
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Database>> open_mysql(const BackendSettings& settings,
+                                             milliseconds read_timeout) {
+  if (settings.mysql_orchestrator_host.empty() || settings.mysql_orchestrator_database.empty()) {
+    return fail(ErrorKind::InvalidInput,
+                "BackendDB is mysql: set MySQLOrchestratorHost and MySQLOrchestratorDatabase, or "
+                "BackendDB to sqlite and SQLite3DataFile to a file");
+  }
+  auto database = std::make_unique<MySqlDatabase>(
+      ConnectOptions{.host = settings.mysql_orchestrator_host,
+                     .port = static_cast<std::uint16_t>(settings.mysql_orchestrator_port),
+                     .user = settings.mysql_orchestrator_user,
+                     .password = settings.mysql_orchestrator_password,
+                     .tls = tls_of(settings),
+                     .connect_timeout = settings.mysql_connect_timeout_seconds,
+                     .max_packet = settings.mysql_orchestrator_max_allowed_packet,
+                     .count_found_rows = true},
+      settings.mysql_orchestrator_database, read_timeout);
+  ORCH_TRY(database->open());
+  return std::unique_ptr<Database>(std::move(database));
+}
+
+}  // namespace orch::storage

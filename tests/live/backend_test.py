@@ -1,0 +1,72 @@
+"""A real server as the backend: the stores' own tests on it, and nodes that share it."""
+import os
+import subprocess
+import unittest
+
+from live_case import TREE, LiveCase
+from serve_test import Service
+
+# What is about SQLite itself, or asks its own questions in SQLite's words.
+OF_SQLITE = ["storage/sqlite", "storage/migrate", "storage/fixture*"]
+
+
+class Backend(LiveCase):
+    def backend(self):
+        """A server for the backend alone, and an account that may do everything there."""
+        node = self.start(1, "")[1]
+        node.sql("CREATE USER backend@'%' IDENTIFIED BY 'backend_password'; GRANT ALL ON *.* TO backend@'%';"
+                 "SET GLOBAL read_only = 0")
+        self.config.update(BackendDB="mysql", MySQLOrchestratorHost=node.host, MySQLOrchestratorPort=node.port,
+                           MySQLOrchestratorDatabase="orchestrator", MySQLOrchestratorUser="backend",
+                           MySQLOrchestratorPassword="backend_password")
+        return node
+
+    def test_the_stores_do_on_it_what_they_do_on_sqlite(self):
+        node = self.backend()
+        done = subprocess.run(
+            [TREE / "build/tests/storage/storage_test", f"-tse={','.join(OF_SQLITE)}"], text=True,
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, timeout=900,
+            env={**os.environ, "ORCH_SOURCE_ROOT": str(TREE),
+                 "ORCH_TEST_BACKEND": f"{node.host}:{node.port}:backend:backend_password"})
+        self.assertEqual(done.returncode, 0, done.stdout[-6000:])
+
+    def test_commands_work_on_it_and_the_schema_is_made(self):
+        node = self.backend()
+        c = self.start(3)
+        self.assertIn("3 servers found", self.discover(c).out)
+        self.assertEqual(len(self.does("-c", "topology", "-i", c[1]).lines), 3)
+        c[1].kill()
+        self.does("failover", c.name)
+        self.assertEqual(node.sql("SELECT COUNT(*) FROM orchestrator.topology_recovery WHERE is_successful = 1"), "1")
+        node.kill()
+        self.refuses("clusters", saying=f"backend database {node}")
+
+    def test_nodes_that_share_it_heal_a_cluster_once_whoever_leads(self):
+        node = self.backend()
+        self.config.update(RecoverMasterClusterFilters=["*"], LeaseMilliseconds=1500)
+        c = self.start(3)
+        self.discover(c)
+        nodes = []
+        for number in (1, 2):
+            service = Service(self, self.folder / f"node{number}.log")
+            self.addCleanup(lambda s=service: s.process.poll() is None and s.end())
+            c.wait_for(service.answers, "the node to answer")
+            nodes.append(service)
+        c.wait_for(lambda: sum(n.leads() for n in nodes) == 1, "one to lead")
+        leader = next(n for n in nodes if n.leads())
+        other = next(n for n in nodes if n is not leader)
+        leader.process.kill()
+        leader.process.wait()
+        c.wait_for(other.leads, "the other to lead")
+        c[1].kill()
+        c.wait_for(lambda: [n for n in c.nodes[1:] if not self.read_only(n)], "a new master")
+        self.assertEqual(node.sql("SELECT COUNT(*) FROM orchestrator.topology_recovery"), "1")
+        # The backend is away for a moment: whoever leads stops believing in it, and leads again.
+        node.freeze()
+        c.wait_for(lambda: other.ask("leader-check")[0] == 404, "the node to stop leading")
+        node.thaw()
+        c.wait_for(other.leads, "the node to lead again")
+
+
+if __name__ == "__main__":
+    unittest.main()
