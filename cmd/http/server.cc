@@ -4,20 +4,16 @@
 #include <unistd.h>
 
 #include <atomic>
-#include <boost/asio/awaitable.hpp>
 #include <boost/asio/buffer.hpp>
-#include <boost/asio/co_spawn.hpp>
-#include <boost/asio/detached.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/ip/v6_only.hpp>
 #include <boost/asio/local/stream_protocol.hpp>
 #include <boost/asio/post.hpp>
-#include <boost/asio/redirect_error.hpp>
 #include <boost/asio/ssl/context.hpp>
 #include <boost/asio/ssl/stream.hpp>
 #include <boost/asio/steady_timer.hpp>
-#include <boost/asio/use_awaitable.hpp>
+#include <boost/asio/write.hpp>
 #include <boost/beast/http/parser.hpp>
 #include <boost/beast/http/string_body.hpp>
 
@@ -38,32 +34,29 @@ using LocalProtocol = asio::local::stream_protocol;
 using boost::system::error_code;
 using std::chrono::steady_clock;
 
-constexpr std::size_t kIoThreads = 1;  // all that is awaited is awaited here, one thing at a time
 constexpr std::uint32_t kMostHeaderBytes = 64U << 10U;
 constexpr std::uint64_t kMostBodyBytes = 4U << 20U;
 
-template <typename T>
-using Task = asio::awaitable<T>;
-
-/// What is awaited says how it ended in `problem`.
-auto told_in(error_code& problem) {
-  return asio::redirect_error(asio::use_awaitable, problem);
-}
-
-/// A connection, whatever it is made of. Each wait ends at its limit, by the connection being
-/// closed.
+/// A connection, whatever it is made of. Whoever waits is called in the end, or forgotten with the
+/// server.
 class Stream {
  public:
+  using Done = std::function<void(error_code, std::size_t)>;
+
   explicit Stream(asio::io_context& io) : timer_(io) {}
   virtual ~Stream() { *alive_ = false; }
   Stream(const Stream&) = delete;
   Stream& operator=(const Stream&) = delete;
 
-  virtual Task<std::size_t> read_some(asio::mutable_buffer into, error_code& problem) = 0;
-  virtual Task<std::size_t> write_some(asio::const_buffer from, error_code& problem) = 0;
+  virtual void begin(Done done) { done({}, 0); }
+  virtual void read_some(asio::mutable_buffer into, Done done) = 0;
+  virtual void write_all(asio::const_buffer from, Done done) = 0;
+  /// Says goodbye where that is the custom; whoever still listens hears that nothing follows.
+  virtual void end(Done done) = 0;
   virtual void close() = 0;
+  [[nodiscard]] virtual std::vector<std::string> client_units() { return {}; }
 
-  /// From now on, until stop_clock().
+  /// Closes the connection after that time, unless the clock is stopped or started anew.
   void start_clock(std::chrono::seconds limit) {
     timer_.expires_after(limit);
     timer_.async_wait([this, alive = alive_](error_code stopped) {
@@ -83,11 +76,16 @@ class PlainStream final : public Stream {
  public:
   PlainStream(asio::io_context& io, Socket socket) : Stream(io), socket_(std::move(socket)) {}
 
-  Task<std::size_t> read_some(asio::mutable_buffer into, error_code& problem) override {
-    co_return co_await socket_.async_read_some(into, told_in(problem));
+  void read_some(asio::mutable_buffer into, Done done) override {
+    socket_.async_read_some(into, std::move(done));
   }
-  Task<std::size_t> write_some(asio::const_buffer from, error_code& problem) override {
-    co_return co_await socket_.async_write_some(from, told_in(problem));
+  void write_all(asio::const_buffer from, Done done) override {
+    asio::async_write(socket_, from, std::move(done));
+  }
+  void end(Done done) override {
+    error_code ignored;
+    socket_.shutdown(Socket::shutdown_send, ignored);
+    done({}, 0);
   }
   void close() override {
     error_code ignored;
@@ -98,77 +96,36 @@ class PlainStream final : public Stream {
   Socket socket_;
 };
 
+std::vector<std::string> units_of(SSL* ssl);
+
 class TlsStream final : public Stream {
  public:
   TlsStream(asio::io_context& io, tcp::socket socket, asio::ssl::context& context)
       : Stream(io), stream_(std::move(socket), context) {}
 
-  Task<void> shake_hands(error_code& problem) {
-    co_await stream_.async_handshake(asio::ssl::stream_base::server, told_in(problem));
+  void begin(Done done) override {
+    stream_.async_handshake(asio::ssl::stream_base::server,
+                            [done = std::move(done)](error_code problem) { done(problem, 0); });
   }
-  Task<void> say_goodbye(error_code& problem) { co_await stream_.async_shutdown(told_in(problem)); }
-  Task<std::size_t> read_some(asio::mutable_buffer into, error_code& problem) override {
-    co_return co_await stream_.async_read_some(into, told_in(problem));
+  void read_some(asio::mutable_buffer into, Done done) override {
+    stream_.async_read_some(into, std::move(done));
   }
-  Task<std::size_t> write_some(asio::const_buffer from, error_code& problem) override {
-    co_return co_await stream_.async_write_some(from, told_in(problem));
+  void write_all(asio::const_buffer from, Done done) override {
+    asio::async_write(stream_, from, std::move(done));
+  }
+  void end(Done done) override {
+    stream_.async_shutdown([done = std::move(done)](error_code problem) { done(problem, 0); });
   }
   void close() override {
     error_code ignored;
     stream_.lowest_layer().close(ignored);
   }
-  SSL* handle() { return stream_.native_handle(); }
-
- private:
-  asio::ssl::stream<tcp::socket> stream_;
-};
-
-/// Takes requests from what a connection brings, byte by byte if need be.
-class Reader {
- public:
-  explicit Reader(Stream& stream) : stream_(stream) {}
-
-  enum class End { Whole, Gone, Malformed, TooLarge };
-  /// The next request. `begun` is called when its first byte is there.
-  template <typename Begun>
-  Task<End> next(HttpRequest& request, bool& keep_alive, const Begun& begun) {
-    http::request_parser<http::string_body> parser;
-    parser.header_limit(kMostHeaderBytes);
-    parser.body_limit(kMostBodyBytes);
-    parser.eager(true);
-    bool first = true;
-    error_code problem;
-    while (!parser.is_done()) {
-      if (!pending_.empty()) {
-        if (std::exchange(first, false)) begun();
-        const std::size_t used = parser.put(asio::buffer(pending_), problem);
-        pending_.erase(0, used);
-        if (problem == http::error::header_limit || problem == http::error::body_limit) {
-          co_return End::TooLarge;
-        }
-        if (problem && problem != http::error::need_more) co_return End::Malformed;
-        if (parser.is_done()) break;
-      }
-      error_code cut;
-      const std::size_t count = co_await stream_.read_some(asio::buffer(chunk_), cut);
-      if (cut || count == 0) co_return End::Gone;
-      pending_.append(chunk_.data(), count);
-      if (pending_.size() > kMostHeaderBytes && !parser.is_header_done()) co_return End::TooLarge;
-    }
-    const auto& read = parser.get();
-    request.method = std::string(read.method_string());
-    request.target = std::string(read.target());
-    request.body = read.body();
-    for (const auto& field : read)
-      request.headers.emplace_back(std::string(field.name_string()), std::string(field.value()));
-    keep_alive = parser.keep_alive();
-    co_return End::Whole;
+  [[nodiscard]] std::vector<std::string> client_units() override {
+    return units_of(stream_.native_handle());
   }
 
  private:
-  Stream& stream_;
-  std::string pending_;
-  std::array<char, 8192> chunk_{};
+  asio::ssl::stream<tcp::socket> stream_;
 };
 
 std::string head_of(const HttpResponse& response, bool keep_alive) {
@@ -180,16 +137,6 @@ std::string head_of(const HttpResponse& response, bool keep_alive) {
     head += fmt::format("{}: {}\r\n", name, printable(value));
   head += keep_alive ? "Connection: keep-alive\r\n\r\n" : "Connection: close\r\n\r\n";
   return head;
-}
-
-Task<bool> write_all(Stream& stream, const std::string& text) {
-  for (std::size_t done = 0; done < text.size();) {
-    error_code problem;
-    done +=
-        co_await stream.write_some(asio::buffer(text.data() + done, text.size() - done), problem);
-    if (problem) co_return false;
-  }
-  co_return true;
 }
 
 /// The organisational units of a verified client certificate.
@@ -225,33 +172,142 @@ class BeastServer final : public HttpServer {
   void stop(steady_clock::time_point deadline) override;
 
  private:
+  friend class Session;
+
   Result<> open_tcp();
   Result<> open_local();
   Result<> load_certificates();
-
-  Task<void> accept_tcp();
-  Task<void> accept_local();
-  Task<void> serve_plain(tcp::socket socket);
-  Task<void> serve_tls(tcp::socket socket);
-  Task<void> serve_local(LocalProtocol::socket socket);
-  Task<void> serve(Stream& stream, HttpRequest about_peer);
-  Task<bool> serve_one(Stream& stream, Reader& reader, const HttpRequest& about_peer, bool first);
-  Task<HttpResponse> answer(const HttpRequest& request);
-  void spawn(Task<void> session);
+  void accept_tcp();
+  void accept_local();
+  void serve(std::unique_ptr<Stream> stream, HttpRequest about_peer);
 
   const HttpServerSettings settings_;
   const Handler handler_;
   const QuickHandler quick_;
-  asio::io_context io_{static_cast<int>(kIoThreads)};
+  asio::io_context io_{1};  // all that is awaited is awaited by one thread
   std::optional<tcp::acceptor> acceptor_;
   std::optional<LocalProtocol::acceptor> local_;
+  asio::steady_timer pause_{io_};
   asio::ssl::context tls_{asio::ssl::context::tls_server};
   std::uint16_t port_{0};
   std::atomic<std::size_t> connections_{0};
   std::atomic<std::size_t> working_{0};
   std::atomic<bool> stopping_{false};
   WorkerPool handlers_;
-  std::vector<std::thread> threads_;
+  std::thread thread_;
+};
+
+/// One connection from its first byte to its last. Lives as long as somebody waits for something.
+class Session : public std::enable_shared_from_this<Session> {
+ public:
+  Session(BeastServer& server, std::unique_ptr<Stream> stream, HttpRequest about_peer)
+      : server_(server), stream_(std::move(stream)), about_peer_(std::move(about_peer)) {
+    ++server_.connections_;
+  }
+  ~Session() { --server_.connections_; }
+  Session(const Session&) = delete;
+  Session& operator=(const Session&) = delete;
+
+  void run() {
+    stream_->start_clock(server_.settings_.header_limit);
+    stream_->begin([self = shared_from_this()](error_code problem, std::size_t) {
+      if (problem) return;
+      self->about_peer_.client_units = self->stream_->client_units();
+      self->next_request(self->server_.settings_.header_limit);
+    });
+  }
+
+ private:
+  /// Between requests a client may take its time; once it has begun, less of it.
+  void next_request(std::chrono::seconds limit) {
+    if (server_.stopping_) return;
+    parser_.emplace();
+    parser_->header_limit(kMostHeaderBytes);
+    parser_->body_limit(kMostBodyBytes);
+    parser_->eager(true);
+    begun_ = false;
+    stream_->start_clock(limit);
+    parse();
+  }
+
+  void parse() {
+    if (!pending_.empty()) {
+      if (!std::exchange(begun_, true)) stream_->start_clock(server_.settings_.header_limit);
+      error_code problem;
+      pending_.erase(0, parser_->put(asio::buffer(pending_), problem));
+      if (problem == http::error::header_limit || problem == http::error::body_limit ||
+          (!parser_->is_header_done() && pending_.size() > kMostHeaderBytes)) {
+        return refuse(413, "the request is too large\n");
+      }
+      if (problem && problem != http::error::need_more) {
+        return refuse(400, "this is no HTTP request\n");
+      }
+      if (parser_->is_done()) return answer();
+    }
+    stream_->read_some(asio::buffer(chunk_),
+                       [self = shared_from_this()](error_code problem, std::size_t count) {
+                         if (problem || count == 0) return;
+                         self->pending_.append(self->chunk_.data(), count);
+                         self->parse();
+                       });
+  }
+
+  void answer() {
+    stream_->stop_clock();
+    request_ = about_peer_;
+    const auto& read = parser_->get();
+    request_.method = std::string(read.method_string());
+    request_.target = std::string(read.target());
+    request_.body = read.body();
+    for (const auto& field : read) {
+      request_.headers.emplace_back(std::string(field.name_string()), std::string(field.value()));
+    }
+    keep_alive_ = parser_->keep_alive();
+    if (server_.quick_) {
+      if (std::optional<HttpResponse> quick = server_.quick_(request_)) return respond(*quick);
+    }
+    ++server_.working_;
+    server_.handlers_.submit([self = shared_from_this()] {
+      HttpResponse response = self->server_.handler_(self->request_);
+      asio::post(self->server_.io_, [self, response = std::move(response)] {
+        self->respond(response);
+        --self->server_.working_;
+      });
+    });
+  }
+
+  void refuse(int status, std::string text) {
+    request_ = about_peer_;
+    keep_alive_ = false;
+    respond(
+        {.status = status, .content_type = "text/plain; charset=utf-8", .body = std::move(text)});
+  }
+
+  void respond(const HttpResponse& response) {
+    keep_alive_ = keep_alive_ && !server_.stopping_;
+    out_ = head_of(response, keep_alive_);
+    if (request_.method != "HEAD") out_ += response.body;
+    stream_->start_clock(server_.settings_.header_limit);
+    stream_->write_all(asio::buffer(out_),
+                       [self = shared_from_this()](error_code problem, std::size_t) {
+                         if (problem) return;
+                         if (self->keep_alive_) {
+                           return self->next_request(self->server_.settings_.idle_limit);
+                         }
+                         self->stream_->end([self](error_code, std::size_t) {});
+                       });
+  }
+
+  BeastServer& server_;
+  std::unique_ptr<Stream> stream_;
+  HttpRequest about_peer_;
+  HttpRequest request_;
+  std::optional<http::request_parser<http::string_body>> parser_;
+  std::string pending_;  ///< has come and is not parsed yet
+  std::string out_;
+  std::array<char, 8192> chunk_{};
+  bool begun_{false};
+  bool keep_alive_{false};
 };
 
 Result<> BeastServer::load_certificates() {
@@ -324,7 +380,7 @@ Result<> BeastServer::open_tcp() {
                 fmt::format("cannot listen on {}: {}", settings_.address, problem.message()));
   }
   port_ = acceptor_->local_endpoint(problem).port();
-  asio::co_spawn(io_, accept_tcp(), asio::detached);
+  accept_tcp();
   return {};
 }
 
@@ -349,7 +405,7 @@ Result<> BeastServer::open_local() {
     return fail(ErrorKind::Unreachable,
                 fmt::format("cannot listen on {}: {}", settings_.socket, problem.message()));
   }
-  asio::co_spawn(io_, accept_local(), asio::detached);
+  accept_local();
   return {};
 }
 
@@ -364,42 +420,13 @@ Result<> BeastServer::open() {
     }
     ORCH_TRY(open_local());
   }
-  for (std::size_t i = 0; i < kIoThreads; ++i)
-    threads_.emplace_back([this] { io_.run(); });
+  thread_ = std::thread([this] { io_.run(); });
   return {};
 }
 
-/// Runs a session that may end as it likes.
-void BeastServer::spawn(Task<void> session) {
-  ++connections_;
-  asio::co_spawn(io_, std::move(session), [this](const std::exception_ptr&) { --connections_; });
-}
-
-Task<void> BeastServer::accept_tcp() {
-  while (!stopping_) {
-    error_code problem;
-    tcp::socket socket = co_await acceptor_->async_accept(told_in(problem));
-    if (problem == asio::error::operation_aborted) co_return;
-    if (problem) {
-      // Out of descriptors, most likely: those that are open will end.
-      asio::steady_timer pause(io_, std::chrono::milliseconds(100));
-      co_await pause.async_wait(told_in(problem));
-      continue;
-    }
-    if (connections_ >= settings_.most_connections) continue;  // closed at once
-    socket.set_option(tcp::no_delay(true), problem);
-    spawn(settings_.tls ? serve_tls(std::move(socket)) : serve_plain(std::move(socket)));
-  }
-}
-
-Task<void> BeastServer::accept_local() {
-  while (!stopping_) {
-    error_code problem;
-    LocalProtocol::socket socket = co_await local_->async_accept(told_in(problem));
-    if (problem == asio::error::operation_aborted) co_return;
-    if (problem || connections_ >= settings_.most_connections) continue;
-    spawn(serve_local(std::move(socket)));
-  }
+void BeastServer::serve(std::unique_ptr<Stream> stream, HttpRequest about_peer) {
+  if (connections_ >= settings_.most_connections) return;  // closed at once
+  std::make_shared<Session>(*this, std::move(stream), std::move(about_peer))->run();
 }
 
 std::string address_of(const tcp::socket& socket) {
@@ -408,96 +435,36 @@ std::string address_of(const tcp::socket& socket) {
   return problem ? std::string() : peer.address().to_string(problem);
 }
 
-Task<void> BeastServer::serve_plain(tcp::socket socket) {
-  HttpRequest about{.peer = address_of(socket)};
-  PlainStream stream(io_, std::move(socket));
-  co_await serve(stream, std::move(about));
-}
-
-Task<void> BeastServer::serve_local(LocalProtocol::socket socket) {
-  HttpRequest about;
-  PlainStream stream(io_, std::move(socket));
-  co_await serve(stream, std::move(about));
-}
-
-Task<void> BeastServer::serve_tls(tcp::socket socket) {
-  HttpRequest about{.peer = address_of(socket), .tls = true};
-  TlsStream stream(io_, std::move(socket), tls_);
-  error_code problem;
-  stream.start_clock(settings_.header_limit);
-  co_await stream.shake_hands(problem);
-  stream.stop_clock();
-  if (problem) co_return;
-  about.client_units = units_of(stream.handle());
-  co_await serve(stream, std::move(about));
-  stream.start_clock(std::chrono::seconds(1));
-  co_await stream.say_goodbye(problem);
-  stream.stop_clock();
-}
-
-/// The handler's answer, without holding up this thread.
-Task<HttpResponse> BeastServer::answer(const HttpRequest& request) {
-  if (quick_) {
-    if (std::optional<HttpResponse> quick = quick_(request)) co_return *std::move(quick);
-  }
-  HttpResponse response;
-  // Rings when the handler has ended: waits without end until it is cancelled.
-  const auto executor = co_await asio::this_coro::executor;
-  asio::steady_timer ended(executor, steady_clock::time_point::max());
-  std::atomic<bool> done{false};
-  handlers_.submit([&] {
-    response = handler_(request);
-    asio::post(executor, [&] {
-      done = true;
-      ended.cancel();
-    });
+void BeastServer::accept_tcp() {
+  acceptor_->async_accept([this](error_code problem, tcp::socket socket) {
+    if (problem == asio::error::operation_aborted || stopping_) return;
+    if (problem) {
+      // Out of descriptors, most likely: those that are open will end.
+      pause_.expires_after(std::chrono::milliseconds(100));
+      pause_.async_wait([this](error_code stopped) {
+        if (!stopped) accept_tcp();
+      });
+      return;
+    }
+    socket.set_option(tcp::no_delay(true), problem);
+    HttpRequest about{.peer = address_of(socket), .tls = settings_.tls};
+    if (settings_.tls) {
+      serve(std::make_unique<TlsStream>(io_, std::move(socket), tls_), std::move(about));
+    } else {
+      serve(std::make_unique<PlainStream<tcp::socket>>(io_, std::move(socket)), std::move(about));
+    }
+    accept_tcp();
   });
-  while (!done) {
-    error_code ignored;
-    co_await ended.async_wait(told_in(ignored));
-  }
-  co_return response;
 }
 
-/// One request and its answer; false: the connection is to be closed.
-Task<bool> BeastServer::serve_one(Stream& stream, Reader& reader, const HttpRequest& about_peer,
-                                  bool first) {
-  HttpRequest request = about_peer;
-  bool keep_alive = false;
-  // Between requests a client may take its time; once it has begun, less of it.
-  stream.start_clock(first ? settings_.header_limit : settings_.idle_limit);
-  const Reader::End end = co_await reader.next(request, keep_alive,
-                                               [&] { stream.start_clock(settings_.header_limit); });
-  stream.stop_clock();
-  if (end == Reader::End::Gone) co_return false;
-  HttpResponse response;
-  if (end == Reader::End::Whole) {
-    ++working_;
-    response = co_await answer(request);
-    --working_;
-  } else {
-    const bool large = end == Reader::End::TooLarge;
-    response.status = large ? 413 : 400;
-    response.content_type = "text/plain; charset=utf-8";
-    response.body = large ? "the request is too large\n" : "this is no HTTP request\n";
-  }
-  keep_alive = keep_alive && end == Reader::End::Whole && !stopping_;
-  std::string text = head_of(response, keep_alive);
-  if (request.method != "HEAD") text += response.body;
-  stream.start_clock(settings_.header_limit);
-  const bool written = co_await write_all(stream, text);
-  stream.stop_clock();
-  co_return written&& keep_alive;
-}
-
-Task<void> BeastServer::serve(Stream& stream, HttpRequest about_peer) {
-  Reader reader(stream);
-  bool first = true;
-  while (!stopping_) {
-    const bool goes_on = co_await serve_one(stream, reader, about_peer, first);
-    if (!goes_on) break;
-    first = false;
-  }
+void BeastServer::accept_local() {
+  local_->async_accept([this](error_code problem, LocalProtocol::socket socket) {
+    if (problem == asio::error::operation_aborted || stopping_) return;
+    if (!problem) {
+      serve(std::make_unique<PlainStream<LocalProtocol::socket>>(io_, std::move(socket)), {});
+    }
+    accept_local();
+  });
 }
 
 void BeastServer::stop(steady_clock::time_point deadline) {
@@ -510,8 +477,7 @@ void BeastServer::stop(steady_clock::time_point deadline) {
   while (working_ > 0 && steady_clock::now() < deadline)
     std::this_thread::sleep_for(std::chrono::milliseconds(5));
   io_.stop();
-  for (std::thread& thread : threads_)
-    thread.join();
+  if (thread_.joinable()) thread_.join();
   // A handler that still runs has nobody left to answer; its request goes with the session.
   handlers_.stop();
   if (!settings_.socket.empty()) ::unlink(settings_.socket.c_str());

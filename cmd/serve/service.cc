@@ -202,9 +202,19 @@ void Service::tell(const std::string& cluster, const std::vector<Analysis>& now)
       if (!troubled.contains(key)) codes.push_back({key, "NoProblem"});
     }
     troubled_[cluster] = std::move(troubled);
+    // Written by the house thread: a slow backend must not hold up the next verdict.
+    codes_.insert(codes_.end(), codes.begin(), codes.end());
   }
-  const Result<> saved = services_->store<storage::AnalysisStore>().save_codes(codes);
-  if (!saved) log::error("{}", saved.error().message);
+}
+
+Result<> Service::write_codes() {
+  std::vector<storage::AnalysedCode> codes;
+  {
+    const MutexLock lock(mutex_);
+    codes.swap(codes_);
+  }
+  if (codes.empty()) return {};
+  return services_->store<storage::AnalysisStore>().save_codes(codes);
 }
 
 void Service::act(const Analysis& analysis, TimePoint since) {
@@ -305,6 +315,7 @@ void Service::keep_house() {
     mutex_.unlock();
     const Result<> alive = say_alive();
     note_problem(read_marks(), "backend");
+    note_problem(write_codes(), "backend");
     const auto now = steady_clock::now();
     if (asked || now >= often) note_problem(follow_backend(), "backend");
     if (lease_->leading()) note_problem(resume_cut_off(), "recoveries that were cut off");

@@ -19,6 +19,7 @@
 #include "core/base/worker_pool.h"
 #include "core/engine/engine.h"
 #include "ha/lease.h"
+#include "storage/analysis_store.h"
 #include "storage/database.h"
 #include "storage/write_behind.h"
 
@@ -75,6 +76,7 @@ class Service {
   Result<> read_marks();
   Result<> follow_backend();
   Result<> catch_up();
+  Result<> write_codes();
   Result<> resume_cut_off();
   void resume_one(const std::string& uid);
   Result<> tidy_often();
@@ -107,8 +109,9 @@ class Service {
   bool stopping_ ORCH_GUARDED_BY(mutex_){false};
   bool look_again_ ORCH_GUARDED_BY(mutex_){false};
   std::optional<Error> problem_ ORCH_GUARDED_BY(mutex_);
-  std::map<std::string, std::string> told_ ORCH_GUARDED_BY(mutex_);  ///< by cluster: not again
-  std::set<std::string> resuming_ ORCH_GUARDED_BY(mutex_);           ///< uids
+  std::map<std::string, std::string> told_ ORCH_GUARDED_BY(mutex_);   ///< by cluster: not again
+  std::vector<storage::AnalysedCode> codes_ ORCH_GUARDED_BY(mutex_);  ///< not yet written
+  std::set<std::string> resuming_ ORCH_GUARDED_BY(mutex_);            ///< uids
   std::map<std::string, std::set<InstanceKey>> troubled_ ORCH_GUARDED_BY(mutex_);  ///< by cluster
   std::map<std::pair<std::string, std::string>, std::uint64_t> recovery_counts_
       ORCH_GUARDED_BY(mutex_);

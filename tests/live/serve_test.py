@@ -12,8 +12,8 @@ from collections import Counter
 from live_case import IS_MYSQL, LiveCase, ORCH, Writer
 
 ROLE = "source" if IS_MYSQL else "master"
-LOSSLESS = [f"{n}:rpl_semi_sync_{ROLE}_timeout=600000" for n in (1, 2, 3, 4)] + \
-           [f"{n}:rpl_semi_sync_{ROLE}_wait_point=AFTER_SYNC" for n in (1, 2, 3, 4)]
+LOSSLESS = [f"{n}:rpl_semi_sync_{ROLE}_timeout=600000" for n in range(1, 6)] + \
+           [f"{n}:rpl_semi_sync_{ROLE}_wait_point=AFTER_SYNC" for n in range(1, 6)]
 
 
 class Service:
@@ -33,8 +33,9 @@ class Service:
         return self.base and self.ask("lb-check")[0] == 200
 
     def ask(self, path, **headers):
-        """-> status, body"""
-        request = urllib.request.Request(self.base + path, headers=headers)
+        """-> status, body; of a path below /api/, or below / when it begins so."""
+        url = self.base.removesuffix("/api/") + path if path.startswith("/") else self.base + path
+        request = urllib.request.Request(url, headers=headers)
         try:
             with urllib.request.urlopen(request, timeout=120) as answer:
                 return answer.status, answer.read().decode()
@@ -98,17 +99,9 @@ class Serve(LiveCase):
         self.assertEqual(len(new), 1)
         return new[0]
 
-    def rejoin(self, node, master):
-        """As a replica: one that waited for others to acknowledge what it applies would apply nothing."""
-        node.start()
-        replica = "replica" if IS_MYSQL else "slave"
-        node.sql(f"SET GLOBAL rpl_semi_sync_{ROLE}_enabled = 0; SET GLOBAL rpl_semi_sync_{replica}_enabled = 1")
-        if not IS_MYSQL:
-            node.sql("SET GLOBAL gtid_slave_pos = @@GLOBAL.gtid_binlog_pos")
-        node.follow(master)
-
     def test_dead_masters_are_replaced_one_after_another_and_nothing_acknowledged_is_lost(self):
-        c = self.start(4, semi_sync=True, settings=LOSSLESS)
+        # A dead one does not come back: what it wrote last, and nobody acknowledged, may be on it alone.
+        c = self.start(5, semi_sync=True, settings=LOSSLESS)
         self.discover(c)
         service = self.serve(c)
         master, acknowledged = c[1], []
@@ -118,16 +111,14 @@ class Serve(LiveCase):
             master.kill()
             acknowledged += writer.end()
             new = self.healed(c, master)
-            others = [n for n in c.nodes if n is not master and n is not new]
+            others = [n for n in c.nodes if n.pid() and n is not new]
             for node in others:
                 c.wait_for(lambda n=node: n.source() == str(new) and n.replicates(), f"{node} to follow {new}")
             have = Counter(map(int, new.sql("SELECT seq FROM app.seq").split()))
             self.assertEqual([n for n in acknowledged if n not in have], [], service.told())
             self.assertEqual([n for n, times in have.items() if times > 1], [])
-            self.rejoin(master, new)
-            self.knows_all(service, c)
-            c.wait_for(lambda: len(service.json(f"instance-replicas/{new.host}/{new.port}")) == 3,
-                       "the service to see the old master follow")
+            c.wait_for(lambda: len(service.json(f"instance-replicas/{new.host}/{new.port}")) == 3 - turn,
+                       "the service to see its replicas")
             master = new
         recoveries = service.json("audit-recovery")
         self.assertEqual([r["IsSuccessful"] for r in recoveries], [True] * 3)
