@@ -45,13 +45,17 @@ std::function<ApiAnswer(ApiCall&)> answer_destination(std::string command) {
   };
 }
 
+std::string first_word(const std::vector<std::string>& lines) {
+  return lines.front().substr(0, lines.front().find(' '));
+}
+
 /// An envelope with the key that the command names first.
 std::function<ApiAnswer(ApiCall&)> answer_promoted(std::string command) {
   return [command = std::move(command)](ApiCall& call) {
     const Result<Reply> reply = call.run(command);
     if (!reply) return api_error(reply.error());
     const auto key = reply->lines.empty() ? std::optional<InstanceKey>()
-                                          : parse_key(call.services, reply->lines.front());
+                                          : parse_key(call.services, first_word(reply->lines));
     if (!key) return api_error("no replica was promoted");
     return api_ok("promoted: " + to_string(*key), dump(to_json(*key)));
   };

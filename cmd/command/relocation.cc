@@ -1,3 +1,5 @@
+#include <algorithm>
+
 #include <fmt/format.h>
 
 #include "cmd/command/families.h"
@@ -7,6 +9,8 @@
 #include "core/base/log.h"
 #include "core/base/pattern.h"
 #include "core/json/json.h"
+#include "core/plan/refactor/classic.h"
+#include "core/plan/refactor/regroup.h"
 #include "core/plan/refactor/relocate.h"
 #include "core/plan/refactor/take_source.h"
 #include "ha/hook_lists.h"
@@ -86,6 +90,49 @@ Result<Reply> run_repoint(Services& services, const Args& args) {
     const Instance* now = outcome.topology.find(key);
     return below_reply(key, now == nullptr ? InstanceKey{} : now->replication.source);
   });
+}
+
+/// The sources of `of`, nearest first, as far as a move by one level looks.
+Result<std::set<InstanceKey>> two_above(const Services& services, const InstanceKey& of) {
+  std::set<InstanceKey> keys{of};
+  InstanceKey next = of;
+  for (int level = 0; level < 2; ++level) {
+    ORCH_ASSIGN(const std::optional<Instance> record, services.instances().find(next));
+    if (!record || !is_valid(record->replication.source)) break;
+    next = record->replication.source;
+    keys.insert(next);
+  }
+  return keys;
+}
+
+/// An operation on a replica and those above it, answered with what then is its source.
+Result<Reply> move_by_one(Services& services, const Args& args, std::string_view name,
+                          Planner (*make)(InstanceKey, Policy)) {
+  ORCH_ASSIGN(const InstanceKey key, instance_argument(services, args));
+  ORCH_ASSIGN(std::set<InstanceKey> subjects, two_above(services, key));
+  ORCH_ASSIGN(Policy policy, policy_of(services));
+  const Operation operation{.planner = make(key, std::move(policy)),
+                            .subjects = std::move(subjects),
+                            .name = std::string(name),
+                            .about = key,
+                            .message = fmt::format("{} {}", name, to_string(key))};
+  return run_or_show(services, operation, args, [&](const Outcome& outcome) {
+    if (name == "make-co-master") return key_reply(key);
+    const Instance* now = outcome.topology.find(key);
+    return below_reply(key, now == nullptr ? InstanceKey{} : now->replication.source);
+  });
+}
+
+Result<Reply> run_move_up(Services& services, const Args& args) {
+  return move_by_one(services, args, "move-up", move_up);
+}
+
+Result<Reply> run_make_co_master(Services& services, const Args& args) {
+  return move_by_one(services, args, "make-co-master", make_co_source);
+}
+
+Result<Reply> run_move_below(Services& services, const Args& args) {
+  return move_one(services, args, "move-below", move_below);
 }
 
 Result<Reply> run_take_master(Services& services, const Args& args) {
@@ -191,6 +238,55 @@ Result<Reply> run_repoint_replicas(Services& services, const Args& args) {
   });
 }
 
+Result<Reply> run_move_up_replicas(Services& services, const Args& args) {
+  ORCH_ASSIGN(const InstanceKey of, instance_argument(services, args));
+  ORCH_ASSIGN(ReplicaFilter filter, filter_argument(args));
+  ORCH_ASSIGN(std::set<InstanceKey> subjects, replicas_of(services, of));
+  if (subjects.empty()) return keys_reply({});
+  ORCH_ASSIGN(const std::set<InstanceKey> above, two_above(services, of));
+  subjects.insert(above.begin(), above.end());
+  ORCH_ASSIGN(Policy policy, policy_of(services));
+  const Operation operation{.planner = move_up_replicas(of, std::move(filter), std::move(policy)),
+                            .subjects = std::move(subjects),
+                            .name = "move-up-replicas",
+                            .about = of,
+                            .message = fmt::format("move up replicas of {}", to_string(of))};
+  return run_or_show(services, operation, args, moved_reply);
+}
+
+/// The one chosen, then what became of the others; `words` are the contract's for these.
+Result<Reply> regroup(Services& services, const Args& args, std::string_view name,
+                      std::string_view words) {
+  ORCH_ASSIGN(const Instance of, known_instance(services, args));
+  ORCH_ASSIGN(std::set<InstanceKey> subjects, replicas_of(services, of.key));
+  if (subjects.empty()) return keys_reply({});
+  const std::size_t count = subjects.size();
+  ORCH_ASSIGN(Policy policy, policy_of(services));
+  const Operation operation{.planner = regroup_replicas(of.key, std::move(policy)),
+                            .subjects = std::move(subjects),
+                            .name = std::string(name),
+                            .about = of.key,
+                            .message = fmt::format("regrouped replicas of {}", to_string(of.key))};
+  return run_or_show(services, operation, args, [&](const Outcome& outcome) {
+    Reply reply = moved_reply(outcome);
+    const std::string leader = to_string(outcome.account.promoted.value_or(InstanceKey{}));
+    std::vector<std::string> lines;
+    if (count > 1) lines.push_back(leader);
+    lines.push_back(
+        fmt::format(fmt::runtime(words), leader, outcome.account.lost.size(), reply.lines.size()));
+    reply.lines = std::move(lines);
+    return reply;
+  });
+}
+
+Result<Reply> run_regroup(Services& services, const Args& args) {
+  return regroup(services, args, "regroup-replicas", "{} lost: {}, trivial: 0, pseudo-gtid: {}");
+}
+
+Result<Reply> run_regroup_gtid(Services& services, const Args& args) {
+  return regroup(services, args, "regroup-replicas-gtid", "{} lost: {}, moved: {}");
+}
+
 Result<Reply> run_take_siblings(Services& services, const Args& args) {
   ORCH_ASSIGN(const Instance instance, known_instance(services, args));
   if (!is_replica(instance)) {
@@ -249,6 +345,15 @@ std::vector<Command> relocation_commands() {
                   run_relocate_replicas),
       moving("take-siblings", kSmart, "Make all siblings of a replica its own replicas",
              run_take_siblings),
+      moving("regroup-replicas", kSmart, "Make the best replica the source of its siblings",
+             run_regroup),
+      moving("move-up", kClassic, "Move a replica beneath the source of its source", run_move_up),
+      moving_many("move-up-replicas", kClassic,
+                  "Move all or some replicas of an instance beneath its source",
+                  run_move_up_replicas),
+      moving("move-below", kClassic, "Move a replica beneath its sibling", run_move_below),
+      moving("make-co-master", kClassic, "Make the source of a replica replicate from it",
+             run_make_co_master),
       moving("repoint", kClassic, "Point a replica at another source, or anew at its own",
              run_repoint),
       moving_many("repoint-replicas", kClassic, "Point all or some replicas of an instance anew",
@@ -258,9 +363,14 @@ std::vector<Command> relocation_commands() {
       moving_many("move-replicas-gtid", kGtid,
                   "Move all or some replicas of an instance beneath another by GTID",
                   run_move_replicas_gtid),
+      moving("regroup-replicas-gtid", kGtid,
+             "Make the best replica the source of its siblings by GTID", run_regroup_gtid),
   };
   for (Command& command : commands) {
-    if (command.name == "take-siblings" || command.name == "take-master") {
+    constexpr std::string_view kAlone[] = {
+        "take-siblings",    "take-master",          "move-up", "move-up-replicas", "make-co-master",
+        "regroup-replicas", "regroup-replicas-gtid"};
+    if (std::find(std::begin(kAlone), std::end(kAlone), command.name) != std::end(kAlone)) {
       command.words = {Word::Instance};
       command.example = "db2.example";
     }

@@ -6,6 +6,9 @@
 #include "cmd/command/operation.h"
 #include "cmd/command/replies.h"
 #include "core/base/text.h"
+#include "core/plan/refactor/binary_logs.h"
+#include "core/plan/refactor/classic.h"
+#include "core/plan/refactor/errant.h"
 #include "core/plan/refactor/relocate.h"
 #include "core/plan/refactor/switches.h"
 #include "storage/quarantine_store.h"
@@ -98,6 +101,83 @@ Result<Reply> run_delay(Services& services, const Args& args) {
   });
 }
 
+/// The server, and those above it as recorded.
+Result<std::set<InstanceKey>> with_ancestors(const Services& services, const InstanceKey& key) {
+  std::set<InstanceKey> keys;
+  InstanceKey next = key;
+  while (is_valid(next) && keys.insert(next).second) {
+    ORCH_ASSIGN(const std::optional<Instance> record, services.instances().find(next));
+    next = record ? record->replication.source : InstanceKey{};
+  }
+  return keys;
+}
+
+/// An operation on one instance whose plan looks at others, too.
+template <MakePlanner make,
+          Result<std::set<InstanceKey>> (*around)(const Services&, const InstanceKey&)>
+Result<Reply> run_around(Services& services, const Args& args, std::string_view name) {
+  ORCH_ASSIGN(const InstanceKey key, instance_argument(services, args));
+  ORCH_ASSIGN(Policy policy, policy_of(services));
+  ORCH_ASSIGN(std::set<InstanceKey> subjects, around(services, key));
+  const Operation operation{.planner = make(key, std::move(policy)),
+                            .subjects = std::move(subjects),
+                            .name = std::string(name),
+                            .about = key,
+                            .message = fmt::format("{} {}", name, to_string(key))};
+  return run_or_show(services, operation, args, [&](const Outcome&) { return key_reply(key); });
+}
+
+/// The server, those above it and those below: who has replicas is not to lose its history.
+Result<std::set<InstanceKey>> with_relatives(const Services& services, const InstanceKey& key) {
+  ORCH_ASSIGN(std::set<InstanceKey> keys, with_ancestors(services, key));
+  ORCH_ASSIGN(const std::vector<Instance> replicas, services.instances().list({.source = key}));
+  for (const Instance& replica : replicas)
+    keys.insert(replica.key);
+  return keys;
+}
+
+Planner gtid_on(InstanceKey key, Policy policy) {
+  return use_gtid(std::move(key), true, std::move(policy));
+}
+Planner gtid_off(InstanceKey key, Policy policy) {
+  return use_gtid(std::move(key), false, std::move(policy));
+}
+
+Result<Reply> run_enable_gtid(Services& services, const Args& args) {
+  return run_around<gtid_on, with_ancestors>(services, args, "enable-gtid");
+}
+Result<Reply> run_disable_gtid(Services& services, const Args& args) {
+  return run_around<gtid_off, with_ancestors>(services, args, "disable-gtid");
+}
+Result<Reply> run_reset_errant(Services& services, const Args& args) {
+  return run_around<reset_errant, with_relatives>(services, args, "gtid-errant-reset-master");
+}
+Result<Reply> run_inject_errant(Services& services, const Args& args) {
+  return run_around<inject_errant, with_ancestors>(services, args, "gtid-errant-inject-empty");
+}
+Result<Reply> run_change_credentials(Services& services, const Args& args) {
+  return run_simple<change_source_credentials>(services, args, "change-master-credentials");
+}
+
+Result<Reply> run_flush(Services& services, const Args& args) {
+  return on_one(services, args, "flush-binary-logs", [&](InstanceKey key, const Policy&) {
+    return flush_binary_logs(std::move(key), args.binlog);
+  });
+}
+
+Result<Reply> run_purge(Services& services, const Args& args) {
+  if (args.binlog.empty()) return fail(ErrorKind::InvalidInput, "expecting --binlog value");
+  ORCH_ASSIGN(const InstanceKey key, instance_argument(services, args));
+  ORCH_ASSIGN(std::set<InstanceKey> subjects, with_relatives(services, key));
+  const Operation operation{
+      .planner = purge_binary_logs(key, args.binlog),
+      .subjects = std::move(subjects),
+      .name = "purge-binary-logs",
+      .about = key,
+      .message = fmt::format("purge binary logs of {} before {}", to_string(key), args.binlog)};
+  return run_or_show(services, operation, args, [&](const Outcome&) { return key_reply(key); });
+}
+
 /// Reads the server anew, as the question is about now.
 Result<Instance> probed(const Services& services, const Args& args) {
   ORCH_ASSIGN(const InstanceKey key, instance_argument(services, args));
@@ -147,6 +227,7 @@ Command switching(std::string_view name, std::string_view section, std::string_v
 
 std::vector<Command> replication_commands() {
   constexpr std::string_view kGeneral = "Replication, general";
+  constexpr std::string_view kLogs = "Binary logs";
   std::vector<Command> commands = {
       {.name = "which-gtid-errant",
        .section = kGeneral,
@@ -178,6 +259,17 @@ std::vector<Command> replication_commands() {
                 run_semi_sync<false, false>),
       switching("delay-replication", kGeneral, "Make an instance replicate with a delay",
                 run_delay),
+      switching("enable-gtid", kGeneral, "Replicate by GTID instead of coordinates",
+                run_enable_gtid),
+      switching("disable-gtid", kGeneral, "Replicate by coordinates instead of GTID",
+                run_disable_gtid),
+      switching("gtid-errant-reset-master", kGeneral,
+                "Make a server without replicas forget its errant GTIDs", run_reset_errant),
+      switching("gtid-errant-inject-empty", kGeneral,
+                "Commit empty transactions for errant GTIDs on the master", run_inject_errant),
+      switching("change-master-credentials", kGeneral,
+                "Tell a stopped replica the user and password for its source anew",
+                run_change_credentials),
       {.name = "restart-replica-statements",
        .section = kGeneral,
        .help = "List the statements that stop and restart replication around another statement",
@@ -189,10 +281,18 @@ std::vector<Command> replication_commands() {
        .run = run_restart_statements},
       switching("set-read-only", "Instance", "Make an instance read-only", run_set_read_only),
       switching("set-writeable", "Instance", "Make an instance writable", run_set_writeable),
+      switching("flush-binary-logs", kLogs, "Begin new binary logs, up to one if it is named",
+                run_flush),
+      switching("purge-binary-logs", kLogs,
+                "Drop the binary logs before one, when no replica needs them", run_purge),
   };
   for (Command& command : commands) {
     if (command.name == "stop-replica-nice" || command.name == "delay-replication") {
       command.offer = Offer::Verb;
+    }
+    if (command.section == kLogs) {
+      command.options = command.options | Option::Binlog;
+      command.example = "db2.example --binlog bin.000123";
     }
     if (command.name == "delay-replication") command.options = command.options | Option::Duration;
   }

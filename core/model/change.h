@@ -4,6 +4,7 @@
 #include <optional>
 #include <string>
 #include <variant>
+#include <vector>
 
 #include "core/base/secret.h"
 #include "core/model/instance.h"
@@ -22,6 +23,11 @@ struct StopReplication {
 };
 struct StartReplication {
   ReplicationThreads threads{ReplicationThreads::Both};
+};
+
+/// START ... UNTIL: applies up to that place in the source's log, and its applier stops there.
+struct StartUntil {
+  BinlogCoordinates until{};
 };
 
 /// How a replica finds its place in the new source's log.
@@ -67,9 +73,24 @@ struct FlushBinaryLogs {
   int times{1};
 };
 
+/// PURGE BINARY LOGS TO: all before that one.
+struct PurgeBinaryLogs {
+  std::string up_to{};
+};
+/// An empty binary log, and what counts as executed from then on (RESET MASTER, gtid_purged).
+/// MySQL.
+struct ResetGtidHistory {
+  std::string executed{};
+};
+/// Commits an empty transaction under each of these GTIDs. MySQL.
+struct InjectEmptyTransactions {
+  std::vector<std::string> gtids{};
+};
+
 using Change =
     std::variant<StopReplication, StartReplication, PointTo, ResetReplication, SetReadOnly,
-                 SetSemiSyncSource, SetSemiSyncReplica, SetDelay, FlushBinaryLogs>;
+                 SetSemiSyncSource, SetSemiSyncReplica, SetDelay, FlushBinaryLogs, StartUntil,
+                 PurgeBinaryLogs, ResetGtidHistory, InjectEmptyTransactions>;
 
 /// User and password that replicas use, for a server that never had a source.
 struct ReplicationCredentials {

@@ -65,6 +65,15 @@ std::string thread_statement(const char* verb, const Words& words, const Instanc
          connection_name(words, instance) + thread_words(threads) + channel_suffix(words, instance);
 }
 
+SqlStatement start_until(const Words& words, const Instance& instance,
+                         const BinlogCoordinates& until) {
+  const std::string prefix = words.change_source ? "SOURCE" : "MASTER";
+  return plain(std::string("START") + (words.replica ? " REPLICA" : " SLAVE") +
+               connection_name(words, instance) + " UNTIL " + prefix +
+               "_LOG_FILE = " + sql_quoted(until.log_file) + ", " + prefix +
+               "_LOG_POS = " + std::to_string(until.log_pos) + channel_suffix(words, instance));
+}
+
 /// The options of one CHANGE, as sent and as shown.
 class Options {
  public:
@@ -286,8 +295,30 @@ std::vector<SqlStatement> statements_for(const Instance& instance, const Change&
   if (const auto* delay = std::get_if<SetDelay>(&change)) {
     return {delay_statement(words, instance, *delay)};
   }
-  const auto& flush = std::get<FlushBinaryLogs>(change);
+  if (const auto* until = std::get_if<StartUntil>(&change)) {
+    return {start_until(words, instance, until->until)};
+  }
+  if (const auto* purge = std::get_if<PurgeBinaryLogs>(&change)) {
+    return {plain("PURGE BINARY LOGS TO " + sql_quoted(purge->up_to))};
+  }
+  if (const auto* history = std::get_if<ResetGtidHistory>(&change)) {
+    // RESET MASTER is gone in 8.4; its successor came with 8.2.
+    return {plain(parse_server_version(instance.server.version) >= ServerVersion{8, 2, 0}
+                      ? "RESET BINARY LOGS AND GTIDS"
+                      : "RESET MASTER"),
+            plain("SET GLOBAL gtid_purged = " + sql_quoted(history->executed))};
+  }
   std::vector<SqlStatement> statements;
+  if (const auto* inject = std::get_if<InjectEmptyTransactions>(&change)) {
+    for (const std::string& gtid : inject->gtids) {
+      statements.push_back(plain("SET SESSION gtid_next = " + sql_quoted(gtid)));
+      statements.push_back(plain("BEGIN"));
+      statements.push_back(plain("COMMIT"));
+    }
+    statements.push_back(plain("SET SESSION gtid_next = 'AUTOMATIC'"));
+    return statements;
+  }
+  const auto& flush = std::get<FlushBinaryLogs>(change);
   for (int i = 0; i < flush.times; ++i)
     statements.push_back(plain("FLUSH BINARY LOGS"));
   return statements;

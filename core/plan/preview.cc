@@ -115,6 +115,13 @@ void apply(Instance& instance, const Change& change, const Topology& topology) {
     instance.semi_sync.replica_enabled = replica->on;
   } else if (const auto* delay = std::get_if<SetDelay>(&change)) {
     instance.replication.sql_delay = delay->delay;
+  } else if (const auto* until = std::get_if<StartUntil>(&change)) {
+    set_threads(instance, ReplicationThreads::Receiver, true);
+    instance.replication.exec = until->until;
+  } else if (const auto* history = std::get_if<ResetGtidHistory>(&change)) {
+    instance.gtid.executed = instance.gtid.purged = history->executed;
+    instance.replication.retrieved_gtid_set = history->executed;
+    instance.gtid.errant.clear();
   }
 }
 

@@ -63,6 +63,15 @@ std::string describe_change(const Change& change) {
           [](const FlushBinaryLogs& c) {
             return "flush binary logs " + std::to_string(c.times) + " times";
           },
+          [](const StartUntil& c) { return "start replication until " + to_string(c.until); },
+          [](const PurgeBinaryLogs& c) { return "purge binary logs before " + c.up_to; },
+          [](const ResetGtidHistory& c) {
+            return "empty the binary log, and let count as executed: " + c.executed;
+          },
+          [](const InjectEmptyTransactions& c) {
+            return "commit " + std::to_string(c.gtids.size()) + " empty transactions, from " +
+                   c.gtids.front() + " to " + c.gtids.back();
+          },
       },
       change);
 }
@@ -89,7 +98,10 @@ std::string applier_trouble(const Instance& instance) {
 }
 
 Standing standing_of_applied(const Instance& instance, const Position& wanted) {
-  const Difference rest = missing(executed_position(instance), wanted);
+  // Coordinates are in the source's log, also for one whose GTIDs are known.
+  const bool by_coordinates = std::holds_alternative<BinlogCoordinates>(wanted);
+  const Difference rest = missing(
+      by_coordinates ? Position(instance.replication.exec) : executed_position(instance), wanted);
   if (rest.empty()) return {Standing::State::Holds, ""};
   const std::string trouble = applier_trouble(instance);
   if (!trouble.empty()) return {Standing::State::Never, trouble};

@@ -105,7 +105,7 @@ SHAPES = {
     "ack-all-recoveries?comment=seen": ("E", str), "ack-recovery/cluster/{c}?comment=seen": ("E", str),
     "set-cluster-alias/{name}?alias=shop": ("E", type(None)), "bulk-promotion-rules": [dict],
 }
-NOT_SERVED = ["agents", "seeds", "raft-state", "raft-peers", "move-up/{r}", "match/{r}/{m}", "reload-cluster-alias"]
+NOT_SERVED = ["agents", "seeds", "raft-state", "raft-peers", "match-up/{r}", "match/{r}/{m}", "reload-cluster-alias"]
 
 
 def differences(value, shape, where="answer"):

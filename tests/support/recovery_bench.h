@@ -84,6 +84,11 @@ inline std::string because(const Outcome& outcome, int number) {
   return "not lost";
 }
 
+/// Why it failed; "" when it went well.
+inline std::string said(const Outcome& outcome) {
+  return outcome.error ? outcome.error->message : "";
+}
+
 inline bool mentions(const std::string& text, const std::string& part) {
   return text.find(part) != std::string::npos;
 }

@@ -2,6 +2,8 @@
 
 #include <utility>
 
+#include "core/plan/refactor/parts.h"
+
 namespace orch {
 
 namespace {
@@ -97,10 +99,6 @@ Planner planner_for(Selector selector, Policy policy) {
     if (!plan) return GiveUp{std::move(plan).error(), {}};
     return next_of_moves(plan->moves, plan->refused, policy, so_far, fresh);
   };
-}
-
-Failure refusal(std::string text) {
-  return fail(ErrorKind::Refused, std::move(text));
 }
 
 Result<std::vector<const Instance*>> chosen_replicas(const Topology& topology,

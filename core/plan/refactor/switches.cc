@@ -1,46 +1,20 @@
 #include "core/plan/refactor/switches.h"
 
-#include <functional>
 #include <utility>
 
 #include "core/base/result.h"
-#include "core/plan/undo.h"
+#include "core/plan/refactor/parts.h"
 
 namespace orch {
 
 namespace {
 
-Step step(const Instance& server, Change change, std::string why) {
-  return {server.key, std::move(change), std::move(why), {}, false, {}};
-}
-
-using Sequence = std::function<Result<std::vector<Step>>(const Instance& at_start)>;
-
-/// The steps that `sequence` says for the server as it was at the start, in one go.
-Planner in_one_go(InstanceKey server, Sequence sequence) {
-  return [server = std::move(server), sequence = std::move(sequence)](
-             const Progress& so_far, const Topology& fresh) -> Decision {
-    const Instance* before = so_far.at_start.find(server);
-    if (before == nullptr || !answers(*before)) {
-      const ErrorKind kind = before == nullptr    ? ErrorKind::NotFound
-                             : all_deny({before}) ? ErrorKind::Denied
-                                                  : ErrorKind::Unreachable;
-      const std::string why = before == nullptr ? "" : ": it " + silence_of(*before);
-      return GiveUp{Error{kind, "Error reading " + to_string(server) + why}, {}};
-    }
-    if (const StepResult* failed = failure_on(so_far, server)) {
-      if (Run undo{undo_thread_steps(so_far, fresh), {}}; !undo.steps.empty()) return undo;
-      return GiveUp{*failed->error, {}};
-    }
-    auto steps = sequence(*before);
-    if (!steps) return GiveUp{std::move(steps).error(), {}};
-    if (so_far.steps.empty() && !steps->empty()) return Run{*std::move(steps), {}};
-    return Done{};
-  };
-}
-
 Failure not_a_replica(const Instance& server) {
   return fail(ErrorKind::Refused, "instance is not a replica: " + to_string(server.key));
+}
+
+Step step(const Instance& server, Change change, std::string why) {
+  return step_on(server.key, std::move(change), std::move(why));
 }
 
 std::vector<Step> start_steps(const Instance& server, const Policy& policy) {
@@ -65,125 +39,138 @@ std::vector<Step> start_steps(const Instance& server, const Policy& policy) {
 }  // namespace
 
 Planner stop_replication(InstanceKey server, Policy) {
-  return in_one_go(std::move(server), [](const Instance& now) -> Result<std::vector<Step>> {
-    if (!is_replica(now)) return not_a_replica(now);
-    return std::vector<Step>{step(now, StopReplication{}, "as asked")};
-  });
+  return in_one_go(std::move(server),
+                   [](const Instance& now, const Topology&) -> Result<std::vector<Step>> {
+                     if (!is_replica(now)) return not_a_replica(now);
+                     return std::vector<Step>{step(now, StopReplication{}, "as asked")};
+                   });
 }
 
 Planner stop_replication_nicely(InstanceKey server, Policy policy) {
-  return in_one_go(std::move(server), [policy](const Instance& now) -> Result<std::vector<Step>> {
-    if (!is_replica(now)) return not_a_replica(now);
-    std::vector<Step> steps;
-    const bool start_first = now.replication.sql_delay.count() == 0 && applier_goes_first(now);
-    if (start_first) {
-      steps.push_back(
-          step(now, StartReplication{ReplicationThreads::Applier}, "apply what it holds"));
-    }
-    steps.push_back(step(now, StopReplication{ReplicationThreads::Receiver}, "receive no more"));
-    if (now.replication.sql_delay.count() == 0) {
-      if (!start_first && !runs(now.replication.sql_state)) {
+  return in_one_go(
+      std::move(server),
+      [policy](const Instance& now, const Topology&) -> Result<std::vector<Step>> {
+        if (!is_replica(now)) return not_a_replica(now);
+        std::vector<Step> steps;
+        const bool start_first = now.replication.sql_delay.count() == 0 && applier_goes_first(now);
+        if (start_first) {
+          steps.push_back(
+              step(now, StartReplication{ReplicationThreads::Applier}, "apply what it holds"));
+        }
         steps.push_back(
-            step(now, StartReplication{ReplicationThreads::Applier}, "apply what it holds"));
-      }
-      steps.push_back(
-          {now.key,
-           WaitFor{AppliedReceived{}, policy.promotion_wait, policy.reasonable_replication_lag},
-           "apply what it holds",
-           {},
-           false});
-    }
-    steps.push_back(step(now, StopReplication{}, "as asked"));
-    return steps;
-  });
+            step(now, StopReplication{ReplicationThreads::Receiver}, "receive no more"));
+        if (now.replication.sql_delay.count() == 0) {
+          if (!start_first && !runs(now.replication.sql_state)) {
+            steps.push_back(
+                step(now, StartReplication{ReplicationThreads::Applier}, "apply what it holds"));
+          }
+          steps.push_back(
+              {now.key,
+               WaitFor{AppliedReceived{}, policy.promotion_wait, policy.reasonable_replication_lag},
+               "apply what it holds",
+               {},
+               false});
+        }
+        steps.push_back(step(now, StopReplication{}, "as asked"));
+        return steps;
+      });
 }
 
 Planner start_replication(InstanceKey server, Policy policy) {
-  return in_one_go(std::move(server), [policy](const Instance& now) -> Result<std::vector<Step>> {
-    if (!is_replica(now)) return not_a_replica(now);
-    return start_steps(now, policy);
-  });
+  return in_one_go(std::move(server),
+                   [policy](const Instance& now, const Topology&) -> Result<std::vector<Step>> {
+                     if (!is_replica(now)) return not_a_replica(now);
+                     return start_steps(now, policy);
+                   });
 }
 
 Planner restart_replication(InstanceKey server, Policy policy) {
-  return in_one_go(std::move(server), [policy](const Instance& now) -> Result<std::vector<Step>> {
-    if (!is_replica(now)) return not_a_replica(now);
-    std::vector<Step> steps{step(now, StopReplication{}, "as asked")};
-    for (Step& next : start_steps(now, policy))
-      steps.push_back(std::move(next));
-    return steps;
-  });
+  return in_one_go(std::move(server),
+                   [policy](const Instance& now, const Topology&) -> Result<std::vector<Step>> {
+                     if (!is_replica(now)) return not_a_replica(now);
+                     std::vector<Step> steps{step(now, StopReplication{}, "as asked")};
+                     for (Step& next : start_steps(now, policy))
+                       steps.push_back(std::move(next));
+                     return steps;
+                   });
 }
 
 Planner reset_replication(InstanceKey server, Policy) {
-  return in_one_go(std::move(server), [](const Instance& now) -> Result<std::vector<Step>> {
-    std::vector<Step> steps;
-    if (runs(now.replication.io_state) || runs(now.replication.sql_state)) {
-      steps.push_back(step(now, StopReplication{}, "as asked"));
-    }
-    steps.push_back(step(now, ResetReplication{}, "as asked"));
-    return steps;
-  });
+  return in_one_go(std::move(server),
+                   [](const Instance& now, const Topology&) -> Result<std::vector<Step>> {
+                     std::vector<Step> steps;
+                     if (runs(now.replication.io_state) || runs(now.replication.sql_state)) {
+                       steps.push_back(step(now, StopReplication{}, "as asked"));
+                     }
+                     steps.push_back(step(now, ResetReplication{}, "as asked"));
+                     return steps;
+                   });
 }
 
 Planner set_read_only(InstanceKey server, bool on, Policy) {
-  return in_one_go(std::move(server), [on](const Instance& now) -> Result<std::vector<Step>> {
-    const bool semi_sync = now.semi_sync.priority > 0;
-    std::vector<Step> steps;
-    if (semi_sync && !on) {
-      steps.push_back(step(now, SetSemiSyncSource{true}, "its semi-sync priority says so"));
-    }
-    steps.push_back(step(now, SetReadOnly{on}, "as asked"));
-    if (semi_sync && on) {
-      steps.push_back(step(now, SetSemiSyncSource{false}, "its semi-sync priority says so"));
-    }
-    return steps;
-  });
+  return in_one_go(
+      std::move(server), [on](const Instance& now, const Topology&) -> Result<std::vector<Step>> {
+        const bool semi_sync = now.semi_sync.priority > 0;
+        std::vector<Step> steps;
+        if (semi_sync && !on) {
+          steps.push_back(step(now, SetSemiSyncSource{true}, "its semi-sync priority says so"));
+        }
+        steps.push_back(step(now, SetReadOnly{on}, "as asked"));
+        if (semi_sync && on) {
+          steps.push_back(step(now, SetSemiSyncSource{false}, "its semi-sync priority says so"));
+        }
+        return steps;
+      });
 }
 
 Planner set_semi_sync_source(InstanceKey server, bool on) {
-  return in_one_go(std::move(server), [on](const Instance& now) -> Result<std::vector<Step>> {
-    return std::vector<Step>{step(now, SetSemiSyncSource{on}, "as asked")};
-  });
+  return in_one_go(std::move(server),
+                   [on](const Instance& now, const Topology&) -> Result<std::vector<Step>> {
+                     return std::vector<Step>{step(now, SetSemiSyncSource{on}, "as asked")};
+                   });
 }
 
 Planner set_semi_sync_replica(InstanceKey server, bool on) {
-  return in_one_go(std::move(server), [on](const Instance& now) -> Result<std::vector<Step>> {
-    if (now.semi_sync.replica_enabled == on) return std::vector<Step>{};
-    std::vector<Step> steps{step(now, SetSemiSyncReplica{on}, "as asked")};
-    // The setting takes effect when the receiver starts. MariaDB by GTID would throw the relay
-    // logs away then, so that what is received must be applied before.
-    if (!runs(now.replication.io_state)) return steps;
-    steps.push_back(step(now, StopReplication{ReplicationThreads::Receiver}, "take effect"));
-    if (is_mariadb(now) && now.gtid.uses_mariadb) {
-      steps.push_back({now.key,
-                       WaitFor{AppliedReceived{}, std::chrono::seconds(10), {}},
-                       "nothing received is thrown away",
-                       {},
-                       false});
-    }
-    steps.push_back(step(now, StartReplication{ReplicationThreads::Receiver}, "take effect"));
-    return steps;
-  });
+  return in_one_go(
+      std::move(server), [on](const Instance& now, const Topology&) -> Result<std::vector<Step>> {
+        if (now.semi_sync.replica_enabled == on) return std::vector<Step>{};
+        std::vector<Step> steps{step(now, SetSemiSyncReplica{on}, "as asked")};
+        // The setting takes effect when the receiver starts. MariaDB by GTID would throw the relay
+        // logs away then, so that what is received must be applied before.
+        if (!runs(now.replication.io_state)) return steps;
+        steps.push_back(step(now, StopReplication{ReplicationThreads::Receiver}, "take effect"));
+        if (is_mariadb(now) && now.gtid.uses_mariadb) {
+          steps.push_back({now.key,
+                           WaitFor{AppliedReceived{}, std::chrono::seconds(10), {}},
+                           "nothing received is thrown away",
+                           {},
+                           false});
+        }
+        steps.push_back(step(now, StartReplication{ReplicationThreads::Receiver}, "take effect"));
+        return steps;
+      });
 }
 
 Planner delay_replication(InstanceKey server, std::chrono::seconds delay) {
-  return in_one_go(std::move(server), [delay](const Instance& now) -> Result<std::vector<Step>> {
-    if (!is_replica(now)) return not_a_replica(now);
-    if (delay.count() < 0) {
-      return fail(ErrorKind::InvalidInput, "a delay cannot be negative");
-    }
-    // MySQL keeps the relay logs when the receiver runs through the change; MariaDB wants both
-    // threads stopped.
-    const auto threads = is_mariadb(now) ? ReplicationThreads::Both : ReplicationThreads::Applier;
-    const bool running =
-        runs(now.replication.sql_state) || (is_mariadb(now) && runs(now.replication.io_state));
-    std::vector<Step> steps;
-    if (running) steps.push_back(step(now, StopReplication{threads}, "as asked"));
-    steps.push_back(step(now, SetDelay{delay}, "as asked"));
-    if (running) steps.push_back(step(now, StartReplication{threads}, "as before"));
-    return steps;
-  });
+  return in_one_go(std::move(server),
+                   [delay](const Instance& now, const Topology&) -> Result<std::vector<Step>> {
+                     if (!is_replica(now)) return not_a_replica(now);
+                     if (delay.count() < 0) {
+                       return fail(ErrorKind::InvalidInput, "a delay cannot be negative");
+                     }
+                     // MySQL keeps the relay logs when the receiver runs through the change;
+                     // MariaDB wants both threads stopped.
+                     const auto threads =
+                         is_mariadb(now) ? ReplicationThreads::Both : ReplicationThreads::Applier;
+                     const bool running = runs(now.replication.sql_state) ||
+                                          (is_mariadb(now) && runs(now.replication.io_state));
+                     std::vector<Step> steps;
+                     if (running) steps.push_back(step(now, StopReplication{threads}, "as asked"));
+                     steps.push_back(step(now, SetDelay{delay}, "as asked"));
+                     if (running)
+                       steps.push_back(step(now, StartReplication{threads}, "as before"));
+                     return steps;
+                   });
 }
 
 }  // namespace orch

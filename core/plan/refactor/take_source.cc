@@ -3,19 +3,12 @@
 #include <utility>
 
 #include "core/plan/refactor/move.h"
+#include "core/plan/refactor/parts.h"
 #include "core/plan/refactor/relocate.h"
-#include "core/plan/undo.h"
 
 namespace orch {
 
 namespace {
-
-Decision give_up(std::string text, const Progress& so_far, const Topology& fresh) {
-  Run undo{undo_thread_steps(so_far, fresh), {}};
-  if (undo.steps.empty()) return GiveUp{Error{ErrorKind::Refused, std::move(text)}, {}};
-  undo.facts.giving_up = Error{ErrorKind::Refused, std::move(text)};
-  return undo;
-}
 
 /// What speaks against the swap, by the state at the start; "" = nothing.
 std::string objection(const Topology& at_start, const InstanceKey& key, const Policy& policy) {
@@ -41,7 +34,7 @@ std::string objection(const Topology& at_start, const InstanceKey& key, const Po
 
 Decision next(const InstanceKey& key, const Policy& policy, const Progress& so_far,
               const Topology& fresh) {
-  if (so_far.facts.giving_up) return give_up(so_far.facts.giving_up->message, so_far, fresh);
+  if (so_far.facts.giving_up) return give_up(*so_far.facts.giving_up, so_far, fresh);
   if (std::string text = objection(so_far.at_start, key, policy); !text.empty()) {
     return give_up(std::move(text), so_far, fresh);
   }
@@ -50,15 +43,12 @@ Decision next(const InstanceKey& key, const Policy& policy, const Progress& so_f
   const InstanceKey above = so_far.at_start.find(source_key)->replication.source;
   const Instance* source = fresh.find(source_key);
   const Instance* taker = fresh.find(key);
-  const auto step = [](const InstanceKey& server, Action action, std::string why) {
-    return Step{server, std::move(action), std::move(why), {}, false, {}};
-  };
   const bool pointed = latest(so_far, key, is_change<PointTo>) != nullptr;
   if (!pointed && !replication_threads_stopped(*source)) {
     if (latest(so_far, source_key, is_change<StopReplication>) != nullptr) {
       return give_up(to_string(source_key) + " could not be stopped", so_far, fresh);
     }
-    return Run{{step(source_key, Change{StopReplication{}}, "stand still for the swap")}, {}};
+    return Run{{step_on(source_key, Change{StopReplication{}}, "stand still for the swap")}, {}};
   }
   const Position wanted = executed_position(*source);
   if (!pointed && !contains(executed_position(*taker), wanted)) {
@@ -67,8 +57,9 @@ Decision next(const InstanceKey& key, const Policy& policy, const Progress& so_f
                      fresh);
     }
     return Run{
-        {step(key, WaitFor{HasExecuted{wanted}, policy.reasonable_maintenance_replication_lag, {}},
-              "have all that its source has")},
+        {step_on(key,
+                 WaitFor{HasExecuted{wanted}, policy.reasonable_maintenance_replication_lag, {}},
+                 "have all that its source has")},
         {}};
   }
   Move up;

@@ -34,6 +34,22 @@ PointTo point_to(Positioning positioning = Positioning::Keep) {
 }  // namespace
 
 TEST_SUITE("core/mysql/change_statements") {
+  TEST_CASE("binary logs, histories and places") {
+    const StartUntil until{{"it's.000003", 77, BinlogType::Binary}};
+    CHECK(shown(mysql_version("5.7.44-log"), until) ==
+          "START SLAVE UNTIL MASTER_LOG_FILE = 'it''s.000003', MASTER_LOG_POS = 77");
+    CHECK(shown(mysql_version("8.4.3"), until) ==
+          "START REPLICA UNTIL SOURCE_LOG_FILE = 'it''s.000003', SOURCE_LOG_POS = 77");
+    CHECK(shown(mysql_version("8.0.35"), ResetGtidHistory{"a:1-2"}) ==
+          "RESET MASTER; SET GLOBAL gtid_purged = 'a:1-2'");
+    CHECK(shown(mysql_version("8.4.3"), ResetGtidHistory{"a:1-2"}) ==
+          "RESET BINARY LOGS AND GTIDS; SET GLOBAL gtid_purged = 'a:1-2'");
+    CHECK(shown(mysql_version("8.4.3"), InjectEmptyTransactions{{"a:1"}}) ==
+          "SET SESSION gtid_next = 'a:1'; BEGIN; COMMIT; SET SESSION gtid_next = 'AUTOMATIC'");
+    CHECK(shown(mysql_version("8.4.3"), PurgeBinaryLogs{"bin.000009"}) ==
+          "PURGE BINARY LOGS TO 'bin.000009'");
+  }
+
   TEST_CASE("the words follow the version, compared as numbers (DISC-5)") {
     struct Case {
       const char* version;

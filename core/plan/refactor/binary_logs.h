@@ -1,0 +1,21 @@
+#pragma once
+
+#include <string>
+
+#include "core/plan/policy.h"
+#include "core/plan/step.h"
+
+namespace orch {
+
+/// One flush; with a name, as many as it takes until that log is the current one. Errors: Refused,
+/// for a log that is behind the current one, has another base name or is more than 1,000 away.
+[[nodiscard]] Planner flush_binary_logs(InstanceKey server, std::string until);
+
+/// Drops the logs before that one, unless a known replica has not applied all of them.
+[[nodiscard]] Planner purge_binary_logs(InstanceKey server, std::string up_to);
+
+/// CHANGE SOURCE with the user and password that ReplicationCredentialsQuery or the server's own
+/// metadata tell, and all else as it is. Replication must be stopped.
+[[nodiscard]] Planner change_source_credentials(InstanceKey server, Policy policy);
+
+}  // namespace orch

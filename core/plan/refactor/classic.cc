@@ -1,0 +1,376 @@
+#include "core/plan/refactor/classic.h"
+
+#include <utility>
+
+#include "core/plan/refactor/move.h"
+#include "core/plan/refactor/parts.h"
+
+namespace orch {
+
+namespace {
+
+Result<const Instance*> readable(const Topology& topology, const InstanceKey& key) {
+  const Instance* found = topology.find(key);
+  if (found == nullptr) return fail(ErrorKind::NotFound, "Error reading " + to_string(key));
+  if (!answers(*found)) {
+    const ErrorKind kind = all_deny({found}) ? ErrorKind::Denied : ErrorKind::Unreachable;
+    return fail(kind, to_string(key) + ": last check invalid: it " + silence_of(*found));
+  }
+  return found;
+}
+
+Result<const Instance*> readable_replica(const Topology& topology, const InstanceKey& key) {
+  ORCH_ASSIGN(const Instance* found, readable(topology, key));
+  if (!is_replica(*found)) return refusal("instance is not a replica: " + to_string(key));
+  return found;
+}
+
+/// "Can move" (refactoring document, 4).
+Result<> check_movable(const Instance& server, const Policy& policy) {
+  const std::string key = to_string(server.key);
+  if (is_group_secondary(server)) {
+    return refusal(key + " is a secondary replication group member, hence, it cannot be relocated");
+  }
+  if (server.replication.channels > 1) {
+    return refusal(key + " replicates from " + std::to_string(server.replication.channels) +
+                   " sources, hence, it cannot be moved");
+  }
+  if (!replica_running(server)) return refusal(key + ": instance is not replicating");
+  if (!server.replication.lag && !server.replication.seconds_behind) {
+    return refusal(key + ": cannot determine replication lag");
+  }
+  if (!has_reasonable_lag(server, policy.reasonable_maintenance_replication_lag)) {
+    return refusal(key + ": lags too much");
+  }
+  return {};
+}
+
+Move to_coordinates(const InstanceKey& server, const InstanceKey& source,
+                    const BinlogCoordinates& coordinates) {
+  Move move;
+  move.server = server;
+  move.target.source = source;
+  move.target.positioning = Positioning::Coordinates;
+  move.target.coordinates = coordinates;
+  move.why = "move below " + to_string(source);
+  return move;
+}
+
+// --- Up ---
+
+/// Who moves up, and what keeps others from it.
+struct Upward {
+  const Instance* from{nullptr};  ///< their source
+  InstanceKey to{};               ///< its source
+  std::vector<const Instance*> movers{};
+  std::vector<LostReplica> refused{};
+  bool by_gtid{true};  ///< all that may move
+};
+
+Result<Upward> upward(const Topology& at_start, const InstanceKey& of, const ReplicaFilter& filter,
+                      const Policy& policy) {
+  Upward up;
+  ORCH_ASSIGN(up.from, readable(at_start, of));
+  if (!is_replica(*up.from)) return refusal("master is not a replica itself: " + to_string(of));
+  up.to = up.from->replication.source;
+  const Instance* top = at_start.find(up.to);
+  for (const Instance* replica : at_start.replicas_of(of)) {
+    if (filter && !filter(*replica)) continue;
+    if (replica->key == up.to) {
+      return refusal(to_string(of) + " and " + to_string(up.to) + " are co-masters");
+    }
+    Result<> can = answers(*replica)
+                       ? check_movable(*replica, policy)
+                       : Result<>(refusal("last check invalid: it " + silence_of(*replica)));
+    if (can && top != nullptr) can = can_replicate_from(*replica, *top, policy.rules());
+    if (!can) {
+      up.refused.push_back({replica->key, can.error().message});
+      continue;
+    }
+    up.movers.push_back(replica);
+    up.by_gtid = up.by_gtid && top != nullptr && gtid_compatible(*replica, *top);
+  }
+  return up;
+}
+
+/// The common source stands still; each replica executes all that the source's log has; then where
+/// the source is in the log of its own source is where the replica is, too.
+Decision next_upward(const Upward& up, const Policy& policy, const Progress& so_far,
+                     const Topology& fresh) {
+  if (so_far.facts.giving_up) return give_up(*so_far.facts.giving_up, so_far, fresh);
+  const InstanceKey& of = up.from->key;
+  const Instance* from = fresh.find(of);
+  if (from == nullptr) return give_up("Error reading " + to_string(of), so_far, fresh);
+  const StepResult* stopped = latest(so_far, of, is_change<StopReplication>);
+  if (stopped != nullptr && stopped->error) return give_up(*stopped->error, so_far, fresh);
+  if (stopped == nullptr && !up.movers.empty()) {
+    return Run{{step_on(of, Change{StopReplication{}}, "stand still for its replicas")}, {}};
+  }
+  const BinlogCoordinates& place = from->server.binlog;
+  Run waits;
+  std::vector<Move> moves;
+  std::vector<LostReplica> lost = up.refused;
+  for (const Instance* mover : up.movers) {
+    const Instance* now = fresh.find(mover->key);
+    const bool pointed = latest(so_far, mover->key, is_change<PointTo>) != nullptr;
+    if (now != nullptr && !pointed && now->replication.exec != place) {
+      const StepResult* wait = latest(so_far, mover->key, waits_for<HasExecuted>);
+      if (wait != nullptr) {
+        const std::string why = wait->error
+                                    ? wait->error->message
+                                    : to_string(of) + " is written to while it stands still";
+        lost.push_back({mover->key, why});
+        continue;
+      }
+      const std::chrono::seconds limit = policy.reasonable_maintenance_replication_lag;
+      waits.steps.push_back(step_on(mover->key, WaitFor{HasExecuted{place}, limit, {}},
+                                    "have all that " + to_string(of) + " has"));
+      continue;
+    }
+    moves.push_back(to_coordinates(mover->key, up.to, from->replication.exec));
+  }
+  if (!waits.steps.empty()) return waits;
+  return next_of_moves(moves, lost, policy, so_far, fresh);
+}
+
+/// By GTID each moves alone, and nobody stands still for it.
+Decision move_all_up(const InstanceKey& of, const ReplicaFilter& filter, const Policy& policy,
+                     const Progress& so_far, const Topology& fresh) {
+  const Result<Upward> up = upward(so_far.at_start, of, filter, policy);
+  if (!up) return GiveUp{up.error(), {}};
+  if (!up->by_gtid) return next_upward(*up, policy, so_far, fresh);
+  std::vector<Move> moves;
+  std::vector<LostReplica> lost = up->refused;
+  for (const Instance* mover : up->movers) {
+    if (auto can = check_gtid_move(*mover, *so_far.at_start.find(up->to), policy); !can) {
+      lost.push_back({mover->key, can.error().message});
+      continue;
+    }
+    Move move = to_coordinates(mover->key, up->to, {});
+    move.target.positioning = Positioning::Gtid;
+    moves.push_back(std::move(move));
+  }
+  return next_of_moves(moves, lost, policy, so_far, fresh);
+}
+
+// --- Below a sibling ---
+
+Decision next_below(const Instance& server, const Instance& sibling, const Policy& policy,
+                    const Progress& so_far, const Topology& fresh) {
+  if (so_far.facts.giving_up) return give_up(*so_far.facts.giving_up, so_far, fresh);
+  const Instance* mover = fresh.find(server.key);
+  const Instance* below = fresh.find(sibling.key);
+  const Move move = to_coordinates(server.key, sibling.key, below->server.binlog);
+  if (mover->replication.source == sibling.key) {
+    return next_of_moves({move}, {}, policy, so_far, fresh);
+  }
+  for (const InstanceKey& key : {server.key, sibling.key}) {
+    if (const StepResult* failed = failure_on(so_far, key)) {
+      return give_up(*failed->error, so_far, fresh);
+    }
+  }
+  if (latest(so_far, server.key, is_change<StopReplication>) == nullptr) {
+    return Run{{step_on(server.key, Change{StopReplication{}}, "stand still"),
+                step_on(sibling.key, Change{StopReplication{}}, "stand still")},
+               {}};
+  }
+  const BinlogCoordinates& here = mover->replication.exec;
+  const BinlogCoordinates& there = below->replication.exec;
+  if (compare(here, there) != std::weak_ordering::equivalent) {
+    const bool mover_is_behind = is_before(here, there);
+    const InstanceKey& behind = mover_is_behind ? server.key : sibling.key;
+    const BinlogCoordinates& place = mover_is_behind ? there : here;
+    if (latest(so_far, behind, is_change<StartUntil>) != nullptr) {
+      return give_up(to_string(behind) + " did not stop at " + to_string(place), so_far, fresh);
+    }
+    const std::chrono::seconds limit = policy.reasonable_maintenance_replication_lag;
+    return Run{
+        {step_on(behind, Change{StartUntil{place}}, "come to where the other one is"),
+         step_on(behind, WaitFor{HasExecuted{place}, limit, {}}, "come to where the other is"),
+         step_on(behind, Change{StopReplication{}}, "stand still")},
+        {}};
+  }
+  return next_of_moves({move}, {}, policy, so_far, fresh);
+}
+
+Decision move_beside(const InstanceKey& server, const InstanceKey& sibling, const Policy& policy,
+                     const Progress& so_far, const Topology& fresh) {
+  const auto check = [&]() -> Result<> {
+    ORCH_ASSIGN(const Instance* mover, readable_replica(so_far.at_start, server));
+    ORCH_ASSIGN(const Instance* below, readable_replica(so_far.at_start, sibling));
+    if (server == sibling || mover->replication.source != below->replication.source) {
+      return refusal("instances are not siblings: " + to_string(server) + ", " +
+                     to_string(sibling));
+    }
+    ORCH_TRY(check_movable(*mover, policy));
+    ORCH_TRY(check_movable(*below, policy));
+    return can_replicate_from(*mover, *below, policy.rules());
+  };
+  if (auto can = check(); !can) return GiveUp{can.error(), {}};
+  const Instance& mover = *so_far.at_start.find(server);
+  const Instance& below = *so_far.at_start.find(sibling);
+  if (gtid_compatible(mover, below)) {
+    return move_gtid(server, sibling, policy)(so_far, fresh);
+  }
+  return next_below(mover, below, policy, so_far, fresh);
+}
+
+// --- Co-masters ---
+
+Result<> check_co_source(const Topology& at_start, const InstanceKey& server,
+                         const Policy& policy) {
+  ORCH_ASSIGN(const Instance* mover, readable_replica(at_start, server));
+  ORCH_TRY(check_movable(*mover, policy));
+  ORCH_ASSIGN(const Instance* source, readable(at_start, mover->replication.source));
+  const std::string key = to_string(server);
+  const std::string source_key = to_string(source->key);
+  if (source->replication.source == server) {
+    return refusal("instance " + key + " is already co master of " + source_key);
+  }
+  if (!mover->server.read_only) {
+    return refusal("instance " + key +
+                   " is not read-only; first make it read-only before making it co-master");
+  }
+  if (source->replication.channels > 1) {
+    return refusal(source_key + " replicates from several sources");
+  }
+  if (is_replica(*source)) {
+    const Instance* partner = at_start.find(source->replication.source);
+    const bool co_source = at_start.are_co_sources(source->key, source->replication.source);
+    const bool may_be_left = partner == nullptr || !answers(*partner) || partner->server.read_only;
+    if ((!co_source && partner != nullptr) || !may_be_left) {
+      return refusal(source_key + " is not a real master; it replicates from: " +
+                     to_string(source->replication.source));
+    }
+  }
+  return can_replicate_from(*source, *mover, policy.rules());
+}
+
+/// The link of the source to `mover`: as the mover's own to the source (REF-12).
+PointTo link_back(const Instance& mover, const Instance& source) {
+  PointTo target;
+  target.source = mover.key;
+  target.positioning = Positioning::Coordinates;
+  target.coordinates = mover.server.binlog;
+  if (gtid_compatible(mover, source)) {
+    // What the source wrote itself came back to it by the mover's log: it counts as executed.
+    target.positioning = is_mariadb(source) ? Positioning::MariaDbCurrent : Positioning::Gtid;
+  }
+  if (!source.replication.has_credentials) {
+    target.tls = mover.replication.tls;
+    target.use_tls = mover.replication.allow_tls;
+    if (!is_mariadb(source) && !target.use_tls && target.tls->public_key_path.empty()) {
+      target.tls->get_public_key = true;
+    }
+  }
+  return target;
+}
+
+Decision next_co_source(const InstanceKey& server, const Policy& policy, const Progress& so_far,
+                        const Topology& fresh) {
+  if (so_far.facts.giving_up) return give_up(*so_far.facts.giving_up, so_far, fresh);
+  if (auto can = check_co_source(so_far.at_start, server, policy); !can) {
+    return GiveUp{can.error(), {}};
+  }
+  const InstanceKey source_key = so_far.at_start.find(server)->replication.source;
+  if (const StepResult* failed = failure_on(so_far, source_key)) {
+    return give_up(*failed->error, so_far, fresh);
+  }
+  const Instance& source = *fresh.find(source_key);
+  if (latest(so_far, source_key, is_change<PointTo>) != nullptr) {
+    Account account;
+    account.moved.push_back(source_key);
+    return Done{std::move(account)};
+  }
+  const StepResult* read = latest(so_far, server, [](const Action& action) {
+    return std::holds_alternative<ReadCredentials>(action);
+  });
+  if (read != nullptr && read->error) return give_up(*read->error, so_far, fresh);
+  if (read == nullptr && !source.replication.has_credentials) {
+    return Run{{step_on(server, ReadCredentials{}, "the user that replicates")}, {}};
+  }
+  Run run;
+  if (!replication_threads_stopped(source) && is_replica(source)) {
+    run.steps.push_back(step_on(source_key, Change{StopReplication{}}, "follow another source"));
+  }
+  Step point = step_on(source_key, Change{link_back(*fresh.find(server), source)},
+                       "become the co-master of " + to_string(server));
+  if (!source.replication.has_credentials) point.credentials_from = server;
+  run.steps.push_back(std::move(point));
+  run.steps.push_back(step_on(source_key, Change{StartReplication{}}, "follow the co-master"));
+  run.steps.push_back(step_on(source_key, WaitFor{ReplicatesFrom{server}, policy.start_wait, {}},
+                              "see it replicate"));
+  return run;
+}
+
+// --- GTID on and off ---
+
+Decision next_use_gtid(const InstanceKey& server, bool on, const Policy& policy,
+                       const Progress& so_far, const Topology& fresh) {
+  const auto check = [&]() -> Result<> {
+    ORCH_ASSIGN(const Instance* replica, readable_replica(so_far.at_start, server));
+    const std::string key = to_string(server);
+    if (on && uses_gtid(*replica)) return refusal(key + " already uses GTID");
+    if (!on && !uses_gtid(*replica)) return refusal(key + " is not using GTID");
+    if (!on) return {};
+    ORCH_ASSIGN(const Instance* source, readable(so_far.at_start, replica->replication.source));
+    const bool can = is_mariadb(*replica)
+                         ? is_mariadb(*source)
+                         : replica->gtid.supports_oracle && source->gtid.supports_oracle;
+    if (can) return {};
+    return refusal("Cannot enable GTID on " + key + ": gtid_mode of both must be on, and is " +
+                   replica->gtid.mode + " there and " + source->gtid.mode + " on its source");
+  };
+  if (auto can = check(); !can) return GiveUp{can.error(), {}};
+  const Instance& now = *fresh.find(server);
+  Move move = to_coordinates(server, now.replication.source, now.replication.exec);
+  move.even_if_same = true;
+  move.why = on ? "replicate by GTID" : "replicate by coordinates";
+  if (on) move.target.positioning = Positioning::Gtid;
+  Decision decision = next_of_moves({move}, {}, policy, so_far, fresh);
+  if (std::holds_alternative<Done>(decision) && uses_gtid(now) != on) {
+    return GiveUp{Error{ErrorKind::Refused, std::string("Cannot ") + (on ? "enable" : "disable") +
+                                                " GTID on " + to_string(server)},
+                  {}};
+  }
+  return decision;
+}
+
+}  // namespace
+
+Planner move_up(InstanceKey server, Policy policy) {
+  return [=](const Progress& so_far, const Topology& fresh) -> Decision {
+    const auto replica = readable_replica(so_far.at_start, server);
+    if (!replica) return GiveUp{replica.error(), {}};
+    const ReplicaFilter only = [&](const Instance& other) {
+      return other.key == server;
+    };
+    return move_all_up((*replica)->replication.source, only, policy, so_far, fresh);
+  };
+}
+
+Planner move_up_replicas(InstanceKey of, ReplicaFilter filter, Policy policy) {
+  return [=](const Progress& so_far, const Topology& fresh) -> Decision {
+    return move_all_up(of, filter, policy, so_far, fresh);
+  };
+}
+
+Planner move_below(InstanceKey server, InstanceKey sibling, Policy policy) {
+  return [=](const Progress& so_far, const Topology& fresh) -> Decision {
+    return move_beside(server, sibling, policy, so_far, fresh);
+  };
+}
+
+Planner make_co_source(InstanceKey server, Policy policy) {
+  return [=](const Progress& so_far, const Topology& fresh) -> Decision {
+    return next_co_source(server, policy, so_far, fresh);
+  };
+}
+
+Planner use_gtid(InstanceKey server, bool on, Policy policy) {
+  return [=](const Progress& so_far, const Topology& fresh) -> Decision {
+    return next_use_gtid(server, on, policy, so_far, fresh);
+  };
+}
+
+}  // namespace orch

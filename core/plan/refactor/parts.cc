@@ -1,0 +1,50 @@
+#include "core/plan/refactor/parts.h"
+
+#include <utility>
+
+#include "core/plan/undo.h"
+
+namespace orch {
+
+Failure refusal(std::string text) {
+  return fail(ErrorKind::Refused, std::move(text));
+}
+
+Step step_on(const InstanceKey& server, Action action, std::string why) {
+  return {server, std::move(action), std::move(why), {}, false, {}};
+}
+
+Decision give_up(Error because, const Progress& so_far, const Topology& fresh) {
+  Run undo{undo_thread_steps(so_far, fresh), {}};
+  if (undo.steps.empty()) return GiveUp{std::move(because), {}};
+  undo.facts.giving_up = std::move(because);
+  return undo;
+}
+
+Decision give_up(std::string refused, const Progress& so_far, const Topology& fresh) {
+  return give_up(Error{ErrorKind::Refused, std::move(refused)}, so_far, fresh);
+}
+
+Planner in_one_go(InstanceKey server, Sequence sequence) {
+  return [server = std::move(server), sequence = std::move(sequence)](
+             const Progress& so_far, const Topology& fresh) -> Decision {
+    const Instance* before = so_far.at_start.find(server);
+    if (before == nullptr || !answers(*before)) {
+      const ErrorKind kind = before == nullptr    ? ErrorKind::NotFound
+                             : all_deny({before}) ? ErrorKind::Denied
+                                                  : ErrorKind::Unreachable;
+      const std::string why = before == nullptr ? "" : ": it " + silence_of(*before);
+      return GiveUp{Error{kind, "Error reading " + to_string(server) + why}, {}};
+    }
+    if (const StepResult* failed = failure_on(so_far, server)) {
+      if (Run undo{undo_thread_steps(so_far, fresh), {}}; !undo.steps.empty()) return undo;
+      return GiveUp{*failed->error, {}};
+    }
+    auto steps = sequence(*before, so_far.at_start);
+    if (!steps) return GiveUp{std::move(steps).error(), {}};
+    if (so_far.steps.empty() && !steps->empty()) return Run{*std::move(steps), {}};
+    return Done{};
+  };
+}
+
+}  // namespace orch

@@ -1,0 +1,30 @@
+#pragma once
+
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "core/base/result.h"
+#include "core/plan/step.h"
+
+namespace orch {
+
+// What the planners of this folder share.
+
+[[nodiscard]] Failure refusal(std::string text);
+[[nodiscard]] Step step_on(const InstanceKey& server, Action action, std::string why);
+
+/// Gives back the threads that this run stopped, then ends with that error.
+[[nodiscard]] Decision give_up(Error because, const Progress& so_far, const Topology& fresh);
+[[nodiscard]] Decision give_up(std::string refused, const Progress& so_far, const Topology& fresh);
+
+/// What is to be done with one server, said once, from the topology as it was at the start.
+using Sequence =
+    std::function<Result<std::vector<Step>>(const Instance& at_start, const Topology& topology)>;
+
+/// A planner that does these steps in one go. When one fails, threads that it stopped are started
+/// again. Errors: NotFound, Unreachable or Denied for a server that cannot be read; what the
+/// sequence refuses; the step's.
+[[nodiscard]] Planner in_one_go(InstanceKey server, Sequence sequence);
+
+}  // namespace orch

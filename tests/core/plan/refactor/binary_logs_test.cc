@@ -1,0 +1,47 @@
+#include "core/plan/refactor/binary_logs.h"
+
+#include <doctest/doctest.h>
+
+#include "tests/support/recovery_bench.h"
+
+using namespace orch;        // NOLINT(google-build-using-namespace)
+using namespace orch::test;  // NOLINT(google-build-using-namespace)
+
+TEST_SUITE("core/plan/refactor/binary_logs") {
+  TEST_CASE("binary logs: what is needed is not purged, what is far is not flushed") {
+    FakeServers servers;
+    build_mysql(servers);
+    const auto purge = [&](const std::string& log) {
+      return said(run_plan(servers, purge_binary_logs(db(1), log)));
+    };
+    CHECK(mentions(purge("bin.000002"), "has no binary log bin.000002 yet"));
+    servers.set(db(1), [](Instance& it) { it.server.binlog.log_file = "bin.000010"; });
+    CHECK(purge("bin.000002") ==
+          "Unsafe to purge binary logs on db1:3306 up to bin.000002 because replica db2:3306 has "
+          "only applied up to bin.000001:1000");
+    CHECK(purge("bin.000001") == "");
+    CHECK(mentions(purge("bin"), "is no name of a binary log"));
+    const auto flush = [&](const std::string& log) {
+      return said(run_plan(servers, flush_binary_logs(db(1), log)));
+    };
+    CHECK(flush("bin.000009") ==
+          "FlushBinaryLogsTo: target log file bin.000009 is smaller than current log file "
+          "bin.000010");
+    CHECK(mentions(flush("other.000011"), "is not one of this server"));
+    CHECK(mentions(flush("bin.999999"), "files away"));
+    CHECK(flush("bin.000012") == "");
+    CHECK(servers.changes().back() == "db1:3306 flush binary logs 2 times");
+  }
+
+  TEST_CASE("the user's password is told anew to a stopped replica only") {
+    FakeServers servers;
+    build_mysql(servers);
+    CHECK(said(run_plan(servers, change_source_credentials(db(2), Policy{}))) ==
+          "ChangeMasterTo: Cannot change master on: db2:3306 because replication is running");
+    servers.set(db(2), [](Instance& it) {
+      it.replication.io_state = it.replication.sql_state = ThreadState::Stopped;
+    });
+    CHECK(said(run_plan(servers, change_source_credentials(db(2), Policy{}))) == "");
+    CHECK(servers.at(db(2)).replication.source == db(1));
+  }
+}

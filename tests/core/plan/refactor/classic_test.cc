@@ -1,0 +1,108 @@
+// Moves by one level: planner and executor together, on servers that replicate in thought.
+
+#include "core/plan/refactor/classic.h"
+
+#include <algorithm>
+
+#include <doctest/doctest.h>
+
+#include "tests/support/recovery_bench.h"
+
+using namespace orch;        // NOLINT(google-build-using-namespace)
+using namespace orch::test;  // NOLINT(google-build-using-namespace)
+
+namespace {
+
+/// Follows by coordinates, and is that far in its source's log.
+Instance at_place(int number, int source, std::int64_t place) {
+  Instance instance = following(mysql(number, ""), source);
+  instance.gtid = {};
+  instance.gtid.mode = "OFF";
+  instance.replication.read = instance.replication.exec = {"bin.000001", place, BinlogType::Binary};
+  return instance;
+}
+
+Instance top() {
+  Instance instance = writable(mysql(1, ""));
+  instance.gtid = {};
+  instance.gtid.mode = "OFF";
+  return instance;
+}
+
+bool did(const FakeServers& servers, const std::string& change) {
+  const std::vector<std::string> all = servers.changes();
+  return std::find(all.begin(), all.end(), change) != all.end();
+}
+
+}  // namespace
+
+TEST_SUITE("core/plan/refactor/classic") {
+  TEST_CASE("up by coordinates: the source stands still, and its place becomes the replica's") {
+    FakeServers servers;
+    servers.add(top());
+    servers.add(at_place(2, 1, 700));
+    servers.add(at_place(3, 2, 1000));  // all of what db2's own log holds
+    const Outcome outcome = run_plan(servers, move_up(db(3), Policy{}));
+    CHECK(said(outcome) == "");
+    CHECK(did(servers, "db3:3306 replicate from db1:3306 at bin.000001:700"));
+    check_below(servers, 3, 1);
+    check_below(servers, 2, 1);
+    CHECK(outcome.account.moved == std::vector<InstanceKey>{db(3)});
+  }
+
+  TEST_CASE("up by coordinates: one that does not come to where its source stands, stays") {
+    FakeServers servers;
+    servers.add(top());
+    servers.add(at_place(2, 1, 700));
+    servers.add(at_place(3, 2, 900));
+    servers.freeze_applier(db(3));
+    const Outcome outcome = run_plan(servers, move_up(db(3), Policy{}));
+    CHECK(mentions(said(outcome), "db3:3306"));
+    CHECK(servers.at(db(3)).replication.source == db(2));
+    check_below(servers, 2, 1);
+    CHECK(replica_running(servers.at(db(3))));
+  }
+
+  TEST_CASE("below a sibling by coordinates: the one behind is brought to the other's place") {
+    for (const std::int64_t place : {100, 600}) {
+      CAPTURE(place);
+      FakeServers servers;
+      servers.add(top());
+      servers.add(at_place(2, 1, 300));
+      servers.add(at_place(3, 1, place));
+      const Outcome outcome = run_plan(servers, move_below(db(3), db(2), Policy{}));
+      CHECK(said(outcome) == "");
+      CHECK(did(servers, place < 300 ? "db3:3306 start replication until bin.000001:300"
+                                     : "db2:3306 start replication until bin.000001:600"));
+      CHECK(did(servers, "db3:3306 replicate from db2:3306 at bin.000001:1000"));
+      check_below(servers, 3, 2);
+      check_below(servers, 2, 1);
+    }
+  }
+
+  TEST_CASE("moves by one level are refused where there is no such level") {
+    FakeServers servers;
+    build_mysql(servers);
+    CHECK(said(run_plan(servers, move_up(db(1), Policy{}))) ==
+          "instance is not a replica: db1:3306");
+    CHECK(said(run_plan(servers, move_up(db(2), Policy{}))) ==
+          "master is not a replica itself: db1:3306");
+    CHECK(said(run_plan(servers, move_below(db(5), db(2), Policy{}))) ==
+          "instances are not siblings: db5:3306, db2:3306");
+    CHECK(servers.changes().empty());
+  }
+
+  TEST_CASE("a co-master is read-only, and no live partner is left for it") {
+    FakeServers servers;
+    build_mysql(servers);
+    servers.set(db(2), [](Instance& it) { it.server.read_only = false; });
+    CHECK(mentions(said(run_plan(servers, make_co_source(db(2), Policy{}))), "is not read-only"));
+    servers.set(db(2), [](Instance& it) { it.server.read_only = true; });
+    CHECK(said(run_plan(servers, make_co_source(db(5), Policy{}))) ==
+          "db4:3306 is not a real master; it replicates from: db1:3306");
+    CHECK(servers.changes().empty());
+    CHECK(said(run_plan(servers, make_co_source(db(2), Policy{}))) == "");
+    check_below(servers, 1, 2);
+    check_below(servers, 2, 1);
+  }
+}

@@ -1,0 +1,204 @@
+"""Moves by one level and by coordinates, co-masters, regrouping, errant GTIDs and binary logs."""
+import unittest
+
+from live_case import IS_MYSQL, LiveCase
+
+
+class Classic(LiveCase):
+    def rows(self, node):
+        return node.sql("SELECT seq, COUNT(*) FROM app.seq GROUP BY seq ORDER BY seq").splitlines()
+
+    def fill(self, node, first):
+        for number in range(first, first + 10):
+            self.write(node, number)
+
+    def all_have(self, cluster, last):
+        """Everybody has each row once."""
+        self.arrives(last, at=cluster.nodes)
+        for node in cluster.nodes:
+            self.assertEqual(self.rows(node), [f"{n}\t1" for n in range(1, last + 1)], str(node))
+
+    def test_replicas_without_gtid_move_by_coordinates_and_miss_nothing(self):
+        c = self.start(4, "1>2,2>3,2>4", gtid=False)
+        self.discover(c)
+        self.fill(c[1], 1)
+        self.arrives(10, at=c.nodes)
+        self.discover(c)
+        self.refuses("-c", "move-up", "-i", c[2], saying=f"master is not a replica itself: {c[1]}")
+        self.refuses("-c", "move-up", "-i", c[1], saying=f"instance is not a replica: {c[1]}")
+        shown = self.does("move-up", c[3], "--dry-run")
+        self.assertIn(f"{c[3]}: replicate from {c[1]}", shown.out)
+        self.follows(c[3], c[2])
+        self.assertEqual(self.does("-c", "move-up", "-i", c[3]).lines, [f"{c[3]}<{c[1]}"])
+        self.follows(c[3], c[1])
+        self.follows(c[2], c[1])
+        self.fill(c[1], 11)
+        self.all_have(c, 20)
+        self.discover(c)
+        self.assertEqual(self.does("-c", "move-below", "-i", c[3], "-d", c[2]).lines, [f"{c[3]}<{c[2]}"])
+        self.follows(c[3], c[2])
+        self.follows(c[2], c[1])
+        self.fill(c[1], 21)
+        self.all_have(c, 30)
+        self.discover(c)
+        self.assertEqual(sorted(self.does("-c", "move-up-replicas", "-i", c[2]).lines), sorted([str(c[3]), str(c[4])]))
+        self.follows(c[3], c[1])
+        self.follows(c[4], c[1])
+        self.follows(c[2], c[1])
+        self.fill(c[1], 31)
+        self.all_have(c, 40)
+
+    def test_one_that_is_behind_catches_up_before_it_moves_below_its_sibling(self):
+        c = self.start(3, gtid=False)
+        self.fill(c[1], 1)
+        self.arrives(10, at=c.nodes)
+        self.discover(c)
+        # The lock holds the applier of one back, so that the other is ahead when both are stopped.
+        session = c[3].session("LOCK TABLES app.seq READ; SELECT 1;")
+        self.fill(c[1], 11)
+        self.arrives(20, at=[c[2]])
+        session.communicate()
+        self.does("-c", "move-below", "-i", c[3], "-d", c[2])
+        self.fill(c[1], 21)
+        self.all_have(c, 30)
+
+    def test_by_gtid_nobody_stands_still(self):
+        c = self.start(4, "1>2,2>3,2>4")
+        self.discover(c)
+        self.assertEqual(self.does("-c", "move-up", "-i", c[4]).lines, [f"{c[4]}<{c[1]}"])
+        self.follows(c[4], c[1])
+        self.discover(c)
+        self.assertEqual(self.does("-c", "move-below", "-i", c[4], "-d", c[2]).lines, [f"{c[4]}<{c[2]}"])
+        self.follows(c[4], c[2])
+        self.refuses("-c", "move-below", "-i", c[4], "-d", c[1], saying="not a replica|not siblings")
+        self.fill(c[1], 1)
+        self.all_have(c, 10)
+
+    def test_the_best_replica_takes_the_others(self):
+        c = self.start(4)
+        self.fill(c[1], 1)
+        self.arrives(10, at=c.nodes)
+        self.discover(c)
+        first, last = self.does("-c", "regroup-replicas-gtid", "-i", c[1]).lines
+        leader = next(n for n in c.nodes if str(n) == first)
+        self.assertEqual(last, f"{leader} lost: 0, moved: 2")
+        self.follows(leader, c[1])
+        for node in c.nodes[1:]:
+            if node is not leader:
+                self.follows(node, leader)
+        self.discover(c)
+        self.assertEqual(self.does("-c", "regroup-replicas", "-i", c[1]).lines,
+                         [f"{leader} lost: 0, trivial: 0, pseudo-gtid: 0"])
+        self.fill(c[1], 11)
+        self.all_have(c, 20)
+
+    def test_gtid_is_switched_off_and_on(self):
+        c = self.start(2)
+        self.fill(c[1], 1)
+        self.arrives(10, at=c.nodes)
+        self.discover(c)
+        self.refuses("-c", "enable-gtid", "-i", c[2], saying=f"{c[2]} already uses GTID")
+        self.assertEqual(self.does("-c", "disable-gtid", "-i", c[2]).lines, [str(c[2])])
+        used = (lambda: c[2].replica_status()["Auto_Position"] == "1") if IS_MYSQL else \
+            (lambda: c[2].replica_status()["Using_Gtid"] != "No")
+        self.assertFalse(used())
+        self.follows(c[2], c[1])
+        self.refuses("-c", "disable-gtid", "-i", c[2], saying=f"{c[2]} is not using GTID")
+        self.fill(c[1], 11)
+        self.all_have(c, 20)
+        self.does("-c", "enable-gtid", "-i", c[2])
+        self.assertTrue(used())
+        self.fill(c[1], 21)
+        self.all_have(c, 30)
+
+    def test_a_master_becomes_the_co_master_of_its_replica(self):
+        c = self.start(3)
+        self.fill(c[1], 1)
+        self.arrives(10, at=c.nodes)
+        self.discover(c)
+        c[2].sql("SET GLOBAL read_only = 0")
+        self.refuses("-c", "make-co-master", "-i", c[2], saying="is not read-only; first make it read-only")
+        self.assertEqual(c[1].source(), "")
+        c[2].sql("SET GLOBAL read_only = 1")
+        self.assertEqual(self.does("-c", "make-co-master", "-i", c[2]).lines, [str(c[2])])
+        self.follows(c[1], c[2])
+        self.follows(c[2], c[1])
+        self.refuses("-c", "make-co-master", "-i", c[2], saying="already co master")
+        self.fill(c[1], 11)
+        self.all_have(c, 20)
+
+    def test_a_stopped_replica_is_told_its_users_password_again(self):
+        c = self.start(2)
+        self.discover(c)
+        self.refuses("-c", "change-master-credentials", "-i", c[2],
+                     saying=f"ChangeMasterTo: Cannot change master on: {c[2]} because replication is running")
+        word, change = ("SOURCE", "CHANGE REPLICATION SOURCE TO") if IS_MYSQL else ("MASTER", "CHANGE MASTER TO")
+        c[2].sql(f"STOP REPLICA; {change} {word}_PASSWORD='wrong'; START REPLICA")
+        c.wait_for(lambda: not c[2].replicates(), "the replica to be turned away")
+        c[2].sql("STOP REPLICA")
+        self.does("-c", "change-master-credentials", "-i", c[2])
+        self.does("-c", "start-replica", "-i", c[2])
+        self.follows(c[2], c[1])
+
+    def logs(self, node):
+        return [line.split()[0] for line in node.sql("SHOW BINARY LOGS").splitlines()]
+
+    def test_binary_logs_are_flushed_and_purged_but_not_what_a_replica_needs(self):
+        c = self.start(2)
+        self.discover(c)
+        last = self.logs(c[1])[-1]
+        base, number = last.rsplit(".", 1)
+
+        def name(more):
+            return f"{base}.{int(number) + more:0{len(number)}}"
+        self.does("-c", "flush-binary-logs", "-i", c[1])
+        self.assertEqual(self.logs(c[1])[-1], name(1))
+        self.does("-c", "flush-binary-logs", "-i", c[1], "--binlog", name(4))
+        self.assertEqual(self.logs(c[1])[-1], name(4))
+        self.refuses("-c", "flush-binary-logs", "-i", c[1], "--binlog", last, saying="is smaller than current log file")
+        self.write(c[1], 1)
+        self.arrives(1, at=[c[2]])
+        self.does("-c", "purge-binary-logs", "-i", c[1], "--binlog", name(3))
+        self.assertEqual(self.logs(c[1]), [name(3), name(4)])
+        c[2].sql("STOP REPLICA")
+        self.does("-c", "flush-binary-logs", "-i", c[1])
+        self.write(c[1], 2)
+        self.refuses("-c", "purge-binary-logs", "-i", c[1], "--binlog", name(5),
+                     saying=f"Unsafe to purge binary logs on {c[1]} up to {name(5)} because replica {c[2]}")
+        self.refuses("-c", "purge-binary-logs", "-i", c[1], saying="expecting --binlog value")
+        self.assertIn(name(4), self.logs(c[1]))
+
+    @unittest.skipUnless(IS_MYSQL, "MariaDB tells no executed set")
+    def test_errant_gtids_are_injected_or_forgotten(self):
+        c = self.start(3)
+        self.fill(c[1], 1)
+        self.arrives(10, at=c.nodes)
+        self.discover(c)
+        self.refuses("-c", "gtid-errant-reset-master", "-i", c[3], saying="because no errant GTID is found")
+
+        def err(node):
+            node.sql("SET GLOBAL super_read_only = 0; SET GLOBAL read_only = 0; CREATE TABLE app.mine (i INT);"
+                     " INSERT INTO app.mine VALUES (1); DROP TABLE app.mine; SET GLOBAL super_read_only = 1")
+        err(c[3])
+        self.assertNotEqual(self.does("-c", "which-gtid-errant", "-i", c[3]).lines, [""])
+        self.refuses("-c", "gtid-errant-reset-master", "-i", c[1], saying="no errant GTID|its source, which cannot")
+        self.does("-c", "gtid-errant-reset-master", "-i", c[3])
+        self.assertEqual(self.does("-c", "which-gtid-errant", "-i", c[3]).lines, [""])
+        self.follows(c[3], c[1])
+        err(c[2])
+        self.does("gtid-errant-inject-empty", c[2])
+        self.write(c[1], 11)
+        self.all_have(c, 11)
+        self.assertEqual(self.does("-c", "which-gtid-errant", "-i", c[2]).lines, [""])
+        sets = {node.sql("SELECT @@gtid_executed").replace("\\n", "") for node in c.nodes}
+        self.assertEqual(len(sets), 1, sets)
+
+    @unittest.skipIf(IS_MYSQL, "for MariaDB")
+    def test_mariadb_has_no_errant_set_to_work_on(self):
+        c = self.start(2)
+        self.discover(c)
+        self.refuses("-c", "gtid-errant-reset-master", "-i", c[2], saying="it is not using oracle-gtid")
+
+
+if __name__ == "__main__":
+    unittest.main()
