@@ -139,18 +139,10 @@ Decision move_all_up(const InstanceKey& of, const ReplicaFilter& filter, const P
   const Result<Upward> up = upward(so_far.at_start, of, filter, policy);
   if (!up) return GiveUp{up.error(), {}};
   if (!up->by_gtid) return next_upward(*up, policy, so_far, fresh);
-  std::vector<Move> moves;
-  std::vector<LostReplica> lost = up->refused;
-  for (const Instance* mover : up->movers) {
-    if (auto can = check_gtid_move(*mover, *so_far.at_start.find(up->to), policy); !can) {
-      lost.push_back({mover->key, can.error().message});
-      continue;
-    }
-    Move move = to_coordinates(mover->key, up->to, {});
-    move.target.positioning = Positioning::Gtid;
-    moves.push_back(std::move(move));
-  }
-  return next_of_moves(moves, lost, policy, so_far, fresh);
+  if (up->movers.empty()) return next_of_moves({}, up->refused, policy, so_far, fresh);
+  MovePlan plan = gtid_plan(up->movers, *so_far.at_start.find(up->to), policy);
+  plan.refused.insert(plan.refused.end(), up->refused.begin(), up->refused.end());
+  return next_of_moves(plan.moves, plan.refused, policy, so_far, fresh);
 }
 
 // --- Below a sibling ---

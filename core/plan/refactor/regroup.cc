@@ -13,7 +13,7 @@ namespace {
 Decision next_regroup(const InstanceKey& of, const Policy& policy, const Progress& so_far,
                       const Topology& fresh) {
   const Topology& at_start = so_far.at_start;
-  const std::vector<const Instance*> replicas = at_start.replicas_of(of);
+  std::vector<const Instance*> replicas = at_start.replicas_of(of);
   if (replicas.empty()) return Done{};
   const Choice choice = choose_candidate(at_start, of, policy);
   const Instance* leader = choice.winner ? at_start.find(*choice.winner) : nullptr;
@@ -25,22 +25,9 @@ Decision next_regroup(const InstanceKey& of, const Policy& policy, const Progres
     }
     return GiveUp{Error{ErrorKind::Refused, std::move(text)}, {}};
   }
-  std::vector<Move> moves;
-  std::vector<LostReplica> lost;
-  for (const Instance* replica : replicas) {
-    if (replica == leader) continue;
-    if (auto can = check_gtid_move(*replica, *leader, policy); !can) {
-      lost.push_back({replica->key, can.error().message});
-      continue;
-    }
-    Move move;
-    move.server = replica->key;
-    move.target.source = leader->key;
-    move.target.positioning = Positioning::Gtid;
-    move.why = "move below " + to_string(leader->key);
-    moves.push_back(std::move(move));
-  }
-  Decision decision = next_of_moves(moves, lost, policy, so_far, fresh);
+  std::erase(replicas, leader);
+  const MovePlan plan = gtid_plan(replicas, *leader, policy);
+  Decision decision = next_of_moves(plan.moves, plan.refused, policy, so_far, fresh);
   if (auto* done = std::get_if<Done>(&decision)) done->account.promoted = leader->key;
   if (auto* stuck = std::get_if<GiveUp>(&decision)) {
     stuck->because.message =

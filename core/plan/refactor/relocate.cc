@@ -83,13 +83,7 @@ std::string objection_to_relocation(const Topology& topology, const Instance& se
   return "";
 }
 
-/// How one server is moved; or why not.
-struct Plan {
-  std::vector<Move> moves{};
-  std::vector<LostReplica> refused{};
-};
-
-using Selector = std::function<Result<Plan>(const Topology& at_start)>;
+using Selector = std::function<Result<MovePlan>(const Topology& at_start)>;
 
 /// A planner that makes its plan from the topology at the start and then carries it through.
 Planner planner_for(Selector selector, Policy policy) {
@@ -122,22 +116,9 @@ Result<std::vector<const Instance*>> chosen_replicas(const Topology& topology,
   return chosen;
 }
 
-Plan gtid_plan(const std::vector<const Instance*>& replicas, const Instance& destination,
-               const Policy& policy) {
-  Plan plan;
-  for (const Instance* replica : replicas) {
-    if (auto can = check_gtid_move(*replica, destination, policy); !can) {
-      plan.refused.push_back({replica->key, can.error().message});
-    } else {
-      plan.moves.push_back(
-          gtid_move(*replica, destination.key, "move below " + to_string(destination.key)));
-    }
-  }
-  return plan;
-}
-
-Plan repoint_plan(const std::vector<const Instance*>& replicas, const InstanceKey& destination) {
-  Plan plan;
+MovePlan repoint_plan(const std::vector<const Instance*>& replicas,
+                      const InstanceKey& destination) {
+  MovePlan plan;
   for (const Instance* replica : replicas) {
     if (std::string text = objection_to_moving(*replica, "repoint"); !text.empty()) {
       plan.refused.push_back({replica->key, std::move(text)});
@@ -148,8 +129,8 @@ Plan repoint_plan(const std::vector<const Instance*>& replicas, const InstanceKe
   return plan;
 }
 
-Result<Plan> relocation(const Topology& topology, const InstanceKey& server_key,
-                        const InstanceKey& destination_key, const Policy& policy) {
+Result<MovePlan> relocation(const Topology& topology, const InstanceKey& server_key,
+                            const InstanceKey& destination_key, const Policy& policy) {
   const Instance* server = topology.find(server_key);
   const Instance* destination = topology.find(destination_key);
   if (server == nullptr) return fail(ErrorKind::NotFound, unknown(server_key));
@@ -157,12 +138,12 @@ Result<Plan> relocation(const Topology& topology, const InstanceKey& server_key,
   std::string text = objection_to_relocation(topology, *server, *destination, policy);
   if (!text.empty()) return refusal(std::move(text));
   if (server->replication.source == destination_key) {
-    return Plan{{kept_move(*server, destination_key, "repoint")}, {}};
+    return MovePlan{{kept_move(*server, destination_key, "repoint")}, {}};
   }
   if (gtid_compatible(*server, *destination) && !server->server.binlog_server) {
     ORCH_TRY(check_gtid_move(*server, *destination, policy));
     const std::string why = "move below " + to_string(destination_key);
-    return Plan{{gtid_move(*server, destination_key, why)}, {}};
+    return MovePlan{{gtid_move(*server, destination_key, why)}, {}};
   }
   return refusal("Relocating " + to_string(server_key) + " below " + to_string(destination_key) +
                  " turns to be too complex; please do it manually");
@@ -178,6 +159,20 @@ Result<> check_gtid_move(const Instance& server, const Instance& destination,
   return {};
 }
 
+MovePlan gtid_plan(const std::vector<const Instance*>& replicas, const Instance& destination,
+                   const Policy& policy) {
+  MovePlan plan;
+  for (const Instance* replica : replicas) {
+    if (auto can = check_gtid_move(*replica, destination, policy); !can) {
+      plan.refused.push_back({replica->key, can.error().message});
+    } else {
+      plan.moves.push_back(
+          gtid_move(*replica, destination.key, "move below " + to_string(destination.key)));
+    }
+  }
+  return plan;
+}
+
 Planner relocate(InstanceKey server, InstanceKey destination, Policy policy) {
   return planner_for(
       [server, destination, policy](const Topology& at_start) {
@@ -188,7 +183,7 @@ Planner relocate(InstanceKey server, InstanceKey destination, Policy policy) {
 
 Planner move_gtid(InstanceKey server, InstanceKey destination, Policy policy) {
   return planner_for(
-      [server, destination, policy](const Topology& at_start) -> Result<Plan> {
+      [server, destination, policy](const Topology& at_start) -> Result<MovePlan> {
         const Instance* moved = at_start.find(server);
         const Instance* below = at_start.find(destination);
         if (moved == nullptr) return fail(ErrorKind::NotFound, unknown(server));
@@ -198,14 +193,15 @@ Planner move_gtid(InstanceKey server, InstanceKey destination, Policy policy) {
                          to_string(server));
         }
         ORCH_TRY(check_gtid_move(*moved, *below, policy));
-        return Plan{{gtid_move(*moved, destination, "move below " + to_string(destination))}, {}};
+        return MovePlan{{gtid_move(*moved, destination, "move below " + to_string(destination))},
+                        {}};
       },
       policy);
 }
 
 Planner repoint(InstanceKey server, std::optional<InstanceKey> destination, Policy policy) {
   return planner_for(
-      [server, destination, policy](const Topology& at_start) -> Result<Plan> {
+      [server, destination, policy](const Topology& at_start) -> Result<MovePlan> {
         const Instance* moved = at_start.find(server);
         if (moved == nullptr) return fail(ErrorKind::NotFound, unknown(server));
         std::string text = objection_to_moving(*moved, "repoint");
@@ -216,7 +212,7 @@ Planner repoint(InstanceKey server, std::optional<InstanceKey> destination, Poli
         } else if (destination) {
           return fail(ErrorKind::NotFound, unknown(target));
         }
-        return Plan{{kept_move(*moved, target, "repoint")}, {}};
+        return MovePlan{{kept_move(*moved, target, "repoint")}, {}};
       },
       policy);
 }
@@ -224,11 +220,11 @@ Planner repoint(InstanceKey server, std::optional<InstanceKey> destination, Poli
 Planner relocate_replicas(InstanceKey of, InstanceKey destination, ReplicaFilter filter,
                           Policy policy) {
   return planner_for(
-      [=](const Topology& at_start) -> Result<Plan> {
+      [=](const Topology& at_start) -> Result<MovePlan> {
         ORCH_ASSIGN(const auto replicas,
                     chosen_replicas(at_start, of, destination, filter, "relocate-replicas"));
         if (of == destination) return repoint_plan(replicas, destination);
-        Plan plan = gtid_plan(replicas, *at_start.find(destination), policy);
+        MovePlan plan = gtid_plan(replicas, *at_start.find(destination), policy);
         if (!plan.moves.empty() || plan.refused.empty()) return plan;
         return refusal(
             "Relocating " + std::to_string(replicas.size()) + " replicas of " + to_string(of) +
@@ -243,7 +239,7 @@ Planner move_replicas_gtid(InstanceKey of, InstanceKey destination, ReplicaFilte
   return [=](const Progress& so_far, const Topology& fresh) -> Decision {
     auto replicas = chosen_replicas(so_far.at_start, of, destination, filter, "move-replicas-gtid");
     if (!replicas) return GiveUp{std::move(replicas).error(), {}};
-    const Plan plan = gtid_plan(*replicas, *so_far.at_start.find(destination), policy);
+    const MovePlan plan = gtid_plan(*replicas, *so_far.at_start.find(destination), policy);
     Decision decision = next_of_moves(plan.moves, plan.refused, policy, so_far, fresh);
     auto* done = std::get_if<Done>(&decision);
     if (done == nullptr || done->account.lost.empty()) return decision;
@@ -258,7 +254,7 @@ Planner move_replicas_gtid(InstanceKey of, InstanceKey destination, ReplicaFilte
 Planner repoint_replicas(InstanceKey of, std::optional<InstanceKey> destination,
                          ReplicaFilter filter, Policy policy) {
   return planner_for(
-      [=](const Topology& at_start) -> Result<Plan> {
+      [=](const Topology& at_start) -> Result<MovePlan> {
         const InstanceKey target = destination.value_or(of);
         ORCH_ASSIGN(const auto replicas,
                     chosen_replicas(at_start, of, target, filter, "repoint-replicas"));
@@ -269,7 +265,7 @@ Planner repoint_replicas(InstanceKey of, std::optional<InstanceKey> destination,
 
 Planner take_siblings(InstanceKey server, Policy policy) {
   return planner_for(
-      [=](const Topology& at_start) -> Result<Plan> {
+      [=](const Topology& at_start) -> Result<MovePlan> {
         const Instance* taker = at_start.find(server);
         if (taker == nullptr) return fail(ErrorKind::NotFound, unknown(server));
         if (!is_replica(*taker)) {
@@ -282,7 +278,7 @@ Planner take_siblings(InstanceKey server, Policy policy) {
 
 Planner detach(InstanceKey server, Policy policy) {
   return planner_for(
-      [server](const Topology& at_start) -> Result<Plan> {
+      [server](const Topology& at_start) -> Result<MovePlan> {
         const Instance* replica = at_start.find(server);
         if (replica == nullptr) return fail(ErrorKind::NotFound, unknown(server));
         std::string text = objection_to_moving(*replica, "detach");
@@ -292,14 +288,14 @@ Planner detach(InstanceKey server, Policy policy) {
         if (!text.empty()) return refusal(std::move(text));
         Move move = kept_move(*replica, detached(replica->replication.source), "detach");
         move.verify = false;
-        return Plan{{std::move(move)}, {}};
+        return MovePlan{{std::move(move)}, {}};
       },
       policy);
 }
 
 Planner reattach(InstanceKey server, Policy policy) {
   return planner_for(
-      [server](const Topology& at_start) -> Result<Plan> {
+      [server](const Topology& at_start) -> Result<MovePlan> {
         const Instance* replica = at_start.find(server);
         if (replica == nullptr) return fail(ErrorKind::NotFound, unknown(server));
         std::string text = objection_to_moving(*replica, "reattach");
@@ -309,7 +305,7 @@ Planner reattach(InstanceKey server, Policy policy) {
         if (!text.empty()) return refusal(std::move(text));
         Move move = kept_move(*replica, reattached(replica->replication.source), "reattach");
         move.verify = false;
-        return Plan{{std::move(move)}, {}};
+        return MovePlan{{std::move(move)}, {}};
       },
       policy);
 }

@@ -2,6 +2,7 @@
 
 #include <functional>
 #include <optional>
+#include <vector>
 
 #include "core/base/result.h"
 #include "core/plan/policy.h"
@@ -39,5 +40,14 @@ using ReplicaFilter = std::function<bool(const Instance&)>;
 /// Why `server` cannot move below `destination` by GTID; nothing when it can. Errors: Refused.
 [[nodiscard]] Result<> check_gtid_move(const Instance& server, const Instance& destination,
                                        const Policy& policy);
+
+/// How servers are moved, and who cannot be.
+struct MovePlan {
+  std::vector<Move> moves{};
+  std::vector<LostReplica> refused{};
+};
+/// Each of them below `destination` by GTID, where check_gtid_move() lets it.
+[[nodiscard]] MovePlan gtid_plan(const std::vector<const Instance*>& replicas,
+                                 const Instance& destination, const Policy& policy);
 
 }  // namespace orch
