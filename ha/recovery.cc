@@ -331,6 +331,8 @@ Result<RecoveryOutcome> Recovery::carry_out(const Topology& records) {
   scope.reason = audit_type(work());
   for (const Instance& instance : records.instances())
     scope.probe.insert(instance.key);
+  const Instance* failed = records.find(work().failed);
+  if (work().automatic && failed != nullptr && !answers(*failed)) scope.suspect = failed->key;
   if (result_.resumed) scope.earlier = read_facts(journal_.run());
   scope.fence_hooks = [this] {
     return run_list({"FenceProcesses", parts_.config.recovery.fence_processes, true});

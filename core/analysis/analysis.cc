@@ -186,6 +186,10 @@ std::string evidence(const Analysis& analysis) {
   if (!facts.reachable) {
     parts.push_back(how_many(replicas.confirming, "none confirms the loss", "confirms the loss",
                              "confirm the loss"));
+    if (replicas.deaf > 0) {
+      parts.push_back(how_many(replicas.deaf, "", "hears nothing from it, not even heartbeats",
+                               "hear nothing from it, not even heartbeats"));
+    }
     if (replicas.receiving > 0) {
       parts.push_back(how_many(replicas.receiving, "", "still receives", "still receive") +
                       " (a receiver may take slave_net_timeout to notice)");

@@ -123,6 +123,15 @@ bool lags(const Replication& link, const AnalysisRules& rules) {
   return link.lag && *link.lag > rules.reasonable_replication_lag;
 }
 
+/// A source that lives sends something each heartbeat period; more is for the way.
+bool hears_nothing(const Instance& replica) {
+  constexpr std::chrono::milliseconds kOnTheWay{500};
+  const Replication& link = replica.replication;
+  const auto looked = replica.freshness.last_attempted_check;
+  return link.io_running && link.heartbeat && link.heartbeat->count() > 0 && link.silent_since &&
+         looked && *looked - *link.silent_since > *link.heartbeat + kOnTheWay;
+}
+
 /// Counts replicas one by one.
 class Counting {
  public:
@@ -155,14 +164,18 @@ class Counting {
   void add_valid(const Instance& replica) {
     const Replication& link = replica.replication;
     ++counts_.valid;
-    if (replicates(link)) ++counts_.replicating;
+    const bool deaf = hears_nothing(replica);
+    if (deaf) ++counts_.deaf;
+    const bool believes = deaf && !facts_.reachable;  // its threads run, for slave_net_timeout
+    if (replicates(link) && !believes) ++counts_.replicating;
     const bool failing = fails_to_connect(link);
     if (failing) ++counts_.failing_to_connect;
     // "Connecting" is neither stopped nor running.
     const bool trying = !link.io_running && link.io_state == ThreadState::Other;
-    if (failing || trying || (!link.io_running && tells_of_failing_to_connect(link.last_io_error)))
+    if (failing || trying || believes ||
+        (!link.io_running && tells_of_failing_to_connect(link.last_io_error)))
       ++counts_.confirming;
-    if (link.io_running) ++counts_.receiving;
+    if (link.io_running && !believes) ++counts_.receiving;
     if (lags(link, rules_)) ++counts_.lagging;
     if (link.sql_delay.count() > 0) ++counts_.valid_delayed;
     if (replica.gtid.uses_oracle) ++oracle_gtid_;

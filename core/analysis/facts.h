@@ -21,6 +21,9 @@ struct ReplicaCounts {
   int confirming{0};
   /// Valid, and its receiver runs. It may take slave_net_timeout to notice a loss (ANA-8).
   int receiving{0};
+  /// Valid; its receiver runs, and has heard nothing for longer than the heartbeat period. Where
+  /// the server cannot be reached either, such a replica neither receives nor replicates.
+  int deaf{0};
   int lagging{0};        ///< valid: old values say nothing (ANA-9)
   int delayed{0};        ///< on purpose; valid or not
   int valid_delayed{0};  ///< on purpose, and valid

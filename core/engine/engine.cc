@@ -16,7 +16,8 @@ using std::chrono::steady_clock;
 constexpr milliseconds kTick{100};          // how often leadership is looked at
 constexpr milliseconds kLinkTick{500};      // and who is to be watched
 constexpr milliseconds kShortestPause{50};  // between reads out of turn
-constexpr milliseconds kMostPause{1000};    // of one server
+constexpr milliseconds kMostPause{250};     // of one server
+constexpr milliseconds kPatience{150};      // with a source, before its replicas are asked
 constexpr milliseconds kGather{20};         // what changes together is analysed together
 constexpr milliseconds kRest{1000};         // between recoveries of one cluster
 constexpr std::chrono::minutes kRejected{5};
@@ -126,11 +127,28 @@ void Engine::watch_leadership() {
 void Engine::start_probe(const InstanceKey& key, SteadyPoint due) {
   Schedule& schedule = schedules_.at(key);
   schedule.running = true;
+  schedule.begun = steady_clock::now();
+  if (schedule.failures == 0 && picture_.has_replicas(key))
+    asked_sources_.emplace_back(schedule.begun, key);
   if (steady_clock::now() - due > kLate) ++figures_.late_probes;
   WorkerPool& pool =
       schedule.hurried ? urgent_probes_ : (schedule.failures > 0 ? dead_probes_ : probes_);
   schedule.hurried = false;
   pool.submit([this, key] { probe(key); });
+}
+
+/// When a source does not answer, what counts is how long its replicas hear nothing: the first look
+/// at them should not wait for the end of the probe.
+void Engine::be_impatient(SteadyPoint now) {
+  while (!asked_sources_.empty() && asked_sources_.front().first + kPatience <= now) {
+    const auto [begun, key] = asked_sources_.front();
+    asked_sources_.pop_front();
+    const auto found = schedules_.find(key);
+    if (found == schedules_.end() || !found->second.running || found->second.begun != begun)
+      continue;
+    for (const InstanceKey& replica : picture_.replicas_of(key))
+      hurry_at_once(replica);
+  }
 }
 
 void Engine::run_schedule() {
@@ -139,6 +157,7 @@ void Engine::run_schedule() {
   while (!stopping_) {
     watch_leadership();
     const SteadyPoint now = steady_clock::now();
+    be_impatient(now);
     if (now >= links_at) {
       links_at = now + kLinkTick;
       find_oldest_look();

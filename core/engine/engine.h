@@ -1,6 +1,7 @@
 #pragma once
 
 #include <chrono>
+#include <deque>
 #include <functional>
 #include <map>
 #include <memory>
@@ -110,6 +111,7 @@ class Engine {
     bool running{false};
     bool again{false};  ///< asked for while it was running
     unsigned failures{0};
+    SteadyPoint begun{};                        ///< when it began to run
     SteadyPoint seen_at{};                      ///< when the latest probe ended
     bool hurried{false};                        ///< the next read is out of turn
     std::chrono::milliseconds pause{0};         ///< before the next read out of turn
@@ -140,6 +142,7 @@ class Engine {
       ORCH_REQUIRES(mutex_);
   void on_break(const InstanceKey& key);
   void judge(const std::string& cluster);
+  void be_impatient(SteadyPoint now) ORCH_REQUIRES(mutex_);
   void sharpen(const Analysis& analysis) ORCH_REQUIRES(mutex_);
   void act_on(const Analysis& analysis, Verdict& verdict, const Topology& cluster)
       ORCH_REQUIRES(mutex_);
@@ -164,6 +167,8 @@ class Engine {
   Circumstances circumstances_ ORCH_GUARDED_BY(mutex_);
   std::map<InstanceKey, Schedule> schedules_ ORCH_GUARDED_BY(mutex_);
   std::set<std::pair<SteadyPoint, InstanceKey>> due_ ORCH_GUARDED_BY(mutex_);
+  std::deque<std::pair<SteadyPoint, InstanceKey>> asked_sources_
+      ORCH_GUARDED_BY(mutex_);  ///< whose answer is awaited, and since when
   std::set<std::string> dirty_ ORCH_GUARDED_BY(mutex_);  ///< clusters to be analysed
   std::map<std::string, Verdict> verdicts_ ORCH_GUARDED_BY(mutex_);
   std::map<InstanceKey, StandStill> stand_still_ ORCH_GUARDED_BY(mutex_);

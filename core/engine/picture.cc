@@ -32,6 +32,17 @@ void keep_times(Freshness& freshness, const Observation& seen, TimePoint begun, 
   freshness.since_last_check = std::chrono::seconds(0);
 }
 
+/// Since when the replica has heard nothing, as its record before and this one tell.
+std::optional<TimePoint> silent_since(const Instance& before, const Replication& now) {
+  const Replication& then = before.replication;
+  const bool heard = !then.io_running || !now.io_running || then.source != now.source ||
+                     then.heartbeats != now.heartbeats || then.read != now.read ||
+                     then.retrieved_gtid_set != now.retrieved_gtid_set ||
+                     then.gtid_io_pos != now.gtid_io_pos;
+  if (heard) return std::nullopt;
+  return then.silent_since ? then.silent_since : before.freshness.last_seen;
+}
+
 template <typename Index, typename Name>
 void drop_from(Index& index, const Name& name, const InstanceKey& key) {
   const auto found = index.find(name);
@@ -101,8 +112,10 @@ std::set<std::string> Picture::take(const Observation& seen, TimePoint begun, Ti
   const InstanceKey key = seen.found() ? seen.instance.key : seen.asked;
   Freshness freshness;
   std::string unresolved;
+  std::optional<TimePoint> silent;
   if (const Instance* before = find(key)) {
     touched.insert(before->cluster_name);
+    silent = silent_since(*before, seen.instance.replication);
     freshness = before->freshness;
     unresolved = before->unresolved_hostname;
   } else if (!seen.found()) {
@@ -114,6 +127,7 @@ std::set<std::string> Picture::take(const Observation& seen, TimePoint begun, Ti
     settle_here(settled);
     mark(settled.instance);
     settled.instance.freshness = std::move(freshness);
+    settled.instance.replication.silent_since = silent;
     settled.instance.unresolved_hostname = std::move(unresolved);
     touched.insert(settled.instance.cluster_name);
     file(key, std::move(settled.instance), complaint_of(seen));

@@ -108,13 +108,15 @@ Executor::Executor(Servers& servers, const Leadership& leadership, MaintenanceLo
 }
 
 Topology Executor::survey(const Topology& records, const std::set<InstanceKey>& keys,
-                          const std::set<InstanceKey>& suspects) {
+                          const std::map<InstanceKey, milliseconds>& limits) {
   const std::vector<InstanceKey> asked(keys.begin(), keys.end());
   std::vector<Observation> seen(asked.size());
-  const milliseconds short_limit = std::min(settings_.suspect_limit, settings_.probe_limit);
   parallel_for(asked.size(), settings_.survey_width, [&](std::size_t i) {
-    const auto limit = suspects.count(asked[i]) > 0 ? short_limit : settings_.probe_limit;
-    seen[i] = servers_.probe(asked[i], settings_.pace.now() + limit);
+    const auto limit = limits.find(asked[i]);
+    seen[i] = servers_.probe(
+        asked[i], settings_.pace.now() + (limit == limits.end()
+                                              ? settings_.probe_limit
+                                              : std::min(limit->second, settings_.probe_limit)));
   });
   std::vector<Instance> all(records.instances().begin(), records.instances().end());
   for (std::size_t i = 0; i < asked.size(); ++i) {
@@ -144,7 +146,9 @@ Outcome Executor::run(const Planner& planner, const Topology& records, const Run
     outcome.topology = records;
     return outcome;
   }
-  session.fresh = survey(records, scope.probe, {});
+  std::map<InstanceKey, milliseconds> limits;
+  if (scope.suspect) limits[*scope.suspect] = settings_.second_look_limit;
+  session.fresh = survey(records, scope.probe, limits);
   session.progress.at_start = session.fresh;
   if (scope.earlier) session.progress.facts = *scope.earlier;
   outcome.error = Error{ErrorKind::Broken, "the plan does not come to an end"};
@@ -205,17 +209,21 @@ void Executor::Session::run_batch(const Run& run) {
       run_steps_of(steps, results[i]);
     }
   });
-  std::set<InstanceKey> suspects;
+  std::map<InstanceKey, milliseconds> limits;
+  std::set<InstanceKey> again;
   for (std::size_t i = 0; i < servers.size(); ++i) {
     const Instance* before = fresh.find(servers[i]);
     const auto& last = results[i].empty() ? std::nullopt : results[i].back().error;
     const bool failed = last && last->kind == ErrorKind::Unreachable && !last->by_server;
-    if (failed || (before != nullptr && !answers(*before))) suspects.insert(servers[i]);
+    const bool was_silent = before != nullptr && !answers(*before);
+    // One that is as silent as before needs no third attempt.
+    if (!(failed && was_silent)) again.insert(servers[i]);
+    if (failed || was_silent) limits[servers[i]] = owner.settings_.suspect_limit;
   }
   for (std::vector<StepResult>& share : results) {
     std::move(share.begin(), share.end(), std::back_inserter(progress.steps));
   }
-  fresh = owner.survey(fresh, std::set<InstanceKey>(servers.begin(), servers.end()), suspects);
+  fresh = owner.survey(fresh, again, limits);
 }
 
 void Executor::Session::run_steps_of(const std::vector<Step>& steps,

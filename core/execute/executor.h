@@ -43,6 +43,8 @@ struct ExecutorSettings {
   std::chrono::milliseconds change_limit{30'000};
   /// For a server that did not answer last time: one that hangs must not hold up the others.
   std::chrono::milliseconds suspect_limit{2'000};
+  /// For one that was found dead a moment ago (RunScope::suspect): to notice that it is back.
+  std::chrono::milliseconds second_look_limit{300};
   std::size_t width{5};  ///< MaxConcurrentReplicaOperations
   std::size_t survey_width{32};
   int max_rounds{200};
@@ -58,6 +60,7 @@ struct RunScope {
   std::optional<PlanFacts> earlier{};
   /// Does what RunFenceHooks stands for; nothing configured: succeeds.
   std::function<Result<>()> fence_hooks{};
+  std::optional<InstanceKey> suspect{};  ///< did not answer a whole probe just now
 };
 
 /// How a run ended.
@@ -80,9 +83,10 @@ class Executor {
 
   /// `records` with the named servers read anew, side by side. One that does not answer keeps its
   /// record, marked as not valid. What only the backend knows (alias, promotion rule, downtime,
-  /// cluster name) is kept. Those who did not answer last time (`suspects`) get less time.
-  [[nodiscard]] Topology survey(const Topology& records, const std::set<InstanceKey>& keys,
-                                const std::set<InstanceKey>& suspects = {});
+  /// cluster name) is kept. `limits`: those that get less time.
+  [[nodiscard]] Topology survey(
+      const Topology& records, const std::set<InstanceKey>& keys,
+      const std::map<InstanceKey, std::chrono::milliseconds>& limits = {});
 
   [[nodiscard]] Outcome run(const Planner& planner, const Topology& records, const RunScope& scope);
 

@@ -1,6 +1,5 @@
 #include "core/execute/live_servers.h"
 
-#include <charconv>
 #include <optional>
 #include <utility>
 
@@ -12,32 +11,6 @@
 namespace orch {
 
 namespace {
-
-/// "3.500" seconds.
-std::optional<std::chrono::milliseconds> parsed_period(std::string_view text) {
-  double seconds = 0;
-  const char* end = text.data() + text.size();
-  const auto [stop, problem] = std::from_chars(text.data(), end, seconds);
-  if (problem != std::errc{} || stop != end || seconds < 0 || seconds > 4294967) {
-    return std::nullopt;
-  }
-  return std::chrono::milliseconds(static_cast<std::int64_t>(seconds * 1000 + 0.5));
-}
-
-/// The heartbeat period of the link; nothing when the server does not tell.
-std::optional<std::chrono::milliseconds> heartbeat_of(Connection& connection,
-                                                      const Instance& instance,
-                                                      SteadyPoint deadline) {
-  const std::string question = is_mariadb(instance)
-                                   ? "SHOW GLOBAL STATUS LIKE 'Slave_heartbeat_period'"
-                                   : "SELECT CHANNEL_NAME, HEARTBEAT_INTERVAL AS Value"
-                                     " FROM performance_schema.replication_connection_configuration"
-                                     " WHERE CHANNEL_NAME = " +
-                                         sql_quoted(instance.replication.channel);
-  const auto answer = connection.query(question, deadline);
-  if (!answer || answer->empty()) return std::nullopt;
-  return parsed_period(Row(*answer, 0).text("Value"));
-}
 
 /// User and password in the first two columns of the first row.
 Result<ReplicationCredentials> credentials_by(Connection& connection, const std::string& question,
@@ -66,13 +39,8 @@ Result<> LiveServers::apply(const Instance& as_probed, const Change& change, Ste
   if (read_only != nullptr && read_only->on) {
     return make_read_only(connection, as_probed, read_only->strict, settings_, deadline);
   }
-  Instance instance = as_probed;
-  const bool new_source = std::holds_alternative<PointTo>(change);
-  if (new_source && instance.replication.configured && !instance.replication.heartbeat) {
-    instance.replication.heartbeat = heartbeat_of(connection, instance, deadline);
-  }
   const StatementSettings wording{settings_.connection.use_super_read_only};
-  for (const SqlStatement& statement : statements_for(instance, change, wording)) {
+  for (const SqlStatement& statement : statements_for(as_probed, change, wording)) {
     if (auto done = connection.query(statement.text.reveal(), deadline); !done) {
       if (statement.optional && connection.usable()) continue;
       return fail(std::move(done).error().within(statement.shown));

@@ -111,6 +111,7 @@ Json to_full_json(const Analysis& analysis, const SpeakingNode& node) {
   json["IsRecordTooOld"] = analysis.facts.too_old;
   json["CountStaleReplicas"] = replicas.stale;
   json["CountReplicasConfirmingFailure"] = replicas.confirming;
+  json["CountReplicasHearingNothing"] = replicas.deaf;
   json["CountReplicasReceiving"] = replicas.receiving;
   json["LastCheckedTimestamp"] =
       analysis.last_checked ? format_time(*analysis.last_checked) : std::string();

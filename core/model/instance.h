@@ -94,6 +94,10 @@ struct Replication {
   std::chrono::seconds connect_retry{0};
   /// Heartbeat period, which CHANGE resets when it names a host. Not stored.
   std::optional<std::chrono::milliseconds> heartbeat{};
+  std::uint64_t heartbeats{0};  ///< how many were received. Not stored
+  /// Since when, at the latest, nothing has come from the source: no event, no heartbeat. Known
+  /// where the server was read twice. Not stored.
+  std::optional<TimePoint> silent_since{};
   std::string retrieved_gtid_set{};  ///< Retrieved_Gtid_Set. Not stored
   std::string gtid_io_pos{};         ///< MariaDB Gtid_IO_Pos: received so far. Not stored
 };

@@ -39,6 +39,10 @@ ReadingStatements reading_statements(Flavor flavor, const ServerVersion& version
     statements.dump_threads_fallback = statements.dump_threads;
     statements.dump_threads = dump_threads_of("performance_schema");
   }
+  statements.heartbeats =
+      "SELECT channel_name, count_received_heartbeats AS heartbeats, heartbeat_interval AS period"
+      " FROM performance_schema.replication_connection_status"
+      " JOIN performance_schema.replication_connection_configuration USING (channel_name)";
   statements.replication_user = "SELECT MAX(user_name) AS user_name FROM mysql.slave_master_info";
   return statements;
 }

@@ -17,6 +17,7 @@ struct ReadingStatements {
   std::string dump_threads{};  ///< columns user, host
   std::string
       dump_threads_fallback{};     ///< when the server refuses the former (DISC-6); "" for none
+  std::string heartbeats{};        ///< MySQL: channel_name, heartbeats, period; "" for none
   std::string replication_user{};  ///< MySQL: column user_name; "" for none
 };
 ReadingStatements reading_statements(Flavor flavor, const ServerVersion& version);

@@ -166,11 +166,13 @@ Observation Prober::probe(const InstanceKey& key, SteadyPoint deadline) {
     return finish(std::move(seen));
   }
   if (std::optional<State::Kept> kept = state_->take(key)) {
-    Observation again = state_->read(*std::move(kept), key, deadline);
-    // The server may have closed what was kept; anything else is its answer.
+    const SteadyPoint answer_by = std::min(
+        deadline, start + state_->settings.connection.mysql_discovery_read_timeout_seconds);
+    Observation again = state_->read(*std::move(kept), key, answer_by);
+    // The server may have closed what was kept; anything else is its answer, silence too.
     const bool stale = again.outcome == ProbeOutcome::Failed && again.error &&
                        again.error->kind == ErrorKind::Unreachable &&
-                       steady_clock::now() < deadline;
+                       steady_clock::now() < answer_by;
     if (!stale) return finish(std::move(again));
     forget(key);
   }

@@ -63,6 +63,7 @@ std::vector<Question> questions_for(const Capabilities& known, const ProbeRules&
     add(Ask::Status, show_status(with_uptime, known.semi_sync_on));
   }
   if (known.in_group) add(Ask::GroupMembers, group_members());
+  add(Ask::Heartbeats, words.heartbeats);
   add(Ask::RegisteredReplicas, words.registered_replicas);
   add(Ask::DumpThreads,
       known.dump_threads_fallback ? words.dump_threads_fallback : words.dump_threads);

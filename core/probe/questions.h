@@ -24,6 +24,7 @@ enum class Ask {
   BinlogStatus,
   Status,
   GroupMembers,
+  Heartbeats,
   RegisteredReplicas,
   DumpThreads,
   ReplicationUser,

@@ -43,6 +43,8 @@ Purpose purpose_of(Ask ask) {
       return {"reading status counters", "what SHOW GLOBAL STATUS needs"};
     case Ask::GroupMembers:
       return {"reading group members", "SELECT on performance_schema.replication_group_members"};
+    case Ask::Heartbeats:
+      return {"reading heartbeats", "SELECT on performance_schema.replication_connection_status"};
     case Ask::RegisteredReplicas:
       return {"listing registered replicas",
               "REPLICATION SLAVE (MariaDB: REPLICATION MASTER ADMIN)"};
@@ -375,6 +377,7 @@ void Reading::add_replicas(const std::vector<ReportedReplica>& replicas,
   for (const ReportedReplica& replica : replicas) {
     const InstanceKey key = resolve(replica.key);
     if (!is_valid(key) || rules_.ignored_replicas.matches(key.hostname, key.port)) continue;
+    if (const ResultSet* set = answer(Ask::Heartbeats)) read_heartbeats(*set, seen_.instance);
     if (rules_.ignores_user(replica.user)) {
       if (rules_.log_filters) {
         log::info("probe {}: replica {} skipped, its user {} is filtered", to_string(seen_.asked),
@@ -475,7 +478,8 @@ Observation Reading::run(const InstanceKey& key) {
     if (ask == Ask::BinlogStatus || ask == Ask::Status) outcome = ProbeOutcome::Soft;
   }
   for (const auto& [ask, refused] : known_.refused) {
-    if (ask != Ask::GroupMembers) seen_.soft_errors.push_back(explain(ask, refused));
+    if (ask != Ask::GroupMembers && ask != Ask::Heartbeats)
+      seen_.soft_errors.push_back(explain(ask, refused));
   }
   return end(outcome);
 }

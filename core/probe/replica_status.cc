@@ -1,6 +1,7 @@
 #include "core/probe/replica_status.h"
 
 #include <algorithm>
+#include <charconv>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -124,6 +125,22 @@ void read_threads(const StatusRow& row, Replication& replication) {
   replication.lag = replication.seconds_behind;
 }
 
+/// "3.500" seconds.
+std::optional<std::chrono::milliseconds> parsed_period(std::string_view text) {
+  double seconds = 0;
+  const char* end = text.data() + text.size();
+  const auto [stop, problem] = std::from_chars(text.data(), end, seconds);
+  if (problem != std::errc{} || stop != end || !(seconds >= 0) || seconds > 4294967) {
+    return std::nullopt;
+  }
+  return std::chrono::milliseconds(static_cast<std::int64_t>(seconds * 1000 + 0.5));
+}
+
+void take_heartbeats(std::string_view count, std::string_view period, Replication& replication) {
+  replication.heartbeats = static_cast<std::uint64_t>(parse_int(count).value_or(0));
+  replication.heartbeat = parsed_period(period);
+}
+
 }  // namespace
 
 void read_replica_status(const ResultSet& set, Instance& instance) {
@@ -147,9 +164,19 @@ void read_replica_status(const ResultSet& set, Instance& instance) {
   replication.connect_retry = std::chrono::seconds(row.number("Connect_Retry"));
   read_threads(row, replication);
   read_positions(row, replication);
+  take_heartbeats(row.text("Slave_received_heartbeats"), row.text("Slave_heartbeat_period"),
+                  replication);
   instance.gtid.uses_oracle = row.number("Auto_Position") == 1;
   const std::string using_gtid = row.text("Using_Gtid");
   instance.gtid.uses_mariadb = !using_gtid.empty() && using_gtid != "No";
+}
+
+void read_heartbeats(const ResultSet& set, Instance& instance) {
+  for (std::size_t i = 0; i < set.rows.size(); ++i) {
+    const Row row(set, i);
+    if (row.text("channel_name") != instance.replication.channel) continue;
+    take_heartbeats(row.text("heartbeats"), row.text("period"), instance.replication);
+  }
 }
 
 }  // namespace orch

@@ -11,4 +11,7 @@ namespace orch {
 /// sources; of several real ones the default channel is shown, and `channels` counts them (DISC-8).
 void read_replica_status(const ResultSet& set, Instance& instance);
 
+/// Fills the heartbeats of that status' channel, where the server has them in a table of their own.
+void read_heartbeats(const ResultSet& set, Instance& instance);
+
 }  // namespace orch

@@ -204,6 +204,10 @@ class StagedWorld {
       link.lag = seconds;
     } else if (setting.name == "delay") {
       link.sql_delay = seconds;
+    } else if (setting.name == "heartbeat") {
+      link.heartbeat = seconds;
+    } else if (setting.name == "silent") {  // for so long, at the latest look
+      link.silent_since = *instance.freshness.last_attempted_check - seconds;
     } else if (setting.name == "follows") {
       follow(instance, key_of(setting.value));
     } else if (setting.name == "co-master") {

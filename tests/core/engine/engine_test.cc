@@ -166,6 +166,20 @@ TEST_SUITE("engine") {
     CHECK(bench.engine->figures().broken_links == 1);
   }
 
+  TEST_CASE(
+      "a frozen master is seen by its replicas' missing heartbeats, though their threads run") {
+    EngineBench bench;
+    for (const int number : {2, 3}) {
+      bench.servers.set(db(number), [](Instance& replica) {
+        replica.replication.heartbeat = std::chrono::milliseconds(50);
+      });
+    }
+    bench.start();
+    bench.wait_for([&] { return bench.looks_[db(2)] > 0 && bench.looks_[db(3)] > 0; });
+    bench.servers.kill(db(1));
+    bench.wait_for([&] { return bench.recovers(db(1)); });
+  }
+
   TEST_CASE("one recovery of a cluster at a time, and again when it is needed") {
     EngineBench bench;
     bench.start();

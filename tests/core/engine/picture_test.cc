@@ -68,6 +68,26 @@ TEST_SUITE("picture") {
     CHECK(own.probe_errors.at(db(1)) == "db1: gone");
   }
 
+  TEST_CASE("a replica is silent since the look after which nothing new had come") {
+    Picture picture = small_cluster();
+    const auto look = [&](std::uint64_t heartbeats, std::int64_t position, TimePoint when) {
+      Instance replica = test::following(test::mysql(2, test::gtids("1-9")), 1);
+      replica.replication.heartbeats = heartbeats;
+      replica.replication.read.log_pos = position;
+      picture.take(seen_clean(std::move(replica)), when, when);
+      return picture.find(db(2))->replication.silent_since;
+    };
+    using std::chrono::seconds;
+    CHECK_FALSE(look(7, 100, kLater));
+    CHECK(look(7, 100, kLater + seconds(1)) == kLater);
+    CHECK(look(7, 100, kLater + seconds(9)) == kLater);
+    CHECK_FALSE(look(8, 100, kLater + seconds(10)));
+    CHECK(look(8, 100, kLater + seconds(11)) == kLater + seconds(10));
+    CHECK_FALSE(look(8, 101, kLater + seconds(12)));
+    picture.take(not_seen(db(2), "gone"), kLater + seconds(13), kLater + seconds(14));
+    CHECK(look(8, 101, kLater + seconds(15)) == kLater + seconds(12));
+  }
+
   TEST_CASE("what was never read and does not answer stays unknown") {
     Picture picture;
     CHECK(picture.take(not_seen(db(9), "no"), kLater, kLater).empty());

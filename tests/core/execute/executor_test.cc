@@ -42,6 +42,46 @@ struct Bench {
   }
 };
 
+/// Notes who is probed, and until when.
+class NotingServers final : public Servers {
+ public:
+  explicit NotingServers(FakeServers& servers) : servers_(servers) {}
+
+  Observation probe(const InstanceKey& key, SteadyPoint deadline) override {
+    {
+      const MutexLock lock(mutex_);
+      probes_.emplace_back(key, deadline);
+    }
+    return servers_.probe(key, deadline);
+  }
+  Result<> apply(const Instance& as_probed, const Change& change, SteadyPoint deadline) override {
+    return servers_.apply(as_probed, change, deadline);
+  }
+  Result<> fence(const Instance& as_probed, SteadyPoint deadline) override {
+    return servers_.fence(as_probed, deadline);
+  }
+  Result<> check_hand_over(const Instance& as_probed, SteadyPoint deadline) override {
+    return servers_.check_hand_over(as_probed, deadline);
+  }
+  Result<ReplicationCredentials> replication_credentials(const Instance& as_probed,
+                                                         SteadyPoint deadline) override {
+    return servers_.replication_credentials(as_probed, deadline);
+  }
+  [[nodiscard]] std::vector<SteadyPoint> probes_of(const InstanceKey& key) {
+    const MutexLock lock(mutex_);
+    std::vector<SteadyPoint> deadlines;
+    for (const auto& [asked, deadline] : probes_) {
+      if (asked == key) deadlines.push_back(deadline);
+    }
+    return deadlines;
+  }
+
+ private:
+  FakeServers& servers_;
+  Mutex mutex_;
+  std::vector<std::pair<InstanceKey, SteadyPoint>> probes_;
+};
+
 std::string message(const Outcome& outcome) {
   return outcome.error ? outcome.error->message : "no error";
 }
@@ -176,5 +216,36 @@ TEST_SUITE("core/execute/executor") {
     CHECK(bench.locks.held.empty());
     REQUIRE(outcome.left.size() == 1);
     CHECK(outcome.left.front() == "db3:3306 is left with replication stopped");
+  }
+
+  TEST_CASE("one that hangs costs a short second look and its fence, and no third look") {
+    FakeServers servers;
+    servers.add(writable(mysql(1, gtids("1-100"))));
+    servers.add(following(mysql(2, gtids("1-100")), 1));
+    servers.kill(db(1));
+    NotingServers noting(servers);
+    const FakeLeadership leadership;
+    FakeLocks locks;
+    StepObserver observer;
+    ExecutorSettings settings;
+    settings.pace.now = [] {
+      return SteadyPoint{};
+    };
+    settings.second_look_limit = std::chrono::milliseconds(300);
+    const Planner planner = [](const Progress& so_far, const Topology& fresh) -> Decision {
+      CHECK_FALSE(answers(*fresh.find(db(1))));
+      if (!so_far.steps.empty()) return Done{};
+      return Run{
+          {Step{.server = db(1), .action = Fence{}}, Step{.server = db(2), .action = Reprobe{}}},
+          {}};
+    };
+    RunScope scope{servers.keys(), "test", false};
+    scope.suspect = db(1);
+    Executor executor(noting, leadership, locks, observer, settings);
+    const Outcome outcome = executor.run(planner, servers.records(), scope);
+    CHECK_FALSE(outcome.error);
+    CHECK(noting.probes_of(db(1)) ==
+          std::vector<SteadyPoint>{SteadyPoint(std::chrono::milliseconds(300))});
+    CHECK(noting.probes_of(db(2)).size() == 2);
   }
 }

@@ -74,6 +74,8 @@ ScriptedSession mysql_server(const std::string& version, bool new_words, bool ha
   session.answer(new_words ? "SHOW REPLICAS" : "SHOW SLAVE HOSTS",
                  table({"Server_id", "Host", "Port"}, {}));
   session.answer("SHOW GLOBAL STATUS", table({"Variable_name", "Value"}, {{"Uptime", "90"}}));
+  session.answer("SELECT channel_name",
+                 table({"channel_name", "heartbeats", "period"}, {{"", "12", "1.000"}}));
   session.answer("SELECT MAX(user_name)", table({"user_name"}, {{"repl"}}));
   const ResultSet threads = table({"USER", "HOST"}, {{"repl", "db3:51234"}});
   session.answer("SELECT user, host FROM information_schema", threads);

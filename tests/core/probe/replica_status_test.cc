@@ -54,6 +54,28 @@ TEST_SUITE("core/probe/replica_status") {
     CHECK(instance.replication.io_state == ThreadState::Stopped);
   }
 
+  TEST_CASE("MariaDB tells of heartbeats in the status, MySQL in a table, for each channel") {
+    const Instance mariadb = read(vertical(R"(
+      Master_Host: db1
+      Slave_IO_Running: Yes
+      Slave_received_heartbeats: 17
+      Slave_heartbeat_period: 2.500
+    )"));
+    CHECK(mariadb.replication.heartbeats == 17);
+    CHECK(mariadb.replication.heartbeat == std::chrono::milliseconds(2500));
+    Instance mysql = read(
+        table({"Source_Host", "Replica_IO_Running", "Channel_Name"}, {{"db1", "Yes", "east"}}));
+    CHECK_FALSE(mysql.replication.heartbeat);
+    read_heartbeats(table({"channel_name", "heartbeats", "period"},
+                          {{"", "5", "1.000"}, {"east", "9", "30.000"}, {"west", "x", "1.000"}}),
+                    mysql);
+    CHECK(mysql.replication.heartbeats == 9);
+    CHECK(mysql.replication.heartbeat == std::chrono::seconds(30));
+    read_heartbeats(table({"channel_name", "heartbeats", "period"}, {{"east", "-", "nan"}}), mysql);
+    CHECK(mysql.replication.heartbeats == 0);
+    CHECK_FALSE(mysql.replication.heartbeat);
+  }
+
   TEST_CASE("options that the server does not name are neither on nor off") {
     const Instance instance = read(vertical("Master_Host: db1\nSlave_IO_Running: Yes"));
     CHECK_FALSE(instance.replication.tls.verify_server_cert);
