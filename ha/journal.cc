@@ -107,8 +107,8 @@ void Journal::step_ended(const Step& step, const Error* error, std::chrono::mill
 
 Result<> Journal::hook_started(const std::string& hook) {
   const Result<> begun = begin(hook, {.uid = run_.uid, .owner = run_.owner, .action = hook});
-  // A hook that follows the promotion must run all the same.
-  if (past_return_) return {};
+  // A hook that follows the promotion must run all the same, unless another process runs it.
+  if (past_return_ && !lost_) return {};
   return begun;
 }
 

@@ -3,7 +3,6 @@
 #include <cerrno>
 #include <chrono>
 #include <filesystem>
-#include <fstream>
 #include <mutex>
 #include <system_error>
 #include <unordered_map>
@@ -54,13 +53,18 @@ bool is_plain_path(std::string_view file) {
   return file != ":memory:" && !file.starts_with("file:");
 }
 
-/// The beginning of the file: SQLite's header, or less.
-std::string read_header(const std::string& file) {
-  constexpr std::size_t kHeaderSize = 100;
+/// The beginning of the file: SQLite's header, or nothing. Read through SQLite's own descriptor: to
+/// open and close the file beside it would drop the locks of all connections that this process has
+/// (sqlite.org/howtocorrupt.html, 2.2).
+std::string read_header(sqlite3* connection) {
+  constexpr int kHeaderSize = 100;
+  sqlite3_file* file = nullptr;
+  if (sqlite3_file_control(connection, "main", SQLITE_FCNTL_FILE_POINTER, &file) != SQLITE_OK ||
+      file == nullptr || file->pMethods == nullptr) {
+    return {};
+  }
   std::string header(kHeaderSize, '\0');
-  std::ifstream stream(file, std::ios::binary);
-  stream.read(header.data(), kHeaderSize);
-  header.resize(static_cast<std::size_t>(stream.gcount()));
+  if (file->pMethods->xRead(file, header.data(), kHeaderSize, 0) != SQLITE_OK) return {};
   return header;
 }
 
@@ -73,8 +77,8 @@ std::uint64_t number_at(std::string_view header, std::size_t place, std::size_t 
 
 /// Whether the file is shorter than its header says. SQLite itself would notice when it comes to a
 /// page that is missing, in the middle of something.
-bool is_cut_off(const std::string& file) {
-  const std::string header = read_header(file);
+bool is_cut_off(sqlite3* connection, const std::string& file) {
+  const std::string header = read_header(connection);
   if (header.size() < 100 || !header.starts_with("SQLite format 3")) return false;
   const std::uint64_t page_size = number_at(header, 16, 2) == 1 ? 65'536 : number_at(header, 16, 2);
   const bool counts = number_at(header, 24, 4) == number_at(header, 92, 4);
@@ -103,7 +107,12 @@ Result<> check_file(const std::string& file) {
                             "in SQLite3DataFile",
                             file));
   }
-  if (!is_cut_off(file)) return {};
+  return {};
+}
+
+/// What SQLite would notice late.
+Result<> check_length(sqlite3* connection, const std::string& file) {
+  if (!is_cut_off(connection, file)) return {};
   return fail(
       ErrorKind::Broken,
       fmt::format("backend database {} is damaged or truncated: its end is missing; restore it "
@@ -356,6 +365,7 @@ Result<std::unique_ptr<Database>> open_sqlite(const std::string& file,
   if (raw == nullptr) return fail(ErrorKind::Broken, "no memory to open " + file);
   auto database = std::make_unique<SqliteDatabase>(file, Connection(raw), busy_timeout);
   if (code != SQLITE_OK) return fail(database->error(code));
+  if (is_plain_path(file)) ORCH_TRY(check_length(raw, file));
   if (sqlite3_db_readonly(raw, "main") == 1) return fail(database->error(SQLITE_READONLY));
   sqlite3_busy_timeout(raw, static_cast<int>(busy_timeout.count()));
   // Of this connection, unlike the journal mode. In WAL mode NORMAL loses at most the latest

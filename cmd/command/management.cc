@@ -1,3 +1,6 @@
+#include <set>
+#include <vector>
+
 #include <fmt/format.h>
 
 #include "cmd/command/families.h"
@@ -31,6 +34,7 @@ Result<Reply> run_forget(Services& services, const Args& args) {
                 fmt::format("Cannot deduce instance: {}", printable(args.instance)));
   }
   ORCH_ASSIGN(const InstanceKey key, services.instances().find_fuzzy(*typed));
+  services.forgetting({key});
   ORCH_ASSIGN(const bool forgotten, services.instances().forget(key));
   if (!forgotten) {
     return fail(ErrorKind::NotFound,
@@ -42,6 +46,11 @@ Result<Reply> run_forget(Services& services, const Args& args) {
 
 Result<Reply> run_forget_cluster(Services& services, const Args& args) {
   ORCH_ASSIGN(const std::string cluster, cluster_argument(services, args));
+  ORCH_ASSIGN(const std::vector<Instance> members, services.instances().list({.cluster = cluster}));
+  std::set<InstanceKey> keys;
+  for (const Instance& member : members)
+    keys.insert(member.key);
+  services.forgetting(keys);
   ORCH_ASSIGN(const std::int64_t count, services.instances().forget_cluster(cluster));
   ORCH_TRY(services.clusters().forget(cluster));
   audit(services, "forget", {}, fmt::format("cluster: {}", cluster));

@@ -1,6 +1,8 @@
 #pragma once
 
 #include <atomic>
+#include <functional>
+#include <set>
 #include <string>
 #include <string_view>
 
@@ -43,7 +45,9 @@ class Services {
     const Leadership& leadership;
     Progress& progress;
     storage::NodeIdentity self{};  ///< this host and process
-    bool colour{false};            ///< people read the answer on a terminal
+    /// Called before servers are deleted from the backend: what runs beside lets go of them.
+    std::function<void(const std::set<InstanceKey>&)> forgetting{};
+    bool colour{false};  ///< people read the answer on a terminal
   };
 
   explicit Services(Parts parts) : parts_(std::move(parts)) {}
@@ -58,6 +62,10 @@ class Services {
   [[nodiscard]] Progress& progress() const { return parts_.progress; }
   [[nodiscard]] const storage::NodeIdentity& self() const { return parts_.self; }
   [[nodiscard]] bool colour() const { return parts_.colour; }
+
+  void forgetting(const std::set<InstanceKey>& keys) const {
+    if (parts_.forgetting) parts_.forgetting(keys);
+  }
 
   [[nodiscard]] storage::InstanceStore instances() const;
   [[nodiscard]] storage::ClusterStore clusters() const;

@@ -267,12 +267,11 @@ class Session : public std::enable_shared_from_this<Session> {
       if (std::optional<HttpResponse> quick = server_.quick_(request_)) return respond(*quick);
     }
     ++server_.working_;
+    worked_on_ = true;
     server_.handlers_.submit([self = shared_from_this()] {
       HttpResponse response = self->server_.handler_(self->request_);
-      asio::post(self->server_.io_, [self, response = std::move(response)] {
-        self->respond(response);
-        --self->server_.working_;
-      });
+      asio::post(self->server_.io_,
+                 [self, response = std::move(response)] { self->respond(response); });
     });
   }
 
@@ -290,6 +289,7 @@ class Session : public std::enable_shared_from_this<Session> {
     stream_->start_clock(server_.settings_.header_limit);
     stream_->write_all(asio::buffer(out_),
                        [self = shared_from_this()](error_code problem, std::size_t) {
+                         if (std::exchange(self->worked_on_, false)) --self->server_.working_;
                          if (problem) return;
                          if (self->keep_alive_) {
                            return self->next_request(self->server_.settings_.idle_limit);
@@ -308,6 +308,7 @@ class Session : public std::enable_shared_from_this<Session> {
   std::array<char, 8192> chunk_{};
   bool begun_{false};
   bool keep_alive_{false};
+  bool worked_on_{false};  ///< until the answer is written
 };
 
 Result<> BeastServer::load_certificates() {

@@ -1,10 +1,12 @@
 #include "cmd/serve/serve.h"
 
 #include <pthread.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <csignal>
 #include <cstdlib>
@@ -25,7 +27,15 @@ namespace orch::cmd {
 
 namespace {
 
-constexpr std::chrono::seconds kCloseLimit{5};
+constexpr std::size_t kMostConnections = 4096;
+
+/// How many files may be open. A shell allows 1,024 of what the kernel would: too few for a fleet.
+std::size_t raise_descriptor_limit() {
+  rlimit limit{};
+  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return 1024;
+  const rlim_t before = std::exchange(limit.rlim_cur, limit.rlim_max);
+  return ::setrlimit(RLIMIT_NOFILE, &limit) == 0 ? limit.rlim_cur : before;
+}
 
 /// One message to the service manager, where there is one: sd_notify(3).
 void notify(std::string_view message) {
@@ -63,6 +73,8 @@ HttpServerSettings http_settings(const HttpSettings& from, const ServeOptions& o
   settings.key_file = from.ssl_private_key_file;
   settings.ca_file = from.ssl_ca_file;
   settings.ask_client_certificate = from.use_mutual_tls;
+  // Clients of the API must not take what connections to servers need.
+  settings.most_connections = std::min(kMostConnections, raise_descriptor_limit() / 2);
   return settings;
 }
 
@@ -156,8 +168,9 @@ int serve(Config config, const ServeOptions& options) {
   notify("STOPPING=1");
   log::info("shutting down");
   audit(node.services(), "shutdown", {}, "");
-  node.drain();
-  if (server) server->stop(std::chrono::steady_clock::now() + kCloseLimit);
+  node.drain([&server](SteadyPoint deadline) {
+    if (server) server->stop(deadline);
+  });
   return 0;
 }
 

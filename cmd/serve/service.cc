@@ -43,6 +43,7 @@ using std::chrono::steady_clock;
 
 constexpr milliseconds kTick{1000};
 constexpr milliseconds kFlushLimit{1000};
+constexpr milliseconds kDrainTick{20};
 constexpr std::chrono::seconds kTidy{60};
 
 }  // namespace
@@ -92,7 +93,10 @@ Result<> Service::build() {
                                                          .servers = &fleet_->servers(),
                                                          .leadership = *lease_,
                                                          .progress = *progress_,
-                                                         .self = self_});
+                                                         .self = self_,
+                                                         .forgetting = [this](const auto& keys) {
+                                                           let_go(keys);
+                                                         }});
   probe_log_ =
       std::make_unique<ProbeLog>(clock_, config().discovery.discovery_collection_retention_seconds);
   writes_ = std::make_unique<storage::WriteBehind>(
@@ -354,6 +358,26 @@ std::vector<QueueSample> Service::queue_log(std::size_t count) const {
   return {queue_log_.begin() + static_cast<std::ptrdiff_t>(skip), queue_log_.end()};
 }
 
+namespace {
+
+/// What a running service cannot change: how it is reached, who is let in, and where it keeps its
+/// records. A change to it holds after the next start.
+void keep_fixed(Config& next, const Config& now) {
+  HttpSettings http = now.http;
+  http.read_only = next.http.read_only;
+  http.power_auth_users = next.http.power_auth_users;
+  http.power_auth_groups = next.http.power_auth_groups;
+  http.access_token_use_expiry_seconds = next.http.access_token_use_expiry_seconds;
+  http.access_token_expiry_minutes = next.http.access_token_expiry_minutes;
+  next.http = std::move(http);
+  const std::chrono::seconds patience = next.backend.mysql_connect_timeout_seconds;
+  next.backend = now.backend;
+  next.backend.mysql_connect_timeout_seconds = patience;
+  next.raft = now.raft;
+}
+
+}  // namespace
+
 Result<> Service::reload(const std::string& extra_file) {
   LoadedConfig loaded = read_config(options_, extra_file);
   for (const ConfigProblem& problem : loaded.problems) {
@@ -361,7 +385,7 @@ Result<> Service::reload(const std::string& extra_file) {
     return fail(ErrorKind::InvalidInput,
                 "the configuration stays as it is: " + format_problem(problem));
   }
-  ORCH_TRY(choose_backend(loaded.config.backend, options_));
+  keep_fixed(loaded.config, config());
   // All that can be wrong with it is found out before any of it holds.
   ORCH_ASSIGN(EngineSettings settings, engine_settings(loaded.config));
   {
@@ -464,6 +488,15 @@ Result<> Service::follow_backend() {
   return {};
 }
 
+/// A read that is under way, or was not written yet, must not bring back what is being deleted.
+void Service::let_go(const std::set<InstanceKey>& keys) {
+  engine_->forget(keys);
+  writes_->forget(keys);
+  if (!writes_->flush(steady_clock::now() + kFlushLimit)) {
+    log::warning("the backend is slow: what is forgotten may come back");
+  }
+}
+
 Result<> Service::tidy_often() {
   ORCH_TRY(services_->clusters().rebuild_aliases());
   ORCH_TRY(services_->store<storage::DowntimeStore>().expire());
@@ -509,9 +542,15 @@ Result<> Service::tidy_up() {
   return publish_masters();
 }
 
-void Service::drain() {
-  const auto deadline = steady_clock::now() + config().service.drain_seconds;
-  if (!engine_->drain(deadline)) {
+void Service::drain(const std::function<void(SteadyPoint)>& end_requests) {
+  const SteadyPoint deadline = steady_clock::now() + config().service.drain_seconds;
+  // Nothing new is begun, and what people asked for is waited for as well.
+  bool drained = engine_->drain(steady_clock::now());
+  end_requests(deadline);
+  drained = drained || engine_->drain(deadline);
+  while (resumptions_.running() + resumptions_.waiting() > 0 && steady_clock::now() < deadline)
+    std::this_thread::sleep_for(kDrainTick);
+  if (!drained || resumptions_.running() > 0) {
     log::warning("a recovery still runs: it is left for the next leader");
   }
   note_problem(lease_->resign(), "lease");

@@ -60,7 +60,8 @@ class Service {
   /// A command has changed the backend: what it says is looked at now.
   void look_again();
   /// Takes no new recovery, waits for those that run (DrainSeconds), gives leadership up.
-  void drain();
+  /// `end_requests` waits until then for what is being answered.
+  void drain(const std::function<void(SteadyPoint)>& end_requests);
 
  private:
   class QuietProgress;
@@ -75,6 +76,7 @@ class Service {
   Result<> say_alive();
   Result<> read_marks();
   Result<> follow_backend();
+  void let_go(const std::set<InstanceKey>& keys);
   Result<> catch_up();
   Result<> write_codes();
   Result<> resume_cut_off();

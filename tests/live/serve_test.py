@@ -1,13 +1,19 @@
 """`orch serve` watches real servers, heals what fails by itself, and answers the API."""
+import base64
+import contextlib
 import json
+import os
 import re
 import signal
+import sqlite3
 import subprocess
+import threading
 import time
 import unittest
 import urllib.error
 import urllib.request
 from collections import Counter
+from pathlib import Path
 
 from live_case import IS_MYSQL, LiveCase, ORCH, Writer
 
@@ -239,6 +245,82 @@ class Serve(LiveCase):
         c.wait_for(lambda: service.json("clusters-info")[0]["HasAutomatedMasterRecovery"] is False, "the new filter")
         code, told = service.end()
         self.assertEqual(code, 0, told)
+
+    def test_others_may_read_the_backends_file_while_the_service_runs(self):
+        # SQLite forgets a process's locks when that process opens the file beside SQLite: then whoever
+        # closes it last takes the log away from under the service.
+        c = self.start(2)
+        self.discover(c)
+        service = self.serve(c)
+        file = self.config["SQLite3DataFile"]
+        with contextlib.closing(sqlite3.connect(file)) as other:
+            other.execute("SELECT COUNT(*) FROM node_health").fetchone()
+        opened = Path(f"/proc/{service.process.pid}/fd")
+        self.assertEqual([link for f in opened.iterdir() if "(deleted)" in (link := os.readlink(f))], [])
+        self.does("-c", "begin-downtime", "-i", c[2], "--reason", "disk")
+        c.wait_for(lambda: [i["Key"]["Port"] for i in service.json("downtimed")] == [c[2].port], "the downtime")
+        second = Service(self, self.folder / "second.log")
+        self.addCleanup(lambda: second.process.poll() is None and second.end())
+        c.wait_for(second.answers, "the second node")
+        self.assertEqual([service.leads(), second.leads()], [True, False])
+
+    def test_a_cluster_that_is_forgotten_stays_away(self):
+        c = self.start(3)
+        self.config["InstancePollSeconds"] = 1
+        self.discover(c)
+        service = self.serve(c)
+        for _ in range(5):
+            self.assertEqual(service.ask(f"forget-cluster/{c[1]}")[0], 200)
+            time.sleep(1.5)  # for a read that was under way
+            self.assertEqual([service.json("clusters"), service.json("all-instances")], [[], []])
+            service.details(f"discover/{c[1].host}/{c[1].port}")
+            self.knows_all(service, c)
+
+    def test_a_reload_changes_neither_who_is_let_in_nor_where(self):
+        c = self.start(2)
+        self.discover(c)
+        self.config.update(AuthenticationMethod="multi", HTTPAuthUser="admin", HTTPAuthPassword="secret")
+        service = Service(self, self.folder / "serve.log")
+        self.addCleanup(lambda: service.process.poll() is None and service.end())
+        c.wait_for(lambda: service.answers() or service.base, "the service to answer")
+        self.config.update(HTTPAuthUser="", HTTPAuthPassword="", URLPrefix="/other", UseMutualTLS=True,
+                           InstancePollSeconds=7)
+        self.write_config()
+        service.process.send_signal(signal.SIGHUP)
+        c.wait_for(lambda: "configuration read again" in service.told(), "the reload")
+
+        def asks(user):
+            return service.ask("enable-global-recoveries",
+                               Authorization="Basic " + base64.b64encode(user.encode()).decode())[0]
+        self.assertEqual([asks(":"), asks("admin:secret")], [401, 200])
+
+    def test_a_switchover_that_somebody_asked_for_ends_before_the_service_does(self):
+        c = self.start(3)
+        self.discover(c)
+        self.config.update(PreGracefulTakeoverProcesses=[
+            f"touch {self.folder}/in-hook; while ! test -e {self.folder}/gate; do sleep 0.05; done"])
+        service = self.serve(c)
+        answers = []
+        asking = threading.Thread(target=lambda: answers.append(service.ask(
+            f"graceful-master-takeover-auto/{c.name}/{c[2].host}/{c[2].port}")))
+        asking.start()
+        c.wait_for((self.folder / "in-hook").exists, "the switchover's hook")
+        service.process.terminate()
+        c.wait_for(lambda: "shutting down" in service.told(), "the service to be told")
+        (self.folder / "gate").touch()
+        asking.join()
+        self.assertEqual(service.process.wait(60), 0)
+        self.assertEqual(answers[0][0], 200, f"{answers}\n{service.told()}")
+        self.assertEqual(self.writable(c.nodes), [c[2]])
+
+    def test_a_pattern_of_many_wildcards_is_answered(self):
+        c = self.start(2)
+        self.discover(c)
+        service = self.serve(c)
+        c[2].kill()
+        c.wait_for(lambda: service.json("problems"), "a problem")
+        self.assertEqual(service.json("problems/" + "%25" * 60 + "~"), [])
+        self.assertEqual(len(service.json("problems/" + "%25" * 60)), len(service.json("problems")))
 
     def test_who_may_not_write_is_told_so(self):
         c = self.start(2)
