@@ -96,13 +96,14 @@ Result<> settle_successor(const Parts& parts, const InstanceKey& promoted) {
 }  // namespace
 
 Result<> publish_master(const Parts& parts, const RecoveryWork& work, const InstanceKey& master) {
-  ORCH_TRY(publish({parts.database, parts.clock},
-                   master_pairs(parts.config.kv, work.cluster_alias, master)));
   if (!work.cluster_domain.empty()) {
     ORCH_TRY(storage::AttributeStore(parts.database, parts.clock)
                  .save(storage::kNoHost, work.cluster_domain, to_string(master)));
   }
-  return check_kv_stores(parts.config.kv);
+  const storage::HostnameStore hosts(parts.database, parts.clock);
+  return parts.kv.publish({parts.database, parts.clock},
+                          master_pairs(parts.config.kv, hosts, work.cluster_alias, master),
+                          KvStores::kRecoveryLimit);
 }
 
 std::vector<std::string> settle_promotion(const Parts& parts, const RecoveryWork& work,

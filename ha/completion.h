@@ -11,7 +11,8 @@ namespace orch::ha {
 
 // What follows once another server stands in a master's place. All of it can be repeated.
 
-/// Writes the master to the key-value stores, and names it as the writer of the cluster's domain.
+/// Names it as the writer of the cluster's domain, and tells the key-value stores, whichever time
+/// they take within their limits.
 Result<> publish_master(const Parts& parts, const RecoveryWork& work, const InstanceKey& master);
 
 /// The cluster gets its new name; the old master, unless it follows the new one, goes on the

@@ -10,6 +10,7 @@
 #include "core/plan/policy.h"
 #include "core/ports/ha.h"
 #include "core/ports/server.h"
+#include "ha/kv.h"
 #include "storage/cluster_store.h"
 #include "storage/database.h"
 #include "storage/instance_store.h"
@@ -35,6 +36,7 @@ struct Parts {
   storage::Database& database;
   Servers& servers;
   const Leadership& leadership;
+  KvStores& kv;
   storage::NodeIdentity self{};
   storage::InstanceStore instances;
   storage::ClusterStore clusters;

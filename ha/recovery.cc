@@ -1,6 +1,7 @@
 #include "ha/recovery.h"
 
 #include <algorithm>
+#include <future>
 #include <iterator>
 
 #include <fmt/format.h>
@@ -107,6 +108,7 @@ class Recovery {
   Result<> enroll();
   Result<bool> open();
   void publish(const InstanceKey& master);
+  void await_published();
   void judge(const Attempt& attempt);
   void note_undone();
   void settle();
@@ -122,6 +124,7 @@ class Recovery {
   RecoveryOutcome result_;
   HookContext context_;
   bool registered_{false};
+  std::future<Result<>> publishing_{};  ///< the last member: its work uses the others
 };
 
 void Recovery::tell(const std::string& message) {
@@ -205,11 +208,17 @@ Result<bool> Recovery::open() {
 }
 
 void Recovery::publish(const InstanceKey& master) {
-  tell(fmt::format("{} takes writes", to_string(master)));
-  if (const Result<> published = publish_master(parts_, work(), master); !published) {
-    tell("key-value stores: " + published.error().message);
-    keep(published);
-  }
+  tell(fmt::format("{} takes writes; key-value stores are told", to_string(master)));
+  // Stores that hang hold up nobody but the hooks that follow. (Without a thread to be had, they
+  // are told then.)
+  publishing_ = std::async([this, master] { return publish_master(parts_, work(), master); });
+}
+
+void Recovery::await_published() {
+  if (!publishing_.valid()) return;
+  const Result<> published = publishing_.get();
+  tell(published ? "key-value stores: told" : "key-value stores: " + published.error().message);
+  keep(published);
 }
 
 /// Whether it succeeded: the new master was seen to take writes (REC-29).
@@ -289,6 +298,7 @@ void Recovery::settle() {
       result_.notes.push_back(std::move(problem));
     context_.successor = account.promoted;
     context_.successor_coordinates = account.coordinates;
+    await_published();
     const Instance* master = result_.outcome.topology.find(*account.promoted);
     if (master != nullptr) context_.successor_alias = master->alias;
     for (const LostReplica& lost : account.lost)

@@ -1,5 +1,6 @@
 #include "storage/hostname_store.h"
 
+#include "core/model/instance_key.h"
 #include "storage/statements.h"
 
 namespace orch::storage {
@@ -30,6 +31,9 @@ constexpr std::string_view kSqlForgetUnresolved =
 constexpr std::string_view kSqlExpireUnresolved =
     "delete from hostname_unresolve where last_registered < ?";
 
+constexpr std::string_view kSqlFindAddresses =
+    "select hostname, ipv4, ipv6 from hostname_ips where hostname = ?";
+
 Result<std::vector<ResolvedName>> list_names(Database& database, std::string_view sql) {
   std::vector<ResolvedName> names;
   ORCH_TRY(database.select(sql, {}, [&names](const Row& row) {
@@ -39,6 +43,13 @@ Result<std::vector<ResolvedName>> list_names(Database& database, std::string_vie
 }
 
 }  // namespace
+
+HostAddresses addresses_of(const std::string& hostname, const std::vector<std::string>& addresses) {
+  HostAddresses host{.hostname = hostname};
+  for (const std::string& address : addresses)
+    (is_ipv4(address) ? host.ipv4 : host.ipv6) = address;
+  return host;
+}
 
 Result<std::optional<std::string>> HostnameStore::find_resolved(const std::string& hostname) const {
   return select_text(database_, kSqlFindResolved, {hostname});
@@ -115,6 +126,26 @@ Result<> HostnameStore::forget_unresolved(const std::string& hostname) {
 
 Result<std::int64_t> HostnameStore::expire_unresolved(std::chrono::minutes age) {
   return database_.execute(kSqlExpireUnresolved, {format_time(clock_.now() - age)});
+}
+
+Result<std::optional<HostAddresses>> HostnameStore::find_addresses(
+    const std::string& hostname) const {
+  std::optional<HostAddresses> found;
+  ORCH_TRY(database_.select(kSqlFindAddresses, {hostname}, [&found](const Row& row) {
+    found = {row.text(0), row.text(1), row.text(2)};
+  }));
+  return found;
+}
+
+Result<> HostnameStore::save_addresses(std::span<const HostAddresses> hosts) {
+  const std::string now = format_time(clock_.now());
+  std::vector<std::vector<SqlValue>> rows;
+  for (const HostAddresses& host : hosts)
+    rows.push_back({host.hostname, host.ipv4, host.ipv6, now});
+  return database_.transaction([&] {
+    return save_rows(database_, "hostname_ips", {"hostname"},
+                     {"hostname", "ipv4", "ipv6", "last_updated"}, rows);
+  });
 }
 
 }  // namespace orch::storage

@@ -14,6 +14,16 @@
 
 namespace orch::storage {
 
+/// A host's address of each family, as text; "" when it has none.
+struct HostAddresses {
+  std::string hostname{};
+  std::string ipv4{};
+  std::string ipv6{};
+};
+
+/// The last address of each family.
+HostAddresses addresses_of(const std::string& hostname, const std::vector<std::string>& addresses);
+
 /// What names resolve to, and the virtual names used in their place.
 class HostnameStore {
  public:
@@ -36,6 +46,11 @@ class HostnameStore {
   Result<> save_unresolved(const std::string& hostname, const std::string& virtual_name);
   Result<> forget_unresolved(const std::string& hostname);
   Result<std::int64_t> expire_unresolved(std::chrono::minutes age);
+
+  /// hostname_ips; nothing for a host that was never looked up.
+  [[nodiscard]] Result<std::optional<HostAddresses>> find_addresses(
+      const std::string& hostname) const;
+  Result<> save_addresses(std::span<const HostAddresses> hosts);
 
  private:
   Database& database_;

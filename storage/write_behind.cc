@@ -16,8 +16,12 @@ constexpr std::chrono::milliseconds kAfterFailure{1000};
 }  // namespace
 
 WriteBehind::WriteBehind(std::function<Result<>(std::span<const Observation>)> write,
-                         std::chrono::milliseconds interval, std::size_t batch)
-    : write_(std::move(write)), interval_(interval), batch_(std::max<std::size_t>(batch, 1)) {
+                         std::chrono::milliseconds interval, std::size_t batch,
+                         std::function<void(const Batch&)> written)
+    : write_(std::move(write)),
+      interval_(interval),
+      batch_(std::max<std::size_t>(batch, 1)),
+      written_(std::move(written)) {
   thread_ = std::thread([this] { run(); });
 }
 
@@ -34,7 +38,7 @@ WriteBehind::~WriteBehind() {
 void WriteBehind::add(const Observation& seen) {
   const InstanceKey& key = seen.found() ? seen.instance.key : seen.asked;
   const MutexLock lock(mutex_);
-  waiting_.insert_or_assign(key, seen);
+  waiting_.insert_or_assign(key, Waiting{seen, steady_clock::now()});
 }
 
 void WriteBehind::forget(const std::set<InstanceKey>& keys) {
@@ -89,18 +93,21 @@ void WriteBehind::run() {
 void WriteBehind::write_some() {
   for (;;) {
     std::vector<Observation> batch;
+    const auto begun = steady_clock::now();
+    auto oldest = begun;
     {
       const MutexLock lock(mutex_);
       while (!waiting_.empty() && batch.size() < batch_) {
         auto first = waiting_.extract(waiting_.begin());
         writing_.insert(first.key());
-        batch.push_back(std::move(first.mapped()));
+        oldest = std::min(oldest, first.mapped().since);
+        batch.push_back(std::move(first.mapped().seen));
       }
     }
     if (batch.empty()) return;
-    const auto begun = steady_clock::now();
     const Result<> written = write_(batch);
     const auto took = steady_clock::now() - begun;
+    if (written && written_) written_({batch.size(), begun - oldest, took});
     const MutexLock lock(mutex_);
     writing_.clear();
     figures_.last_took = std::chrono::duration_cast<std::chrono::microseconds>(took);
@@ -111,7 +118,8 @@ void WriteBehind::write_some() {
     if (figures_.failed_writes++ % 10 == 0) log::error("{}", written.error().message);
     for (Observation& seen : batch) {
       const InstanceKey key = seen.found() ? seen.instance.key : seen.asked;
-      waiting_.try_emplace(key, std::move(seen));  // what came since is newer
+      // What came since is newer.
+      waiting_.try_emplace(key, Waiting{std::move(seen), oldest});
     }
     return;
   }

@@ -27,9 +27,18 @@ class WriteBehind {
     std::chrono::microseconds last_took{0};
   };
 
+  /// One batch that was written.
+  struct Batch {
+    std::size_t records{0};
+    std::chrono::nanoseconds waited{0};  ///< its oldest record
+    std::chrono::nanoseconds took{0};
+  };
+
   /// `write` keeps a batch; one that fails is tried again, with what has come since.
+  /// `written` is told of each that was kept.
   WriteBehind(std::function<Result<>(std::span<const Observation>)> write,
-              std::chrono::milliseconds interval, std::size_t batch);
+              std::chrono::milliseconds interval, std::size_t batch,
+              std::function<void(const Batch&)> written = {});
   /// Writes what waits, once.
   ~WriteBehind();
   WriteBehind(const WriteBehind&) = delete;
@@ -51,9 +60,14 @@ class WriteBehind {
   const std::function<Result<>(std::span<const Observation>)> write_;
   const std::chrono::milliseconds interval_;
   const std::size_t batch_;
+  const std::function<void(const Batch&)> written_;
   mutable Mutex mutex_;
   std::condition_variable_any changed_;
-  std::map<InstanceKey, Observation> waiting_ ORCH_GUARDED_BY(mutex_);
+  struct Waiting {
+    Observation seen{};
+    std::chrono::steady_clock::time_point since{};
+  };
+  std::map<InstanceKey, Waiting> waiting_ ORCH_GUARDED_BY(mutex_);
   std::set<InstanceKey> writing_ ORCH_GUARDED_BY(mutex_);
   std::uint64_t rounds_ ORCH_GUARDED_BY(mutex_){0};  ///< begun and ended
   bool hurry_ ORCH_GUARDED_BY(mutex_){false};

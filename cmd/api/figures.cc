@@ -50,6 +50,14 @@ void add_times(Json& json, const std::string& prefix, std::vector<double> values
   }
 }
 
+void add_spread(Json& json, const std::string& name, std::vector<double> values) {
+  std::ranges::sort(values);
+  json["Max" + name] = values.empty() ? 0 : values.back();
+  json["Mean" + name] = mean(values);
+  json["Median" + name] = percentile(values, 0.5);
+  json["P95" + name] = percentile(values, 0.95);
+}
+
 }  // namespace
 
 Json raw_discoveries(const std::vector<ProbeSample>& samples) {
@@ -88,6 +96,61 @@ Json aggregated_discoveries(const std::vector<ProbeSample>& samples) {
                {"SuccessfulDiscoveries", all.size() - failed.size()}};
   add_times(json, "", all);
   add_times(json, "Failed", failed);
+  return json;
+}
+
+Json raw_queries(const std::vector<QuerySample>& samples) {
+  Json list = Json::array();
+  for (const QuerySample& sample : samples) {
+    const std::string& error = sample.times.error;
+    list.push_back({{"Timestamp", rfc3339(sample.at)},
+                    {"WaitLatency", sample.times.waited.count()},
+                    {"ExecuteLatency", sample.times.took.count()},
+                    {"Err", error.empty() ? Json(nullptr) : Json(error)}});
+  }
+  return list;
+}
+
+Json aggregated_queries(const std::vector<QuerySample>& samples) {
+  std::vector<double> times;
+  std::vector<double> waits;
+  for (const QuerySample& sample : samples) {
+    times.push_back(seconds_of(sample.times.took));
+    waits.push_back(seconds_of(sample.times.waited));
+  }
+  Json json = {{"Count", samples.size()}};
+  add_spread(json, "LatencySeconds", std::move(times));
+  add_spread(json, "WaitSeconds", std::move(waits));
+  return json;
+}
+
+Json raw_writes(const std::vector<WriteSample>& samples) {
+  Json list = Json::array();
+  for (const WriteSample& sample : samples) {
+    list.push_back({{"Timestamp", rfc3339(sample.at)},
+                    {"Instances", sample.batch.records},
+                    {"WaitLatency", sample.batch.waited.count()},
+                    {"WriteLatency", sample.batch.took.count()}});
+  }
+  return list;
+}
+
+Json aggregated_writes(const std::vector<WriteSample>& samples, const BackendSettings& settings) {
+  std::vector<double> records;
+  std::vector<double> waits;
+  std::vector<double> writes;
+  for (const WriteSample& sample : samples) {
+    records.push_back(static_cast<double>(sample.batch.records));
+    waits.push_back(seconds_of(sample.batch.waited));
+    writes.push_back(seconds_of(sample.batch.took));
+  }
+  Json json = {
+      {"InstanceWriteBufferSize", settings.instance_write_buffer_size},
+      {"InstanceFlushIntervalMilliseconds", settings.instance_flush_interval_milliseconds.count()},
+      {"CountInstances", std::accumulate(records.begin(), records.end(), 0.0)}};
+  add_spread(json, "Instances", std::move(records));
+  add_spread(json, "WaitSeconds", std::move(waits));
+  add_spread(json, "WriteSeconds", std::move(writes));
   return json;
 }
 

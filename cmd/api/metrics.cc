@@ -2,6 +2,7 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <fstream>
 #include <map>
@@ -135,26 +136,28 @@ HttpResponse prometheus_metrics(Service& service) {
   return {.content_type = "text/plain; version=0.0.4; charset=utf-8", .body = out.take()};
 }
 
-HttpResponse debug_metrics(Service& service) {
+std::vector<NamedFigure> named_figures(Service& service) {
   const EngineFigures figures = service.engine().figures();
   const storage::WriteBehind::Figures writes = service.writes().figures();
   const int leads = service.lease().leading() ? 1 : 0;
-  std::map<std::string, std::int64_t> named;
+  std::vector<NamedFigure> named;
+  bool counters = false;
   const auto put = [&](std::string_view name, auto value) {
-    named[std::string(name)] = static_cast<std::int64_t>(value);
+    named.push_back({std::string(name), static_cast<std::int64_t>(value), counters});
   };
   put("discoveries.queue_length", figures.queued);
   put("discoveries.recent_count", service.probe_log().since(std::chrono::seconds(1)).size());
-  put("discoveries.attempt", figures.probes);
-  put("discoveries.fail", figures.failed_probes);
-  put("discoveries.instance_poll_seconds_exceeded", figures.late_probes);
-  put("discoveries.dead_instances", figures.dead_servers);
   put("discoveries.dead_instances_queue_length", 0);
   put("elect.is_elected", leads);
   put("health.is_healthy", service.backend_problem() ? 0 : 1);
   put("raft.is_healthy", 0);
   put("raft.is_leader", leads);
   put("recover.pending", figures.recoveries);
+  counters = true;
+  put("discoveries.attempt", figures.probes);
+  put("discoveries.fail", figures.failed_probes);
+  put("discoveries.instance_poll_seconds_exceeded", figures.late_probes);
+  put("discoveries.dead_instances", figures.dead_servers);
   put("instance.read_topology", figures.probes);
   put("instance.write", writes.written);
   for (const std::string_view name :
@@ -181,9 +184,14 @@ HttpResponse debug_metrics(Service& service) {
     put(fmt::format("recover.{}.success", kind), good);
     put(fmt::format("recover.{}.fail", kind), bad);
   }
+  std::ranges::sort(named, {}, &NamedFigure::name);
+  return named;
+}
+
+HttpResponse debug_metrics(Service& service) {
   std::string body = "{\n\"cmdline\": [\"orch\",\"serve\"]";
-  for (const auto& [name, value] : named)
-    body += fmt::format(",\n\"{}\": {}", name, value);
+  for (const NamedFigure& figure : named_figures(service))
+    body += fmt::format(",\n\"{}\": {}", figure.name, figure.value);
   body += fmt::format(",\n\"memstats\": {{\"Sys\": {}}}\n}}\n", resident_bytes());
   return {.content_type = "application/json; charset=utf-8", .body = std::move(body)};
 }

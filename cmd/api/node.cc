@@ -120,6 +120,24 @@ ApiAnswer answer_aggregated(ApiCall& call) {
       dump(aggregated_discoveries(call.service.probe_log().since(std::chrono::seconds(seconds)))));
 }
 
+/// The samples of the seconds that the call names.
+template <typename Sample>
+std::vector<Sample> samples_of(const ApiCall& call, const Recent<Sample>& log) {
+  const std::uint64_t seconds = std::min<std::uint64_t>(seconds_of(call).value_or(0), 86'400);
+  return log.since(std::chrono::seconds(seconds));
+}
+
+ApiAnswer answer_writes(ApiCall& call, bool aggregated) {
+  const auto samples = samples_of(call, call.service.write_log());
+  return api_bare(dump(aggregated ? aggregated_writes(samples, call.service.config().backend)
+                                  : raw_writes(samples)));
+}
+
+ApiAnswer answer_queries(ApiCall& call, bool aggregated) {
+  const auto samples = samples_of(call, call.service.query_log());
+  return api_bare(dump(aggregated ? aggregated_queries(samples) : raw_queries(samples)));
+}
+
 bool is_known_queue(const ApiCall& call) {
   const std::string& queue = call.parameter("queue");
   if (queue.empty() || queue == "DEFAULT") return true;
@@ -152,6 +170,26 @@ std::vector<ApiRoute> node_routes() {
       local("reset-hostname-resolve-cache", answer_reset_cache, true),
       {.pattern = "discovery-metrics-raw/:seconds", .answer = answer_raw},
       {.pattern = "discovery-metrics-aggregated/:seconds", .answer = answer_aggregated},
+      {.pattern = "backend-query-metrics-raw/:seconds",
+       .answer =
+           [](ApiCall& call) {
+             return answer_queries(call, false);
+           }},
+      {.pattern = "backend-query-metrics-aggregated/:seconds",
+       .answer =
+           [](ApiCall& call) {
+             return answer_queries(call, true);
+           }},
+      {.pattern = "write-buffer-metrics-raw/:seconds",
+       .answer =
+           [](ApiCall& call) {
+             return answer_writes(call, false);
+           }},
+      {.pattern = "write-buffer-metrics-aggregated/:seconds",
+       .answer =
+           [](ApiCall& call) {
+             return answer_writes(call, true);
+           }},
       // The path that StatusEndpoint names: api.cc.
       local("status", answer_health),
   };

@@ -12,18 +12,6 @@ ApiAnswer no_agents(ApiCall& /*call*/) {
   return api_error("Agents not served");
 }
 
-/// What this version does not measure: no samples.
-ApiAnswer no_samples(ApiCall& /*call*/) {
-  return api_bare("[]");
-}
-
-ApiAnswer zeros(std::initializer_list<const char*> names) {
-  Json figures;
-  for (const char* name : names)
-    figures[name] = 0;
-  return api_bare(dump(figures));
-}
-
 }  // namespace
 
 std::vector<ApiRoute> unserved_routes() {
@@ -50,22 +38,6 @@ std::vector<ApiRoute> unserved_routes() {
         "agent-abort-seed/:seedId", "agent-custom-command/:host/:command", "seeds"}) {
     add(path, no_agents, true, false);
   }
-  for (const char* path :
-       {"backend-query-metrics-raw/:seconds", "write-buffer-metrics-raw/:seconds"})
-    add(path, no_samples, false, false);
-  routes.push_back({.pattern = "backend-query-metrics-aggregated/:seconds", .answer = [](ApiCall&) {
-                      return zeros({"Count", "MaxLatencySeconds", "MeanLatencySeconds",
-                                    "MedianLatencySeconds", "P95LatencySeconds", "MaxWaitSeconds",
-                                    "MeanWaitSeconds", "MedianWaitSeconds", "P95WaitSeconds"});
-                    }});
-  routes.push_back({.pattern = "write-buffer-metrics-aggregated/:seconds", .answer = [](ApiCall&) {
-                      return zeros({"InstanceWriteBufferSize", "InstanceFlushIntervalMilliseconds",
-                                    "CountInstances", "MaxInstances", "MeanInstances",
-                                    "MedianInstances", "P95Instances", "MaxWaitSeconds",
-                                    "MeanWaitSeconds", "MedianWaitSeconds", "P95WaitSeconds",
-                                    "MaxWriteSeconds", "MeanWriteSeconds", "MedianWriteSeconds",
-                                    "P95WriteSeconds"});
-                    }});
   // Retired: always an error.
   routes.push_back({.pattern = "reload-cluster-alias",
                     .answer = [](ApiCall&) { return api_error("This API call has been retired"); },

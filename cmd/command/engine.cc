@@ -103,6 +103,7 @@ RecoveryEngine::RecoveryEngine(const Services& services, Policy policy)
              .database = services.database(),
              .servers = services.servers(),
              .leadership = services.leadership(),
+             .kv = services.kv(),
              .self = services.self(),
              .instances = services.instances(),
              .clusters = services.clusters(),

@@ -2,6 +2,7 @@
 
 #include <atomic>
 #include <functional>
+#include <memory>
 #include <set>
 #include <string>
 #include <string_view>
@@ -11,6 +12,7 @@
 #include "core/model/replication_rules.h"
 #include "core/ports/ha.h"
 #include "core/ports/server.h"
+#include "ha/kv.h"
 #include "storage/cluster_store.h"
 #include "storage/database.h"
 #include "storage/instance_store.h"
@@ -50,7 +52,9 @@ class Services {
     bool colour{false};  ///< people read the answer on a terminal
   };
 
-  explicit Services(Parts parts) : parts_(std::move(parts)) {}
+  explicit Services(Parts parts)
+      : parts_(std::move(parts)),
+        kv_(std::make_unique<ha::KvStores>(parts_.config.kv, parts_.leadership)) {}
 
   [[nodiscard]] const Config& config() const {
     return parts_.live_config == nullptr ? parts_.config : *parts_.live_config->load();
@@ -59,6 +63,7 @@ class Services {
   [[nodiscard]] storage::Database& database() const { return *parts_.database; }
   [[nodiscard]] Servers& servers() const { return *parts_.servers; }
   [[nodiscard]] const Leadership& leadership() const { return parts_.leadership; }
+  [[nodiscard]] ha::KvStores& kv() const { return *kv_; }
   [[nodiscard]] Progress& progress() const { return parts_.progress; }
   [[nodiscard]] const storage::NodeIdentity& self() const { return parts_.self; }
   [[nodiscard]] bool colour() const { return parts_.colour; }
@@ -78,6 +83,7 @@ class Services {
 
  private:
   Parts parts_;
+  std::unique_ptr<ha::KvStores> kv_;
 };
 
 /// The alias that ClusterNameToAlias gives to a cluster name: of the first entry, in the file's

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "core/base/text.h"
+#include "core/net/base64.h"
 
 namespace orch::cmd {
 
@@ -20,34 +21,6 @@ HttpResponse unauthorized(std::string_view text, bool basic) {
     response.headers.emplace_back("WWW-Authenticate", "Basic realm=\"Authorization Required\"");
   }
   return response;
-}
-
-std::optional<std::string> base64_decoded(std::string_view text) {
-  std::string decoded;
-  unsigned bits = 0;
-  unsigned count = 0;
-  while (text.ends_with('='))
-    text.remove_suffix(1);
-  for (const char c : text) {
-    unsigned value = 0;
-    if (c >= 'A' && c <= 'Z') {
-      value = static_cast<unsigned>(c - 'A');
-    } else if (c >= 'a' && c <= 'z') {
-      value = static_cast<unsigned>(c - 'a') + 26;
-    } else if (c >= '0' && c <= '9') {
-      value = static_cast<unsigned>(c - '0') + 52;
-    } else if (c == '+' || c == '/') {
-      value = c == '+' ? 62 : 63;
-    } else {
-      return std::nullopt;
-    }
-    bits = bits << 6U | value;
-    count += 6;
-    if (count < 8) continue;
-    count -= 8;
-    decoded += static_cast<char>(bits >> count & 0xffU);
-  }
-  return decoded;
 }
 
 /// Takes as long whether or not they are the same.

@@ -3,13 +3,13 @@
 #include <array>
 #include <chrono>
 #include <cstdint>
-#include <deque>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include "core/base/clock.h"
 #include "core/base/mutex.h"
+#include "core/base/recent.h"
 #include "core/model/observation.h"
 
 namespace orch::cmd {
@@ -37,18 +37,18 @@ struct ProbeHistogram {
 class ProbeLog {
  public:
   /// `keep`: DiscoveryCollectionRetentionSeconds.
-  ProbeLog(const Clock& clock, std::chrono::seconds keep) : clock_(clock), keep_(keep) {}
+  ProbeLog(const Clock& clock, std::chrono::seconds keep);
 
   void add(const Observation& seen);
   /// The samples of so many seconds up to now, oldest first.
-  [[nodiscard]] std::vector<ProbeSample> since(std::chrono::seconds ago) const;
+  [[nodiscard]] std::vector<ProbeSample> since(std::chrono::seconds ago) const {
+    return samples_.since(ago);
+  }
   [[nodiscard]] ProbeHistogram histogram() const;
 
  private:
-  const Clock& clock_;
-  const std::chrono::seconds keep_;
+  Recent<ProbeSample> samples_;
   mutable Mutex mutex_;
-  std::deque<ProbeSample> samples_ ORCH_GUARDED_BY(mutex_);
   ProbeHistogram histogram_ ORCH_GUARDED_BY(mutex_);
 };
 

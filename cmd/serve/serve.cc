@@ -16,8 +16,11 @@
 #include <fmt/format.h>
 
 #include "cmd/api/api.h"
+#include "cmd/api/metrics.h"
 #include "cmd/cli/output.h"
+#include "cmd/http/gzip.h"
 #include "cmd/http/server.h"
+#include "cmd/serve/graphite.h"
 #include "cmd/serve/service.h"
 #include "cmd/version.h"
 #include "core/base/log.h"
@@ -141,12 +144,18 @@ int serve(Config config, const ServeOptions& options) {
   if (options.grab_election) {
     if (const Result<> taken = node.lease().grab(); !taken) log::error("{}", taken.error().message);
   }
+  const GraphiteReporter graphite(node.config().metrics, node.services().self().hostname,
+                                  [&node] { return named_figures(node); });
   const Api api(node);
   std::unique_ptr<HttpServer> server;
   if (options.http) {
     auto started = HttpServer::start(
         http_settings(http, options),
-        [&api](const HttpRequest& request) { return api.answer(request); },
+        [&api](const HttpRequest& request) {
+          HttpResponse response = api.answer(request);
+          compress_if_wanted(request, response);
+          return response;
+        },
         [&api](const HttpRequest& request) { return api.answer_quickly(request); });
     if (!started) {
       complain(started.error().message);

@@ -8,6 +8,7 @@
 
 #include "cmd/command/analysis_reading.h"
 #include "cmd/command/engine.h"
+#include "cmd/command/kv.h"
 #include "cmd/command/observe.h"
 #include "cmd/command/recovery.h"
 #include "cmd/version.h"
@@ -27,6 +28,7 @@
 #include "storage/journal_store.h"
 #include "storage/maintenance_store.h"
 #include "storage/marks.h"
+#include "storage/metered_database.h"
 #include "storage/node_store.h"
 #include "storage/open.h"
 #include "storage/pool_store.h"
@@ -45,6 +47,7 @@ constexpr milliseconds kTick{1000};
 constexpr milliseconds kFlushLimit{1000};
 constexpr milliseconds kDrainTick{20};
 constexpr std::chrono::seconds kTidy{60};
+constexpr std::size_t kMostSamplesKept = 100'000;
 
 }  // namespace
 
@@ -74,7 +77,13 @@ Result<> Service::build() {
   const storage::OpenOptions open{.version = fmt::format("orch-{}", version()),
                                   .redeploy = options_.redeploy,
                                   .force_update = options_.force_update};
-  ORCH_ASSIGN(database_, storage::open_backend(config().backend, open, clock_));
+  const auto keep = config().discovery.discovery_collection_retention_seconds;
+  query_log_ = std::make_unique<Recent<QuerySample>>(clock_, keep, kMostSamplesKept);
+  write_log_ = std::make_unique<Recent<WriteSample>>(clock_, keep, kMostSamplesKept);
+  ORCH_ASSIGN(auto backend, storage::open_backend(config().backend, open, clock_));
+  database_ = storage::metered(std::move(backend), [this](const storage::QueryTimes& times) {
+    query_log_->add({{}, times});
+  });
   storage::OpenOptions impatient = open;
   impatient.read_timeout = config().service.lease_milliseconds / 2;
   ORCH_ASSIGN(lease_database_, storage::open_backend(config().backend, impatient, clock_));
@@ -103,7 +112,10 @@ Result<> Service::build() {
       [this](std::span<const Observation> seen) { return services_->instances().record(seen); },
       config().backend.instance_flush_interval_milliseconds,
       static_cast<std::size_t>(
-          std::max<std::int64_t>(config().backend.instance_write_buffer_size, 1)));
+          std::max<std::int64_t>(config().backend.instance_write_buffer_size, 1)),
+      [this](const storage::WriteBehind::Batch& batch) {
+        write_log_->add({{}, batch});
+      });
   ORCH_ASSIGN(EngineSettings settings, engine_settings(config()));
   engine_ = std::make_unique<Engine>(std::move(settings), engine_doors(), fleet_->servers(),
                                      *lease_, clock_);
@@ -129,6 +141,7 @@ Service::~Service() {
   woken_.notify_all();
   if (house_thread_.joinable()) house_thread_.join();
   resumptions_.stop();
+  publications_.stop();
   if (lease_thread_.joinable()) lease_thread_.join();
   engine_.reset();
   writes_.reset();
@@ -311,6 +324,9 @@ void Service::keep_lease() {
 void Service::keep_house() {
   steady_clock::time_point often{};
   steady_clock::time_point tidy = steady_clock::now() + kTidy;
+  // Earlier than that, not all servers have been looked at.
+  steady_clock::time_point publish =
+      steady_clock::now() + 3 * config().discovery.instance_poll_seconds;
   mutex_.lock();
   while (!stopping_) {
     woken_.wait_for(mutex_, kTick, [this] { return stopping_ || look_again_; });
@@ -325,11 +341,18 @@ void Service::keep_house() {
     if (lease_->leading()) note_problem(resume_cut_off(), "recoveries that were cut off");
     if (now >= often) {
       often = now + config().discovery.instance_poll_seconds;
-      if (lease_->leading()) note_problem(tidy_often(), "backend");
+      if (lease_->leading()) {
+        note_problem(tidy_often(), "backend");
+        look_up_hosts();
+      }
     }
     if (now >= tidy) {
       tidy = now + kTidy;
       if (lease_->leading()) note_problem(tidy_up(), "caretaking");
+    }
+    if (now >= publish) {
+      publish = now + kTidy;
+      if (lease_->leading()) publish_masters();
     }
     const EngineFigures figures = engine_->figures();
     mutex_.lock();
@@ -503,15 +526,34 @@ Result<> Service::tidy_often() {
   return {};
 }
 
-/// Once a minute the key-value store is told who the masters are, and now and then all topologies
-/// are kept as they are.
-Result<> Service::publish_masters() {
+/// Once a minute the key-value stores are told who the masters are. Not by the house thread: one
+/// that hangs must not hold it up.
+void Service::publish_masters() {
+  publications_.submit([this] {
+    // Asked when it is done, not when it was put into the queue.
+    if (lease_->leading()) note_problem(refresh_kv_stores(*services_), "key-value stores");
+  });
+}
+
+/// The addresses of hosts, for whoever asks a key-value store.
+void Service::look_up_hosts() {
+  if (publications_.waiting() + publications_.running() > 0) return;
+  publications_.submit([this] {
+    std::set<std::string> hosts;
+    for (const InstanceKey& key : engine_->keys())
+      hosts.insert(key.hostname);
+    note_problem(addresses_.refresh(hosts, services_->store<storage::HostnameStore>()),
+                 "host addresses");
+  });
+}
+
+/// Now and then all topologies are kept as they are.
+Result<> Service::keep_topologies() {
   const std::chrono::hours interval = config().discovery.snapshot_topologies_interval_hours;
   if (interval.count() > 0 && steady_clock::now() >= snapshot_at_) {
     snapshot_at_ = steady_clock::now() + interval;
     ORCH_TRY(services_->store<storage::HistoryStore>().save_snapshot());
   }
-  ORCH_TRY(find_command("submit-masters-to-kv-stores")->run(*services_, {}));
   return {};
 }
 
@@ -539,7 +581,7 @@ Result<> Service::tidy_up() {
   ORCH_TRY(services_->store<storage::AnalysisStore>().expire_changes(unseen));
   ORCH_TRY(services_->store<storage::JournalStore>().expire(audit_days));
   ORCH_TRY(storage::RecoveryStore(*database_, clock_, self_).expire(audit_days));
-  return publish_masters();
+  return keep_topologies();
 }
 
 void Service::drain(const std::function<void(SteadyPoint)>& end_requests) {

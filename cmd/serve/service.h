@@ -13,6 +13,7 @@
 
 #include "cmd/command/services.h"
 #include "cmd/fleet.h"
+#include "cmd/serve/address_book.h"
 #include "cmd/serve/probe_log.h"
 #include "cmd/wire.h"
 #include "core/base/mutex.h"
@@ -21,9 +22,22 @@
 #include "ha/lease.h"
 #include "storage/analysis_store.h"
 #include "storage/database.h"
+#include "storage/metered_database.h"
 #include "storage/write_behind.h"
 
 namespace orch::cmd {
+
+/// One batch of records that the backend was given.
+struct WriteSample {
+  TimePoint at{};
+  storage::WriteBehind::Batch batch{};
+};
+
+/// One statement that the backend was given.
+struct QuerySample {
+  TimePoint at{};
+  storage::QueryTimes times{};
+};
 
 /// One node: it watches the fleet, recovers what fails while it leads, and keeps the backend in
 /// order. What commands need it offers as Services, which are safe for many threads.
@@ -43,6 +57,8 @@ class Service {
   [[nodiscard]] ha::Lease& lease() { return *lease_; }
   [[nodiscard]] const storage::WriteBehind& writes() const { return *writes_; }
   [[nodiscard]] const ProbeLog& probe_log() const { return *probe_log_; }
+  [[nodiscard]] const Recent<QuerySample>& query_log() const { return *query_log_; }
+  [[nodiscard]] const Recent<WriteSample>& write_log() const { return *write_log_; }
   /// Automatic recoveries since the start: analysis code, and "success", "fail" or "refused".
   [[nodiscard]] std::map<std::pair<std::string, std::string>, std::uint64_t> recovery_counts()
       const;
@@ -83,7 +99,9 @@ class Service {
   void resume_one(const std::string& uid);
   Result<> tidy_often();
   Result<> tidy_up();
-  Result<> publish_masters();
+  Result<> keep_topologies();
+  void publish_masters();
+  void look_up_hosts();
   void act(const Analysis& analysis, TimePoint since);
   void tell(const std::string& cluster, const std::vector<Analysis>& now);
   void note_problem(const Result<>& done, std::string_view what);
@@ -94,6 +112,8 @@ class Service {
   std::atomic<const Config*> config_{nullptr};
   SystemClock clock_;
   storage::NodeIdentity self_;
+  std::unique_ptr<Recent<QuerySample>> query_log_;
+  std::unique_ptr<Recent<WriteSample>> write_log_;
   std::unique_ptr<storage::Database> database_;
   std::unique_ptr<storage::Database> lease_database_;  ///< a connection that nobody else holds up
   std::unique_ptr<Fleet> fleet_;
@@ -118,6 +138,8 @@ class Service {
   std::map<std::pair<std::string, std::string>, std::uint64_t> recovery_counts_
       ORCH_GUARDED_BY(mutex_);
   std::deque<QueueSample> queue_log_ ORCH_GUARDED_BY(mutex_);
+  AddressBook addresses_;  ///< of the one thread that publishes
+  WorkerPool publications_{1};
   WorkerPool resumptions_{8};
   std::thread lease_thread_;
   std::thread house_thread_;

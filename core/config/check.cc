@@ -206,6 +206,10 @@ void check_words(const Config& config, Checker& checker) {
                  {"", "none", "FQDN", "hostname", "custom"});
   checker.one_of("ConsulKVStoreProvider", config.kv.consul_kv_store_provider,
                  {"consul", "consul-txn", "consul_txn"});
+  if (config.kv.consul_cross_data_center_distribution && config.kv.consul_address.empty()) {
+    checker.report(Severity::Warning, "ConsulCrossDataCenterDistribution",
+                   "does nothing without ConsulAddress");
+  }
   checker.exactly_one_of("FencingPolicy", config.recovery.fencing_policy,
                          {"required", "best-effort", "off"});
   checker.exactly_one_of("DataLossPolicy", config.recovery.data_loss_policy, {"refuse", "allow"});

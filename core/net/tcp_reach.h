@@ -1,6 +1,7 @@
 #pragma once
 
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "core/base/clock.h"
@@ -13,5 +14,9 @@ namespace orch {
 /// Errors: Unreachable, and the message names `key`.
 Result<> reach_tcp(const InstanceKey& key, const std::vector<std::string>& addresses,
                    SteadyPoint deadline);
+
+/// Connects to one of the addresses, writes all bytes, and closes. Errors: as reach_tcp().
+Result<> send_tcp(const InstanceKey& key, const std::vector<std::string>& addresses,
+                  std::string_view bytes, SteadyPoint deadline);
 
 }  // namespace orch

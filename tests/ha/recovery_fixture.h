@@ -140,12 +140,14 @@ struct RecoveryFixture : storage::MemoryBackend {
   Parts process() { return process(watcher); }
   Parts process(StepObserver& observer) {
     ++processes;
+    kv = std::make_unique<KvStores>(config.kv, leadership);
     mortal = std::make_unique<MortalServers>(servers);
     return {.config = config,
             .clock = clock,
             .database = database(),
             .servers = *mortal,
             .leadership = leadership,
+            .kv = *kv,
             .self = {"here", "process " + std::to_string(processes)},
             .instances = instances(),
             .clusters = clusters(),
@@ -202,6 +204,7 @@ struct RecoveryFixture : storage::MemoryBackend {
   test::FakeServers servers{};
   std::unique_ptr<MortalServers> mortal{};
   Standalone leadership{};
+  std::unique_ptr<KvStores> kv{};
   Notebook notebook{};
   StepObserver watcher{};
   int processes{0};

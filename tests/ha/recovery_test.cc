@@ -5,10 +5,12 @@
 #include <algorithm>
 #include <filesystem>
 #include <fstream>
+#include <future>
 
 #include "storage/kv_store.h"
 #include "storage/quarantine_store.h"
 #include "tests/ha/recovery_fixture.h"
+#include "tests/support/fake_consul.h"
 
 namespace orch::ha {
 
@@ -113,6 +115,40 @@ TEST_SUITE("ha/recovery") {
     CHECK(std::count_if(steps->begin(), steps->end(), [](const storage::JournalEntry& entry) {
             return entry.point_of_no_return;
           }) == 1);
+  }
+
+  TEST_CASE_FIXTURE(Dead, "a key-value store that hangs delays no replica's move (kv.md, 3.1)") {
+    // Consul answers only once db3 has been moved below the new master.
+    struct Watcher final : StepObserver {
+      void step_ended(const Step& step, const Error* error, std::chrono::milliseconds) override {
+        const bool moves = change_in<PointTo>(step.action) != nullptr;
+        if (moves && step.server == db(3) && error == nullptr) moved.set_value();
+      }
+      std::promise<void> moved;
+    } observer;
+    const std::shared_future<void> moved(observer.moved.get_future());
+    FakeConsul consul;
+    consul.before([&](const std::string&) {
+      moved.wait_for(KvStores::kRecoveryLimit * 2);
+      return std::string();
+    });
+    config.kv.consul_address = consul.address();
+    const auto outcome = recover(process(observer), work(RecoveryKind::DeadMaster));
+    REQUIRE_MESSAGE((outcome && !outcome->error), text_of(outcome));
+    CHECK(outcome->notes.empty());
+    CHECK(consul.values()["dc1/mysql/master/shop"] == "db2:3306");
+    CHECK(consul.values().size() == 5);
+  }
+
+  TEST_CASE_FIXTURE(Dead, "a key-value store that refuses is noted, and the recovery succeeds") {
+    FakeConsul consul;
+    consul.before([](const std::string&) { return http_answer(500, "no leader"); });
+    config.kv.consul_address = consul.address();
+    const auto outcome = recover(process(), work(RecoveryKind::DeadMaster));
+    REQUIRE_MESSAGE((outcome && !outcome->error), text_of(outcome));
+    REQUIRE(outcome->notes.size() == 1);
+    CHECK(outcome->notes[0].find("no leader") != std::string::npos);
+    CHECK(*storage::KvStore(database(), clock).find("mysql/master/shop") == "db2:3306");
   }
 
   TEST_CASE_FIXTURE(Dead, "hooks run in the contract's order, with what is known by then") {

@@ -36,8 +36,8 @@ MAY_INCLUDE = {
     "core/engine/": CORE + ["core/analysis/", "core/ports/", "core/probe/", "core/engine/"],
     "storage/": CORE + ["core/analysis/", "core/json/", "core/config/", "core/ports/", "core/mysql/",
                         "storage/"],
-    "ha/": CORE + ["core/analysis/", "core/json/", "core/config/", "core/ports/", "core/plan/", "core/execute/",
-                   "storage/", "ha/"],
+    "ha/": CORE + ["core/analysis/", "core/json/", "core/config/", "core/net/", "core/ports/", "core/plan/",
+            "core/execute/", "storage/", "ha/"],
     "cmd/": ["core/", "storage/", "ha/", "cmd/"],
     "tests/": ["core/", "storage/", "ha/", "cmd/", "tests/"],
 }
@@ -51,7 +51,9 @@ DOORS = {
     r"CLI/.*": r"cmd/cli/app\.cc",
     r"re2/.*": r"core/base/pattern\.cc",
     r"openssl/.*": r"core/(net|base)/[^/]+\.cc",
-    r"boost/.*": r"cmd/http/server\.cc",
+    r"boost/.*": r"core/net/http_client\.cc|cmd/http/server\.cc",
+    r"zlib\.h": r"cmd/http/gzip\.cc",
+    r"zookeeper/.*": r"core/net/zookeeper\.cc",
     r"doctest/.*": r"tests/.*",
 }
 

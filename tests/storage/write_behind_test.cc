@@ -69,8 +69,9 @@ TEST_SUITE("write_behind") {
   TEST_CASE("what could not be written waits, and what came since wins") {
     Backend backend;
     backend.broken = true;
-    WriteBehind behind([&](auto batch) { return backend.write(batch); }, std::chrono::hours(1),
-                       100);
+    std::vector<WriteBehind::Batch> told;
+    WriteBehind behind([&](auto batch) { return backend.write(batch); }, std::chrono::hours(1), 100,
+                       [&](const WriteBehind::Batch& batch) { told.push_back(batch); });
     behind.add(seen_server("a", 1));
     behind.add(seen_server("b", 1));
     REQUIRE(flushed(behind));
@@ -78,6 +79,9 @@ TEST_SUITE("write_behind") {
     behind.add(seen_server("a", 2));
     backend.set_broken(false);
     REQUIRE(flushed(behind));
+    REQUIRE(told.size() == 1);  // what failed is not told
+    CHECK(told[0].records == 2);
+    CHECK(told[0].waited.count() > 0);
     CHECK(backend.all() ==
           std::map<InstanceKey, std::uint32_t>{{{"a", 3306}, 2}, {{"b", 3306}, 1}});
     CHECK(behind.figures().failed_writes == 1);
