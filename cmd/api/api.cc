@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 
 #include "cmd/api/metrics.h"
+#include "cmd/api/web.h"
 #include "cmd/serve/service.h"
 #include "core/base/log.h"
 #include "core/base/text.h"
@@ -209,7 +210,7 @@ HttpResponse Api::answer_api(const HttpRequest& request, const Caller& who,
   return response;
 }
 
-HttpResponse Api::answer_other(const HttpRequest& request, const Caller& /*who*/,
+HttpResponse Api::answer_other(const HttpRequest& request, const Caller& who,
                                std::string_view path) const {
   if (path == "/metrics") return prometheus_metrics(service_);
   if (path == "/debug/metrics" || path == "/debug/vars") return debug_metrics(service_);
@@ -232,7 +233,9 @@ HttpResponse Api::answer_other(const HttpRequest& request, const Caller& /*who*/
                     {"Set-Cookie", fmt::format("access-token={}:{}; Path=/; HttpOnly{}", publicly,
                                                **secret, request.tls ? "; Secure" : "")}}};
   }
-  return no_such_route();
+  if (request.method == "POST") return no_such_route();
+  const auto page = answer_web({.config = service_.config(), .who = who}, path);
+  return page ? *page : no_such_route();
 }
 
 HttpResponse Api::answer(const HttpRequest& request) const {

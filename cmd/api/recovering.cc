@@ -421,6 +421,15 @@ std::vector<ApiRoute> list_routes() {
   return routes;
 }
 
+/// What would be done, in words: `which` is "failover" or "takeover".
+std::function<ApiAnswer(ApiCall&)> answer_plan(const std::string& which) {
+  return [command = "explain " + which](ApiCall& call) {
+    const Result<Reply> reply = call.run(command);
+    if (!reply) return api_error(reply.error());
+    return api_ok("nothing was changed", dump(Json(reply->text)));
+  };
+}
+
 }  // namespace
 
 std::vector<ApiRoute> recovery_routes() {
@@ -454,6 +463,10 @@ std::vector<ApiRoute> recovery_routes() {
       acting("enable-global-recoveries", answer_switch("enable-global-recoveries", "enabled")),
       recovery_reading("check-global-recoveries", answer_check_switch),
   };
+  for (const std::string which : {"failover", "takeover"}) {
+    for (const char* of : {"/C", "/H", "/C/B", "/H/B"})
+      routes.push_back(recovery_reading("explain-" + which + of, answer_plan(which)));
+  }
   for (const std::string_view of : {"/C", "/H"}) {
     const std::string end(of);
     routes.push_back(acting("graceful-master-takeover" + end, graceful));

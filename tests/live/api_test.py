@@ -96,7 +96,7 @@ SHAPES = {
     "discovery-queue-metrics-aggregated/DEFAULT/60": dict, "backend-query-metrics-aggregated/60": dict,
     "write-buffer-metrics-raw/60": [fields(strings="Timestamp", ints="Instances WaitLatency WriteLatency")],
     "backend-query-metrics-raw/60": [{"Err": (str, None), **fields(strings="Timestamp", ints="WaitLatency ExecuteLatency")}],
-    "write-buffer-metrics-aggregated/60": dict,
+    "write-buffer-metrics-aggregated/60": dict, "explain-takeover/{c}": ("E", str), "explain-failover/{m}": ("E", str),
     "begin-downtime/{r}/me/a%2Fb%0A/10m": ("E", KEY), "end-downtime/{r}": ("E", KEY),
     "begin-maintenance/{r}/me/why": ("E", KEY), "end-maintenance/{r}": ("E", KEY), "register-candidate/{r}/prefer": ("E", KEY),
     "tag/{r}?tag=x=y": ("E", KEY), "untag/{r}?tag=x": ("E", [KEY]), "tag/{r}/a/b": ("E", KEY), "untag-all/a/b": ("E", [KEY]),
