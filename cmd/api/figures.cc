@@ -147,7 +147,8 @@ Json aggregated_writes(const std::vector<WriteSample>& samples, const BackendSet
   Json json = {
       {"InstanceWriteBufferSize", settings.instance_write_buffer_size},
       {"InstanceFlushIntervalMilliseconds", settings.instance_flush_interval_milliseconds.count()},
-      {"CountInstances", std::accumulate(records.begin(), records.end(), 0.0)}};
+      {"CountInstances",
+       static_cast<std::int64_t>(std::accumulate(records.begin(), records.end(), 0.0))}};
   add_spread(json, "Instances", std::move(records));
   add_spread(json, "WaitSeconds", std::move(waits));
   add_spread(json, "WriteSeconds", std::move(writes));
