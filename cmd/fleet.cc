@@ -28,12 +28,17 @@ std::function<std::optional<std::string>(const std::string&)> stored_names(
 
 Result<std::unique_ptr<Fleet>> Fleet::open(const Config& config, storage::Database& database,
                                            const Clock& clock) {
-  ORCH_ASSIGN(Prober prober,
-              Prober::create({.connection = config.connection,
-                              .discovery = config.discovery,
-                              .classification = config.classification,
-                              .mysql_connect_timeout = config.backend.mysql_connect_timeout_seconds,
-                              .stored_name = stored_names(database, clock)}));
+  ORCH_ASSIGN(
+      Prober prober,
+      Prober::create({.connection = config.connection,
+                      .discovery = config.discovery,
+                      .classification = config.classification,
+                      // With AutoPseudoGTID our own notes say where it is in use.
+                      .detect_pseudo_gtid_query = config.pseudo_gtid.auto_pseudo_gtid
+                                                      ? ""
+                                                      : config.pseudo_gtid.detect_pseudo_gtid_query,
+                      .mysql_connect_timeout = config.backend.mysql_connect_timeout_seconds,
+                      .stored_name = stored_names(database, clock)}));
   return std::unique_ptr<Fleet>(new Fleet(std::move(prober), config));
 }
 
@@ -41,7 +46,9 @@ Fleet::Fleet(Prober prober, const Config& config)
     : config_(config),
       prober_(std::move(prober)),
       servers_(prober_, {.connection = config.connection,
-                         .mysql_connect_timeout = config.backend.mysql_connect_timeout_seconds}) {}
+                         .mysql_connect_timeout = config.backend.mysql_connect_timeout_seconds,
+                         .binlog_events_chunk_size = config.pseudo_gtid.binlog_events_chunk_size}) {
+}
 
 Result<std::unique_ptr<WatchedSession>> Fleet::watch(const InstanceKey& key,
                                                      std::chrono::milliseconds silence) {

@@ -177,6 +177,11 @@ ApiAnswer answer_last_pseudo_gtid(ApiCall& call) {
   return api_ok(line.substr(0, place_end), dump(Json(line.substr(place_end + 1))));
 }
 
+ApiAnswer answer_kill_query(ApiCall& call) {
+  call.args.statement = call.parameter("process");
+  return answer_instance("kill-query", "query killed")(call);
+}
+
 std::vector<ApiRoute> replication_routes() {
   struct Switch {
     std::string_view path{};
@@ -227,8 +232,7 @@ std::vector<ApiRoute> replication_routes() {
   }
   routes.push_back(changing("purge-binary-logs/H/:binlog",
                             answer_instance("purge-binary-logs", "binary logs purged")));
-  routes.push_back(
-      changing("kill-query/H/:process", answer_instance("kill-query", "query killed")));
+  routes.push_back(changing("kill-query/H/:process", answer_kill_query));
   routes.push_back({.pattern = "locate-gtid-errant/H", .answer = answer_errant_logs});
   routes.push_back(changing("last-pseudo-gtid/H", answer_last_pseudo_gtid));
   routes.push_back(changing("delay-replication/H/:seconds", answer_delay));

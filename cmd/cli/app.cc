@@ -71,6 +71,10 @@ void add_command_options(CLI::App& app, const Command& command, Spoken& spoken) 
   if (has(command.options, Option::SkipUnresolve)) {
     app.add_flag("--skip-unresolve", spoken.args.skip_unresolve);
   }
+  if (has(command.options, Option::Strict)) app.add_flag("--strict", spoken.args.strict);
+  if (has(command.options, Option::SkipBinlogSearch)) {
+    app.add_flag("--skip-binlog-search", spoken.args.skip_binlog_search);
+  }
   const bool of_cluster =
       std::find(command.words.begin(), command.words.end(), Word::Cluster) != command.words.end();
   if (of_cluster) app.add_option("--alias", spoken.args.alias);

@@ -66,6 +66,8 @@ Args args_of(const LegacyFlags& flags, PromotionRule rule, std::string instance)
   args.noop = flags.noop;
   args.skip_unresolve = flags.skip_unresolve;
   args.skip_unresolve_check = flags.skip_unresolve_check;
+  args.strict = flags.strict;
+  args.skip_binlog_search = flags.skip_binlog_search;
   args.legacy = true;
   return args;
 }

@@ -19,7 +19,7 @@ struct Synonym {
 };
 
 /// The old spellings (cli document, 7); every one is accepted, nothing else is derived.
-constexpr std::array<Synonym, 27> kSynonyms = {{
+constexpr std::array<Synonym, 28> kSynonyms = {{
     {"stop-slave", "stop-replica"},
     {"start-slave", "start-replica"},
     {"restart-slave", "restart-replica"},
@@ -47,16 +47,17 @@ constexpr std::array<Synonym, 27> kSynonyms = {{
     {"reattach-replica", "reattach-replica-master-host"},
     {"reattach-slave-master-host", "reattach-replica-master-host"},
     {"relocate-below", "relocate"},
+    {"match-below", "match"},
 }};
 
 std::vector<Command> all_commands() {
   std::vector<Command> all;
   for (const auto family :
-       {relocation_commands, replication_commands, pool_commands, topology_commands,
-        information_commands, selection_commands, cluster_commands, kv_commands, tag_commands,
-        discovery_commands, management_commands, recovery_commands, analysis_commands,
-        doctor_commands, journal_commands, quarantine_commands, acknowledge_commands, meta_commands,
-        config_commands}) {
+       {relocation_commands, pseudo_gtid_commands, replication_commands, pool_commands,
+        topology_commands,   information_commands, selection_commands,   cluster_commands,
+        kv_commands,         tag_commands,         discovery_commands,   management_commands,
+        recovery_commands,   analysis_commands,    doctor_commands,      journal_commands,
+        quarantine_commands, acknowledge_commands, meta_commands,        config_commands}) {
     for (Command& command : family())
       all.push_back(std::move(command));
   }

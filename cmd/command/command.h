@@ -33,6 +33,8 @@ struct Args {
   bool noop{false};
   bool skip_unresolve{false};
   bool skip_unresolve_check{false};
+  bool strict{false};              ///< search exhaustively
+  bool skip_binlog_search{false};  ///< Pseudo-GTID: use relay logs only
   /// orchestrator's command line: its defaults ("this instance") and its output.
   bool legacy{false};
 };
@@ -86,6 +88,8 @@ enum class Option : unsigned {
   Owner = 1U << 11U,
   Instances = 1U << 12U,  ///< --instances a,b:port
   SkipUnresolve = 1U << 13U,
+  Strict = 1U << 14U,
+  SkipBinlogSearch = 1U << 15U,
 };
 constexpr Option operator|(Option a, Option b) {
   return static_cast<Option>(static_cast<unsigned>(a) | static_cast<unsigned>(b));

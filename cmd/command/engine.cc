@@ -29,6 +29,8 @@ ExecutorSettings executor_settings(const Services& services) {
       std::max<std::chrono::milliseconds>(services.config().backend.mysql_connect_timeout_seconds,
                                           services.config().recovery.fence_timeout_milliseconds);
   settings.pace.stop_requested = stop_requested;
+  settings.align_limit = services.config().connection.mysql_topology_read_timeout_seconds;
+  if (auto rules = entry_rules(services)) settings.entries = *std::move(rules);
   return settings;
 }
 

@@ -8,6 +8,7 @@ namespace orch::cmd {
 
 // The rows of the catalog, one function per file.
 std::vector<Command> relocation_commands();   // relocation.cc
+std::vector<Command> pseudo_gtid_commands();  // pseudo_gtid.cc
 std::vector<Command> replication_commands();  // replication.cc
 std::vector<Command> pool_commands();         // pool.cc
 std::vector<Command> information_commands();  // information.cc

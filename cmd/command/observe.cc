@@ -1,11 +1,15 @@
 #include "cmd/command/observe.h"
 
+#include <set>
+
 #include <fmt/format.h>
 
 #include "cmd/command/engine.h"
+#include "cmd/command/names.h"
 #include "core/base/log.h"
 #include "core/base/parallel.h"
 #include "core/probe/crawl.h"
+#include "storage/pseudo_gtid_store.h"
 
 namespace orch::cmd {
 
@@ -35,6 +39,12 @@ Result<SettleRules> settle_rules_of(const Services& services) {
     log::error("{}", found.error().message);
     return std::nullopt;
   };
+  if (services.config().pseudo_gtid.auto_pseudo_gtid) {
+    ORCH_ASSIGN(std::set<std::string> injected, services.store<storage::PseudoGtidStore>().list());
+    rules.pseudo_gtid_injected = [injected = std::move(injected)](const std::string& cluster) {
+      return injected.contains(cluster);
+    };
+  }
   return rules;
 }
 
@@ -95,6 +105,11 @@ Result<Instance> probe_and_record(const Services& services, const InstanceKey& k
   ORCH_TRY(services.instances().record(one.found));
   look_after_quarantine(services, {&one.found.front().instance, 1});
   return one.found.front().instance;
+}
+
+Result<Instance> probed_instance(const Services& services, const Args& args) {
+  ORCH_ASSIGN(const InstanceKey key, instance_argument(services, args));
+  return probe_and_record(services, key);
 }
 
 }  // namespace orch::cmd

@@ -4,6 +4,7 @@
 #include <optional>
 #include <span>
 
+#include "cmd/command/command.h"
 #include "cmd/command/services.h"
 #include "core/base/result.h"
 #include "core/probe/cluster_name.h"
@@ -33,5 +34,8 @@ void probe_writes(const Services& services, std::span<Observation> found);
 /// Probes one server and keeps its record. Errors: why it could not be read; Refused when a filter
 /// says that it is to be left alone.
 Result<Instance> probe_and_record(const Services& services, const InstanceKey& key);
+
+/// The same for the instance that was asked about. Errors: InvalidInput too.
+Result<Instance> probed_instance(const Services& services, const Args& args);
 
 }  // namespace orch::cmd

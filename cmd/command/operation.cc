@@ -12,6 +12,7 @@
 #include "core/mysql/change_statements.h"
 #include "core/plan/preview.h"
 #include "ha/maintenance_locks.h"
+#include "storage/equivalence_store.h"
 
 namespace orch::cmd {
 
@@ -63,6 +64,24 @@ void show_candidates(const Operation& operation, const Topology& fresh,
   json["WouldBeLost"] = lost;
 }
 
+/// Places that a move by coordinates has shown to be the same; never those of moves by GTID
+/// (REF-7).
+Result<> keep_equivalences(const Services& services, const Topology& before,
+                           const Outcome& outcome) {
+  std::set<InstanceKey> seen;
+  for (const StepResult& result : outcome.steps) {
+    const auto* target = change_in<PointTo>(result.step.action);
+    if (target == nullptr || !seen.insert(result.step.server).second) continue;
+    const Instance* server = before.find(result.step.server);
+    if (server == nullptr || result.error || !target->equals) continue;
+    if (target->positioning != Positioning::Coordinates) continue;
+    if (server->replication.source == target->source) continue;
+    ORCH_TRY(services.store<storage::EquivalenceStore>().save(
+        {server->replication.source, *target->equals}, {target->source, target->coordinates}));
+  }
+  return {};
+}
+
 }  // namespace
 
 Result<Policy> policy_of(const Services& services) {
@@ -96,8 +115,17 @@ Result<Policy> policy_of(const Services& services) {
   policy.refuses_data_loss = recovery.data_loss_policy == "refuse";
   policy.data_loss_max =
       static_cast<std::uint64_t>(std::max<std::int64_t>(recovery.data_loss_max_transactions, 0));
+  policy.pseudo_gtid = !config.pseudo_gtid.pseudo_gtid_pattern.empty();
   policy.bulk_wait = config.operation.instance_bulk_operations_wait_timeout_seconds;
   return policy;
+}
+
+Result<EntryRules> entry_rules(const Services& services) {
+  const PseudoGtidSettings& settings = services.config().pseudo_gtid;
+  return EntryRules::compile({.pattern = settings.pseudo_gtid_pattern,
+                              .is_fixed = settings.pseudo_gtid_pattern_is_fixed_substring,
+                              .monotonic_hint = settings.pseudo_gtid_monotonic_hint,
+                              .skipped = settings.skip_binlog_events_containing});
 }
 
 Result<Topology> records_around(const Services& services, const std::set<InstanceKey>& keys) {
@@ -149,6 +177,7 @@ Result<Outcome> carry_out(const Services& services, const Operation& operation, 
   }
   audit(services, operation.name, operation.about, operation.message);
   ORCH_TRY(recorded);
+  ORCH_TRY(keep_equivalences(services, records, outcome));
   return outcome;
 }
 

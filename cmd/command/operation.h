@@ -6,6 +6,7 @@
 
 #include "cmd/command/command.h"
 #include "cmd/command/services.h"
+#include "core/align/event_text.h"
 #include "core/execute/executor.h"
 #include "core/plan/candidate.h"
 #include "core/plan/policy.h"
@@ -33,6 +34,8 @@ struct Operation {
 
 /// Errors: InvalidInput, for a filter that does not compile.
 Result<Policy> policy_of(const Services& services);
+/// How Pseudo-GTID entries are recognised. Errors: Refused, when the configuration does not say.
+Result<EntryRules> entry_rules(const Services& services);
 
 /// The records of every cluster that one of the keys is in; a key without a record stands alone.
 Result<Topology> records_around(const Services& services, const std::set<InstanceKey>& keys);

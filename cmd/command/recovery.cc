@@ -309,6 +309,26 @@ Command recovering(std::string_view name, std::string_view help, Offer offer,
           .run = run};
 }
 
+/// A replica takes the place of its master, which is dead (REF-17): a failover to that replica.
+Result<Reply> run_make_master(Services& services, const Args& args) {
+  ORCH_ASSIGN(const Instance instance, known_instance(services, args));
+  if (!is_replica(instance)) {
+    return fail(ErrorKind::Refused, "instance is not a replica: " + to_string(instance.key));
+  }
+  ORCH_TRY(look_now(services, instance.replication.source));
+  ORCH_ASSIGN(const Instance master, find_known(services, instance.replication.source));
+  if (master.freshness.is_last_check_valid) {
+    return fail(ErrorKind::Refused,
+                fmt::format("make-master: {}, the master of {}, answers; 'orch takeover' replaces "
+                            "one that lives",
+                            to_string(master.key), to_string(instance.key)));
+  }
+  Args failover = args;
+  failover.instance = to_string(master.key);
+  failover.destination = to_string(instance.key);
+  return run_force_takeover(services, failover);
+}
+
 }  // namespace
 
 std::vector<Command> recovery_commands() {
@@ -340,11 +360,18 @@ std::vector<Command> recovery_commands() {
       recovering("takeover", "Replace a cluster's healthy master by a replica, without loss",
                  Offer::Verb, run_takeover);
   failover.required = takeover.required = 1;
+  Command make_master = recovering("make-master", "Put a replica in the place of its dead master",
+                                   Offer::Verb, run_make_master);
+  make_master.words = {Word::Instance};
+  make_master.required = 1;
+  make_master.options = Option::DryRun | Option::Owner | Option::Reason;
+  make_master.example = "db2.example";
   return {
       explain_failover,
       explain_takeover,
       failover,
       takeover,
+      make_master,
       recover,
       lite,
       recovering("force-master-failover", "Fail a cluster's master over, whatever its state",

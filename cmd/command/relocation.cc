@@ -3,63 +3,24 @@
 #include <fmt/format.h>
 
 #include "cmd/command/families.h"
+#include "cmd/command/moving.h"
 #include "cmd/command/names.h"
+#include "cmd/command/observe.h"
 #include "cmd/command/operation.h"
 #include "cmd/command/replies.h"
 #include "core/base/log.h"
-#include "core/base/pattern.h"
 #include "core/json/json.h"
 #include "core/plan/refactor/classic.h"
+#include "core/plan/refactor/match.h"
 #include "core/plan/refactor/regroup.h"
 #include "core/plan/refactor/relocate.h"
 #include "core/plan/refactor/take_source.h"
 #include "ha/hook_lists.h"
+#include "storage/equivalence_store.h"
 
 namespace orch::cmd {
 
 namespace {
-
-/// Moved and left behind: the moved as lines, the others as notes.
-Reply moved_reply(const Outcome& outcome) {
-  Reply reply;
-  Json moved = Json::array();
-  Json lost = Json::array();
-  for (const InstanceKey& key : outcome.account.moved) {
-    reply.lines.push_back(to_string(key));
-    moved.push_back(to_json(key));
-  }
-  for (const LostReplica& replica : outcome.account.lost) {
-    reply.notes.push_back(fmt::format("{}: {}", to_string(replica.key), replica.because));
-    lost.push_back({{"Key", to_json(replica.key)}, {"Because", replica.because}});
-  }
-  reply.failed = !outcome.account.lost.empty();
-  reply.json = dump({{"Moved", moved}, {"NotMoved", lost}});
-  return reply;
-}
-
-/// "I<D"
-Reply below_reply(const InstanceKey& key, const InstanceKey& source) {
-  Reply reply;
-  reply.lines.push_back(fmt::format("{}<{}", to_string(key), to_string(source)));
-  reply.json = dump({{"Key", to_json(key)}, {"MasterKey", to_json(source)}});
-  return reply;
-}
-
-using MakeMove = Planner (*)(InstanceKey, InstanceKey, Policy);
-
-Result<Reply> move_one(Services& services, const Args& args, std::string_view name, MakeMove make) {
-  ORCH_ASSIGN(const Instance instance, known_instance(services, args));
-  ORCH_ASSIGN(const Instance destination, known_destination(services, args));
-  ORCH_ASSIGN(Policy policy, policy_of(services));
-  const Operation operation{.planner = make(instance.key, destination.key, std::move(policy)),
-                            .subjects = {instance.key, destination.key},
-                            .name = std::string(name),
-                            .about = instance.key,
-                            .message = fmt::format("relocated {} below {}", to_string(instance.key),
-                                                   to_string(destination.key))};
-  return run_or_show(services, operation, args,
-                     [&](const Outcome&) { return below_reply(instance.key, destination.key); });
-}
 
 Result<Reply> run_relocate(Services& services, const Args& args) {
   return move_one(services, args, "relocate-below", relocate);
@@ -92,39 +53,73 @@ Result<Reply> run_repoint(Services& services, const Args& args) {
   });
 }
 
-/// The sources of `of`, nearest first, as far as a move by one level looks.
-Result<std::set<InstanceKey>> two_above(const Services& services, const InstanceKey& of) {
-  std::set<InstanceKey> keys{of};
-  InstanceKey next = of;
-  for (int level = 0; level < 2; ++level) {
-    ORCH_ASSIGN(const std::optional<Instance> record, services.instances().find(next));
-    if (!record || !is_valid(record->replication.source)) break;
-    next = record->replication.source;
-    keys.insert(next);
-  }
-  return keys;
+Result<Reply> run_move_up(Services& services, const Args& args) {
+  return move_by_one(services, args, "move-up", move_up);
 }
 
-/// An operation on a replica and those above it, answered with what then is its source.
-Result<Reply> move_by_one(Services& services, const Args& args, std::string_view name,
-                          Planner (*make)(InstanceKey, Policy)) {
-  ORCH_ASSIGN(const InstanceKey key, instance_argument(services, args));
-  ORCH_ASSIGN(std::set<InstanceKey> subjects, two_above(services, key));
-  ORCH_ASSIGN(Policy policy, policy_of(services));
-  const Operation operation{.planner = make(key, std::move(policy)),
-                            .subjects = std::move(subjects),
-                            .name = std::string(name),
-                            .about = key,
-                            .message = fmt::format("{} {}", name, to_string(key))};
+Result<Reply> run_make_local_master(Services& services, const Args& args) {
+  ORCH_ASSIGN(const Instance instance, known_instance(services, args));
+  ORCH_ASSIGN(std::set<InstanceKey> subjects, two_above(services, instance.key));
+  ORCH_ASSIGN(const std::set<InstanceKey> siblings,
+              replicas_of(services, instance.replication.source));
+  subjects.insert(siblings.begin(), siblings.end());
+  ORCH_ASSIGN(Policy policy, moving_policy(services, args));
+  const Operation operation{
+      .planner = make_local_source(instance.key, std::move(policy)),
+      .subjects = std::move(subjects),
+      .name = "make-local-master",
+      .about = instance.key,
+      .message = fmt::format("{} becomes the source of its siblings", to_string(instance.key))};
   return run_or_show(services, operation, args, [&](const Outcome& outcome) {
-    if (name == "make-co-master") return key_reply(key);
-    const Instance* now = outcome.topology.find(key);
-    return below_reply(key, now == nullptr ? InstanceKey{} : now->replication.source);
+    Reply reply = moved_reply(outcome);
+    reply.lines = {to_string(instance.key)};
+    return reply;
   });
 }
 
-Result<Reply> run_move_up(Services& services, const Args& args) {
-  return move_by_one(services, args, "move-up", move_up);
+/// To the place on the destination that is known to equal the one where the instance is.
+Result<Reply> run_move_equivalent(Services& services, const Args& args) {
+  ORCH_ASSIGN(const Instance instance, probed_instance(services, args));
+  ORCH_ASSIGN(const InstanceKey destination, destination_argument(services, args));
+  if (instance.key == destination) {
+    return fail(ErrorKind::Refused, "MoveEquivalent: attempt to move an instance below itself " +
+                                        to_string(instance.key));
+  }
+  const BinlogCoordinates& now = instance.replication.exec;
+  ORCH_ASSIGN(const std::optional<BinlogCoordinates> equal,
+              services.store<storage::EquivalenceStore>().find({instance.replication.source, now},
+                                                               destination));
+  if (!equal) {
+    return fail(ErrorKind::Refused,
+                fmt::format("No equivalent coordinates found for {} replicating from {} at {}",
+                            to_string(instance.key), to_string(instance.replication.source),
+                            to_string(now)));
+  }
+  ORCH_ASSIGN(Policy policy, policy_of(services));
+  const Operation operation{
+      .planner = move_equivalent(instance.key, destination, now, *equal, std::move(policy)),
+      .subjects = {instance.key, destination},
+      .name = "move-equivalent",
+      .about = instance.key,
+      .message = fmt::format("moved {} via equivalence coordinates below {}",
+                             to_string(instance.key), to_string(destination))};
+  return run_or_show(services, operation, args,
+                     [&](const Outcome&) { return below_reply(instance.key, destination); });
+}
+
+Result<Reply> run_regroup_binlog_servers(Services& services, const Args& args) {
+  ORCH_ASSIGN(const Instance of, known_instance(services, args));
+  ORCH_ASSIGN(std::set<InstanceKey> subjects, replicas_of(services, of.key));
+  ORCH_ASSIGN(Policy policy, policy_of(services));
+  const Operation operation{
+      .planner = regroup_binlog_servers(of.key, std::move(policy)),
+      .subjects = std::move(subjects),
+      .name = "regroup-replicas-bls",
+      .about = of.key,
+      .message = fmt::format("regrouped binlog server replicas of {}", to_string(of.key))};
+  return run_or_show(services, operation, args, [&](const Outcome& outcome) {
+    return key_reply(outcome.account.promoted.value_or(InstanceKey{}));
+  });
 }
 
 Result<Reply> run_make_co_master(Services& services, const Args& args) {
@@ -166,44 +161,6 @@ Result<Reply> run_take_master(Services& services, const Args& args) {
 
 // --- Many replicas ---
 
-Result<ReplicaFilter> filter_argument(const Args& args) {
-  if (args.pattern.empty()) return ReplicaFilter([](const Instance&) { return true; });
-  ORCH_ASSIGN(Pattern pattern, Pattern::compile(args.pattern));
-  return ReplicaFilter([pattern = std::move(pattern)](const Instance& instance) {
-    return pattern.matches(to_string(instance.key));
-  });
-}
-
-/// The replicas of `of` as the backend knows them.
-Result<std::set<InstanceKey>> replicas_of(const Services& services, const InstanceKey& of) {
-  ORCH_ASSIGN(const std::vector<Instance> replicas, services.instances().list({.source = of}));
-  std::set<InstanceKey> keys;
-  for (const Instance& replica : replicas)
-    keys.insert(replica.key);
-  return keys;
-}
-
-using MakeMoves = Planner (*)(InstanceKey, InstanceKey, ReplicaFilter, Policy);
-
-Result<Reply> move_many(Services& services, const Args& args, std::string_view name,
-                        MakeMoves make) {
-  ORCH_ASSIGN(const Instance of, known_instance(services, args));
-  ORCH_ASSIGN(const Instance destination, known_destination(services, args));
-  ORCH_ASSIGN(ReplicaFilter filter, filter_argument(args));
-  ORCH_ASSIGN(std::set<InstanceKey> subjects, replicas_of(services, of.key));
-  if (subjects.empty()) return keys_reply({});
-  subjects.insert(destination.key);
-  ORCH_ASSIGN(Policy policy, policy_of(services));
-  const Operation operation{
-      .planner = make(of.key, destination.key, std::move(filter), std::move(policy)),
-      .subjects = std::move(subjects),
-      .name = std::string(name),
-      .about = of.key,
-      .message = fmt::format("relocate replicas of {} below {}", to_string(of.key),
-                             to_string(destination.key))};
-  return run_or_show(services, operation, args, moved_reply);
-}
-
 Result<Reply> run_relocate_replicas(Services& services, const Args& args) {
   return move_many(services, args, "relocate-replicas", relocate_replicas);
 }
@@ -239,52 +196,17 @@ Result<Reply> run_repoint_replicas(Services& services, const Args& args) {
 }
 
 Result<Reply> run_move_up_replicas(Services& services, const Args& args) {
-  ORCH_ASSIGN(const InstanceKey of, instance_argument(services, args));
-  ORCH_ASSIGN(ReplicaFilter filter, filter_argument(args));
-  ORCH_ASSIGN(std::set<InstanceKey> subjects, replicas_of(services, of));
-  if (subjects.empty()) return keys_reply({});
-  ORCH_ASSIGN(const std::set<InstanceKey> above, two_above(services, of));
-  subjects.insert(above.begin(), above.end());
-  ORCH_ASSIGN(Policy policy, policy_of(services));
-  const Operation operation{.planner = move_up_replicas(of, std::move(filter), std::move(policy)),
-                            .subjects = std::move(subjects),
-                            .name = "move-up-replicas",
-                            .about = of,
-                            .message = fmt::format("move up replicas of {}", to_string(of))};
-  return run_or_show(services, operation, args, moved_reply);
-}
-
-/// The one chosen, then what became of the others; `words` are the contract's for these.
-Result<Reply> regroup(Services& services, const Args& args, std::string_view name,
-                      std::string_view words) {
-  ORCH_ASSIGN(const Instance of, known_instance(services, args));
-  ORCH_ASSIGN(std::set<InstanceKey> subjects, replicas_of(services, of.key));
-  if (subjects.empty()) return keys_reply({});
-  const std::size_t count = subjects.size();
-  ORCH_ASSIGN(Policy policy, policy_of(services));
-  const Operation operation{.planner = regroup_replicas(of.key, std::move(policy)),
-                            .subjects = std::move(subjects),
-                            .name = std::string(name),
-                            .about = of.key,
-                            .message = fmt::format("regrouped replicas of {}", to_string(of.key))};
-  return run_or_show(services, operation, args, [&](const Outcome& outcome) {
-    Reply reply = moved_reply(outcome);
-    const std::string leader = to_string(outcome.account.promoted.value_or(InstanceKey{}));
-    std::vector<std::string> lines;
-    if (count > 1) lines.push_back(leader);
-    lines.push_back(
-        fmt::format(fmt::runtime(words), leader, outcome.account.lost.size(), reply.lines.size()));
-    reply.lines = std::move(lines);
-    return reply;
-  });
+  return move_many_up(services, args, "move-up-replicas", move_up_replicas);
 }
 
 Result<Reply> run_regroup(Services& services, const Args& args) {
-  return regroup(services, args, "regroup-replicas", "{} lost: {}, trivial: 0, pseudo-gtid: {}");
+  return regroup(services, args, "regroup-replicas", RegroupBy::Best,
+                 "{} lost: {}, trivial: 0, pseudo-gtid: {}");
 }
 
 Result<Reply> run_regroup_gtid(Services& services, const Args& args) {
-  return regroup(services, args, "regroup-replicas-gtid", "{} lost: {}, moved: {}");
+  return regroup(services, args, "regroup-replicas-gtid", RegroupBy::Gtid,
+                 "{} lost: {}, moved: {}");
 }
 
 Result<Reply> run_take_siblings(Services& services, const Args& args) {
@@ -309,31 +231,9 @@ Result<Reply> run_take_siblings(Services& services, const Args& args) {
   });
 }
 
-constexpr Option kMoveOptions = Option::DryRun | Option::Owner;
 constexpr std::string_view kSmart = "Smart relocation";
 constexpr std::string_view kClassic = "Classic file:pos relocation";
 constexpr std::string_view kGtid = "GTID relocation";
-
-Command moving(std::string_view name, std::string_view section, std::string_view help,
-               Result<Reply> (*run)(Services&, const Args&)) {
-  return {.name = name,
-          .section = section,
-          .help = help,
-          .example = "db3.example db2.example",
-          .words = {Word::Instance, Word::Destination},
-          .required = 2,
-          .options = kMoveOptions,
-          .access = Access::Write,
-          .needs = Needs::Servers,
-          .run = run};
-}
-
-Command moving_many(std::string_view name, std::string_view section, std::string_view help,
-                    Result<Reply> (*run)(Services&, const Args&)) {
-  Command command = moving(name, section, help, run);
-  command.options = kMoveOptions | Option::Pattern;
-  return command;
-}
 
 }  // namespace
 
@@ -354,6 +254,14 @@ std::vector<Command> relocation_commands() {
       moving("move-below", kClassic, "Move a replica beneath its sibling", run_move_below),
       moving("make-co-master", kClassic, "Make the source of a replica replicate from it",
              run_make_co_master),
+      moving("move-equivalent", kClassic,
+             "Move a replica beneath another instance by coordinates that are known to be equal",
+             run_move_equivalent),
+      moving("make-local-master", kClassic, "Move a replica up and its siblings beneath it",
+             run_make_local_master),
+      moving("regroup-replicas-bls", "Binlog server relocation",
+             "Make the most advanced binlog server the source of its sibling binlog servers",
+             run_regroup_binlog_servers),
       moving("repoint", kClassic, "Point a replica at another source, or anew at its own",
              run_repoint),
       moving_many("repoint-replicas", kClassic, "Point all or some replicas of an instance anew",
@@ -368,12 +276,14 @@ std::vector<Command> relocation_commands() {
   };
   for (Command& command : commands) {
     constexpr std::string_view kAlone[] = {
-        "take-siblings",    "take-master",          "move-up", "move-up-replicas", "make-co-master",
-        "regroup-replicas", "regroup-replicas-gtid"};
+        "take-siblings",        "take-master",      "move-up",
+        "move-up-replicas",     "make-co-master",   "make-local-master",
+        "regroup-replicas-bls", "regroup-replicas", "regroup-replicas-gtid"};
     if (std::find(std::begin(kAlone), std::end(kAlone), command.name) != std::end(kAlone)) {
       command.words = {Word::Instance};
       command.example = "db2.example";
     }
+    if (command.name == "make-local-master") command.offer = Offer::Verb;
     if (command.name == "repoint" || command.name == "repoint-replicas") command.required = 1;
     command.required = std::min(command.required, command.words.size());
   }

@@ -5,6 +5,7 @@
 #include "cmd/command/observe.h"
 #include "cmd/command/operation.h"
 #include "cmd/command/replies.h"
+#include "core/align/errant_logs.h"
 #include "core/base/text.h"
 #include "core/plan/refactor/binary_logs.h"
 #include "core/plan/refactor/classic.h"
@@ -178,20 +179,67 @@ Result<Reply> run_purge(Services& services, const Args& args) {
   return run_or_show(services, operation, args, [&](const Outcome&) { return key_reply(key); });
 }
 
-/// Reads the server anew, as the question is about now.
-Result<Instance> probed(const Services& services, const Args& args) {
-  ORCH_ASSIGN(const InstanceKey key, instance_argument(services, args));
-  return probe_and_record(services, key);
+/// With GTID the transaction that failed is left out by its name, which the server tells (REF-5).
+Result<Reply> run_skip_query(Services& services, const Args& args) {
+  ORCH_ASSIGN(const Instance instance, probed_instance(services, args));
+  std::string gtid;
+  if (instance.gtid.uses_oracle && !instance.replication.last_sql_error.empty() &&
+      !runs(instance.replication.sql_state)) {
+    ORCH_ASSIGN(gtid, services.servers().failed_transaction(
+                          instance, std::chrono::steady_clock::now() + probe_limit(services)));
+  }
+  return on_one(services, args, "skip-query", [&](InstanceKey key, Policy policy) {
+    return skip_query(std::move(key), gtid, std::move(policy));
+  });
+}
+
+Result<Reply> run_wait_for_position(Services& services, const Args& args) {
+  if (args.binlog.empty()) return fail(ErrorKind::InvalidInput, "expecting --binlog value");
+  const auto place = parse_binlog_coordinates(args.binlog);
+  if (!place) return fail(ErrorKind::InvalidInput, "Expecing --binlog argument as file:pos");
+  return on_one(services, args, "master-pos-wait", [&](InstanceKey key, Policy policy) {
+    return wait_for_position(std::move(key), *place, std::move(policy));
+  });
+}
+
+Result<Reply> run_kill_query(Services& services, const Args& args) {
+  const auto session = parse_uint(args.statement);
+  if (!session) {
+    return fail(ErrorKind::InvalidInput, "give the session's id: --statement 4711");
+  }
+  return on_one(services, args, "kill-query", [&](InstanceKey key, const Policy&) {
+    return kill_query(std::move(key), *session);
+  });
+}
+
+Result<Reply> run_locate_errant(Services& services, const Args& args) {
+  ORCH_ASSIGN(const Instance instance, probed_instance(services, args));
+  const std::string key = to_string(instance.key);
+  ORCH_ASSIGN(const GtidSet errant, GtidSet::parse(instance.gtid.errant));
+  if (errant.empty()) {
+    return fail(ErrorKind::Refused, "locate-errant-gtid: no errant-gtid on " + key);
+  }
+  ORCH_ASSIGN(const auto logs,
+              services.servers().open_logs(
+                  instance, BinlogType::Binary,
+                  std::chrono::steady_clock::now() +
+                      services.config().connection.mysql_topology_read_timeout_seconds));
+  auto files = logs_holding(*logs, errant);
+  if (files) return lines_reply(*std::move(files));
+  if (files.error().kind != ErrorKind::Refused) return fail(std::move(files).error().within(key));
+  return fail(ErrorKind::Refused,
+              fmt::format("locate-errant-gtid: {} {} on {}", to_string(Position(errant)),
+                          files.error().message, key));
 }
 
 Result<Reply> run_which_gtid_errant(Services& services, const Args& args) {
-  ORCH_ASSIGN(const Instance instance, probed(services, args));
+  ORCH_ASSIGN(const Instance instance, probed_instance(services, args));
   return line_reply(instance.gtid.errant);
 }
 
 /// Lists what would stop and restart the threads that run now, around a statement.
 Result<Reply> run_restart_statements(Services& services, const Args& args) {
-  ORCH_ASSIGN(const Instance instance, probed(services, args));
+  ORCH_ASSIGN(const Instance instance, probed_instance(services, args));
   const bool new_words = !is_mariadb(instance) &&
                          parse_server_version(instance.server.version) >= ServerVersion{8, 4, 0};
   const std::string_view word = new_words ? "replica" : "slave";
@@ -263,6 +311,13 @@ std::vector<Command> replication_commands() {
                 run_enable_gtid),
       switching("disable-gtid", kGeneral, "Replicate by coordinates instead of GTID",
                 run_disable_gtid),
+      switching("skip-query", kGeneral, "Leave out the transaction at which replication stopped",
+                run_skip_query),
+      switching("master-pos-wait", kGeneral,
+                "Wait until an instance has executed so much of its source's binary log",
+                run_wait_for_position),
+      switching("kill-query", kGeneral, "End the statement that a session of an instance runs",
+                run_kill_query),
       switching("gtid-errant-reset-master", kGeneral,
                 "Make a server without replicas forget its errant GTIDs", run_reset_errant),
       switching("gtid-errant-inject-empty", kGeneral,
@@ -279,6 +334,14 @@ std::vector<Command> replication_commands() {
        .options = Option::Statement,
        .needs = Needs::Servers,
        .run = run_restart_statements},
+      {.name = "locate-gtid-errant",
+       .section = kLogs,
+       .help = "The binary logs that hold errant GTIDs of an instance",
+       .example = "db2.example",
+       .words = {Word::Instance},
+       .required = 1,
+       .needs = Needs::Servers,
+       .run = run_locate_errant},
       switching("set-read-only", "Instance", "Make an instance read-only", run_set_read_only),
       switching("set-writeable", "Instance", "Make an instance writable", run_set_writeable),
       switching("flush-binary-logs", kLogs, "Begin new binary logs, up to one if it is named",
@@ -290,7 +353,16 @@ std::vector<Command> replication_commands() {
     if (command.name == "stop-replica-nice" || command.name == "delay-replication") {
       command.offer = Offer::Verb;
     }
-    if (command.section == kLogs) {
+    if (command.name == "kill-query") {
+      command.offer = Offer::Verb;
+      command.options = command.options | Option::Statement;
+      command.example = "db2.example --statement 4711";
+    }
+    if (command.name == "master-pos-wait") {
+      command.options = command.options | Option::Binlog;
+      command.example = "db2.example --binlog bin.000123:4";
+    }
+    if (command.section == kLogs && command.access == Access::Write) {
       command.options = command.options | Option::Binlog;
       command.example = "db2.example --binlog bin.000123";
     }

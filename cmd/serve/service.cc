@@ -48,6 +48,7 @@ constexpr milliseconds kFlushLimit{1000};
 constexpr milliseconds kDrainTick{20};
 constexpr std::chrono::seconds kTidy{60};
 constexpr std::size_t kMostSamplesKept = 100'000;
+constexpr std::chrono::seconds kEntries{5};
 
 }  // namespace
 
@@ -106,6 +107,7 @@ Result<> Service::build() {
                                                          .forgetting = [this](const auto& keys) {
                                                            let_go(keys);
                                                          }});
+  entries_ = std::make_unique<EntryWriter>(*services_);
   probe_log_ =
       std::make_unique<ProbeLog>(clock_, config().discovery.discovery_collection_retention_seconds);
   writes_ = std::make_unique<storage::WriteBehind>(
@@ -142,12 +144,13 @@ Service::~Service() {
   if (house_thread_.joinable()) house_thread_.join();
   resumptions_.stop();
   publications_.stop();
+  entry_writing_.stop();
   if (lease_thread_.joinable()) lease_thread_.join();
   engine_.reset();
   writes_.reset();
 }
 
-Result<EngineSettings> Service::engine_settings(const Config& config) {
+Result<EngineSettings> Service::engine_settings(const Config& config) const {
   const DiscoverySettings& discovery = config.discovery;
   EngineSettings settings;
   settings.poll = discovery.instance_poll_seconds;
@@ -171,6 +174,11 @@ Result<EngineSettings> Service::engine_settings(const Config& config) {
   ORCH_ASSIGN(settings.rules, analysis_rules_of(config));
   ORCH_ASSIGN(settings.cluster_name_to_alias, alias_patterns(config.classification));
   settings.watch_masters = config.service.master_watch;
+  if (config.pseudo_gtid.auto_pseudo_gtid) {
+    settings.pseudo_gtid_injected = [this](const std::string& cluster) {
+      return entries_->has(cluster);
+    };
+  }
   return settings;
 }
 
@@ -323,6 +331,7 @@ void Service::keep_lease() {
 
 void Service::keep_house() {
   steady_clock::time_point often{};
+  steady_clock::time_point entries{};
   steady_clock::time_point tidy = steady_clock::now() + kTidy;
   // Earlier than that, not all servers have been looked at.
   steady_clock::time_point publish =
@@ -353,6 +362,10 @@ void Service::keep_house() {
     if (now >= publish) {
       publish = now + kTidy;
       if (lease_->leading()) publish_masters();
+    }
+    if (now >= entries && config().pseudo_gtid.auto_pseudo_gtid) {
+      entries = now + kEntries;
+      if (lease_->leading()) write_entries();
     }
     const EngineFigures figures = engine_->figures();
     mutex_.lock();
@@ -518,6 +531,15 @@ void Service::let_go(const std::set<InstanceKey>& keys) {
   if (!writes_->flush(steady_clock::now() + kFlushLimit)) {
     log::warning("the backend is slow: what is forgotten may come back");
   }
+}
+
+/// Beside the housekeeping: a server that hangs must not hold that up.
+void Service::write_entries() {
+  if (writing_entries_.exchange(true)) return;
+  entry_writing_.submit([this] {
+    note_problem(entries_->write_all(), "Pseudo-GTID");
+    writing_entries_ = false;
+  });
 }
 
 Result<> Service::tidy_often() {

@@ -14,6 +14,7 @@
 #include "cmd/command/services.h"
 #include "cmd/fleet.h"
 #include "cmd/serve/address_book.h"
+#include "cmd/serve/entry_writer.h"
 #include "cmd/serve/probe_log.h"
 #include "cmd/wire.h"
 #include "core/base/mutex.h"
@@ -84,7 +85,8 @@ class Service {
 
   Service(Config config, RunOptions options, bool leads);
   Result<> build();
-  [[nodiscard]] static Result<EngineSettings> engine_settings(const Config& config);
+  [[nodiscard]] Result<EngineSettings> engine_settings(const Config& config) const;
+  void write_entries();
   [[nodiscard]] EngineDoors engine_doors();
 
   void keep_lease();
@@ -120,6 +122,7 @@ class Service {
   std::unique_ptr<Progress> progress_;
   std::unique_ptr<ha::Lease> lease_;
   std::unique_ptr<Services> services_;
+  std::unique_ptr<EntryWriter> entries_;
   std::unique_ptr<ProbeLog> probe_log_;
   std::unique_ptr<storage::WriteBehind> writes_;
   std::unique_ptr<Engine> engine_;
@@ -141,6 +144,8 @@ class Service {
   AddressBook addresses_;  ///< of the one thread that publishes
   WorkerPool publications_{1};
   WorkerPool resumptions_{8};
+  WorkerPool entry_writing_{1};
+  std::atomic<bool> writing_entries_{false};
   std::thread lease_thread_;
   std::thread house_thread_;
 };

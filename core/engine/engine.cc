@@ -45,7 +45,7 @@ Engine::Engine(EngineSettings settings, EngineDoors doors, Servers& servers,
       recoveries_(kRecoveriesAtOnce) {
   {
     const MutexLock lock(mutex_);
-    picture_.set_alias_rules(settings_->cluster_name_to_alias);
+    picture_.set_rules({settings_->cluster_name_to_alias, {}, settings_->pseudo_gtid_injected});
     picture_.set_marks({});
   }
   if (settings_->watch_masters && doors_.open_link) {
@@ -442,7 +442,7 @@ void Engine::recovered(const std::string& cluster, const std::set<InstanceKey>& 
 void Engine::reconfigure(EngineSettings settings) {
   const MutexLock lock(mutex_);
   settings_ = std::make_shared<const EngineSettings>(std::move(settings));
-  picture_.set_alias_rules(settings_->cluster_name_to_alias);
+  picture_.set_rules({settings_->cluster_name_to_alias, {}, settings_->pseudo_gtid_injected});
 }
 
 void Engine::add_records(std::vector<Instance> records, bool replace) {

@@ -36,6 +36,8 @@ struct EngineSettings {
   HostFilter ignore_sources{};
   AnalysisRules rules{};
   std::vector<std::pair<Pattern, std::string>> cluster_name_to_alias{};
+  /// See SettleRules; may be empty.
+  std::function<bool(const std::string& cluster_name)> pseudo_gtid_injected{};
   bool watch_masters{true};
 };
 

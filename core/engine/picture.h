@@ -19,10 +19,7 @@ namespace orch {
 /// records. One thread at a time.
 class Picture {
  public:
-  /// ClusterNameToAlias, as settle() takes it.
-  void set_alias_rules(std::vector<std::pair<Pattern, std::string>> rules) {
-    rules_.cluster_name_to_alias = std::move(rules);
-  }
+  void set_rules(SettleRules rules) { rules_ = std::move(rules); }
   void set_marks(Marks marks);
 
   /// Takes a record over, as the backend has it; one that is there already stays.

@@ -6,6 +6,7 @@
 
 #include "core/base/mutex.h"
 #include "core/base/parallel.h"
+#include "core/execute/align_servers.h"
 
 namespace orch {
 
@@ -48,6 +49,7 @@ Instance merged(Instance probed, const Instance* record,
     probed.key = record->key;
     probed.alias = record->alias;
     probed.cluster_name = record->cluster_name;
+    probed.gtid.uses_pseudo = probed.gtid.uses_pseudo || record->gtid.uses_pseudo;
     probed.suggested_cluster_alias = record->suggested_cluster_alias;
     probed.replication_depth = record->replication_depth;
     probed.is_co_master = record->is_co_master;
@@ -84,7 +86,8 @@ struct Executor::Session {
 
   void run_batch(const Run& run);
   void run_steps_of(const std::vector<Step>& steps, std::vector<StepResult>& results);
-  Result<> do_step(const Step& step);
+  Result<> do_step(StepResult& result);
+  Result<> align(StepResult& result, const Align& asked);
   Result<> change(const Step& step, const Change& change);
   Result<> ask(const Step& step);
   Result<> may_change();
@@ -204,7 +207,7 @@ void Executor::Session::run_batch(const Run& run) {
     const std::vector<Step>& steps = shares.at(servers[i]);
     const auto no = refused.find(servers[i]);
     if (no != refused.end()) {
-      results[i].push_back({steps.front(), no->second});
+      results[i].push_back({steps.front(), no->second, std::nullopt});
     } else {
       run_steps_of(steps, results[i]);
     }
@@ -235,9 +238,9 @@ void Executor::Session::run_steps_of(const std::vector<Step>& steps,
       owner.observer_.step_started(step);
     }
     const SteadyPoint begun = owner.settings_.pace.now();
-    Result<> done = do_step(step);
+    StepResult result{step, std::nullopt, std::nullopt};
+    Result<> done = do_step(result);
     const auto took = std::chrono::duration_cast<milliseconds>(owner.settings_.pace.now() - begun);
-    StepResult result{step, std::nullopt};
     if (!done) result.error = std::move(done).error();
     {
       const MutexLock lock(mutex);
@@ -249,11 +252,28 @@ void Executor::Session::run_steps_of(const std::vector<Step>& steps,
   }
 }
 
-Result<> Executor::Session::do_step(const Step& step) {
+Result<> Executor::Session::do_step(StepResult& result) {
+  const Step& step = result.step;
+  if (const auto* asked = std::get_if<Align>(&step.action)) return align(result, *asked);
   if (const auto* asked = std::get_if<Change>(&step.action)) return change(step, *asked);
   if (const auto* condition = std::get_if<WaitFor>(&step.action)) return wait(step, *condition);
   if (std::holds_alternative<ReadCredentials>(step.action)) return read_credentials(step);
   return ask(step);
+}
+
+Result<> Executor::Session::align(StepResult& result, const Align& asked) {
+  const Instance* server = fresh.find(result.step.server);
+  const Instance* below = fresh.find(asked.below);
+  if (server == nullptr || below == nullptr) {
+    const InstanceKey& unknown = server == nullptr ? result.step.server : asked.below;
+    return fail(ErrorKind::NotFound, to_string(unknown) + " is not known");
+  }
+  auto place = align_servers(owner.servers_, *server, *below,
+                             {owner.settings_.entries, asked.relay_logs_only},
+                             owner.settings_.pace.now() + owner.settings_.align_limit);
+  if (!place) return fail(told_of(result.step.server, std::move(place).error()));
+  result.found = std::move(place->below);
+  return {};
 }
 
 Result<> Executor::Session::ask(const Step& step) {

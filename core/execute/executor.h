@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "core/align/event_text.h"
 #include "core/base/clock.h"
 #include "core/base/result.h"
 #include "core/plan/step.h"
@@ -45,7 +46,10 @@ struct ExecutorSettings {
   std::chrono::milliseconds suspect_limit{2'000};
   /// For one that was found dead a moment ago (RunScope::suspect): to notice that it is back.
   std::chrono::milliseconds second_look_limit{300};
-  std::size_t width{5};  ///< MaxConcurrentReplicaOperations
+  /// How Pseudo-GTID entries are recognised; nothing: Align fails.
+  std::optional<EntryRules> entries{};
+  std::chrono::milliseconds align_limit{600'000};  ///< MySQLTopologyReadTimeoutSeconds
+  std::size_t width{5};                            ///< MaxConcurrentReplicaOperations
   std::size_t survey_width{32};
   int max_rounds{200};
   Pace pace{};

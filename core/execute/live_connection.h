@@ -14,6 +14,7 @@ namespace orch {
 struct LiveServerSettings {
   ConnectionSettings connection{};
   std::chrono::seconds mysql_connect_timeout{2};
+  std::int64_t binlog_events_chunk_size{10'000};
 };
 
 /// Logs in as the topology user, to change something. Errors: those of Connection::connect.

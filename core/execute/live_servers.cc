@@ -7,6 +7,7 @@
 #include "core/execute/write_probe.h"
 #include "core/mysql/change_statements.h"
 #include "core/mysql/examine.h"
+#include "core/mysql/server_logs.h"
 
 namespace orch {
 
@@ -87,6 +88,45 @@ Result<Examination> LiveServers::examine(const InstanceKey& key, SteadyPoint dea
   const SystemClock clock;
   return orch::examine(
       connection, [&clock] { return clock.now(); }, deadline);
+}
+
+Result<std::string> LiveServers::failed_transaction(const Instance& as_probed,
+                                                    SteadyPoint deadline) {
+  ORCH_ASSIGN(Connection connection, connect_to(as_probed.key, settings_, deadline));
+  const bool old = parse_server_version(as_probed.server.version) < ServerVersion{8, 0, 0};
+  const std::string column = old ? "LAST_SEEN_TRANSACTION" : "APPLYING_TRANSACTION";
+  ORCH_ASSIGN(const ResultSet answer,
+              connection.query("SELECT " + column +
+                                   " AS gtid"
+                                   " FROM performance_schema.replication_applier_status_by_worker"
+                                   " WHERE LAST_ERROR_NUMBER <> 0 AND CHANNEL_NAME = " +
+                                   sql_quoted(as_probed.replication.channel),
+                               deadline));
+  std::string gtid = answer.empty() ? "" : Row(answer, 0).text("gtid");
+  if (answer.rows.size() == 1 && gtid.find(':') != std::string::npos) return gtid;
+  return fail(ErrorKind::NotFound, to_string(as_probed.key) +
+                                       " does not tell one transaction at "
+                                       "which its applier stopped");
+}
+
+Result<bool> LiveServers::write_entry(const Instance& as_probed, const std::string& name,
+                                      SteadyPoint deadline) {
+  ORCH_ASSIGN(Connection connection, connect_to(as_probed.key, settings_, deadline));
+  // Our account may write to read-only servers: it must not.
+  ORCH_ASSIGN(const ResultSet now,
+              connection.query("SELECT @@global.read_only AS read_only", deadline));
+  if (now.empty() || Row(now, 0).number("read_only") != 0) return false;
+  ORCH_TRY(connection.query("drop view if exists `_pseudo_gtid_`.`_" + name + "`", deadline));
+  return true;
+}
+
+Result<std::unique_ptr<EventLogs>> LiveServers::open_logs(const Instance& as_probed,
+                                                          BinlogType type, SteadyPoint deadline) {
+  ORCH_ASSIGN(Connection connection, connect_to(as_probed.key, settings_, deadline));
+  auto logs = open_server_logs(std::make_unique<Connection>(std::move(connection)), as_probed, type,
+                               settings_.binlog_events_chunk_size, deadline);
+  if (logs) return logs;
+  return fail(std::move(logs).error().within(to_string(as_probed.key)));
 }
 
 }  // namespace orch

@@ -23,6 +23,11 @@ class LiveServers final : public Servers {
   Result<> try_write(const Instance& as_probed, const std::string& table,
                      SteadyPoint deadline) override;
   Result<Examination> examine(const InstanceKey& key, SteadyPoint deadline) override;
+  Result<std::string> failed_transaction(const Instance& as_probed, SteadyPoint deadline) override;
+  Result<bool> write_entry(const Instance& as_probed, const std::string& name,
+                           SteadyPoint deadline) override;
+  Result<std::unique_ptr<EventLogs>> open_logs(const Instance& as_probed, BinlogType type,
+                                               SteadyPoint deadline) override;
 
  private:
   Prober& prober_;

@@ -51,6 +51,8 @@ struct PointTo {
   /// For a new link: TLS and key options as another replica of the cluster uses them (REC-42).
   std::optional<SourceTls> tls{};
   bool use_tls{false};  ///< with `tls`: switch TLS on
+  /// For Coordinates: the place in the present source's log that is the same, where it is known.
+  std::optional<BinlogCoordinates> equals{};
 };
 
 /// RESET REPLICA ALL: the server forgets its source.
@@ -87,10 +89,17 @@ struct InjectEmptyTransactions {
   std::vector<std::string> gtids{};
 };
 
+/// Leaves out the event that stopped the applier: sql_slave_skip_counter.
+struct SkipEvent {};
+/// Ends the statement that a session runs.
+struct KillQuery {
+  std::uint64_t session{0};
+};
+
 using Change =
     std::variant<StopReplication, StartReplication, PointTo, ResetReplication, SetReadOnly,
                  SetSemiSyncSource, SetSemiSyncReplica, SetDelay, FlushBinaryLogs, StartUntil,
-                 PurgeBinaryLogs, ResetGtidHistory, InjectEmptyTransactions>;
+                 PurgeBinaryLogs, ResetGtidHistory, InjectEmptyTransactions, SkipEvent, KillQuery>;
 
 /// User and password that replicas use, for a server that never had a source.
 struct ReplicationCredentials {

@@ -318,6 +318,15 @@ std::vector<SqlStatement> statements_for(const Instance& instance, const Change&
     statements.push_back(plain("SET SESSION gtid_next = 'AUTOMATIC'"));
     return statements;
   }
+  if (std::holds_alternative<SkipEvent>(change)) {
+    const bool new_name =
+        !words.mariadb && parse_server_version(instance.server.version) >= ServerVersion{8, 0, 26};
+    return {plain(new_name ? "SET GLOBAL sql_replica_skip_counter = 1"
+                           : "SET GLOBAL sql_slave_skip_counter = 1")};
+  }
+  if (const auto* kill = std::get_if<KillQuery>(&change)) {
+    return {plain("KILL QUERY " + std::to_string(kill->session))};
+  }
   const auto& flush = std::get<FlushBinaryLogs>(change);
   for (int i = 0; i < flush.times; ++i)
     statements.push_back(plain("FLUSH BINARY LOGS"));

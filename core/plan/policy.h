@@ -35,6 +35,9 @@ struct Policy {
   bool refuses_data_loss{false};
   std::uint64_t data_loss_max{0};
 
+  bool pseudo_gtid{false};      ///< PseudoGTIDPattern is set
+  bool relay_logs_only{false};  ///< do not look for its entries in binary logs of replicas
+
   bool verify_replication_filters{false};
   bool lower_replica_version_allowed{false};
   std::chrono::seconds reasonable_replication_lag{10};

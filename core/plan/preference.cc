@@ -2,6 +2,7 @@
 
 #include "core/plan/candidate.h"
 #include "core/plan/position.h"
+#include "core/plan/recovery/fetching.h"
 
 namespace orch {
 
@@ -25,7 +26,7 @@ bool keeps_up_with(const Instance& best, const Instance& instance, const Policy&
   return contains(held, wanted) ||
          (instance.replication.source == best.replication.source && !best.replication.has_filters &&
           best.replication.last_sql_error.empty() &&
-          can_replicate_from_gtid(instance, best, policy.rules()));
+          obstacle_to_fetch(instance, best, policy, {}).empty());
 }
 
 }  // namespace

@@ -185,12 +185,15 @@ Preview preview(const Planner& planner, const Topology& topology) {
     remember(so_far.facts, run.facts);
     for (Step& step : run.steps) {
       std::optional<Error> error;
+      std::optional<BinlogCoordinates> found;
       if (const Instance* before = fresh.find(step.server)) {
         result.steps.push_back({step, *before});
         error = foreseen_error(*before, step);
+        // Only the servers' logs tell the place; to look there takes a server that stands still.
+        if (std::holds_alternative<Align>(step.action)) found = {"<place found>", 4};
         if (!error) fresh = with(fresh, simulated(*before, step, fresh));
       }
-      so_far.steps.push_back({std::move(step), std::move(error)});
+      so_far.steps.push_back({std::move(step), std::move(error), std::move(found)});
     }
   }
   result.end = GiveUp{Error{ErrorKind::Broken, "the plan does not come to an end"}, {}};

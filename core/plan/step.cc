@@ -72,6 +72,10 @@ std::string describe_change(const Change& change) {
             return "commit " + std::to_string(c.gtids.size()) + " empty transactions, from " +
                    c.gtids.front() + " to " + c.gtids.back();
           },
+          [](const SkipEvent&) { return std::string("skip the event that stopped the applier"); },
+          [](const KillQuery& c) {
+            return "kill the query of session " + std::to_string(c.session);
+          },
       },
       change);
 }
@@ -171,6 +175,9 @@ std::string describe(const Action& action) {
           [](const RunFenceHooks&) { return std::string("run FenceProcesses"); },
           [](const CheckHandOver&) {
             return std::string("see that read_only may be changed, and would bind all");
+          },
+          [](const Align& align) {
+            return "find by Pseudo-GTID where it goes on in the log of " + to_string(align.below);
           },
       },
       action);

@@ -66,8 +66,15 @@ struct RunFenceHooks {};
 /// Sees that the account may change read_only there, and that no prepared transaction stays.
 struct CheckHandOver {};
 
-using Action =
-    std::variant<Change, WaitFor, ReadCredentials, Reprobe, Fence, RunFenceHooks, CheckHandOver>;
+/// Finds by Pseudo-GTID where the server, which stands still, goes on in the other one's binary
+/// log: StepResult::found.
+struct Align {
+  InstanceKey below{};
+  bool relay_logs_only{false};
+};
+
+using Action = std::variant<Change, WaitFor, ReadCredentials, Reprobe, Fence, RunFenceHooks,
+                            CheckHandOver, Align>;
 
 /// One action on one server, and why.
 struct Step {
@@ -94,6 +101,7 @@ struct Step {
 struct StepResult {
   Step step{};
   std::optional<Error> error{};
+  std::optional<BinlogCoordinates> found{};  ///< Align
 };
 
 // --- Decisions ---

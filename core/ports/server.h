@@ -1,6 +1,7 @@
 #pragma once
 
 #include <chrono>
+#include <memory>
 #include <string>
 
 #include "core/base/clock.h"
@@ -9,6 +10,7 @@
 #include "core/model/examination.h"
 #include "core/model/instance.h"
 #include "core/model/observation.h"
+#include "core/ports/event_logs.h"
 
 namespace orch {
 
@@ -51,6 +53,27 @@ class Servers {
   /// NotFound, from servers that cannot be examined.
   virtual Result<Examination> examine(const InstanceKey& key, SteadyPoint /*deadline*/) {
     return fail(ErrorKind::NotFound, to_string(key) + " cannot be examined");
+  }
+
+  /// The GTID of the transaction at which its applier stopped. Errors: as apply(); NotFound.
+  virtual Result<std::string> failed_transaction(const Instance& as_probed,
+                                                 SteadyPoint /*deadline*/) {
+    return fail(ErrorKind::NotFound, to_string(as_probed.key) + " tells no failed transaction");
+  }
+
+  /// Writes a Pseudo-GTID entry of that name, unless the server is read-only now (false). Errors:
+  /// as apply().
+  virtual Result<bool> write_entry(const Instance& /*as_probed*/, const std::string& /*name*/,
+                                   SteadyPoint /*deadline*/) {
+    return false;
+  }
+
+  /// Opens the server's binary or relay logs, to be read until the deadline. Errors: as apply();
+  /// NotFound, for a server without such logs.
+  virtual Result<std::unique_ptr<EventLogs>> open_logs(const Instance& as_probed,
+                                                       BinlogType /*type*/,
+                                                       SteadyPoint /*deadline*/) {
+    return fail(ErrorKind::NotFound, to_string(as_probed.key) + " shows no logs");
   }
 };
 

@@ -88,6 +88,9 @@ void settle(Instance& instance, const Instance* source, const std::string& detec
   settle_name(instance, source);
   settle_ancestry(instance, source);
   settle_errant(instance, source);
+  if (rules.pseudo_gtid_injected) {
+    instance.gtid.uses_pseudo = rules.pseudo_gtid_injected(instance.cluster_name);
+  }
   instance.suggested_cluster_alias = alias_of(instance, source, detected_alias, rules);
 }
 

@@ -18,6 +18,8 @@ struct SettleRules {
   std::vector<std::pair<Pattern, std::string>> cluster_name_to_alias{};
   /// cluster_alias_override by cluster name; may be empty.
   std::function<std::optional<std::string>(const std::string& cluster_name)> alias_override{};
+  /// AutoPseudoGTID: whether entries were written there of late; may be empty.
+  std::function<bool(const std::string& cluster_name)> pseudo_gtid_injected{};
 };
 
 /// What one server's record says only together with its source's (for a group secondary: the

@@ -27,6 +27,7 @@ struct ProbeRules {
   std::optional<Pattern> region{};
   std::optional<Pattern> physical_environment{};
   ClassificationSettings queries{};  ///< the Detect... and lag queries
+  std::string detect_pseudo_gtid_query{};
 
   /// Errors: InvalidInput, names the setting.
   static Result<ProbeRules> compile(const ConnectionSettings& connection,

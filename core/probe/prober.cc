@@ -127,6 +127,7 @@ Prober::~Prober() = default;
 Result<Prober> Prober::create(ProbeSettings settings) {
   ORCH_ASSIGN(ProbeRules rules, ProbeRules::compile(settings.connection, settings.discovery,
                                                     settings.classification));
+  rules.detect_pseudo_gtid_query = settings.detect_pseudo_gtid_query;
   ResolveSettings resolving = resolve_settings(settings.discovery);
   if (const std::string& text = settings.discovery.reject_hostname_resolve_pattern; !text.empty()) {
     auto pattern = Pattern::compile(text);

@@ -19,6 +19,7 @@ struct ProbeSettings {
   ConnectionSettings connection{};
   DiscoverySettings discovery{};
   ClassificationSettings classification{};
+  std::string detect_pseudo_gtid_query{};
   std::chrono::seconds mysql_connect_timeout{2};
   /// Names resolved before (table hostname_resolve); may be empty. Called from probing threads.
   std::function<std::optional<std::string>(const std::string& hostname)> stored_name{};

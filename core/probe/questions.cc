@@ -13,8 +13,9 @@ namespace {
 constexpr std::string_view kSqlNdbNodes =
     "SELECT service_uri FROM ndbinfo.processes WHERE process_name = 'mysqld'";
 
-void add_users_own(const Capabilities& known, const ClassificationSettings& queries,
+void add_users_own(const Capabilities& known, const ProbeRules& rules,
                    std::vector<Question>& questions) {
+  const ClassificationSettings& queries = rules.queries;
   const std::pair<Ask, const std::string*> all[] = {
       {Ask::Lag, &queries.replication_lag_query},
       {Ask::DataCenter, &queries.detect_data_center_query},
@@ -22,6 +23,7 @@ void add_users_own(const Capabilities& known, const ClassificationSettings& quer
       {Ask::PhysicalEnvironment, &queries.detect_physical_environment_query},
       {Ask::InstanceAlias, &queries.detect_instance_alias_query},
       {Ask::SemiSyncEnforced, &queries.detect_semi_sync_enforced_query},
+      {Ask::PseudoGtid, &rules.detect_pseudo_gtid_query},
       {Ask::PromotionRule, &queries.detect_promotion_rule_query},
       {Ask::ClusterAlias, &queries.detect_cluster_alias_query},
       {Ask::ClusterDomain, &queries.detect_cluster_domain_query}};
@@ -69,7 +71,7 @@ std::vector<Question> questions_for(const Capabilities& known, const ProbeRules&
       known.dump_threads_fallback ? words.dump_threads_fallback : words.dump_threads);
   if (!rules.has_credentials_query) add(Ask::ReplicationUser, words.replication_user);
   if (known.ndb) add(Ask::NdbNodes, std::string(kSqlNdbNodes));
-  add_users_own(known, rules.queries, questions);
+  add_users_own(known, rules, questions);
   return questions;
 }
 

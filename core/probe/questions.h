@@ -35,6 +35,7 @@ enum class Ask {
   PhysicalEnvironment,
   InstanceAlias,
   SemiSyncEnforced,
+  PseudoGtid,
   PromotionRule,
   ClusterAlias,
   ClusterDomain,

@@ -66,6 +66,8 @@ Purpose purpose_of(Ask ask) {
       return {"DetectInstanceAliasQuery", {}};
     case Ask::SemiSyncEnforced:
       return {"DetectSemiSyncEnforcedQuery", {}};
+    case Ask::PseudoGtid:
+      return {"DetectPseudoGTIDQuery", {}};
     case Ask::PromotionRule:
       return {"DetectPromotionRuleQuery", {}};
     case Ask::ClusterAlias:
@@ -367,6 +369,7 @@ void Reading::take_users_answers() {
   seen_.detected_cluster_alias = text(Ask::ClusterAlias);
   seen_.detected_cluster_domain = text(Ask::ClusterDomain);
   seen_.detected_promotion_rule = parse_promotion_rule(text(Ask::PromotionRule));
+  seen_.instance.gtid.uses_pseudo = rounded_number(text(Ask::PseudoGtid)) == 1;
   const auto priority = rounded_number(text(Ask::SemiSyncEnforced)).value_or(0);
   seen_.instance.semi_sync.priority =
       static_cast<unsigned>(std::clamp<std::int64_t>(priority, 0, 1'000'000));

@@ -17,6 +17,8 @@ MAY_INCLUDE = {
     "core/config/": CORE + ["core/config/"],
     "core/ports/": CORE + ["core/ports/"],
     "core/net/": CORE + ["core/net/"],
+    # Reads logs through a port alone.
+    "core/align/": CORE + ["core/ports/", "core/align/"],
     "core/mysql/": CORE + ["core/config/", "core/ports/", "core/mysql/"],
     "core/probe/": CORE + ["core/config/", "core/ports/", "core/mysql/", "core/net/",
                            "core/probe/"],
@@ -29,7 +31,7 @@ MAY_INCLUDE = {
                    "core/plan/"],
     "core/doctor/": ["core/base/error.h", "core/base/result.h", "core/base/text.h", "core/model/",
                      "core/analysis/", "core/plan/", "core/doctor/"],
-    "core/execute/": CORE + ["core/plan/", "core/ports/", "core/execute/"],
+    "core/execute/": CORE + ["core/align/", "core/plan/", "core/ports/", "core/execute/"],
     # The one place (live_*) that joins the executor's port with real servers.
     "core/execute/live_": CORE + ["core/config/", "core/mysql/", "core/plan/",
                                           "core/ports/", "core/probe/", "core/execute/"],

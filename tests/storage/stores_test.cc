@@ -13,6 +13,7 @@
 #include "storage/kv_store.h"
 #include "storage/node_store.h"
 #include "storage/pool_store.h"
+#include "storage/pseudo_gtid_store.h"
 #include "storage/token_store.h"
 #include "tests/storage/memory_backend.h"
 
@@ -231,6 +232,18 @@ TEST_SUITE("storage/stores") {
     CHECK(value("select count(*) from master_position_equivalence") == "1");
     clock.advance(std::chrono::hours(2));
     CHECK(store.expire(std::chrono::hours(1)).value_or(-1) == 1);
+  }
+
+  TEST_CASE_FIXTURE(StoresFixture, "clusters count as injected for as long as was said") {
+    PseudoGtidStore store(database(), clock);
+    REQUIRE(store.save({"a:3306", "b:3306"}));
+    clock.advance(std::chrono::minutes(40));
+    REQUIRE(store.save({"b:3306"}));
+    REQUIRE(store.save({}));
+    CHECK(*store.list() == std::set<std::string>{"a:3306", "b:3306"});
+    clock.advance(std::chrono::minutes(30));
+    CHECK(store.expire(std::chrono::minutes(60)).value_or(-1) == 1);
+    CHECK(*store.list() == std::set<std::string>{"b:3306"});
   }
 }
 

@@ -250,6 +250,17 @@ Result<Examination> FakeServers::examine(const InstanceKey& key, SteadyPoint /*d
   return examinations_[key];
 }
 
+Result<std::unique_ptr<EventLogs>> FakeServers::open_logs(const Instance& as_probed,
+                                                          BinlogType type,
+                                                          SteadyPoint /*deadline*/) {
+  const MutexLock lock(mutex_);
+  const auto found = logs.find(as_probed.key);
+  if (type == BinlogType::Relay || found == logs.end()) {
+    return fail(ErrorKind::NotFound, "it has no such log");
+  }
+  return std::unique_ptr<EventLogs>(std::make_unique<ScriptedLogs>(found->second));
+}
+
 void FakeServers::set_examination(const InstanceKey& key, Examination seen) {
   const MutexLock lock(mutex_);
   examinations_[key] = std::move(seen);

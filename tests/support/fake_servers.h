@@ -11,6 +11,7 @@
 #include "core/ports/ha.h"
 #include "core/ports/maintenance.h"
 #include "core/ports/server.h"
+#include "tests/support/scripted_logs.h"
 
 namespace orch::test {
 
@@ -54,6 +55,11 @@ class FakeServers final : public Servers {
   Result<Examination> examine(const InstanceKey& key, SteadyPoint deadline) override;
   void set_examination(const InstanceKey& key, Examination seen);
 
+  Result<std::unique_ptr<EventLogs>> open_logs(const Instance& as_probed, BinlogType type,
+                                               SteadyPoint deadline) override;
+
+  /// Binary logs, for Pseudo-GTID.
+  std::map<InstanceKey, ScriptedLogs> logs{};
   /// May not change read_only, as check_hand_over() finds out.
   std::set<InstanceKey> no_right{};
 

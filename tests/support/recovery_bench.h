@@ -38,6 +38,7 @@ inline Outcome run_plan(FakeServers& servers, const Planner& planner, int change
   StepObserver observer;
   ExecutorSettings settings;
   settings.pace = quick_pace();
+  if (auto rules = EntryRules::compile({"`_asc:", true, "asc:", {}})) settings.entries = *rules;
   Executor executor(servers, leadership, locks, observer, settings);
   scope.probe = servers.keys();
   scope.reason = "test";

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "core/plan/candidate.h"
+#include "core/plan/recovery/fetching.h"
 #include "core/plan/recovery/holdings.h"
 #include "core/plan/recovery/promotion.h"
 
@@ -162,7 +163,7 @@ class Failover {
   /// One that was preferred and could not fetch what another holds gives way to that one.
   [[nodiscard]] Choice with_all_received(Choice choice, std::vector<Verdict> out) const {
     const Instance& winner = *fresh_.find(*choice.winner);
-    std::string failure = failed_fetch(winner.key);
+    std::string failure = failed_fetch(so_far_, winner.key);
     if (failure.empty()) return choice;
     out.push_back({winner.key, false, std::move(failure)});
     Choice next = choose_candidate(fresh_, request_.failed, policy_, out);
@@ -171,15 +172,6 @@ class Failover {
                           usable_position(*other).index() == usable_position(winner).index() &&
                           contains(usable_position(*other), usable_position(winner));
     return has_more ? next : choice;
-  }
-
-  /// Why the server did not get what another replica has received; "" when it did not try in vain.
-  [[nodiscard]] std::string failed_fetch(const InstanceKey& key) const {
-    const StepResult* pointed = latest(so_far_, key, is_change<PointTo>);
-    if (pointed == nullptr) return "";
-    if (pointed->error) return pointed->error->message;
-    const StepResult* waited = latest(so_far_, key, waits_for<HasExecuted>);
-    return waited != nullptr && waited->error ? waited->error->message : "";
   }
 
   /// Those who failed in this run.
@@ -408,7 +400,7 @@ class Failover {
     const Instance* ahead = ahead_of(winner, request_.failed, usable_position, fresh_);
     if (ahead == nullptr || winner.replication.source == ahead->key) return std::nullopt;
     const Difference rest = missing(usable_position(winner), usable_position(*ahead));
-    std::string obstacle = obstacle_to_fetch(winner, *ahead);
+    std::string obstacle = obstacle_to_fetch(winner, *ahead, policy_, so_far_);
     if (obstacle.empty()) {
       if (auto run = drain_of(*ahead)) {
         run->facts.winner = winner.key;
@@ -426,25 +418,7 @@ class Failover {
                     " has received " + to_string(rest) +
                     " that it lacks and cannot fetch: " + obstacle);
     }
-    return fetch_from(winner, *ahead);
-  }
-
-  [[nodiscard]] Decision fetch_from(const Instance& winner, const Instance& ahead) const {
-    Run run;
-    run.facts.winner = winner.key;
-    const std::string why = to_string(ahead.key) + " has received more";
-    if (!replication_threads_stopped(winner)) {
-      run.steps.push_back(step(winner.key, Change{StopReplication{}}, why));
-    }
-    PointTo target;
-    target.source = ahead.key;
-    run.steps.push_back(step(winner.key, Change{std::move(target)}, why));
-    run.steps.push_back(step(winner.key, Change{StartReplication{}}, why));
-    run.steps.push_back(step(winner.key,
-                             WaitFor{HasExecuted{executed_position(ahead)}, policy_.promotion_wait,
-                                     fetch_patience(ahead, request_, policy_, fresh_)},
-                             "have all that any replica received"));
-    return run;
+    return fetch_from(winner, *ahead, request_, policy_, so_far_, fresh_);
   }
 
   /// The winner follows another replica already (this run's doing, or an interrupted one's).
@@ -453,7 +427,7 @@ class Failover {
     if (source == nullptr || source->key == request_.failed || !answers(*source)) {
       return std::nullopt;
     }
-    const Position wanted = executed_position(*source);
+    const Position wanted = fetched_position(winner, *source);
     if (contains(executed_position(winner), wanted)) return std::nullopt;
     const StepResult* waited = latest(so_far_, winner.key, waits_for<HasExecuted>);
     if (waited != nullptr && waited->error) {
@@ -470,16 +444,6 @@ class Failover {
                                      fetch_patience(*source, request_, policy_, fresh_)},
                              "have all that any replica received"));
     return run;
-  }
-
-  [[nodiscard]] std::string obstacle_to_fetch(const Instance& winner, const Instance& ahead) const {
-    if (std::string failure = failed_fetch(winner.key); !failure.empty()) return failure;
-    if (ahead.replication.has_filters) return "it filters what it replicates";
-    if (!ahead.replication.last_sql_error.empty()) return "its applier stopped";
-    if (auto can = can_replicate_from_gtid(winner, ahead, policy_.rules()); !can) {
-      return can.error().message;
-    }
-    return "";
   }
 
   [[nodiscard]] Decision promote(const Instance& winner) const {
@@ -505,7 +469,7 @@ class Failover {
     Run run{promotion_steps(winner, *failed_, so_far_, fresh_), {}};
     run.facts.winner = winner.key;
     run.facts.at_promotion = winner.server.binlog;
-    run.facts.position_at_promotion = executed_position(winner);
+    run.facts.position_at_promotion = promoted_position(winner, request_.failed, fresh_);
     run.facts.lost_transactions = loss.text;
     return run;
   }

@@ -22,6 +22,9 @@ bool is_only_errant(const Instance& replica, const Position& held, const Topolog
 const Instance* ahead_of(const Instance& winner, const InstanceKey& failed,
                          Position (*measure)(const Instance&), const Topology& fresh) {
   const Position held = usable_position(winner);
+  // Coordinates of another log than the failed server's do not compare.
+  const bool of_another = winner.replication.source != failed;
+  if (std::holds_alternative<BinlogCoordinates>(held) && of_another) return nullptr;
   const Instance* best = nullptr;
   for (const Instance* replica : fresh.replicas_of(failed)) {
     if (!answers(*replica)) continue;

@@ -49,6 +49,26 @@ std::vector<Step> look_at_all(const Topology& fresh, std::string_view why) {
   return steps;
 }
 
+/// How a replica without GTID finds its place in the new primary's log: one that has executed just
+/// as much goes on where that log ended at the promotion, others by Pseudo-GTID. Why it cannot; ""
+/// when it may.
+std::string set_place(const Instance& replica, const InstanceKey& old_primary, const Policy& policy,
+                      const Progress& so_far, Move& move) {
+  const PlanFacts& facts = so_far.facts;
+  const auto* executed = facts.position_at_promotion
+                             ? std::get_if<BinlogCoordinates>(&*facts.position_at_promotion)
+                             : nullptr;
+  if (executed != nullptr && facts.at_promotion && replica.replication.source == old_primary) {
+    move.equal_at = *executed;
+    move.target.coordinates = *facts.at_promotion;
+  }
+  move.target.positioning = Positioning::Coordinates;
+  move.by_pseudo_gtid = policy.pseudo_gtid && replica.gtid.uses_pseudo;
+  if (move.equal_at || move.by_pseudo_gtid) return "";
+  return "follows neither by GTID nor by Pseudo-GTID, and how far the new primary was in its "
+         "source's log is not known";
+}
+
 bool semi_sync_failed(const Progress& so_far, const InstanceKey& server) {
   const StepResult* last = latest(so_far, server, is_change<SetSemiSyncSource>);
   return last != nullptr && last->error;
@@ -178,6 +198,7 @@ SiblingPlan sibling_moves(const InstanceKey& old_primary, const Instance& winner
     if (replica == nullptr) continue;
     const bool follows = replica->replication.source == winner.key;
     std::string because;
+    Move move;
     if (!follows && !answers(*replica)) {
       because = silence_of(*replica);
     } else if (!follows && replica->replication.channels > 1) {
@@ -185,21 +206,22 @@ SiblingPlan sibling_moves(const InstanceKey& old_primary, const Instance& winner
     } else if (!follows && is_group_secondary(*replica)) {
       because = "is a secondary member of a replication group";
     } else if (!follows) {
-      if (auto can = can_replicate_from_gtid(*replica, winner, policy.rules()); !can) {
-        because = can.error().message;
-      }
+      const bool by_gtid = gtid_compatible(*replica, winner);
+      const auto can = by_gtid ? can_replicate_from_gtid(*replica, winner, policy.rules())
+                               : can_replicate_from(*replica, winner, policy.rules());
+      if (!can) because = can.error().message;
+      if (can && !by_gtid) because = set_place(*replica, old_primary, policy, so_far, move);
     }
     if (!because.empty()) {
       plan.lost.push_back({key, std::move(because)});
       if (!answers(*replica)) add_cut_off(*replica, fresh, plan.lost);
       continue;
     }
-    Move move;
     move.server = key;
     move.target.source = winner.key;
     move.why = "follow the new primary";
     move.always_start = true;
-    move.destination_holds = so_far.facts.position_at_promotion;
+    if (!move.equal_at) move.destination_holds = so_far.facts.position_at_promotion;
     plan.moves.push_back(std::move(move));
   }
   return plan;

@@ -353,6 +353,21 @@ Planner move_below(InstanceKey server, InstanceKey sibling, Policy policy) {
   };
 }
 
+Planner move_equivalent(InstanceKey server, InstanceKey destination, BinlogCoordinates now_at,
+                        BinlogCoordinates equal, Policy policy) {
+  return [=](const Progress& so_far, const Topology& fresh) -> Decision {
+    const auto check = [&]() -> Result<> {
+      ORCH_ASSIGN(const Instance* mover, readable_replica(so_far.at_start, server));
+      ORCH_ASSIGN(const Instance* below, readable(so_far.at_start, destination));
+      return can_replicate_from(*mover, *below, policy.rules());
+    };
+    if (auto can = check(); !can) return GiveUp{can.error(), {}};
+    Move move = to_coordinates(server, destination, equal);
+    move.equal_at = now_at;
+    return next_of_moves({move}, {}, policy, so_far, fresh);
+  };
+}
+
 Planner make_co_source(InstanceKey server, Policy policy) {
   return [=](const Progress& so_far, const Topology& fresh) -> Decision {
     return next_co_source(server, policy, so_far, fresh);

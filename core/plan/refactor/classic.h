@@ -15,6 +15,11 @@ namespace orch {
 [[nodiscard]] Planner move_up_replicas(InstanceKey of, ReplicaFilter filter, Policy policy);
 /// Below one that has the same source (5.2).
 [[nodiscard]] Planner move_below(InstanceKey server, InstanceKey sibling, Policy policy);
+/// To coordinates that are known to equal those at which it is now; refused when it is not there
+/// any more (5.3).
+[[nodiscard]] Planner move_equivalent(InstanceKey server, InstanceKey destination,
+                                      BinlogCoordinates now_at, BinlogCoordinates equal,
+                                      Policy policy);
 /// Makes the source of `server` replicate from it, too (5.7).
 [[nodiscard]] Planner make_co_source(InstanceKey server, Policy policy);
 /// From coordinates to GTID, or back, at the same source (5.6).

@@ -165,7 +165,12 @@ class Mover {
       if (auto held_back = wait_for_destination()) return *held_back;
     }
     PointTo target = move_.target;
-    if (target.positioning == Positioning::Keep && !uses_gtid(*server_)) {
+    if (target.positioning == Positioning::Coordinates && !uses_gtid(*server_)) {
+      target.equals = server_->replication.exec;
+    }
+    if (move_.by_pseudo_gtid || move_.equal_at) {
+      if (auto not_yet = find_place(target)) return *std::move(not_yet);
+    } else if (target.positioning == Positioning::Keep && !uses_gtid(*server_)) {
       target.coordinates = server_->replication.exec;
     }
     MoveState state;
@@ -174,6 +179,78 @@ class Mover {
     for (Step& next : start_steps())
       state.steps.push_back(std::move(next));
     return state;
+  }
+
+  /// The coordinates at which a server without GTID goes on; a state when they are not known yet,
+  /// or never will be.
+  [[nodiscard]] std::optional<MoveState> find_place(PointTo& target) const {
+    const Replication& replication = server_->replication;
+    const std::string destination = to_string(move_.target.source);
+    target.positioning = Positioning::Coordinates;
+    if (auto held_back = hold_back_unapplied()) return held_back;
+    if (move_.equal_at) {
+      const auto order = compare(replication.exec, *move_.equal_at);
+      if (order == std::weak_ordering::equivalent) return std::nullopt;
+      if (order == std::weak_ordering::greater) {
+        return lost("has executed " + to_string(missing(*move_.equal_at, replication.exec)) +
+                    " that " + destination + " lacks");
+      }
+      if (!move_.by_pseudo_gtid) {
+        return lost("stopped at " + to_string(replication.exec) + ", before " +
+                    to_string(*move_.equal_at) +
+                    ": without GTID or Pseudo-GTID nobody can tell "
+                    "where it goes on in the log of " +
+                    destination);
+      }
+    }
+    const StepResult* aligned = latest(so_far_, move_.server, [&](const Action& action) {
+      const auto* align = std::get_if<Align>(&action);
+      return align != nullptr && align->below == move_.target.source;
+    });
+    if (aligned == nullptr) {
+      if (auto wait = wait_for_sibling()) return wait;
+      const Align align{move_.target.source, policy_.relay_logs_only};
+      return MoveState{MoveState::Kind::Working,
+                       {{move_.server, align, "their coordinates do not compare", {}, false, {}}},
+                       ""};
+    }
+    if (aligned->error) return lost(aligned->error->message);
+    target.coordinates = aligned->found.value_or(BinlogCoordinates{});
+    return std::nullopt;
+  }
+
+  /// What it received and did not apply is thrown away when it is pointed elsewhere: it must come
+  /// again from there.
+  [[nodiscard]] std::optional<MoveState> hold_back_unapplied() const {
+    const Replication& replication = server_->replication;
+    if (!is_before(replication.exec, replication.read)) return std::nullopt;
+    const bool comes_again = move_.equal_at ? !is_before(*move_.equal_at, replication.read)
+                                            : source_ != nullptr && answers(*source_);
+    if (comes_again) return std::nullopt;
+    return lost("has received and not applied " +
+                to_string(missing(replication.exec, replication.read)) + ", which " +
+                to_string(move_.target.source) + " may lack");
+  }
+
+  /// A sibling that is behind: it must have what the server has.
+  [[nodiscard]] std::optional<MoveState> wait_for_sibling() const {
+    if (destination_ == nullptr || move_.equal_at || !replica_running(*destination_)) {
+      return std::nullopt;
+    }
+    const BinlogCoordinates& here = server_->replication.exec;
+    const bool sibling = destination_->replication.source == server_->replication.source;
+    if (!sibling || !is_before(destination_->replication.exec, here)) return std::nullopt;
+    const StepResult* waited = latest(so_far_, move_.target.source, waits_for<HasExecuted>);
+    if (waited != nullptr && waited->error) return lost(waited->error->message);
+    return MoveState{
+        MoveState::Kind::Working,
+        {{move_.target.source,
+          WaitFor{HasExecuted{here}, policy_.reasonable_maintenance_replication_lag, {}},
+          "it must have what " + to_string(move_.server) + " has",
+          {},
+          false,
+          {}}},
+        ""};
   }
 
   /// Nothing when the destination holds all that the server has executed and received.

@@ -23,6 +23,12 @@ struct Move {
   /// What the destination holds, where that is known better than by asking it now.
   std::optional<Position> destination_holds{};
   std::optional<InstanceKey> credentials_from{};
+  /// Without GTID: where it goes on in the destination's log is found by Pseudo-GTID, when it
+  /// stands still.
+  bool by_pseudo_gtid{false};
+  /// Without GTID: who has executed exactly that much of the present source's log goes on at the
+  /// target's coordinates.
+  std::optional<BinlogCoordinates> equal_at{};
 };
 
 /// Where a move stands: what to do next, or how it ended.

@@ -1,8 +1,10 @@
 #include "core/plan/refactor/regroup.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "core/plan/candidate.h"
+#include "core/plan/refactor/match.h"
 #include "core/plan/refactor/move.h"
 #include "core/plan/refactor/relocate.h"
 
@@ -10,8 +12,8 @@ namespace orch {
 
 namespace {
 
-Decision next_regroup(const InstanceKey& of, const Policy& policy, const Progress& so_far,
-                      const Topology& fresh) {
+Decision next_regroup(const InstanceKey& of, RegroupBy by, const Policy& policy,
+                      const Progress& so_far, const Topology& fresh) {
   const Topology& at_start = so_far.at_start;
   std::vector<const Instance*> replicas = at_start.replicas_of(of);
   if (replicas.empty()) return Done{};
@@ -26,7 +28,9 @@ Decision next_regroup(const InstanceKey& of, const Policy& policy, const Progres
     return GiveUp{Error{ErrorKind::Refused, std::move(text)}, {}};
   }
   std::erase(replicas, leader);
-  const MovePlan plan = gtid_plan(replicas, *leader, policy);
+  const MovePlan plan = by == RegroupBy::Gtid         ? gtid_plan(replicas, *leader, policy)
+                        : by == RegroupBy::PseudoGtid ? match_plan(replicas, *leader, policy)
+                                                      : best_plan(replicas, *leader, policy);
   Decision decision = next_of_moves(plan.moves, plan.refused, policy, so_far, fresh);
   if (auto* done = std::get_if<Done>(&decision)) done->account.promoted = leader->key;
   if (auto* stuck = std::get_if<GiveUp>(&decision)) {
@@ -36,12 +40,41 @@ Decision next_regroup(const InstanceKey& of, const Policy& policy, const Progres
   return decision;
 }
 
+Decision next_of_binlog_servers(const InstanceKey& of, const Policy& policy, const Progress& so_far,
+                                const Topology& fresh) {
+  std::vector<const Instance*> servers = so_far.at_start.replicas_of(of);
+  std::erase_if(servers,
+                [](const Instance* one) { return !one->server.binlog_server || !answers(*one); });
+  const auto leader =
+      std::max_element(servers.begin(), servers.end(), [](const Instance* a, const Instance* b) {
+        return is_before(a->replication.exec, b->replication.exec);
+      });
+  if (leader == servers.end()) {
+    return GiveUp{Error{ErrorKind::Refused, "Could not regroup binlog server replicas of " +
+                                                to_string(of) + ": no binlog server answers"},
+                  {}};
+  }
+  const InstanceKey key = (*leader)->key;
+  servers.erase(leader);
+  const MovePlan plan = repoint_plan(servers, key);
+  Decision decision = next_of_moves(plan.moves, plan.refused, policy, so_far, fresh);
+  if (auto* done = std::get_if<Done>(&decision)) done->account.promoted = key;
+  return decision;
+}
+
 }  // namespace
 
-Planner regroup_replicas(InstanceKey of, Policy policy) {
+Planner regroup_binlog_servers(InstanceKey of, Policy policy) {
   return [of = std::move(of), policy = std::move(policy)](const Progress& so_far,
                                                           const Topology& fresh) {
-    return next_regroup(of, policy, so_far, fresh);
+    return next_of_binlog_servers(of, policy, so_far, fresh);
+  };
+}
+
+Planner regroup_replicas(InstanceKey of, RegroupBy by, Policy policy) {
+  return [of = std::move(of), by, policy = std::move(policy)](const Progress& so_far,
+                                                              const Topology& fresh) {
+    return next_regroup(of, by, policy, so_far, fresh);
   };
 }
 

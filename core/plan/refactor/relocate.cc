@@ -2,6 +2,8 @@
 
 #include <utility>
 
+#include "core/plan/refactor/classic.h"
+#include "core/plan/refactor/match.h"
 #include "core/plan/refactor/parts.h"
 
 namespace orch {
@@ -10,22 +12,6 @@ namespace {
 
 std::string unknown(const InstanceKey& key) {
   return "Error reading " + to_string(key);
-}
-
-/// What no replica may be that is to be moved; "" = nothing.
-std::string objection_to_moving(const Instance& server, const std::string& operation) {
-  const std::string key = to_string(server.key);
-  if (!is_replica(server)) return "instance is not a replica: " + key;
-  if (is_group_secondary(server)) {
-    return operation + ": " + key +
-           " is a secondary replication group member, hence, it cannot be relocated";
-  }
-  if (server.replication.channels > 1) {
-    return operation + ": " + key + " replicates from " +
-           std::to_string(server.replication.channels) + " sources, hence, it cannot be moved";
-  }
-  if (!answers(server)) return key + ": last check invalid: it " + silence_of(server);
-  return "";
 }
 
 std::string objection_to_gtid_move(const Instance& server, const Instance& destination,
@@ -65,6 +51,26 @@ Move kept_move(const Instance& server, const InstanceKey& destination, std::stri
   return move;
 }
 
+/// The move by coordinates to a neighbour, where no better method applies; nothing when there is
+/// none.
+Planner by_coordinates(const Topology& topology, const InstanceKey& server_key,
+                       const InstanceKey& destination_key, const Policy& policy) {
+  const Instance* server = topology.find(server_key);
+  const Instance* destination = topology.find(destination_key);
+  const Instance* source = topology.source_of(server_key);
+  if (server == nullptr || destination == nullptr || source == nullptr) return {};
+  const bool better = source->key == destination_key || gtid_compatible(*server, *destination) ||
+                      may_match(*server, *destination, policy);
+  if (better || server->server.binlog_server) return {};
+  const bool co_source = topology.are_co_sources(destination_key, destination->replication.source);
+  if (destination->replication.source == source->key &&
+      (!co_source || destination->server.read_only)) {
+    return move_below(server_key, destination_key, policy);
+  }
+  if (source->replication.source == destination_key) return move_up(server_key, policy);
+  return {};
+}
+
 /// Why X cannot be relocated below Y, before any method is chosen (refactoring document, 8.1).
 std::string objection_to_relocation(const Topology& topology, const Instance& server,
                                     const Instance& destination, const Policy& policy) {
@@ -83,9 +89,46 @@ std::string objection_to_relocation(const Topology& topology, const Instance& se
   return "";
 }
 
-using Selector = std::function<Result<MovePlan>(const Topology& at_start)>;
+Result<MovePlan> relocation(const Topology& topology, const InstanceKey& server_key,
+                            const InstanceKey& destination_key, const Policy& policy) {
+  const Instance* server = topology.find(server_key);
+  const Instance* destination = topology.find(destination_key);
+  if (server == nullptr) return fail(ErrorKind::NotFound, unknown(server_key));
+  if (destination == nullptr) return fail(ErrorKind::NotFound, unknown(destination_key));
+  std::string text = objection_to_relocation(topology, *server, *destination, policy);
+  if (!text.empty()) return refusal(std::move(text));
+  if (server->replication.source == destination_key) {
+    return MovePlan{{kept_move(*server, destination_key, "repoint")}, {}};
+  }
+  if (gtid_compatible(*server, *destination) && !server->server.binlog_server) {
+    ORCH_TRY(check_gtid_move(*server, *destination, policy));
+    const std::string why = "move below " + to_string(destination_key);
+    return MovePlan{{gtid_move(*server, destination_key, why)}, {}};
+  }
+  if (may_match(*server, *destination, policy)) {
+    return match_plan({server}, *destination, policy);
+  }
+  return refusal("Relocating " + to_string(server_key) + " below " + to_string(destination_key) +
+                 " turns to be too complex; please do it manually");
+}
 
-/// A planner that makes its plan from the topology at the start and then carries it through.
+}  // namespace
+
+std::string objection_to_moving(const Instance& server, const std::string& operation) {
+  const std::string key = to_string(server.key);
+  if (!is_replica(server)) return "instance is not a replica: " + key;
+  if (is_group_secondary(server)) {
+    return operation + ": " + key +
+           " is a secondary replication group member, hence, it cannot be relocated";
+  }
+  if (server.replication.channels > 1) {
+    return operation + ": " + key + " replicates from " +
+           std::to_string(server.replication.channels) + " sources, hence, it cannot be moved";
+  }
+  if (!answers(server)) return key + ": last check invalid: it " + silence_of(server);
+  return "";
+}
+
 Planner planner_for(Selector selector, Policy policy) {
   return [selector = std::move(selector), policy = std::move(policy)](
              const Progress& so_far, const Topology& fresh) -> Decision {
@@ -129,28 +172,6 @@ MovePlan repoint_plan(const std::vector<const Instance*>& replicas,
   return plan;
 }
 
-Result<MovePlan> relocation(const Topology& topology, const InstanceKey& server_key,
-                            const InstanceKey& destination_key, const Policy& policy) {
-  const Instance* server = topology.find(server_key);
-  const Instance* destination = topology.find(destination_key);
-  if (server == nullptr) return fail(ErrorKind::NotFound, unknown(server_key));
-  if (destination == nullptr) return fail(ErrorKind::NotFound, unknown(destination_key));
-  std::string text = objection_to_relocation(topology, *server, *destination, policy);
-  if (!text.empty()) return refusal(std::move(text));
-  if (server->replication.source == destination_key) {
-    return MovePlan{{kept_move(*server, destination_key, "repoint")}, {}};
-  }
-  if (gtid_compatible(*server, *destination) && !server->server.binlog_server) {
-    ORCH_TRY(check_gtid_move(*server, *destination, policy));
-    const std::string why = "move below " + to_string(destination_key);
-    return MovePlan{{gtid_move(*server, destination_key, why)}, {}};
-  }
-  return refusal("Relocating " + to_string(server_key) + " below " + to_string(destination_key) +
-                 " turns to be too complex; please do it manually");
-}
-
-}  // namespace
-
 Result<> check_gtid_move(const Instance& server, const Instance& destination,
                          const Policy& policy) {
   std::string text = objection_to_moving(server, "move-gtid");
@@ -174,11 +195,15 @@ MovePlan gtid_plan(const std::vector<const Instance*>& replicas, const Instance&
 }
 
 Planner relocate(InstanceKey server, InstanceKey destination, Policy policy) {
-  return planner_for(
-      [server, destination, policy](const Topology& at_start) {
-        return relocation(at_start, server, destination, policy);
-      },
-      policy);
+  return [=](const Progress& so_far, const Topology& fresh) -> Decision {
+    const Topology& at_start = so_far.at_start;
+    auto plan = relocation(at_start, server, destination, policy);
+    if (plan) return next_of_moves(plan->moves, plan->refused, policy, so_far, fresh);
+    if (auto classic = by_coordinates(at_start, server, destination, policy)) {
+      return classic(so_far, fresh);
+    }
+    return GiveUp{std::move(plan).error(), {}};
+  };
 }
 
 Planner move_gtid(InstanceKey server, InstanceKey destination, Policy policy) {
@@ -224,7 +249,7 @@ Planner relocate_replicas(InstanceKey of, InstanceKey destination, ReplicaFilter
         ORCH_ASSIGN(const auto replicas,
                     chosen_replicas(at_start, of, destination, filter, "relocate-replicas"));
         if (of == destination) return repoint_plan(replicas, destination);
-        MovePlan plan = gtid_plan(replicas, *at_start.find(destination), policy);
+        MovePlan plan = best_plan(replicas, *at_start.find(destination), policy);
         if (!plan.moves.empty() || plan.refused.empty()) return plan;
         return refusal(
             "Relocating " + std::to_string(replicas.size()) + " replicas of " + to_string(of) +
@@ -271,7 +296,7 @@ Planner take_siblings(InstanceKey server, Policy policy) {
         if (!is_replica(*taker)) {
           return refusal("take-siblings: instance " + to_string(server) + " is not a replica.");
         }
-        return gtid_plan(at_start.siblings_of(server), *taker, policy);
+        return best_plan(at_start.siblings_of(server), *taker, policy);
       },
       policy);
 }

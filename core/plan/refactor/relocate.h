@@ -14,7 +14,8 @@ namespace orch {
 // One replica below another server. The planners check with the topology as probed at their
 // start; texts of refusals are those of the contract (cli document, 7.1 to 7.4).
 
-/// By the best method that applies (refactoring document, 8.1): repoint, GTID.
+/// By the best method that applies (refactoring document, 8.1): repoint, GTID, Pseudo-GTID, by
+/// coordinates below a sibling or one level up.
 [[nodiscard]] Planner relocate(InstanceKey server, InstanceKey destination, Policy policy);
 /// By GTID only (5.5), also compares what both have executed (REF-11).
 [[nodiscard]] Planner move_gtid(InstanceKey server, InstanceKey destination, Policy policy);
@@ -46,8 +47,28 @@ struct MovePlan {
   std::vector<Move> moves{};
   std::vector<LostReplica> refused{};
 };
+/// Each of them below `destination` at the position where it is.
+[[nodiscard]] MovePlan repoint_plan(const std::vector<const Instance*>& replicas,
+                                    const InstanceKey& destination);
 /// Each of them below `destination` by GTID, where check_gtid_move() lets it.
 [[nodiscard]] MovePlan gtid_plan(const std::vector<const Instance*>& replicas,
                                  const Instance& destination, const Policy& policy);
+
+// --- What other planners of such moves share ---
+
+/// What no replica may be that is to be moved; "" = nothing.
+[[nodiscard]] std::string objection_to_moving(const Instance& server, const std::string& operation);
+
+/// The replicas of `of` that the filter takes, without the destination. Errors: NotFound; Refused,
+/// when the destination is below one of them.
+[[nodiscard]] Result<std::vector<const Instance*>> chosen_replicas(const Topology& topology,
+                                                                   const InstanceKey& of,
+                                                                   const InstanceKey& destination,
+                                                                   const ReplicaFilter& filter,
+                                                                   const std::string& operation);
+
+using Selector = std::function<Result<MovePlan>(const Topology& at_start)>;
+/// Makes its plan from the topology at the start and then carries it through.
+[[nodiscard]] Planner planner_for(Selector selector, Policy policy);
 
 }  // namespace orch

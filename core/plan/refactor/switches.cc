@@ -151,6 +151,48 @@ Planner set_semi_sync_replica(InstanceKey server, bool on) {
       });
 }
 
+Planner skip_query(InstanceKey server, std::string gtid, Policy policy) {
+  return in_one_go(
+      std::move(server), [=](const Instance& now, const Topology&) -> Result<std::vector<Step>> {
+        if (!is_replica(now)) return not_a_replica(now);
+        const std::string key = to_string(now.key);
+        if (runs(now.replication.sql_state)) {
+          return refusal("Replication SQL thread is running on " + key);
+        }
+        if (now.replication.last_sql_error.empty()) {
+          return refusal("No SQL error on " + key);
+        }
+        if (now.gtid.uses_mariadb) {
+          return refusal("skip-query: " + key + " replicates by MariaDB GTID, which skips nothing");
+        }
+        if (now.gtid.uses_oracle && gtid.empty()) {
+          return refusal("skip-query: " + key + " does not tell what failed");
+        }
+        const Change skip =
+            now.gtid.uses_oracle ? Change{InjectEmptyTransactions{{gtid}}} : Change{SkipEvent{}};
+        std::vector<Step> steps{step(now, skip, "as asked")};
+        for (Step& next : start_steps(now, policy))
+          steps.push_back(std::move(next));
+        return steps;
+      });
+}
+
+Planner wait_for_position(InstanceKey server, BinlogCoordinates place, Policy policy) {
+  return in_one_go(
+      std::move(server), [=](const Instance& now, const Topology&) -> Result<std::vector<Step>> {
+        if (!is_replica(now)) return not_a_replica(now);
+        return std::vector<Step>{
+            step_on(now.key, WaitFor{HasExecuted{place}, policy.promotion_wait, {}}, "as asked")};
+      });
+}
+
+Planner kill_query(InstanceKey server, std::uint64_t session) {
+  return in_one_go(std::move(server),
+                   [=](const Instance& now, const Topology&) -> Result<std::vector<Step>> {
+                     return std::vector<Step>{step(now, KillQuery{session}, "as asked")};
+                   });
+}
+
 Planner delay_replication(InstanceKey server, std::chrono::seconds delay) {
   return in_one_go(std::move(server),
                    [delay](const Instance& now, const Topology&) -> Result<std::vector<Step>> {

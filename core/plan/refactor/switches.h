@@ -1,6 +1,8 @@
 #pragma once
 
 #include <chrono>
+#include <cstdint>
+#include <string>
 
 #include "core/plan/policy.h"
 #include "core/plan/step.h"
@@ -19,6 +21,12 @@ namespace orch {
 [[nodiscard]] Planner set_read_only(InstanceKey server, bool on, Policy policy);
 [[nodiscard]] Planner set_semi_sync_source(InstanceKey server, bool on);
 [[nodiscard]] Planner set_semi_sync_replica(InstanceKey server, bool on);
+/// Leaves out the transaction at which the applier stopped, and starts replication: that GTID, or
+/// without GTID the next event. Refused when the applier runs, or stopped for no error.
+[[nodiscard]] Planner skip_query(InstanceKey server, std::string gtid, Policy policy);
+/// Waits until so much of its source's log is executed.
+[[nodiscard]] Planner wait_for_position(InstanceKey server, BinlogCoordinates place, Policy policy);
+[[nodiscard]] Planner kill_query(InstanceKey server, std::uint64_t session);
 [[nodiscard]] Planner delay_replication(InstanceKey server, std::chrono::seconds delay);
 
 }  // namespace orch

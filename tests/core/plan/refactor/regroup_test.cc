@@ -11,7 +11,7 @@ TEST_SUITE("core/plan/refactor/regroup") {
   TEST_CASE("regrouping takes the best one, and nobody loses what it has") {
     FakeServers servers;
     build_mysql(servers);
-    const Outcome outcome = run_plan(servers, regroup_replicas(db(1), Policy{}));
+    const Outcome outcome = run_plan(servers, regroup_replicas(db(1), RegroupBy::Best, Policy{}));
     CHECK(said(outcome) == "");
     REQUIRE(outcome.account.promoted);
     CHECK(outcome.account.moved.size() == 2);

@@ -1,0 +1,184 @@
+#include "cmd/command/moving.h"
+
+#include <fmt/format.h>
+
+#include "cmd/command/names.h"
+#include "cmd/command/replies.h"
+#include "core/base/pattern.h"
+#include "core/json/json.h"
+
+namespace orch::cmd {
+
+Result<Policy> moving_policy(const Services& services, const Args& args) {
+  ORCH_ASSIGN(Policy policy, policy_of(services));
+  policy.relay_logs_only = args.skip_binlog_search;
+  return policy;
+}
+
+Reply moved_reply(const Outcome& outcome) {
+  Reply reply;
+  Json moved = Json::array();
+  Json lost = Json::array();
+  for (const InstanceKey& key : outcome.account.moved) {
+    reply.lines.push_back(to_string(key));
+    moved.push_back(to_json(key));
+  }
+  for (const LostReplica& replica : outcome.account.lost) {
+    reply.notes.push_back(fmt::format("{}: {}", to_string(replica.key), replica.because));
+    lost.push_back({{"Key", to_json(replica.key)}, {"Because", replica.because}});
+  }
+  reply.failed = !outcome.account.lost.empty();
+  reply.json = dump({{"Moved", moved}, {"NotMoved", lost}});
+  return reply;
+}
+
+Reply below_reply(const InstanceKey& key, const InstanceKey& source) {
+  Reply reply;
+  reply.lines.push_back(fmt::format("{}<{}", to_string(key), to_string(source)));
+  reply.json = dump({{"Key", to_json(key)}, {"MasterKey", to_json(source)}});
+  return reply;
+}
+
+Result<Reply> move_one(Services& services, const Args& args, std::string_view name, MakeMove make) {
+  ORCH_ASSIGN(const Instance instance, known_instance(services, args));
+  ORCH_ASSIGN(const Instance destination, known_destination(services, args));
+  ORCH_ASSIGN(Policy policy, moving_policy(services, args));
+  std::set<InstanceKey> subjects{instance.key, destination.key};
+  if (is_valid(instance.replication.source)) subjects.insert(instance.replication.source);
+  const Operation operation{.planner = make(instance.key, destination.key, std::move(policy)),
+                            .subjects = std::move(subjects),
+                            .name = std::string(name),
+                            .about = instance.key,
+                            .message = fmt::format("relocated {} below {}", to_string(instance.key),
+                                                   to_string(destination.key))};
+  return run_or_show(services, operation, args,
+                     [&](const Outcome&) { return below_reply(instance.key, destination.key); });
+}
+
+Result<ReplicaFilter> filter_argument(const Args& args) {
+  if (args.pattern.empty()) return ReplicaFilter([](const Instance&) { return true; });
+  ORCH_ASSIGN(Pattern pattern, Pattern::compile(args.pattern));
+  return ReplicaFilter([pattern = std::move(pattern)](const Instance& instance) {
+    return pattern.matches(to_string(instance.key));
+  });
+}
+
+Result<std::set<InstanceKey>> replicas_of(const Services& services, const InstanceKey& of) {
+  ORCH_ASSIGN(const std::vector<Instance> replicas, services.instances().list({.source = of}));
+  std::set<InstanceKey> keys;
+  for (const Instance& replica : replicas)
+    keys.insert(replica.key);
+  return keys;
+}
+
+Result<std::set<InstanceKey>> two_above(const Services& services, const InstanceKey& of) {
+  std::set<InstanceKey> keys{of};
+  InstanceKey next = of;
+  for (int level = 0; level < 2; ++level) {
+    ORCH_ASSIGN(const std::optional<Instance> record, services.instances().find(next));
+    if (!record || !is_valid(record->replication.source)) break;
+    next = record->replication.source;
+    keys.insert(next);
+  }
+  return keys;
+}
+
+Result<Reply> move_by_one(Services& services, const Args& args, std::string_view name,
+                          MakeMoveUp make) {
+  ORCH_ASSIGN(const InstanceKey key, instance_argument(services, args));
+  ORCH_ASSIGN(std::set<InstanceKey> subjects, two_above(services, key));
+  ORCH_ASSIGN(Policy policy, moving_policy(services, args));
+  const Operation operation{.planner = make(key, std::move(policy)),
+                            .subjects = std::move(subjects),
+                            .name = std::string(name),
+                            .about = key,
+                            .message = fmt::format("{} {}", name, to_string(key))};
+  return run_or_show(services, operation, args, [&](const Outcome& outcome) {
+    if (name == "make-co-master") return key_reply(key);
+    const Instance* now = outcome.topology.find(key);
+    return below_reply(key, now == nullptr ? InstanceKey{} : now->replication.source);
+  });
+}
+
+Result<Reply> move_many(Services& services, const Args& args, std::string_view name,
+                        MakeMoves make) {
+  ORCH_ASSIGN(const Instance of, known_instance(services, args));
+  ORCH_ASSIGN(const Instance destination, known_destination(services, args));
+  ORCH_ASSIGN(ReplicaFilter filter, filter_argument(args));
+  ORCH_ASSIGN(std::set<InstanceKey> subjects, replicas_of(services, of.key));
+  if (subjects.empty()) return keys_reply({});
+  subjects.insert(destination.key);
+  ORCH_ASSIGN(Policy policy, moving_policy(services, args));
+  const Operation operation{
+      .planner = make(of.key, destination.key, std::move(filter), std::move(policy)),
+      .subjects = std::move(subjects),
+      .name = std::string(name),
+      .about = of.key,
+      .message = fmt::format("relocate replicas of {} below {}", to_string(of.key),
+                             to_string(destination.key))};
+  return run_or_show(services, operation, args, moved_reply);
+}
+
+Result<Reply> move_many_up(Services& services, const Args& args, std::string_view name,
+                           MakeMovesUp make) {
+  ORCH_ASSIGN(const InstanceKey of, instance_argument(services, args));
+  ORCH_ASSIGN(ReplicaFilter filter, filter_argument(args));
+  ORCH_ASSIGN(std::set<InstanceKey> subjects, replicas_of(services, of));
+  if (subjects.empty()) return keys_reply({});
+  ORCH_ASSIGN(const std::set<InstanceKey> above, two_above(services, of));
+  subjects.insert(above.begin(), above.end());
+  ORCH_ASSIGN(Policy policy, moving_policy(services, args));
+  const Operation operation{.planner = make(of, std::move(filter), std::move(policy)),
+                            .subjects = std::move(subjects),
+                            .name = std::string(name),
+                            .about = of,
+                            .message = fmt::format("move up replicas of {}", to_string(of))};
+  return run_or_show(services, operation, args, moved_reply);
+}
+
+Result<Reply> regroup(Services& services, const Args& args, std::string_view name, RegroupBy by,
+                      std::string_view words) {
+  ORCH_ASSIGN(const Instance of, known_instance(services, args));
+  ORCH_ASSIGN(std::set<InstanceKey> subjects, replicas_of(services, of.key));
+  if (subjects.empty()) return keys_reply({});
+  const std::size_t count = subjects.size();
+  ORCH_ASSIGN(Policy policy, moving_policy(services, args));
+  const Operation operation{.planner = regroup_replicas(of.key, by, std::move(policy)),
+                            .subjects = std::move(subjects),
+                            .name = std::string(name),
+                            .about = of.key,
+                            .message = fmt::format("regrouped replicas of {}", to_string(of.key))};
+  return run_or_show(services, operation, args, [&](const Outcome& outcome) {
+    Reply reply = moved_reply(outcome);
+    const std::string leader = to_string(outcome.account.promoted.value_or(InstanceKey{}));
+    std::vector<std::string> lines;
+    if (count > 1) lines.push_back(leader);
+    lines.push_back(
+        fmt::format(fmt::runtime(words), leader, outcome.account.lost.size(), reply.lines.size()));
+    reply.lines = std::move(lines);
+    return reply;
+  });
+}
+
+Command moving(std::string_view name, std::string_view section, std::string_view help,
+               Result<Reply> (*run)(Services&, const Args&)) {
+  return {.name = name,
+          .section = section,
+          .help = help,
+          .example = "db3.example db2.example",
+          .words = {Word::Instance, Word::Destination},
+          .required = 2,
+          .options = Option::DryRun | Option::Owner,
+          .access = Access::Write,
+          .needs = Needs::Servers,
+          .run = run};
+}
+
+Command moving_many(std::string_view name, std::string_view section, std::string_view help,
+                    Result<Reply> (*run)(Services&, const Args&)) {
+  Command command = moving(name, section, help, run);
+  command.options = command.options | Option::Pattern;
+  return command;
+}
+
+}  // namespace orch::cmd

@@ -1,0 +1,16 @@
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "core/base/result.h"
+#include "core/model/gtid_set.h"
+#include "core/ports/event_logs.h"
+
+namespace orch {
+
+/// The binary logs that hold any of those transactions; a log begins by naming all that is in those
+/// before it. Errors: Refused, when the first log says that some are in none of them any more.
+Result<std::vector<std::string>> logs_holding(EventLogs& logs, const GtidSet& wanted);
+
+}  // namespace orch
