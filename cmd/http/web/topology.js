@@ -178,8 +178,8 @@ export function serverRows(rows, servers, maintenance) {
     const [kind, why] = stateOf(server);
     const its = maintained.get(keyText(server.Key));
     return h("button", { class: "node", onclick: () => openServer(server, servers, its) },
-      h("span", { class: "joint" }, joint), h("span", { class: `dot ${kind}`, title: why }),
-      h("span", { class: "name" }, server.InstanceAlias || shown(server.Key)),
+      h("span", { class: "left" }, h("span", { class: "joint" }, joint), h("span", { class: `dot ${kind}`, title: why }),
+        h("b", {}, server.InstanceAlias || shown(server.Key))),
       h("span", { class: "lag soft" }, lagOf(server)), h("span", { class: "soft" }, server.Version),
       server.DataCenter && soft(server.DataCenter), marks(server, its));
   }));
