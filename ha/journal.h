@@ -94,6 +94,7 @@ class JournalLeadership final : public Leadership {
   [[nodiscard]] std::optional<Term> leading() const override {
     return journal_.is_lost() ? std::nullopt : other_.leading();
   }
+  [[nodiscard]] bool is_elected() const override { return other_.is_elected(); }
 
  private:
   const Leadership& other_;

@@ -1,5 +1,6 @@
 #include "ha/lease.h"
 
+#include <algorithm>
 #include <utility>
 
 namespace orch::ha {
@@ -9,7 +10,10 @@ namespace {
 /// What the clocks may differ by in the course of one lease, and a decision take to become a deed.
 constexpr int kMarginPart = 5;
 
-Lease::Settings with_clock(Lease::Settings settings) {
+Lease::Settings completed(Lease::Settings settings, const storage::Database& database) {
+  if (!settings.one_server) {
+    settings.one_server = database.dialect().kind() == storage::Dialect::Kind::Sqlite;
+  }
   if (!settings.steady_now)
     settings.steady_now = [] {
       return std::chrono::steady_clock::now();
@@ -20,11 +24,12 @@ Lease::Settings with_clock(Lease::Settings settings) {
 }  // namespace
 
 Lease::Lease(storage::Database& database, Settings settings)
-    : store_(database), settings_(with_clock(std::move(settings))) {}
+    : store_(database), settings_(completed(std::move(settings), database)) {}
 
 std::optional<Term> Lease::leading() const {
   const MutexLock lock(mutex_);
-  if (resigned_ || !term_ || settings_.steady_now() >= until_) return std::nullopt;
+  const SteadyPoint now = settings_.steady_now();
+  if (resigned_ || !term_ || now < from_ || now >= until_) return std::nullopt;
   return term_;
 }
 
@@ -32,7 +37,28 @@ std::optional<Term> Lease::leading() const {
 void Lease::believe(std::optional<Term> term, SteadyPoint asked) {
   const MutexLock lock(mutex_);
   term_ = term;
+  if (term) highest_ = std::max(highest_, *term);
   until_ = asked + settings_.duration - settings_.duration / kMarginPart;
+}
+
+storage::LeaseStore::Asking Lease::asking() {
+  const MutexLock lock(mutex_);
+  const auto stood_still = [this](const storage::LeaseMark& mark) {
+    const MutexLock looking(mutex_);
+    const SteadyPoint now = settings_.steady_now();
+    highest_ = std::max(highest_, mark.epoch);
+    if (seen_ != mark || seen_since_ == SteadyPoint{}) {
+      seen_ = mark;
+      seen_since_ = now;
+    }
+    return std::chrono::duration_cast<std::chrono::milliseconds>(now - seen_since_);
+  };
+  return {.self = settings_.self,
+          .duration = settings_.duration,
+          .highest = highest_,
+          .believes = term_ && settings_.steady_now() < until_,
+          .one_server = *settings_.one_server,
+          .stood_still = stood_still};
 }
 
 Result<> Lease::attempt() {
@@ -41,15 +67,19 @@ Result<> Lease::attempt() {
     if (resigned_) return {};
   }
   const SteadyPoint asked = settings_.steady_now();
-  ORCH_ASSIGN(const std::optional<Term> term, store_.claim(settings_.self, settings_.duration));
+  ORCH_ASSIGN(const std::optional<Term> term, store_.claim(asking()));
   believe(term, asked);
   return {};
 }
 
 Result<> Lease::grab() {
   const SteadyPoint asked = settings_.steady_now();
-  ORCH_ASSIGN(const Term term, store_.grab(settings_.self, settings_.duration));
-  believe(term, asked);
+  ORCH_ASSIGN(const storage::LeaseStore::Taken taken, store_.grab(asking()));
+  {
+    const MutexLock lock(mutex_);
+    from_ = settings_.steady_now() + taken.others;
+  }
+  believe(taken.epoch, asked);
   return {};
 }
 
@@ -68,11 +98,13 @@ void Lease::resume() {
 }
 
 Result<> Lease::vacate() {
+  bool held = false;
   {
     const MutexLock lock(mutex_);
+    held = term_ && settings_.steady_now() < until_;
     term_.reset();
   }
-  return store_.vacate();
+  return held ? store_.release(settings_.self) : store_.vacate();
 }
 
 }  // namespace orch::ha

@@ -21,16 +21,18 @@ class Lease final : public Leadership {
     storage::NodeIdentity self{};
     std::chrono::milliseconds duration{5000};   ///< LeaseMilliseconds
     std::function<SteadyPoint()> steady_now{};  ///< default: steady_clock
+    std::optional<bool> one_server{};           ///< of the backend; default: SQLite is one
   };
 
   Lease(storage::Database& database, Settings settings);
 
   [[nodiscard]] std::optional<Term> leading() const override;
+  [[nodiscard]] bool is_elected() const override { return true; }
 
   /// One attempt to renew or to get it. To be called every third of its duration or more often, by
   /// one thread. Errors: the backend's; the lease is believed in as long as it lasts.
   Result<> attempt();
-  /// Takes it, whoever holds it.
+  /// Takes it, whoever holds it; leads once the former holder cannot believe in it any more.
   Result<> grab();
   /// Gives it up at once, and does not ask for it again until resume().
   Result<> resign();
@@ -42,13 +44,18 @@ class Lease final : public Leadership {
   [[nodiscard]] std::chrono::milliseconds period() const { return settings_.duration / 5; }
 
  private:
+  [[nodiscard]] storage::LeaseStore::Asking asking();
   void believe(std::optional<Term> term, SteadyPoint asked);
 
   mutable storage::LeaseStore store_;
   const Settings settings_;
   mutable Mutex mutex_;
   std::optional<Term> term_ ORCH_GUARDED_BY(mutex_);
+  SteadyPoint from_ ORCH_GUARDED_BY(mutex_){};
   SteadyPoint until_ ORCH_GUARDED_BY(mutex_){};
+  Term highest_ ORCH_GUARDED_BY(mutex_){0};  ///< epoch that was ever seen
+  storage::LeaseMark seen_ ORCH_GUARDED_BY(mutex_){};
+  SteadyPoint seen_since_ ORCH_GUARDED_BY(mutex_){};
   bool resigned_ ORCH_GUARDED_BY(mutex_){false};
 };
 

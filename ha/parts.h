@@ -11,6 +11,7 @@
 #include "core/ports/ha.h"
 #include "core/ports/server.h"
 #include "ha/kv.h"
+#include "ha/running.h"
 #include "storage/cluster_store.h"
 #include "storage/database.h"
 #include "storage/instance_store.h"
@@ -37,6 +38,7 @@ struct Parts {
   Servers& servers;
   const Leadership& leadership;
   KvStores& kv;
+  RunningRecoveries& running;
   storage::NodeIdentity self{};
   storage::InstanceStore instances;
   storage::ClusterStore clusters;

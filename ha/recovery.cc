@@ -67,6 +67,11 @@ std::vector<HookList> lists_after(const RecoveryWork& work, const RecoverySettin
   return lists;
 }
 
+Result<> check_leads(const Parts& parts) {
+  if (parts.leadership.leading()) return {};
+  return fail(ErrorKind::Conflict, "this node does not lead");
+}
+
 /// One recovery from its registration to its last hook.
 class Recovery {
  public:
@@ -114,11 +119,16 @@ class Recovery {
   void settle();
   Result<> resolve();
   void tell(const std::string& message);
+  /// That it leads without a break since this began.
+  [[nodiscard]] Result<> check_term() const;
+  /// What is left to do is the next leader's, be it this node again.
+  [[nodiscard]] bool stops_for_next_leader();
   void keep(const Result<>& done) {
     if (!done) result_.notes.push_back(done.error().message);
   }
 
   const Parts& parts_;
+  const std::optional<Term> term_{parts_.leadership.leading()};
   EarlierSteps earlier_;
   Journal journal_;
   RecoveryOutcome result_;
@@ -126,6 +136,18 @@ class Recovery {
   bool registered_{false};
   std::future<Result<>> publishing_{};  ///< the last member: its work uses the others
 };
+
+Result<> Recovery::check_term() const {
+  if (term_ && parts_.leadership.leading() == term_) return {};
+  return fail(ErrorKind::Conflict, "this node does not lead any more");
+}
+
+bool Recovery::stops_for_next_leader() {
+  Result<> leads = check_term();
+  if (leads) return false;
+  if (!result_.error) result_.error = std::move(leads).error();
+  return true;
+}
 
 void Recovery::tell(const std::string& message) {
   const Result<> saved = recovery_store(parts_).save_step(result_.uid, message);
@@ -139,7 +161,8 @@ HookWatch Recovery::hook_watch() {
       return entry.action == hook && entry.state == storage::JournalState::Done;
     });
   };
-  watch.before = [this](const std::string& hook) {
+  watch.before = [this](const std::string& hook) -> Result<> {
+    ORCH_TRY(check_term());
     return registered_ ? journal_.hook_started(hook) : Result<>();
   };
   watch.after = [this](const std::string& hook, const std::string& failure) {
@@ -208,6 +231,7 @@ Result<bool> Recovery::open() {
 }
 
 void Recovery::publish(const InstanceKey& master) {
+  if (const Result<> leads = check_term(); !leads) return keep(leads);
   tell(fmt::format("{} takes writes; key-value stores are told", to_string(master)));
   // Stores that hang hold up nobody but the hooks that follow. (Without a thread to be had, they
   // are told then.)
@@ -316,6 +340,7 @@ void Recovery::settle() {
   parts_.teller.audit(audit_type(work()), work().failed, message);
   for (const HookList& list : lists_after(work(), parts_.config.recovery, successful))
     keep(run_list(list));
+  if (stops_for_next_leader()) return;
   keep(journal_.save_stage(storage::kEndedStage));
 }
 
@@ -357,7 +382,7 @@ Result<RecoveryOutcome> Recovery::carry_out(const Topology& records) {
   }
   if (parts_.record) keep(parts_.record(scope.probe, result_.outcome.topology));
   judge(attempt);
-  if (result_.error && !parts_.leadership.leading()) return result_;  // for the next leader
+  if (stops_for_next_leader()) return result_;
   if (result_.error) note_undone();
   // A failure about which nothing can be done is on record, too; a wish that is refused is not.
   if (result_.error && !registered_ && !is_takeover(work()) && !work().designated) {
@@ -404,12 +429,6 @@ Result<Topology> records_of(const Parts& parts, const RecoveryWork& work,
 }
 
 Result<> take_ownership(const Parts& parts, storage::RecoveryRun& run) {
-  if (owner_lives(parts, run)) {
-    return fail(ErrorKind::Conflict,
-                fmt::format("recovery {} of {} is being carried out by a process on {} that lives; "
-                            "it is not interfered with",
-                            run.uid, to_string(run.failed), run.owner.node.hostname));
-  }
   const storage::RecoveryOwner before = run.owner;
   run.owner = owner_of(parts);
   storage::JournalStore journal(parts.database, parts.clock);
@@ -425,6 +444,14 @@ Result<> take_ownership(const Parts& parts, storage::RecoveryRun& run) {
 
 Result<RecoveryOutcome> carry_on(const Parts& parts, storage::RecoveryRun run) {
   ORCH_ASSIGN(const RecoveryWork work, read_work(run));
+  const bool lives = owner_lives(parts, run);
+  const RunningRecoveries::Mark mark(parts.running, run.uid);
+  if (lives || !mark.is_first()) {
+    return fail(ErrorKind::Conflict,
+                fmt::format("recovery {} of {} is being carried out by a process on {} that lives; "
+                            "it is not interfered with",
+                            run.uid, to_string(run.failed), run.owner.node.hostname));
+  }
   ORCH_TRY(take_ownership(parts, run));
   ORCH_ASSIGN(EarlierSteps earlier,
               storage::JournalStore(parts.database, parts.clock).list(run.uid));
@@ -502,7 +529,7 @@ std::vector<std::string> hooks_of(const RecoveryWork& work, const RecoverySettin
 }
 
 Result<RecoveryOutcome> recover(const Parts& parts, const RecoveryWork& work) {
-  if (!parts.leadership.leading()) return fail(ErrorKind::Conflict, "this node does not lead");
+  ORCH_TRY(check_leads(parts));
   ORCH_ASSIGN(std::optional<storage::RecoveryRun> unfinished, find_unfinished(parts, work));
   if (unfinished) {
     const std::string uid = unfinished->uid;
@@ -528,6 +555,7 @@ Result<RecoveryOutcome> recover(const Parts& parts, const RecoveryWork& work) {
   ORCH_ASSIGN(run.uid, new_recovery_uid(parts.clock));
   run.owner = owner_of(parts);
   write_work(work, run);
+  const RunningRecoveries::Mark mark(parts.running, run.uid);
   ORCH_ASSIGN(const Topology records, records_of(parts, work, {}));
   Recovery recovery(parts, work, std::move(run), {}, false);
   if (!is_takeover(work)) ORCH_TRY(recovery.announce(true));
@@ -536,14 +564,14 @@ Result<RecoveryOutcome> recover(const Parts& parts, const RecoveryWork& work) {
 }
 
 Result<> announce(const Parts& parts, const RecoveryWork& work) {
-  if (!parts.leadership.leading()) return fail(ErrorKind::Conflict, "this node does not lead");
+  ORCH_TRY(check_leads(parts));
   storage::RecoveryRun run;
   ORCH_ASSIGN(run.uid, new_recovery_uid(parts.clock));
   return Recovery(parts, work, std::move(run), {}, false).announce(false);
 }
 
 Result<RecoveryOutcome> resume(const Parts& parts, const std::string& name) {
-  if (!parts.leadership.leading()) return fail(ErrorKind::Conflict, "this node does not lead");
+  ORCH_TRY(check_leads(parts));
   std::string uid = name;
   if (const std::optional<std::int64_t> id = parse_int(name)) {
     ORCH_ASSIGN(const std::optional<RecoveryRecord> record, recovery_store(parts).find(*id));

@@ -8,6 +8,7 @@
 #include "core/base/process.h"
 #include "core/base/text.h"
 #include "core/model/cluster_filter.h"
+#include "storage/lease_store.h"
 
 namespace orch::ha {
 
@@ -125,6 +126,15 @@ Result<> check_past(const Parts& parts, const RecoveryWork& work) {
                           to_string(work.failed), pause.count()));
 }
 
+/// A leader that stood still finds here that there is a later one.
+Result<> check_epoch(const Parts& parts, Term term) {
+  if (!parts.leadership.is_elected()) return {};
+  ORCH_ASSIGN(const auto holder, storage::LeaseStore(parts.database).find());
+  if (!holder || holder->epoch <= term) return {};
+  return fail(ErrorKind::Conflict, fmt::format("{} leads in epoch {}, and this node led in {}",
+                                               holder->node.hostname, holder->epoch, term));
+}
+
 /// Rows of other programs that say that they run: of processes that are gone, they are ended.
 Result<> settle_foreign_rows(const Parts& parts, const RecoveryWork& work) {
   storage::RecoveryStore store = recovery_store(parts);
@@ -174,7 +184,7 @@ storage::RecoveryOwner owner_of(const Parts& parts) {
 
 bool owner_lives(const Parts& parts, const storage::RecoveryRun& run) {
   if (run.owner.node.hostname == parts.self.hostname && run.owner.node.token == parts.self.token) {
-    return true;
+    return parts.running.contains(run.uid);
   }
   const std::optional<bool> lives = process_lives(run.owner.process);
   if (lives == false) return false;
@@ -215,6 +225,7 @@ Result<std::int64_t> register_recovery(const Parts& parts, const RecoveryWork& w
                                        const storage::RecoveryRun& run) {
   std::int64_t id = 0;
   const auto work_in_one = [&]() -> Result<> {
+    ORCH_TRY(check_epoch(parts, run.owner.term));
     ORCH_ASSIGN(const std::optional<storage::RecoveryRun> other, find_unfinished(parts, work));
     if (other && other->uid != run.uid) {
       return fail(ErrorKind::Conflict, fmt::format("recovery {} of {} has begun and not ended",

@@ -10,9 +10,6 @@ namespace {
 
 constexpr std::string_view kSqlListLatest =
     "select hostname, port, analysis from database_instance_last_analysis";
-constexpr std::string_view kSqlSaveChange = R"(
-    insert into database_instance_analysis_changelog (hostname, port, analysis_timestamp, analysis)
-    values (?, ?, ?, ?))";
 constexpr std::string_view kSqlListChanges = R"(
     select hostname, port, analysis_timestamp, analysis
       from database_instance_analysis_changelog
@@ -46,8 +43,9 @@ Result<> AnalysisStore::save_codes(std::span<const AnalysedCode> codes) {
       if (known != latest.end() && known->second == analysed.code) continue;
       rows.push_back({analysed.key.hostname, port_of(analysed.key), now, analysed.code});
       if (known == latest.end()) continue;
-      ORCH_TRY(database_.execute(
-          kSqlSaveChange, {analysed.key.hostname, port_of(analysed.key), now, analysed.code}));
+      ORCH_TRY(add_row(database_, "database_instance_analysis_changelog",
+                       {"hostname", "port", "analysis_timestamp", "analysis"},
+                       {analysed.key.hostname, port_of(analysed.key), now, analysed.code}));
     }
     return save_rows(database_, "database_instance_last_analysis", kKeyColumns,
                      {"hostname", "port", "analysis_timestamp", "analysis"}, rows);

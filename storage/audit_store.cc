@@ -6,9 +6,6 @@ namespace orch::storage {
 
 namespace {
 
-constexpr std::string_view kSqlSaveAudit = R"(
-    insert into audit (audit_timestamp, audit_type, hostname, port, cluster_name, message)
-    values (?, ?, ?, ?, ?, ?))";
 constexpr std::string_view kSqlFindCluster =
     "select cluster_name from database_instance where hostname = ? and port = ?";
 constexpr std::string_view kSqlExpireAudit = "delete from audit where audit_timestamp < ?";
@@ -24,8 +21,10 @@ Result<> AuditStore::save(const AuditEntry& entry) {
     cluster = known.value_or("");
   }
   const TimePoint at = entry.at.value_or(clock_.now());
-  ORCH_TRY(database_.execute(kSqlSaveAudit, {format_time(at), entry.type, key.hostname,
-                                             port_of(key), cluster, entry.message}));
+  ORCH_TRY(
+      add_row(database_, "audit",
+              {"audit_timestamp", "audit_type", "hostname", "port", "cluster_name", "message"},
+              {format_time(at), entry.type, key.hostname, port_of(key), cluster, entry.message}));
   return {};
 }
 

@@ -39,8 +39,9 @@ class Row {
   }
 };
 
-/// The door to the backend database: SQLite now, MySQL behind the same interface. One statement at
-/// a time; safe for several threads. A busy database is waited for, within a bound.
+/// The door to the backend database: SQLite, or MySQL behind the same interface. One statement at a
+/// time; safe for several threads. A busy database is waited for, and what gave way to somebody
+/// else's transaction is done again, within a bound.
 /// Errors: Unreachable (cannot open, locked for too long), Denied (read-only), Broken (no database,
 /// damaged, full disk); every message names the file or server.
 class Database {
@@ -60,6 +61,9 @@ class Database {
   /// Runs several statements without arguments, separated by `;`; stops at the first failure.
   virtual Result<> execute_script(std::string_view sql) = 0;
   /// Runs `work` as one transaction: all of it or, when it fails, nothing. Nested calls join.
+  /// `work` may be run more than once: nothing remains of the times before in the database, unless
+  /// the connection broke just while it was committed. So it begins anew each time, and tells what
+  /// an earlier time has written from what others have.
   virtual Result<> transaction(const std::function<Result<>()>& work) = 0;
   /// The generated key of the latest INSERT of this connection.
   [[nodiscard]] virtual std::int64_t last_insert_id() const = 0;

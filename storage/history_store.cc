@@ -1,5 +1,6 @@
 #include "storage/history_store.h"
 
+#include <algorithm>
 #include <chrono>
 #include <map>
 #include <utility>
@@ -10,20 +11,48 @@ namespace orch::storage {
 
 namespace {
 
-constexpr std::string_view kSqlSnapshot = R"(
-    database_instance_topology_history
-           (snapshot_unix_timestamp, hostname, port, master_host, master_port, cluster_name, version)
-    select ?, hostname, port, master_host, master_port, cluster_name, version
-      from database_instance)";
+constexpr std::string_view kSqlListForSnapshot = R"(
+    select hostname, port, master_host, master_port, cluster_name, version
+      from database_instance
+     order by hostname, port)";
+constexpr std::size_t kRowsAtOnce = 50;
 
 }  // namespace
 
+/// The rows are read and then written as they are: an INSERT ... SELECT does not do the same on
+/// every server that statements are replicated to (HA-5).
 Result<std::int64_t> HistoryStore::save_snapshot() {
   const std::int64_t now =
       std::chrono::floor<std::chrono::seconds>(clock_.now()).time_since_epoch().count();
-  std::string sql(database_.dialect().insert_ignore());
-  sql += kSqlSnapshot;
-  return database_.execute(sql, {now});
+  const std::vector<std::string_view> columns = {"snapshot_unix_timestamp",
+                                                 "hostname",
+                                                 "port",
+                                                 "master_host",
+                                                 "master_port",
+                                                 "cluster_name",
+                                                 "version"};
+  std::int64_t saved = 0;
+  const auto work = [&]() -> Result<> {
+    saved = 0;
+    std::vector<SqlValue> values;
+    ORCH_TRY(database_.select(kSqlListForSnapshot, {}, [&](const Row& row) {
+      values.insert(values.end(), {now, row.text(0), row.integer(1), row.text(2), row.integer(3),
+                                   row.text(4), row.text(5)});
+    }));
+    for (std::size_t begin = 0; begin < values.size();) {
+      const std::size_t count = std::min(values.size() - begin, kRowsAtOnce * columns.size());
+      const std::string insert = database_.dialect().insert_if_absent(
+          "database_instance_topology_history", columns, count / columns.size());
+      ORCH_ASSIGN(
+          const std::int64_t rows,
+          database_.execute(insert, std::span<const SqlValue>(values).subspan(begin, count)));
+      saved += rows;
+      begin += count;
+    }
+    return {};
+  };
+  ORCH_TRY(database_.transaction(work));
+  return saved;
 }
 
 Result<std::vector<Instance>> HistoryStore::list(const std::string& cluster,

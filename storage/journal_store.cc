@@ -26,11 +26,6 @@ constexpr std::string_view kSqlTouch = R"(
      where recovery_uid = ? and owner_hostname = ? and owner_token = ?)";
 constexpr std::string_view kSqlLastSequence =
     "select coalesce(max(sequence), 0) from orch_recovery_journal where recovery_uid = ?";
-constexpr std::string_view kSqlBegin = R"(
-    insert into orch_recovery_journal
-           (recovery_uid, sequence, term, owner_hostname, owner_token, hostname, port, action, why,
-            changes_server, point_of_no_return, state, error, begun_at)
-    values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?))";
 constexpr std::string_view kSqlEndJournal = R"(
     update orch_recovery_journal
        set state = ?, error = ?, ended_at = ?
@@ -189,14 +184,16 @@ Result<std::int64_t> JournalStore::begin(const JournalEntry& entry) {
     ORCH_TRY(check_owner(entry.uid, entry.owner.node));
     ORCH_TRY(database_.select(kSqlLastSequence, {entry.uid},
                               [&sequence](const Row& row) { sequence = row.integer(0) + 1; }));
-    ORCH_TRY(database_.execute(
-        kSqlBegin,
-        {entry.uid, sequence, static_cast<std::int64_t>(entry.owner.term),
-         entry.owner.node.hostname, entry.owner.node.token, entry.server.hostname,
-         port_of(entry.server), entry.action, entry.why, std::int64_t{entry.changes_server},
-         std::int64_t{entry.point_of_no_return}, std::string(to_string(JournalState::Intent)),
-         std::string(), format_time(clock_.now())}));
-    return {};
+    // One of the same number may be left on a server whose latest writes were lost (HA-5).
+    return save_rows(
+        database_, "orch_recovery_journal", {"recovery_uid", "sequence"},
+        {"recovery_uid", "sequence", "term", "owner_hostname", "owner_token", "hostname", "port",
+         "action", "why", "changes_server", "point_of_no_return", "state", "error", "begun_at"},
+        {{entry.uid, sequence, static_cast<std::int64_t>(entry.owner.term),
+          entry.owner.node.hostname, entry.owner.node.token, entry.server.hostname,
+          port_of(entry.server), entry.action, entry.why, std::int64_t{entry.changes_server},
+          std::int64_t{entry.point_of_no_return}, std::string(to_string(JournalState::Intent)),
+          std::string(), format_time(clock_.now())}});
   };
   ORCH_TRY(database_.transaction(work));
   return sequence;

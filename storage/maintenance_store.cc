@@ -1,5 +1,7 @@
 #include "storage/maintenance_store.h"
 
+#include <utility>
+
 #include "storage/process_token.h"
 #include "storage/statements.h"
 
@@ -16,6 +18,11 @@ constexpr std::string_view kSqlFindHolder = R"(
       from database_instance_maintenance
      where maintenance_active = 1 and explicitly_bounded = 0 and hostname = ? and port = ?
        and processing_node_hostname = ?)";
+constexpr std::string_view kSqlFindOwn = R"(
+    select database_instance_maintenance_id
+      from database_instance_maintenance
+     where maintenance_active = 1 and hostname = ? and port = ? and begin_timestamp = ?
+       and owner = ? and reason = ? and processing_node_hostname = ? and processing_node_token = ?)";
 constexpr std::string_view kSqlEndMaintenance = R"(
     update database_instance_maintenance
        set maintenance_active = null, end_timestamp = ?
@@ -61,7 +68,9 @@ Result<std::optional<std::int64_t>> MaintenanceStore::claim(const MaintenanceReq
   const TimePoint now = clock_.now();
   const InstanceKey& key = request.key;
   std::optional<std::int64_t> id;
+  bool inserted_before = false;
   const auto work = [&]() -> Result<> {
+    id.reset();
     ORCH_TRY(database_.execute(kSqlEndOverdue, {format_time(now), key.hostname, port_of(key)}));
     ORCH_TRY(end_of_dead_process(key));
     const std::string insert = database_.dialect().insert_if_absent(
@@ -73,8 +82,14 @@ Result<std::optional<std::int64_t>> MaintenanceStore::claim(const MaintenanceReq
                     insert, {key.hostname, port_of(key), std::int64_t{1}, format_time(now),
                              format_time(now + request.duration), request.owner, request.reason,
                              self_.hostname, self_.token, std::int64_t{request.by_person}}));
+    const bool again = std::exchange(inserted_before, inserted > 0);
     if (inserted > 0) id = database_.last_insert_id();
-    return {};
+    if (inserted > 0 || !again) return {};
+    // The commit was not answered: what is there may be what the time before has written.
+    return database_.select(kSqlFindOwn,
+                            {key.hostname, port_of(key), format_time(now), request.owner,
+                             request.reason, self_.hostname, self_.token},
+                            [&id](const Row& row) { id = row.integer(0); });
   };
   ORCH_TRY(database_.transaction(work));
   return id;

@@ -1,8 +1,12 @@
 #include "storage/mysql.h"
 
+#include <algorithm>
+#include <array>
 #include <charconv>
 #include <mutex>
 #include <optional>
+#include <random>
+#include <thread>
 #include <utility>
 
 #include <fmt/format.h>
@@ -20,6 +24,41 @@ using std::chrono::steady_clock;
 
 /// A connection that was idle for longer is tried before it is relied on.
 constexpr std::chrono::seconds kTrusted{2};
+/// How long at most is waited for what passes: conflicts, and a server that is away. Whoever holds
+/// a lease or a recovery must learn soon that it does not.
+constexpr milliseconds kPatience{5000};
+constexpr milliseconds kFirstPause{3};
+constexpr milliseconds kLongestPause{200};
+
+/// What a failure says about another try.
+enum class Trouble {
+  Lasting,   ///< it would fail again
+  Conflict,  ///< the transaction gave way to somebody else's, and is undone
+  ReadOnly,  ///< this server takes no writes just now; one behind the same address may
+  Away,      ///< this server takes nothing just now, or cannot be reached
+};
+
+Trouble trouble_of(unsigned code) {
+  switch (code) {
+    case 1020:  // the row was changed since it was read (MariaDB)
+    case 1205:  // lock wait timeout
+    case 1213:  // deadlock; a conflict that Galera found
+    case 3101:  // a conflict that Group Replication found
+      return Trouble::Conflict;
+    case 1290:  // read_only
+    case 1836:  // read_only (MariaDB)
+    case 3100:  // Group Replication cannot commit: the member is leaving
+      return Trouble::ReadOnly;
+    case 1040:  // too many connections
+    case 1047:  // Galera without a quorum, or catching up
+    case 1053:  // shutting down
+    case 1180:  // Galera lost its quorum while it committed
+    case 1927:  // connection was killed (MariaDB)
+      return Trouble::Away;
+    default:
+      return Trouble::Lasting;
+  }
+}
 
 /// One row of a buffered answer.
 class MySqlRow final : public Row {
@@ -96,7 +135,8 @@ class MySqlDatabase final : public Database {
   Result<> select(std::string_view sql, std::span<const SqlValue> arguments,
                   const std::function<void(const Row&)>& each) override {
     const std::lock_guard lock(mutex_);
-    ORCH_ASSIGN(const ResultSet answer, run(sql, arguments));
+    ORCH_ASSIGN(const ResultSet answer,
+                with_patience([&] { return run(sql, arguments); }, Kind::Reading));
     for (const std::vector<ResultSet::Value>& values : answer.rows)
       each(MySqlRow(values));
     return {};
@@ -104,7 +144,8 @@ class MySqlDatabase final : public Database {
 
   Result<std::int64_t> execute(std::string_view sql, std::span<const SqlValue> arguments) override {
     const std::lock_guard lock(mutex_);
-    ORCH_ASSIGN(const ResultSet answer, run(sql, arguments));
+    ORCH_ASSIGN(const ResultSet answer,
+                with_patience([&] { return run(sql, arguments); }, Kind::Writing));
     return static_cast<std::int64_t>(answer.affected_rows);
   }
 
@@ -113,7 +154,7 @@ class MySqlDatabase final : public Database {
     while (!sql.empty()) {
       const std::size_t end = sql.find(';');
       const std::string_view statement = trim(sql.substr(0, end));
-      if (!statement.empty()) ORCH_TRY(run(statement, {}));
+      if (!statement.empty()) ORCH_TRY(execute(statement, {}));
       sql = end == std::string_view::npos ? std::string_view() : sql.substr(end + 1);
     }
     return {};
@@ -122,20 +163,7 @@ class MySqlDatabase final : public Database {
   Result<> transaction(const std::function<Result<>()>& work) override {
     const std::lock_guard lock(mutex_);
     if (in_transaction_) return work();
-    ORCH_TRY(run("start transaction", {}));
-    in_transaction_ = true;
-    Result<> outcome = work();
-    if (outcome) {
-      if (auto committed = run("commit", {}); !committed) {
-        outcome = fail(std::move(committed).error());
-      }
-    }
-    // With the connection the transaction is gone, too.
-    if (!outcome && connection_ && connection_->usable()) {
-      if (auto undone = run("rollback", {}); !undone) connection_.reset();
-    }
-    in_transaction_ = false;
-    return outcome;
+    return with_patience([&] { return try_transaction(work); }, Kind::Transaction);
   }
 
   [[nodiscard]] std::int64_t last_insert_id() const override {
@@ -154,6 +182,66 @@ class MySqlDatabase final : public Database {
   [[nodiscard]] Error told(Error error) const {
     error.message = fmt::format("backend database {}", error.message);
     return error;
+  }
+
+  enum class Kind {
+    Reading,
+    Writing,  ///< not repeated when the connection broke, and nobody knows whether it was done
+    Transaction,
+  };
+
+  /// Does it again while it may go better. A server that is away for long is not waited for by each
+  /// caller anew: the time counts from when it was first missed.
+  template <typename Attempt>
+  auto with_patience(const Attempt& attempt, Kind kind) -> decltype(attempt()) {
+    if (in_transaction_) return attempt();
+    const SteadyPoint begun = steady_clock::now();
+    const milliseconds patience = std::min(read_timeout_, kPatience);
+    for (milliseconds pause = kFirstPause;; pause = std::min(pause * 2, kLongestPause)) {
+      doomed_.reset();
+      unanswered_ = false;
+      auto outcome = attempt();
+      const SteadyPoint now = steady_clock::now();
+      if (outcome) {
+        if (missed_ != Trouble::ReadOnly || kind != Kind::Reading) missed_ = Trouble::Lasting;
+        return outcome;
+      }
+      if (trouble_ == Trouble::Lasting || (unanswered_ && kind == Kind::Writing)) return outcome;
+      if (trouble_ != Trouble::Conflict && missed_ == Trouble::Lasting) {
+        missed_ = trouble_;
+        missed_since_ = now;
+      }
+      const SteadyPoint since = trouble_ == Trouble::Conflict ? begun : missed_since_;
+      if (now - since >= patience) return outcome;
+      // Not in step with whoever it gave way to.
+      std::uniform_int_distribution<std::int64_t> some(pause.count() / 2, pause.count());
+      std::this_thread::sleep_for(milliseconds(some(random_)));
+    }
+  }
+
+  Result<> try_transaction(const std::function<Result<>()>& work) {
+    ORCH_TRY(run("start transaction", {}));
+    in_transaction_ = true;
+    Result<> outcome = work();
+    // Whatever `work` made of it: nothing of the transaction is left.
+    if (doomed_) outcome = fail(*doomed_);
+    const Trouble trouble = doomed_ ? trouble_ : Trouble::Lasting;
+    if (outcome) {
+      if (auto committed = run("commit", {}); !committed) {
+        outcome = fail(std::move(committed).error());
+      }
+    } else {
+      trouble_ = trouble;
+    }
+    const Trouble why = trouble_;
+    doomed_.reset();
+    // With the connection the transaction is gone, too.
+    if (!outcome && connection_ && connection_->usable()) {
+      if (auto undone = run("rollback", {}); !undone) connection_.reset();
+    }
+    trouble_ = why;
+    in_transaction_ = false;
+    return outcome;
   }
 
   Result<> connect() {
@@ -195,12 +283,37 @@ class MySqlDatabase final : public Database {
   }
 
   Result<ResultSet> run(std::string_view sql, std::span<const SqlValue> arguments) {
+    if (doomed_) return fail(*doomed_);
+    trouble_ = Trouble::Lasting;
     ORCH_ASSIGN(const std::string text, with_arguments(sql, arguments));
-    ORCH_TRY(ensure_connected());
-    auto answer = connection_->query(text, deadline());
+    auto answer = ask(text);
+    if (!answer && in_transaction_ && trouble_ != Trouble::Lasting) doomed_ = answer.error();
+    return answer;
+  }
+
+  Result<ResultSet> ask(const std::string& text) {
+    if (auto connected = ensure_connected(); !connected) {
+      const ErrorKind kind = connected.error().kind;
+      if (kind != ErrorKind::Denied && kind != ErrorKind::InvalidInput) trouble_ = Trouble::Away;
+      return fail(std::move(connected).error());
+    }
+    const std::array<std::string, 1> packet{text};
+    auto answers = connection_->query_many(packet, deadline());
     used_ = steady_clock::now();
-    if (!answer) return fail(told(std::move(answer).error()));
-    return *std::move(answer);
+    if (!answers) {
+      trouble_ = Trouble::Away;
+      unanswered_ = true;
+      return fail(told(std::move(answers).error()));
+    }
+    if (answers->refused) {
+      trouble_ = trouble_of(answers->refused->code);
+      // A new connection may lead to another server.
+      const bool elsewhere = trouble_ == Trouble::ReadOnly || trouble_ == Trouble::Away;
+      if (elsewhere) connection_.reset();
+      return fail(told(std::move(answers->refused->error)));
+    }
+    if (answers->results.empty()) return fail(told({ErrorKind::Broken, name_ + ": no answer"}));
+    return std::move(answers->results.front());
   }
 
   const ConnectOptions options_;
@@ -213,6 +326,12 @@ class MySqlDatabase final : public Database {
   std::optional<Connection> connection_;
   SteadyPoint used_{};
   bool in_transaction_{false};
+  Trouble trouble_{Trouble::Lasting};  ///< of the latest statement that failed
+  bool unanswered_{false};             ///< the connection broke after a statement was sent
+  std::optional<Error> doomed_{};      ///< why the transaction at hand is undone already
+  Trouble missed_{Trouble::Lasting};   ///< what the server has been missed for, since then
+  SteadyPoint missed_since_{};
+  std::minstd_rand random_{std::random_device{}()};
 };
 
 TlsOptions tls_of(const BackendSettings& settings) {

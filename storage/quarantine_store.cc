@@ -12,11 +12,6 @@ constexpr std::string_view kSqlSelect = R"(
            released_by, release_reason
       from orch_quarantine
      where released_at is null)";
-constexpr std::string_view kSqlSaveQuarantine = R"(
-    insert into orch_quarantine
-           (hostname, port, server_uuid, server_id, cluster_alias, successor_hostname,
-            successor_port, recovery_uid, reason, owner, since, release_reason)
-    values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?))";
 constexpr std::string_view kSqlRelease = R"(
     update orch_quarantine
        set released_at = ?, released_by = ?, release_reason = ?
@@ -50,8 +45,10 @@ Result<> QuarantineStore::save(const Quarantine& entry) {
   return database_.transaction([&]() -> Result<> {
     ORCH_ASSIGN([[maybe_unused]] const bool replaced,
                 release(entry.key, entry.owner, "replaced by a new entry"));
-    ORCH_TRY(database_.execute(
-        kSqlSaveQuarantine,
+    ORCH_TRY(add_row(
+        database_, "orch_quarantine",
+        {"hostname", "port", "server_uuid", "server_id", "cluster_alias", "successor_hostname",
+         "successor_port", "recovery_uid", "reason", "owner", "since", "release_reason"},
         {entry.key.hostname, port_of(entry.key), entry.server_uuid, std::int64_t{entry.server_id},
          entry.cluster_alias, entry.successor.hostname, port_of(entry.successor),
          entry.recovery_uid, entry.reason, entry.owner, format_time(clock_.now()), std::string()}));

@@ -13,13 +13,13 @@ namespace {
 constexpr std::string_view kSqlLatestDetection = R"(
     select coalesce(max(detection_id), 0) from topology_failure_detection
      where hostname = ? and port = ?)";
+constexpr std::string_view kSqlFindClaim =
+    "select recovery_id from topology_recovery where uid = ?";
 constexpr std::string_view kSqlSaveEnd = R"(
     update topology_recovery
        set is_successful = ?, successor_hostname = ?, successor_port = ?, successor_alias = ?,
            participating_instances = ?, lost_slaves = ?, all_errors = ?, end_recovery = ?
      where uid = ?)";
-constexpr std::string_view kSqlSaveStep =
-    "insert into topology_recovery_steps (recovery_uid, audit_at, message) values (?, ?, ?)";
 constexpr std::string_view kSqlListSteps = R"(
     select recovery_step_id, recovery_uid, audit_at, message
       from topology_recovery_steps
@@ -50,6 +50,11 @@ constexpr std::string_view kSqlFindLastDetectionEnd = R"(
     select coalesce(max(end_active_period_unixtime), 0)
       from topology_failure_detection
      where hostname = ? and port = ? and in_active_period = 0)";
+constexpr std::string_view kSqlCountOwnDetection = R"(
+    select count(*)
+      from topology_failure_detection
+     where hostname = ? and port = ? and in_active_period = 1 and is_actionable = ?
+       and start_active_period = ? and processing_node_hostname = ? and processcing_node_token = ?)";
 constexpr std::string_view kSqlEndDetection = R"(
     update topology_failure_detection
        set in_active_period = 0, end_active_period_unixtime = ?
@@ -118,16 +123,15 @@ Result<std::optional<std::int64_t>> RecoveryStore::claim(const RecoveryRecord& r
          "count_affected_slaves", "slave_hosts", "participating_instances", "lost_slaves",
          "all_errors", "acknowledge_comment", "last_detection_id", "processing_node_hostname",
          "processcing_node_token"});
-    ORCH_ASSIGN(
-        const std::int64_t inserted,
-        database_.execute(
-            insert,
-            {recovery.uid, key.hostname, port_of(key), std::int64_t{1}, format_time(clock_.now()),
-             std::int64_t{0}, recovery.analysis, recovery.cluster_name, recovery.cluster_alias,
-             recovery.affected_count, join_keys(recovery.affected_replicas), std::string(),
-             std::string(), std::string(), std::string(), detection, self_.hostname, self_.token}));
-    if (inserted > 0) id = database_.last_insert_id();
-    return {};
+    ORCH_TRY(database_.execute(
+        insert,
+        {recovery.uid, key.hostname, port_of(key), std::int64_t{1}, format_time(clock_.now()),
+         std::int64_t{0}, recovery.analysis, recovery.cluster_name, recovery.cluster_alias,
+         recovery.affected_count, join_keys(recovery.affected_replicas), std::string(),
+         std::string(), std::string(), std::string(), detection, self_.hostname, self_.token}));
+    id.reset();
+    return database_.select(kSqlFindClaim, {recovery.uid},
+                            [&id](const Row& row) { id = row.integer(0); });
   };
   ORCH_TRY(database_.transaction(work));
   return id;
@@ -204,7 +208,8 @@ Result<std::vector<BlockedRecovery>> RecoveryStore::list_blocked() const {
 }
 
 Result<> RecoveryStore::save_step(const std::string& uid, const std::string& message) {
-  ORCH_TRY(database_.execute(kSqlSaveStep, {uid, format_time(clock_.now()), message}));
+  ORCH_TRY(add_row(database_, "topology_recovery_steps", {"recovery_uid", "audit_at", "message"},
+                   {uid, format_time(clock_.now()), message}));
   return {};
 }
 
@@ -340,17 +345,24 @@ Result<bool> RecoveryStore::claim_detection(const FailureDetection& detection) {
        "cluster_alias", "count_affected_slaves", "slave_hosts", "is_actionable"});
   const InstanceKey& key = detection.failed;
   const std::int64_t actionable{detection.actionable};
+  const std::string start = format_time(clock_.now());
   std::int64_t inserted = 0;
   const auto work = [&]() -> Result<> {
     ORCH_TRY(end_detections("hostname = ? and port = ? and is_actionable = ? and analysis <> ?",
                             {key.hostname, port_of(key), actionable, detection.analysis}));
-    ORCH_ASSIGN(inserted, database_.execute(
-                              insert, {key.hostname, port_of(key), std::int64_t{1},
-                                       format_time(clock_.now()), std::int64_t{0}, self_.hostname,
-                                       self_.token, detection.analysis, detection.cluster_name,
-                                       detection.cluster_alias, detection.affected_count,
-                                       join_keys(detection.affected_replicas), actionable}));
-    return {};
+    const bool again = inserted > 0;
+    ORCH_ASSIGN(inserted,
+                database_.execute(insert, {key.hostname, port_of(key), std::int64_t{1}, start,
+                                           std::int64_t{0}, self_.hostname, self_.token,
+                                           detection.analysis, detection.cluster_name,
+                                           detection.cluster_alias, detection.affected_count,
+                                           join_keys(detection.affected_replicas), actionable}));
+    if (inserted > 0 || !again) return {};
+    // The commit was not answered: what is there may be what the time before has written.
+    return database_.select(
+        kSqlCountOwnDetection,
+        {key.hostname, port_of(key), actionable, start, self_.hostname, self_.token},
+        [&inserted](const Row& row) { inserted = row.integer(0); });
   };
   ORCH_TRY(database_.transaction(work));
   return inserted > 0;
@@ -387,6 +399,7 @@ Result<std::int64_t> RecoveryStore::expire(std::chrono::days age) {
   const std::string oldest = format_time(clock_.now() - age);
   std::int64_t gone = 0;
   const auto work = [&]() -> Result<> {
+    gone = 0;
     for (const std::string_view sql :
          {"delete from topology_recovery where start_active_period < ?",
           "delete from topology_recovery_steps where audit_at < ?",

@@ -49,6 +49,12 @@ Result<> save_rows(Database& database, std::string_view table,
   return {};
 }
 
+Result<std::int64_t> add_row(Database& database, std::string_view table,
+                             const std::vector<std::string_view>& columns,
+                             std::initializer_list<SqlValue> values) {
+  return database.execute(database.dialect().insert_if_absent(table, columns), values);
+}
+
 std::string join_keys(const std::vector<InstanceKey>& keys) {
   std::string text;
   for (const InstanceKey& key : keys) {

@@ -31,6 +31,12 @@ Result<> save_rows(Database& database, std::string_view table,
                    const std::vector<std::string_view>& columns,
                    const std::vector<std::vector<SqlValue>>& rows);
 
+/// Adds one row. A row of the same key, left by a server whose latest writes were lost, does not
+/// stop those that follow the statements (HA-5): then nothing is added. How many were.
+Result<std::int64_t> add_row(Database& database, std::string_view table,
+                             const std::vector<std::string_view>& columns,
+                             std::initializer_list<SqlValue> values);
+
 /// A list of host:port separated by commas, as recovery tables have it.
 std::string join_keys(const std::vector<InstanceKey>& keys);
 std::vector<InstanceKey> split_keys(std::string_view text);

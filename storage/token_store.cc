@@ -1,14 +1,12 @@
 #include "storage/token_store.h"
 
 #include "storage/node_store.h"
+#include "storage/statements.h"
 
 namespace orch::storage {
 
 namespace {
 
-constexpr std::string_view kSqlSaveToken = R"(
-    insert into access_token (public_token, secret_token, generated_at, generated_by)
-    values (?, ?, ?, ?))";
 constexpr std::string_view kSqlExpireToken =
     "delete from access_token where generated_at < ? and is_reentrant = 0";
 
@@ -52,7 +50,9 @@ Result<bool> TokenStore::is_valid(const std::string& publicly, const std::string
 Result<std::string> TokenStore::create(const std::string& owner) {
   ORCH_ASSIGN(std::string shown, make_token());
   ORCH_ASSIGN(const std::string secret, make_token());
-  ORCH_TRY(database_.execute(kSqlSaveToken, {shown, secret, format_time(clock_.now()), owner}));
+  ORCH_TRY(add_row(database_, "access_token",
+                   {"public_token", "secret_token", "generated_at", "generated_by"},
+                   {shown, secret, format_time(clock_.now()), owner}));
   return shown;
 }
 

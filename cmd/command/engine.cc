@@ -106,6 +106,7 @@ RecoveryEngine::RecoveryEngine(const Services& services, Policy policy)
              .servers = services.servers(),
              .leadership = services.leadership(),
              .kv = services.kv(),
+             .running = services.running(),
              .self = services.self(),
              .instances = services.instances(),
              .clusters = services.clusters(),

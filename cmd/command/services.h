@@ -13,6 +13,7 @@
 #include "core/ports/ha.h"
 #include "core/ports/server.h"
 #include "ha/kv.h"
+#include "ha/running.h"
 #include "storage/cluster_store.h"
 #include "storage/database.h"
 #include "storage/instance_store.h"
@@ -64,6 +65,8 @@ class Services {
   [[nodiscard]] Servers& servers() const { return *parts_.servers; }
   [[nodiscard]] const Leadership& leadership() const { return parts_.leadership; }
   [[nodiscard]] ha::KvStores& kv() const { return *kv_; }
+  /// What recoveries of this process share.
+  [[nodiscard]] ha::RunningRecoveries& running() const { return running_; }
   [[nodiscard]] Progress& progress() const { return parts_.progress; }
   [[nodiscard]] const storage::NodeIdentity& self() const { return parts_.self; }
   [[nodiscard]] bool colour() const { return parts_.colour; }
@@ -84,6 +87,7 @@ class Services {
  private:
   Parts parts_;
   std::unique_ptr<ha::KvStores> kv_;
+  mutable ha::RunningRecoveries running_{};
 };
 
 /// The alias that ClusterNameToAlias gives to a cluster name: of the first entry, in the file's

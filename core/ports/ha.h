@@ -14,6 +14,8 @@ class Leadership {
   virtual ~Leadership() = default;
   /// The term this process leads in; nothing when it does not. Never blocks.
   [[nodiscard]] virtual std::optional<Term> leading() const = 0;
+  /// Whether others may come to lead in a later term.
+  [[nodiscard]] virtual bool is_elected() const { return false; }
 };
 
 }  // namespace orch

@@ -21,6 +21,16 @@ struct TwoNodes : storage::MemoryBackend {
                               return now;
                             }}};
 
+  // Two more, behind whose backend several servers may stand.
+  Lease third{database(), shared("three")};
+  Lease fourth{database(), shared("four")};
+
+  Lease::Settings shared(const std::string& name) {
+    return {.self = {name, "token-" + name},
+            .duration = kDuration,
+            .steady_now = [this] { return now; },
+            .one_server = false};
+  }
   static void attempt(Lease& lease) {
     const Result<> done = lease.attempt();
     REQUIRE_MESSAGE(done.has_value(), storage::why(done));
@@ -104,9 +114,78 @@ TEST_SUITE("lease") {
     TwoNodes nodes;
     TwoNodes::attempt(nodes.first);
     REQUIRE(nodes.second.grab());
-    CHECK(nodes.second.leading() == Term{2});
+    CHECK_FALSE(nodes.second.leading());  // the first still believes, until it asks
     TwoNodes::attempt(nodes.first);
     CHECK_FALSE(nodes.first.leading());
+    nodes.now += kDuration;
+    TwoNodes::attempt(nodes.second);
+    CHECK(nodes.second.leading() == Term{2});
+  }
+
+  TEST_CASE("a lease that another gives up is free only when its holder cannot believe in it") {
+    TwoNodes nodes;
+    TwoNodes::attempt(nodes.first);
+    REQUIRE(nodes.second.vacate());
+    CHECK(nodes.first.leading());
+    TwoNodes::attempt(nodes.second);
+    CHECK_FALSE(nodes.second.leading());
+    TwoNodes::attempt(nodes.first);
+    CHECK_FALSE(nodes.first.leading());
+    nodes.age(kDuration);
+    TwoNodes::attempt(nodes.second);
+    CHECK(nodes.second.leading() == Term{2});
+    REQUIRE(nodes.second.vacate());  // its own is free at once
+    TwoNodes::attempt(nodes.first);
+    CHECK(nodes.first.leading() == Term{3});
+  }
+
+  TEST_CASE("where several servers have clocks of their own, a lease must be seen to stand still") {
+    TwoNodes nodes;
+    TwoNodes::attempt(nodes.third);
+    nodes.age(kDuration * 2);  // or the clock of the server that answers now is ahead
+    TwoNodes::attempt(nodes.fourth);
+    CHECK_FALSE(nodes.fourth.leading());
+    nodes.now += kDuration / 2;
+    TwoNodes::attempt(nodes.third);
+    TwoNodes::attempt(nodes.fourth);
+    nodes.now += kDuration * 3 / 4;
+    nodes.age(kDuration * -2);  // or it is behind
+    TwoNodes::attempt(nodes.fourth);
+    nodes.now += kDuration / 2;
+    TwoNodes::attempt(nodes.fourth);
+    CHECK_FALSE(nodes.fourth.leading());
+    nodes.now += kDuration / 2;
+    TwoNodes::attempt(nodes.fourth);
+    CHECK(nodes.fourth.leading() == Term{2});
+  }
+
+  TEST_CASE("a server that lacks the latest change of holder gives nobody an old epoch again") {
+    TwoNodes nodes;
+    TwoNodes::attempt(nodes.third);
+    nodes.now += kDuration;
+    TwoNodes::attempt(nodes.fourth);  // sees it for the first time
+    nodes.now += kDuration;
+    TwoNodes::attempt(nodes.fourth);
+    REQUIRE(nodes.fourth.leading() == Term{2});
+    TwoNodes::attempt(nodes.third);
+    nodes.run("update orch_lease set epoch = 1, hostname = 'three', token = 'token-three'");
+    nodes.run("update active_node set hostname = 'three', token = 'token-three'");
+    TwoNodes::attempt(nodes.third);
+    CHECK_FALSE(nodes.third.leading());
+    nodes.now += kDuration;
+    TwoNodes::attempt(nodes.third);
+    CHECK(nodes.third.leading() == Term{3});
+  }
+
+  TEST_CASE("its own lease in which it stopped believing is like anybody's") {
+    TwoNodes nodes;
+    TwoNodes::attempt(nodes.third);
+    nodes.now += kDuration;
+    TwoNodes::attempt(nodes.third);
+    CHECK_FALSE(nodes.third.leading());
+    nodes.now += kDuration;
+    TwoNodes::attempt(nodes.third);
+    CHECK(nodes.third.leading() == Term{2});
   }
 
   TEST_CASE("an orchestrator that leads is not pushed aside") {

@@ -148,6 +148,7 @@ struct RecoveryFixture : storage::MemoryBackend {
             .servers = *mortal,
             .leadership = leadership,
             .kv = *kv,
+            .running = running[processes],
             .self = {"here", "process " + std::to_string(processes)},
             .instances = instances(),
             .clusters = clusters(),
@@ -208,6 +209,7 @@ struct RecoveryFixture : storage::MemoryBackend {
   Notebook notebook{};
   StepObserver watcher{};
   int processes{0};
+  std::map<int, RunningRecoveries> running{};  ///< by process
   std::string log_file{};
 };
 

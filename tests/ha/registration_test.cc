@@ -170,7 +170,15 @@ TEST_SUITE("ha/registration") {
     clock.advance(kLease);
     CHECK_FALSE(owner_lives(parts, run_of));
     run_of.owner.node = parts.self;
-    CHECK(owner_lives(parts, run_of));
+    {
+      const RunningRecoveries::Mark mark(parts.running, run_of.uid);
+      CHECK(mark.is_first());
+      CHECK_FALSE(RunningRecoveries::Mark(parts.running, run_of.uid).is_first());
+      CHECK(owner_lives(parts, run_of));
+    }
+    run_of.alive_at = clock.now();
+    CHECK_FALSE(owner_lives(parts, run_of));  // it was cut off here
+    clock.advance(kLease);
     run_of.owner = {.node = {"here", "other"}, .process = this_process(), .term = 0};
     CHECK_FALSE(owner_lives(parts, run_of));  // there is a later leader
   }

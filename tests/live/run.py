@@ -14,6 +14,8 @@ from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 AT_ONCE = 3
+# What says by itself which servers it wants is run once.
+ONLY_WITH = {"shared_backend_test": "mariadb"}
 FAILURE = re.compile(r"^={70}\n((?:ERROR|FAIL): .*?)(?=^={70}$|^-{70}\nRan )", re.M | re.S)
 
 
@@ -47,7 +49,8 @@ def main():
     os.environ["ORCH_FLAVOR"] = flavor
     if modules and modules[0] == "--here":
         sys.exit(run_module(modules[1]))
-    modules = modules or sorted(path.stem for path in HERE.glob("*_test.py"))
+    modules = modules or [m for m in sorted(path.stem for path in HERE.glob("*_test.py"))
+                          if ONLY_WITH.get(m, flavor) == flavor]
 
     def child(module):
         done = subprocess.run([sys.executable, __file__, flavor, "--here", module], cwd=HERE, text=True,

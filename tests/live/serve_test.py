@@ -25,10 +25,10 @@ LOSSLESS = [f"{n}:rpl_semi_sync_{ROLE}_timeout=600000" for n in range(1, 6)] + \
 class Service:
     """One `orch serve` over HTTP."""
 
-    def __init__(self, case, log):
+    def __init__(self, case, log, config=None, listen="127.0.0.1:0"):
         self.case, self.log, self.base = case, open(log, "a+"), ""
         self.process = subprocess.Popen(
-            [ORCH, "serve", "--config", case.write_config(), "--listen", "127.0.0.1:0"],
+            [ORCH, "serve", "--config", config or case.write_config(), "--listen", listen],
             stdout=self.log, stderr=self.log, stdin=subprocess.DEVNULL, cwd=case.folder)
 
     def answers(self):

@@ -12,9 +12,11 @@ import subprocess
 import tempfile
 import threading
 import time
+import uuid
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import synchronous
 from software import CACHE, Problem, Software, certificates
 
 RUN = CACHE / "run"
@@ -182,14 +184,15 @@ class Node:
             return "down"
         return "stopped" if "State:\tT" in Path(f"/proc/{pid}/status").read_text() else "up"
 
-    def launch(self):
+    def launch(self, *arguments):
         if self.pid():
             return
         (self.data / "sock.lock").unlink(missing_ok=True)  # a killed MySQL server leaves it
         with open(self.dir / "err.log", "a") as log:
-            child = subprocess.Popen(self.software.server(f"--defaults-file={self.cnf}"), cwd=self.data,
+            child = subprocess.Popen([*self.software.server(f"--defaults-file={self.cnf}"), *arguments], cwd=self.data,
                                      stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True,
-                                     env={**os.environ, "MALLOC_ARENA_MAX": "1"})
+                                     env={**os.environ, "MALLOC_ARENA_MAX": "1",
+                                          "PATH": f"{Path(__file__).resolve().parent}:{os.environ['PATH']}"})
         (self.dir / "pid").write_text(f"{child.pid}\n")
 
     def wait(self, seconds=240):
@@ -217,6 +220,13 @@ class Node:
 
     def kill(self):
         self.signal(signal.SIGKILL)
+
+    def end(self):
+        """As an administrator would, and waits for it."""
+        pid = self.pid()
+        self.stop_asking()
+        self.signal(signal.SIGTERM)
+        self.cluster.wait_for(lambda: not pid or exited(pid), f"{self} to end")
 
     def freeze(self):
         self.signal(signal.SIGSTOP)
@@ -325,8 +335,9 @@ def parse_tree(tree, count):
     return sources, [i for i in range(1, count + 1) if i not in sources or i in writable]
 
 
-def choose_ports(hosts, taken):
-    """The first free block. A cluster keeps its ports even while its nodes are down."""
+def choose_ports(hosts, taken, beside=()):
+    """The first free block. A cluster keeps its ports even while its nodes are down. beside: further ones of each
+    node, that far away."""
     def is_free(host, port):
         with socket.socket() as s:
             s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -336,7 +347,7 @@ def choose_ports(hosts, taken):
                 return False
 
     for first in PORTS:
-        if all(is_free(host, first + i) for i, host in enumerate(hosts)):
+        if all(is_free(host, first + i + more) for i, host in enumerate(hosts) for more in (0, *beside)):
             return first
     raise Problem(f"no free block of {len(hosts)} ports from {PORTS.start} to {PORTS.stop}")
 
@@ -374,14 +385,18 @@ class Cluster:
         settings: my.cnf options, "option=value" or "3:option=value" for the third node only."""
         if not re.fullmatch(r"[A-Za-z0-9_.-]{1,60}", name) or name.startswith("."):
             raise Problem(f"bad name {name!r}")
-        sources, masters = parse_tree(tree, nodes)
+        together = synchronous.BESIDE.get(flavor, ())
+        sources, masters = ({}, []) if together else parse_tree(tree, nodes)
         Software(flavor).install()
         hosts = [f"127.0.0.{10 + i}" if spread else "127.0.0.1" for i in range(1, nodes + 1)]
         RUN.mkdir(parents=True, exist_ok=True)
         with open(RUN / "lock", "w") as lock:  # no two at once choose the same ports
             fcntl.flock(lock, fcntl.LOCK_EX)
-            first = choose_ports(hosts, {n.port for c in Cluster.all() for n in c.nodes})
-            cluster = Cluster(name, {"flavor": flavor, "nodes": [[h, first + i] for i, h in enumerate(hosts)]})
+            taken = {n.port + more for c in Cluster.all() for n in c.nodes
+                     for more in (0, *synchronous.BESIDE.get(c.spec["flavor"], ()))}
+            first = choose_ports(hosts, taken, together)
+            cluster = Cluster(name, {"flavor": flavor, "nodes": [[h, first + i] for i, h in enumerate(hosts)],
+                                     **({"group": str(uuid.uuid4())} if together else {})})
             try:
                 cluster.dir.mkdir()
             except FileExistsError:
@@ -389,7 +404,10 @@ class Cluster:
             (cluster.dir / "cluster.json").write_text(json.dumps(cluster.spec))
         try:
             cluster.create_nodes(masters, gtid, semi_sync, tls, settings)
-            cluster.replicate(sources, masters, gtid, tls)
+            if together:
+                synchronous.start(cluster, SCHEMA.format(name=name))
+            else:
+                cluster.replicate(sources, masters, gtid, tls)
         except BaseException:
             cluster.down()
             raise
@@ -402,6 +420,8 @@ class Cluster:
             options = {}
             if self.software.is_mysql:
                 options.update(gtid_mode="ON" if gtid else "OFF", enforce_gtid_consistency="ON" if gtid else "OFF")
+            if self.spec["flavor"] in synchronous.BESIDE:
+                options.update(synchronous.options(self, node))
             if semi_sync:
                 upper, lower = ("source", "replica") if self.software.is_mysql else ("master", "slave")
                 options[f"rpl_semi_sync_{upper if node.number in masters else lower}_enabled"] = 1
@@ -415,7 +435,8 @@ class Cluster:
                 if found[1] in (None, str(node.number)):
                     options[found[2]] = found[3]
             node.create(options)
-            node.start()
+            if self.spec["flavor"] not in synchronous.BESIDE:
+                node.start()
 
         self.each(make)
 

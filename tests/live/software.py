@@ -21,7 +21,11 @@ FLAVORS = {
     "mariadb": ("bookworm", ["mariadb-server-core", "mariadb-client-core"]),
     "mariadb11": ("trixie", ["mariadb-server-core", "mariadb-client-core"]),
     "mysql": ("sid", ["mysql-server-core", "mysql-client-core"]),
+    "galera": ("bookworm", ["mariadb-server-core", "mariadb-client-core", "galera-4"]),
+    "group": ("sid", ["mysql-server-core", "mysql-client-core"]),
 }
+RUNS_ON = {"group": "mysql"}  # flavor -> whose software it uses, where they differ
+PACKAGES = {**FLAVORS, "haproxy": ("bookworm", ["haproxy"])}
 
 # Accounts lie in the data directory that every node is a copy of, so they are in no binary log.
 # orchestrator: administers the topology. ..._ssl, ..._x509: the same over TLS, with a client
@@ -89,16 +93,17 @@ class Software:
     """One unpacked server: root/ is its tree, template/ a fresh data directory."""
 
     def __init__(self, flavor):
-        if flavor not in FLAVORS:
+        if flavor not in PACKAGES:
             raise Problem(f"unknown flavor {flavor}: there are {', '.join(FLAVORS)}")
-        self.flavor, self.is_mysql = flavor, flavor == "mysql"
-        self.dir = CACHE / "software" / flavor
+        self.flavor = RUNS_ON.get(flavor, flavor)
+        self.is_mysql = self.flavor == "mysql"
+        self.dir = CACHE / "software" / self.flavor
         self.root, self.template = self.dir / "root", self.dir / "template"
 
     def program(self, kind):
         """The command line that starts an unpacked program with its own loader and libraries."""
         name = {"server": "sbin/mysqld" if self.is_mysql else "sbin/mariadbd",
-                "client": "bin/mysql" if self.is_mysql else "bin/mariadb"}[kind]
+                "client": "bin/mysql" if self.is_mysql else "bin/mariadb", "proxy": "sbin/haproxy"}[kind]
         dirs = [d for p in ("lib", "usr/lib") for d in (self.root / p).glob("*-linux-gnu*") if d.is_dir()]
         loader = next(f for d in dirs for f in sorted(d.glob("ld-linux*.so*")))
         return [str(loader), "--library-path", ":".join(map(str, dirs)), str(self.root / "usr" / name)]
@@ -120,13 +125,14 @@ class Software:
 
     def install(self):
         """Does what is missing. Two at once are safe: one waits for the other."""
-        recipe = repr((FLAVORS[self.flavor], 1))
+        recipe = repr((PACKAGES[self.flavor], 1))
         accounts = self.accounts()
         self.dir.mkdir(parents=True, exist_ok=True)
         with open(self.dir / "lock", "w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
             self.step("unpacked", recipe, self.unpack, self.root)
-            self.step("initialised", recipe + accounts, lambda: self.initialise(accounts), self.template)
+            if self.flavor in FLAVORS:
+                self.step("initialised", recipe + accounts, lambda: self.initialise(accounts), self.template)
         return self
 
     def step(self, name, recipe, work, folder):
@@ -140,7 +146,7 @@ class Software:
         mark.write_text(want)
 
     def unpack(self):
-        release, packages = FLAVORS[self.flavor]
+        release, packages = PACKAGES[self.flavor]
         apt = self.dir / "apt"
         shutil.rmtree(apt, ignore_errors=True)
         for part in ("lists/partial", "cache/archives/partial"):
