@@ -1,6 +1,7 @@
 #pragma once
 
 #include <functional>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -78,6 +79,10 @@ class JournalServers final : public Servers {
   Result<ReplicationCredentials> replication_credentials(const Instance& as_probed,
                                                          SteadyPoint deadline) override {
     return servers_.replication_credentials(as_probed, deadline);
+  }
+  Result<std::unique_ptr<EventLogs>> open_logs(const Instance& as_probed, BinlogType type,
+                                               SteadyPoint deadline) override {
+    return servers_.open_logs(as_probed, type, deadline);
   }
 
  private:

@@ -199,8 +199,9 @@ class PseudoGtid(LiveCase):
         self.arrives(1, at=c.nodes)
         self.discover(c)
         self.refuses("-c", "skip-query", "-i", c[2], saying=f"Replication SQL thread is running on {c[2]}")
-        c[2].sql("SET GLOBAL read_only = 0; CREATE TABLE app.clash (i INT)")
-        c[1].sql("CREATE TABLE app.clash (i INT)")
+        row = "INSERT INTO app.seq (id, seq, server) VALUES (500, 500, 0)"
+        c[2].sql(f"SET GLOBAL read_only = 0; {row}")
+        c[1].sql(row)
         self.write(c[1], 2)
         c.wait_for(lambda: not c[2].replicates(), "the applier to stop")
         self.does("-c", "skip-query", "-i", c[2])

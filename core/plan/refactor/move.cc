@@ -31,6 +31,9 @@ class Mover {
     if (follows && (was_pointed() || !move_.even_if_same)) return finish();
     if (!answers(*server_)) return lost(silence_of(*server_));
     if (was_given_back()) {
+      PointTo unused = move_.target;
+      auto place = move_.equal_at ? find_place(unused) : std::nullopt;
+      if (place && place->kind == MoveState::Kind::Lost) return *std::move(place);
       const auto held_back = destination_ == nullptr ? std::nullopt : wait_for_destination();
       const bool known = held_back && held_back->kind == MoveState::Kind::Lost;
       return known ? *held_back : lost("could not be moved");
@@ -63,6 +66,8 @@ class Mover {
     const StepResult* failed = latest(so_far_, move_.server, [&](const Action& action) {
       const auto* target = change_in<PointTo>(action);
       if (target != nullptr) return target->source == move_.target.source;
+      const auto* align = std::get_if<Align>(&action);
+      if (align != nullptr) return align->below == move_.target.source;
       if (!waits_for<ReplicatesFrom>(action)) return false;
       const auto& link = std::get<ReplicatesFrom>(std::get<WaitFor>(action).condition);
       return link.source == move_.target.source;

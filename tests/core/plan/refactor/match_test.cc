@@ -35,9 +35,9 @@ Instance by_place(int number, int source, std::int64_t place) {
 /// db1 with db2 and db3 below, db4 below db2. Each log has the same, at other places.
 void build_matched(FakeServers& servers) {
   servers.add(nameless(writable(mysql(1, ""))));
-  servers.add(by_place(2, 1, 700));
-  servers.add(by_place(3, 1, 700));
-  servers.add(by_place(4, 2, 1000));
+  servers.add(by_place(2, 1, 1204));
+  servers.add(by_place(3, 1, 1204));
+  servers.add(by_place(4, 2, 704));
   servers.logs[db(1)].log("bin.000001").row("a.t").entry("01").row("a.t");
   servers.logs[db(2)].log("bin.000007").entry("01").row("a.t");
   servers.logs[db(3)].log("bin.000003").entry("01").row("a.t").event("Stop", "");
@@ -133,7 +133,7 @@ TEST_SUITE("core/plan/refactor/match") {
   TEST_CASE("a local master moves up, and its siblings below it") {
     FakeServers servers;
     build_matched(servers);
-    servers.add(by_place(5, 2, 1000));
+    servers.add(by_place(5, 2, 704));
     servers.logs[db(5)].log("bin.000002").entry("01").row("a.t");
     CHECK(said(run_plan(servers, make_local_source(db(4), pseudo_policy()))) == "");
     check_below(servers, 4, 1);
