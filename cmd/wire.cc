@@ -65,29 +65,40 @@ namespace {
 
 class LocalProcess final : public Process {
  public:
-  explicit LocalProcess(Config config) : config_(std::move(config)) {}
+  LocalProcess(const Command& command, Config config, const RunOptions& options, Progress& progress)
+      : command_(command), config_(std::move(config)), options_(options), progress_(progress) {}
 
-  Result<> build(const Command& command, const RunOptions& options, Progress& progress) {
+  Result<> open_backend() {
+    if (command_.needs == Needs::Nothing) return {};
+    ORCH_TRY(choose_backend(config_.backend, options_));
+    ORCH_ASSIGN(database_, storage::open_backend(config_.backend,
+                                                 {.version = fmt::format("orch-{}", version()),
+                                                  .redeploy = options_.redeploy,
+                                                  .force_update = options_.force_update},
+                                                 clock_));
+    return {};
+  }
+
+  [[nodiscard]] const Config& config() const override { return config_; }
+
+  [[nodiscard]] Result<std::vector<storage::Node>> serving() const override {
+    if (!database_) return std::vector<storage::Node>();
+    return storage::NodeStore(*database_, clock_).list_serving();
+  }
+
+  Result<> get_ready() override {
     storage::NodeIdentity self{.hostname = this_host()};
-    if (command.needs != Needs::Nothing) {
-      ORCH_TRY(choose_backend(config_.backend, options));
-      ORCH_ASSIGN(database_, storage::open_backend(config_.backend,
-                                                   {.version = fmt::format("orch-{}", version()),
-                                                    .redeploy = options.redeploy,
-                                                    .force_update = options.force_update},
-                                                   clock_));
-    }
-    if (database_ && (command.access == Access::Write || options.legacy)) {
+    if (database_ && (command_.access == Access::Write || options_.legacy)) {
       ORCH_ASSIGN(self.token, storage::make_process_token());
-      if (options.register_node) {
+      if (options_.register_node) {
         ORCH_TRY(storage::NodeStore(*database_, clock_)
                      .save({.identity = self,
                             .mode = "CLIMode",
-                            .command = std::string(command.name),
+                            .command = std::string(command_.name),
                             .app_version = std::string(version())}));
       }
     }
-    if (command.needs == Needs::Servers) {
+    if (command_.needs == Needs::Servers) {
       ORCH_ASSIGN(fleet_, Fleet::open(config_, *database_, clock_));
       // A service that leads on this backend must not take our work for that of an earlier leader.
       ORCH_ASSIGN(const auto holder, storage::LeaseStore(*database_).find());
@@ -99,16 +110,19 @@ class LocalProcess final : public Process {
                                                    .database = database_.get(),
                                                    .servers = fleet_ ? &fleet_->servers() : nullptr,
                                                    .leadership = leadership_,
-                                                   .progress = progress,
+                                                   .progress = progress_,
                                                    .self = std::move(self),
-                                                   .colour = options.colour});
+                                                   .colour = options_.colour});
     return {};
   }
 
   [[nodiscard]] Services& services() override { return *services_; }
 
  private:
+  const Command& command_;
   Config config_;
+  const RunOptions options_;
+  Progress& progress_;
   SystemClock clock_;
   ha::Standalone leadership_;
   std::unique_ptr<storage::Database> database_;
@@ -138,8 +152,8 @@ LoadedConfig read_config(const RunOptions& options, const std::string& extra_fil
 
 Result<std::unique_ptr<Process>> Process::open(const Command& command, Config config,
                                                const RunOptions& options, Progress& progress) {
-  auto process = std::make_unique<LocalProcess>(std::move(config));
-  ORCH_TRY(process->build(command, options, progress));
+  auto process = std::make_unique<LocalProcess>(command, std::move(config), options, progress);
+  ORCH_TRY(process->open_backend());
   return std::unique_ptr<Process>(std::move(process));
 }
 

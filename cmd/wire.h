@@ -9,6 +9,7 @@
 #include "core/base/result.h"
 #include "core/config/config.h"
 #include "core/config/load.h"
+#include "storage/node_store.h"
 
 namespace orch::cmd {
 
@@ -43,10 +44,15 @@ LoadedConfig read_config(const RunOptions& options, const std::string& extra_fil
 /// joins configuration, backend, servers and leadership.
 class Process {
  public:
-  /// Errors: those of opening the backend and of the probe's settings.
+  /// Opens the backend. Errors: those of doing so.
   static Result<std::unique_ptr<Process>> open(const Command& command, Config config,
                                                const RunOptions& options, Progress& progress);
   virtual ~Process() = default;
+  [[nodiscard]] virtual const Config& config() const = 0;
+  /// Services that may run on this backend, those heard of last first.
+  [[nodiscard]] virtual Result<std::vector<storage::Node>> serving() const = 0;
+  /// To be called before services(). Errors: the backend's and those of the probe's settings.
+  virtual Result<> get_ready() = 0;
   [[nodiscard]] virtual Services& services() = 0;
 };
 

@@ -27,6 +27,7 @@ struct Node {
   std::string first_seen{};  ///< backend text; as the next two, only when read
   std::string last_seen{};
   std::string backend{};
+  std::string url{};  ///< of its API, up to "/api"; "" when it has none or that is not known yet
 };
 
 /// Which processes are alive.
@@ -38,6 +39,11 @@ class NodeStore {
   Result<> save(const Node& node);
   /// Those seen within two seconds, by host name.
   [[nodiscard]] Result<std::vector<Node>> list_active() const;
+  /// Services with an address that were seen within ten seconds, those seen last first. One may be
+  /// slow to say that it lives: whoever wants something of it sees.
+  [[nodiscard]] Result<std::vector<Node>> list_serving() const;
+  /// A service that answers no more: nobody is sent there.
+  Result<> drop_address(const NodeIdentity& self);
   /// Drops processes not seen for five seconds.
   Result<std::int64_t> expire();
 

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <functional>
 #include <string>
 #include <string_view>
 
@@ -15,6 +16,8 @@ struct ApiAnswer {
   std::string message{};
   std::string json{"null"};  ///< of the details, or all there is
   int status{0};             ///< 0: by kind, 200 or 500
+  /// In place of all that: lines of JSON, made while they are sent.
+  std::function<void(const HttpResponse::Send&)> stream{};
 };
 
 inline ApiAnswer api_ok(std::string message, std::string details = "null") {

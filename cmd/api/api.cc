@@ -189,7 +189,7 @@ HttpResponse Api::answer_api(const HttpRequest& request, const Caller& who,
   if (!match || status_elsewhere) return no_such_route();
   const ApiRoute& route = *match->route;
   const bool post = request.method == "POST";
-  if (post && !route.writes) return no_such_route();
+  if (post != route.asked_by_body && !(post && route.writes)) return no_such_route();
   if (route.writes && !who.may_write) return to_response(api_error("Unauthorized"), identity_);
   if (route.writes && !post && service_.config().service.require_post_for_mutations) {
     return to_response(api_error("this call changes something: it must be a POST request"),

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "cmd/api/figures.h"
+#include "cmd/api/openapi.h"
 #include "cmd/api/route.h"
 #include "cmd/serve/service.h"
 #include "core/base/text.h"
@@ -158,6 +159,7 @@ ApiAnswer answer_queue(ApiCall& call, bool aggregated) {
 std::vector<ApiRoute> node_routes() {
   std::vector<ApiRoute> routes = {
       local("headers", answer_headers),
+      local("openapi.json", [](ApiCall&) { return api_bare(openapi_document()); }),
       local("health", answer_health),
       local("lb-check", answer_fine),
       local("_ping", answer_fine),

@@ -11,6 +11,11 @@ namespace orch::cmd {
 
 HttpResponse to_response(const ApiAnswer& answer, std::string_view prefix) {
   HttpResponse response;
+  if (answer.stream) {
+    response.content_type = "application/x-ndjson";
+    response.stream = answer.stream;
+    return response;
+  }
   if (answer.kind == ApiAnswer::Kind::Bare) {
     response.status = answer.status == 0 ? 200 : answer.status;
     response.body = answer.json;
@@ -88,7 +93,7 @@ const std::vector<ApiRoute>& api_routes() {
   static const std::vector<ApiRoute> kAll = [] {
     std::vector<ApiRoute> all;
     for (const auto family : {moving_routes, reading_routes, changing_routes, recovery_routes,
-                              node_routes, unserved_routes}) {
+                              node_routes, command_routes, unserved_routes}) {
       for (ApiRoute& route : family())
         all.push_back(std::move(route));
     }

@@ -47,6 +47,8 @@ struct ApiRoute {
   bool writes{false};  ///< needs the privilege to write
   /// Answered by the node that was asked, even when another leads.
   bool local{false};
+  /// A POST whose body says what is asked; `answer` sees to the privilege.
+  bool asked_by_body{false};
 };
 
 /// All of them; no two match one path.
@@ -58,6 +60,7 @@ std::vector<ApiRoute> reading_routes();   // reading.cc
 std::vector<ApiRoute> changing_routes();  // changing.cc
 std::vector<ApiRoute> recovery_routes();  // recovering.cc
 std::vector<ApiRoute> node_routes();      // node.cc
+std::vector<ApiRoute> command_routes();   // command.cc
 std::vector<ApiRoute> unserved_routes();  // unserved.cc
 
 // Answers that many routes give.

@@ -7,12 +7,15 @@
 #include <CLI/Formatter.hpp>
 #include <fmt/format.h>
 
+#include "cmd/api/openapi.h"
 #include "cmd/cli/find_verb.h"
 #include "cmd/cli/help.h"
 #include "cmd/cli/output.h"
+#include "cmd/cli/runner.h"
 #include "cmd/cli/table_text.h"
 #include "cmd/command/config_check.h"
 #include "cmd/serve/serve.h"
+#include "cmd/shadow/shadow.h"
 #include "cmd/wire.h"
 #include "core/base/log.h"
 #include "core/base/text.h"
@@ -24,6 +27,8 @@ namespace {
 /// What was said besides the command itself.
 struct Globals {
   RunOptions run{};
+  std::string api{};
+  bool direct{false};
   bool json{false};
   std::string colour{"auto"};
   bool quiet{false};
@@ -44,6 +49,8 @@ void add_globals(CLI::App& app, Globals& globals) {
   app.add_option("--config", globals.run.config_file);
   app.add_option("--db", globals.run.db_file);
   app.add_option("--color", globals.colour)->check(CLI::IsMember({"auto", "always", "never"}));
+  app.add_option("--api", globals.api);
+  app.add_flag("--direct", globals.direct);
   app.add_flag("--json", globals.json);
   app.add_flag("--strict-config", globals.run.strict_config);
   app.add_flag("--quiet", globals.quiet);
@@ -192,9 +199,11 @@ int run_command(const Command& command, Spoken& spoken) {
   globals.run.register_node = !spoken.args.dry_run;
   globals.run.redeploy = command.name == "redeploy-internal-db";
   TerminalProgress progress(!globals.quiet);
-  const auto process = Process::open(command, loaded.config, globals.run, progress);
-  if (!process) return refuse(process.error(), globals);
-  const Result<Reply> reply = command.run((*process)->services(), spoken.args);
+  const auto runner =
+      Runner::open(command, loaded.config, globals.run,
+                   access_from(globals.api, globals.direct, loaded.config.http), progress);
+  if (!runner) return refuse(runner.error(), globals);
+  const Result<Reply> reply = (*runner)->run(spoken.args);
   if (!reply) {
     progress.show("");
     return refuse(reply.error(), globals);
@@ -276,10 +285,37 @@ int run_serve(const std::vector<std::string>& arguments) {
   return serve(loaded.config, options);
 }
 
+int run_shadow(const std::vector<std::string>& arguments) {
+  if (asks_for_help(arguments)) return print(shadow_help()) ? 0 : 1;
+  Globals globals;
+  ShadowOptions options;
+  unsigned interval = 0;
+  CLI::App app;
+  app.set_help_flag();
+  add_globals(app, globals);
+  app.add_flag("--once", options.once);
+  app.add_option("--interval", interval)->check(CLI::Range(1U, 86'400U));
+  try {
+    std::vector<std::string> reversed(arguments.rbegin(), arguments.rend());
+    app.parse(reversed);
+  } catch (const CLI::Error& error) {
+    return usage_error(
+        fmt::format("shadow: {} ('orch help shadow' shows how it is used)", error.what()));
+  }
+  log::set_level(level_of(globals));
+  const LoadedConfig loaded = read_config(globals.run);
+  if (!tell_problems(loaded, !globals.quiet)) return exit_code(ErrorKind::InvalidInput);
+  options.interval = std::chrono::seconds(interval);
+  options.json = globals.json;
+  options.access = access_from(globals.api, false, loaded.config.http);
+  return shadow(loaded.config, options);
+}
+
 int run_help(const std::vector<std::string>& topics) {
   const std::optional<TakenVerb> topic = take_verb(topics);
   if (!topic) return print(verb_overview()) ? 0 : 1;
   if (topic->verb == "serve") return print(serve_help()) ? 0 : 1;
+  if (topic->verb == "shadow") return print(shadow_help()) ? 0 : 1;
   return run_verb(topic->verb, {"--help"});
 }
 
@@ -296,6 +332,8 @@ int run_app(const std::vector<std::string>& arguments) {
   }
   if (taken->verb == "help") return run_help(taken->rest);
   if (taken->verb == "serve") return run_serve(taken->rest);
+  if (taken->verb == "shadow") return run_shadow(taken->rest);
+  if (taken->verb == "api-docs") return print(openapi_document()) ? 0 : 1;
   return run_verb(taken->verb, taken->rest);
 }
 

@@ -10,11 +10,11 @@ namespace orch::cmd {
 namespace {
 
 /// Options that take the next word as their value.
-constexpr std::array<std::string_view, 17> kValueOptions = {
+constexpr std::array<std::string_view, 20> kValueOptions = {
     "--config",         "--db",       "--color",   "--to",        "--reason",
     "--owner",          "--duration", "--pattern", "--tag",       "--pool",
     "--hostname",       "--binlog",   "--alias",   "--statement", "--instances",
-    "--promotion-rule", "-i"};
+    "--promotion-rule", "-i",         "--api",     "--listen",    "--interval"};
 
 /// The place of the first word from `begin` on; the end when there is none.
 std::size_t find_word(const std::vector<std::string>& arguments, std::size_t begin) {

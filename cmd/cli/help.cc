@@ -94,6 +94,8 @@ constexpr std::array<OptionHelp, 13> kOptionHelp = {{
 constexpr std::string_view kGlobalOptions =
     "  --config FILE           configuration, JSON or YAML\n"
     "  --db FILE               SQLite backend file, whatever the configuration says\n"
+    "  --api URL[ URL...]      let the service there do it (also: ORCHESTRATOR_API)\n"
+    "  --direct                do not let the service do it that runs on the backend\n"
     "  --json                  answer as JSON\n"
     "  --color WHEN            auto, always or never\n"
     "  --strict-config         unknown configuration keys are errors\n"
@@ -177,6 +179,8 @@ std::string verb_overview() {
       "  orch topology db1.example             show it\n"
       "  orch failover CLUSTER --dry-run       what a failover would do, and why\n"
       "  orch serve                            watch all servers and recover what fails\n"
+      "  orch shadow --api URL                 compare verdicts with a running orchestrator\n"
+      "  orch api-docs                         the HTTP API, as an OpenAPI document\n"
       "  orch help VERB                        more about one of these:\n";
   for (const std::string_view section : kSections) {
     std::string rows;
@@ -205,6 +209,21 @@ std::string serve_help() {
       "  --listen [HOST]:PORT    in place of ListenAddress\n"
       "  --grab-election         lead at once, whoever leads now\n"
       "  --no-discovery          answer the API only; never lead\n{}",
+      kGlobalOptions);
+}
+
+std::string shadow_help() {
+  return fmt::format(
+      "Compare verdicts with a running orchestrator, and act on nothing\n\n"
+      "  orch shadow --api URL [options]\n\n"
+      "Example\n"
+      "  orch shadow --config /etc/orchestrator.conf.json --api http://orchestrator:3000\n\n"
+      "Reads the same servers by the same configuration, and prints what the two say differently\n"
+      "about a server twice in a row. Writes to no server and to no backend. Exit code 1 when\n"
+      "anything differed.\n\n"
+      "Options\n"
+      "  --once                  look twice, then end\n"
+      "  --interval SECONDS      between two looks (default: InstancePollSeconds)\n{}",
       kGlobalOptions);
 }
 

@@ -17,6 +17,8 @@ std::string legacy_topic(std::string_view topic);
 std::string verb_overview();
 /// `orch serve --help`.
 std::string serve_help();
+/// `orch shadow --help`.
+std::string shadow_help();
 /// `orch help GROUP`: the commands of two words that begin with it.
 std::string group_help(const std::vector<const Command*>& group);
 /// `orch help VERB`, `orch VERB --help`.

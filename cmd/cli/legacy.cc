@@ -6,6 +6,7 @@
 
 #include "cmd/cli/help.h"
 #include "cmd/cli/output.h"
+#include "cmd/cli/runner.h"
 #include "cmd/serve/serve.h"
 #include "cmd/wire.h"
 #include "core/base/log.h"
@@ -74,12 +75,12 @@ Args args_of(const LegacyFlags& flags, PromotionRule rule, std::string instance)
 
 /// Runs the command once for each name in -i; the first failure ends it.
 int run_tokens(const Command& command, const LegacyFlags& flags, PromotionRule rule,
-               Services& services) {
+               Runner& runner) {
   std::vector<std::string> tokens = {flags.instance};
   if (!command.takes_list) tokens = words(flags.instance, " ,\r\n\t");
   if (tokens.empty()) tokens.emplace_back();
   for (const std::string& token : tokens) {
-    const Result<Reply> reply = command.run(services, args_of(flags, rule, token));
+    const Result<Reply> reply = runner.run(args_of(flags, rule, token));
     if (!reply) return fatal(reply.error().message);
     std::string text;
     for (const std::string& line : reply->lines)
@@ -111,7 +112,8 @@ int run_command(const LegacyFlags& flags, PromotionRule rule) {
   for (const std::string& file : loaded.files)
     log::info("Read config: {}", file);
   set_log_level(flags, loaded.config.general.debug);
-  if (loaded.config.raft.raft_enabled && !flags.ignore_raft_setup) {
+  ServiceAccess access = access_from(flags.api, flags.direct, loaded.config.http);
+  if (loaded.config.raft.raft_enabled && !flags.ignore_raft_setup && access.urls.empty()) {
     return fatal(
         "Orchestrator configured to run raft (\"RaftEnabled\": true). All access must go through "
         "the web API of the active raft node. You may use the orchestrator-client script which has "
@@ -126,9 +128,9 @@ int run_command(const LegacyFlags& flags, PromotionRule rule) {
   options.redeploy = command->name == "redeploy-internal-db";
   options.register_node = !flags.skip_continuous_registration && !options.redeploy;
   TerminalProgress progress(false);
-  const auto process = Process::open(*command, loaded.config, options, progress);
-  if (!process) return fatal(process.error().message);
-  return run_tokens(*command, flags, rule, (*process)->services());
+  const auto runner = Runner::open(*command, loaded.config, options, std::move(access), progress);
+  if (!runner) return fatal(runner.error().message);
+  return run_tokens(*command, flags, rule, **runner);
 }
 
 int run_service(const LegacyFlags& flags, bool http) {

@@ -26,6 +26,8 @@ struct LegacyFlags {
   std::string promotion_rule{"prefer"};
   std::string tag{};
   std::string synonym_destination{};  ///< -s
+  std::string api{};                  ///< not orchestrator's, as is the next
+  bool direct{false};
   bool strict{false};
   bool discovery{true};
   bool grab_election{false};

@@ -19,8 +19,8 @@ struct Flag {
   std::string_view help{};
 };
 
-const std::array<Flag, 31>& flags() {
-  static const std::array<Flag, 31> kFlags = {{
+const std::array<Flag, 33>& flags() {
+  static const std::array<Flag, 33> kFlags = {{
       {"config", &LegacyFlags::config, "configuration file"},
       {"c", &LegacyFlags::command, "command; 'help' lists them"},
       {"i", &LegacyFlags::instance, "instance, host[:port]; several separated by commas"},
@@ -55,6 +55,8 @@ const std::array<Flag, 31>& flags() {
       {"debug", &LegacyFlags::debug, "log at DEBUG"},
       {"stack", &LegacyFlags::stack, "accepted for compatibility"},
       {"version", &LegacyFlags::version, "print the version"},
+      {"api", &LegacyFlags::api, "URL of the service that runs the command"},
+      {"direct", &LegacyFlags::direct, "work on the backend although a service runs"},
   }};
   return kFlags;
 }

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "cmd/command/exchange.h"
 #include "core/base/text.h"
 #include "core/json/json.h"
 
@@ -14,26 +15,6 @@ std::size_t width_of(std::string_view text) {
   return static_cast<std::size_t>(std::count_if(text.begin(), text.end(), [](char c) {
     return (static_cast<unsigned char>(c) & 0xC0U) != 0x80;
   }));
-}
-
-std::string_view kind_name(ErrorKind kind) {
-  switch (kind) {
-    case ErrorKind::InvalidInput:
-      return "InvalidInput";
-    case ErrorKind::NotFound:
-      return "NotFound";
-    case ErrorKind::Unreachable:
-      return "Unreachable";
-    case ErrorKind::Denied:
-      return "Denied";
-    case ErrorKind::Refused:
-      return "Refused";
-    case ErrorKind::Conflict:
-      return "Conflict";
-    case ErrorKind::Broken:
-      return "Broken";
-  }
-  return "Broken";
 }
 
 }  // namespace

@@ -37,6 +37,8 @@ struct Args {
   bool skip_binlog_search{false};  ///< Pseudo-GTID: use relay logs only
   /// orchestrator's command line: its defaults ("this instance") and its output.
   bool legacy{false};
+  /// The host where it was typed, when another runs it.
+  std::string host{};
 };
 
 /// Rows for people; the first is the heading.
@@ -124,6 +126,8 @@ struct Command {
   Offer offer{Offer::Both};
   /// -i is handed over whole instead of being split into one run per name.
   bool takes_list{false};
+  /// Works on the backend's file or schema itself: no service can do it for another process.
+  bool here{false};
   Result<Reply> (*run)(Services&, const Args&){nullptr};
 };
 

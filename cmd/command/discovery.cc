@@ -16,21 +16,6 @@ namespace orch::cmd {
 
 namespace {
 
-Result<CrawlSettings> crawl_settings(const Services& services) {
-  const DiscoverySettings& discovery = services.config().discovery;
-  CrawlSettings settings;
-  settings.width = static_cast<std::size_t>(
-      std::clamp<std::uint64_t>(discovery.discovery_max_concurrency, 1, 64));
-  settings.probe_timeout = probe_limit(services);
-  ORCH_ASSIGN(settings.ignore_hosts,
-              HostFilter::compile(discovery.discovery_ignore_hostname_filters));
-  ORCH_ASSIGN(settings.ignore_replicas,
-              HostFilter::compile(discovery.discovery_ignore_replica_hostname_filters));
-  ORCH_ASSIGN(settings.ignore_sources,
-              HostFilter::compile(discovery.discovery_ignore_master_hostname_filters));
-  return settings;
-}
-
 std::string counted(std::size_t count, std::string_view what) {
   return fmt::format("{} {}{}", count, what, count == 1 ? "" : "s");
 }
@@ -81,41 +66,7 @@ Reply crawl_reply(const CrawlResult& result) {
 
 /// Ours: everything that the server is connected to.
 Result<Reply> discover_all(const Services& services, const InstanceKey& seed) {
-  ORCH_ASSIGN(CrawlSettings settings, crawl_settings(services));
-  ORCH_ASSIGN(const SettleRules rules, settle_rules_of(services));
-  settings.known_replicas = [&services](const InstanceKey& source) {
-    std::vector<InstanceKey> keys;
-    const auto known = services.instances().list({.source = source});
-    if (!known) log::error("{}", known.error().message);
-    for (const Instance& replica : known ? *known : std::vector<Instance>())
-      keys.push_back(replica.key);
-    return keys;
-  };
-  CrawlResult result =
-      crawl([&](const InstanceKey& key,
-                SteadyPoint deadline) { return services.servers().probe(key, deadline); },
-            {seed}, settings,
-            [&](const CrawlProgress& progress) {
-              services.progress().show(
-                  fmt::format("discovering: {} found, {} unreachable, {} under way", progress.found,
-                              progress.unreachable, progress.under_way));
-            });
-  services.progress().show("");
-  settle_all(result, rules, stored_instances(services));
-  probe_writes(services, result.found);
-  storage::InstanceStore store = services.instances();
-  ORCH_TRY(store.record(result.found));
-  // Why a server could not be read tells what it is sick with.
-  std::vector<Observation> failed;
-  for (const UnreachedKey& key : result.unreachable)
-    failed.push_back({.asked = key.key, .outcome = ProbeOutcome::Failed, .error = key.error});
-  ORCH_TRY(store.record(failed));
-  ORCH_TRY(services.clusters().rebuild_aliases());
-  std::vector<Instance> seen;
-  for (const Observation& observation : result.found)
-    seen.push_back(observation.instance);
-  look_after_quarantine(services, seen);
-  ORCH_TRY(watch_blocked_masters(services));
+  ORCH_ASSIGN(const CrawlResult result, crawl_and_record(services, {seed}));
   if (!result.found.empty()) return crawl_reply(result);
   if (!result.unreachable.empty()) return fail(result.unreachable.front().error);
   return fail(
@@ -129,7 +80,7 @@ Result<Reply> run_discover(Services& services, const Args& args) {
   if (!key && !args.legacy) {
     ORCH_TRY(instance_argument(services, args));  // says what is wrong with the word
   }
-  const InstanceKey seed = key ? *key : this_instance(services);
+  const InstanceKey seed = key ? *key : this_instance(services, args);
   if (!args.legacy) return discover_all(services, seed);
   ORCH_ASSIGN(const Instance found, probe_and_record(services, seed));
   return key_reply(found.key);

@@ -193,6 +193,7 @@ std::vector<Command> meta_commands() {
        .section = "Meta, internal",
        .help = "Apply the backend's schema again",
        .access = Access::Write,
+       .here = true,
        .run = run_redeploy},
       {.name = "audit",
        .section = "Meta",

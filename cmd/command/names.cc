@@ -38,14 +38,14 @@ std::optional<InstanceKey> parse_key(const Services& services, const std::string
   return key;
 }
 
-InstanceKey this_instance(const Services& services) {
-  return {services.self().hostname, default_port(services)};
+InstanceKey this_instance(const Services& services, const Args& args) {
+  return {args.host.empty() ? services.self().hostname : args.host, default_port(services)};
 }
 
 Result<InstanceKey> instance_argument(const Services& services, const Args& args) {
   const std::optional<InstanceKey> key = parse_key(services, args.instance);
   if (key) return services.instances().find_fuzzy(*key);
-  if (args.legacy && trim(args.instance).empty()) return this_instance(services);
+  if (args.legacy && trim(args.instance).empty()) return this_instance(services, args);
   // Whoever wrote a name meant that server: no other one may take its place.
   return fail(ErrorKind::InvalidInput, args.instance.empty()
                                            ? "name an instance: HOST[:PORT]"
@@ -100,7 +100,7 @@ Result<std::string> cluster_argument(const Services& services, const Args& args)
     if (found && !found->cluster_name.empty()) return found->cluster_name;
   }
   if (args.legacy) {
-    ORCH_ASSIGN(const std::optional<Instance> here, instances.find(this_instance(services)));
+    ORCH_ASSIGN(const std::optional<Instance> here, instances.find(this_instance(services, args)));
     if (here && !here->cluster_name.empty()) return here->cluster_name;
     log::error("Unable to determine cluster name. clusterHint={}",
                args.alias.empty() ? args.instance : args.alias);

@@ -16,8 +16,8 @@ namespace orch::cmd {
 /// server.
 std::optional<InstanceKey> parse_key(const Services& services, const std::string& text);
 
-/// The operating system's host name with DefaultInstancePort.
-InstanceKey this_instance(const Services& services);
+/// The host where the command was typed, with DefaultInstancePort.
+InstanceKey this_instance(const Services& services, const Args& args);
 
 /// Args::instance, completed fuzzily. Without one, or with text that names no server: "this
 /// instance" on orchestrator's command line, else InvalidInput.

@@ -1,9 +1,11 @@
 #include "cmd/command/observe.h"
 
+#include <algorithm>
 #include <set>
 
 #include <fmt/format.h>
 
+#include "cmd/command/analysis_reading.h"
 #include "cmd/command/engine.h"
 #include "cmd/command/names.h"
 #include "core/base/log.h"
@@ -16,6 +18,21 @@ namespace orch::cmd {
 namespace {
 
 constexpr std::size_t kWritesAtOnce = 32;
+
+Result<CrawlSettings> crawl_settings(const Services& services) {
+  const DiscoverySettings& discovery = services.config().discovery;
+  CrawlSettings settings;
+  settings.width = static_cast<std::size_t>(
+      std::clamp<std::uint64_t>(discovery.discovery_max_concurrency, 1, 64));
+  settings.probe_timeout = probe_limit(services);
+  ORCH_ASSIGN(settings.ignore_hosts,
+              HostFilter::compile(discovery.discovery_ignore_hostname_filters));
+  ORCH_ASSIGN(settings.ignore_replicas,
+              HostFilter::compile(discovery.discovery_ignore_replica_hostname_filters));
+  ORCH_ASSIGN(settings.ignore_sources,
+              HostFilter::compile(discovery.discovery_ignore_master_hostname_filters));
+  return settings;
+}
 
 }  // namespace
 
@@ -83,6 +100,46 @@ void probe_writes(const Services& services, std::span<Observation> found) {
     seen.soft_errors.push_back(
         std::move(error).within(denied ? "write probe not made" : "write probe"));
   });
+}
+
+Result<CrawlResult> crawl_and_record(const Services& services,
+                                     const std::vector<InstanceKey>& seeds) {
+  ORCH_ASSIGN(CrawlSettings settings, crawl_settings(services));
+  ORCH_ASSIGN(const SettleRules rules, settle_rules_of(services));
+  settings.known_replicas = [&services](const InstanceKey& source) {
+    std::vector<InstanceKey> keys;
+    const auto known = services.instances().list({.source = source});
+    if (!known) log::error("{}", known.error().message);
+    for (const Instance& replica : known ? *known : std::vector<Instance>())
+      keys.push_back(replica.key);
+    return keys;
+  };
+  CrawlResult result =
+      crawl([&](const InstanceKey& key,
+                SteadyPoint deadline) { return services.servers().probe(key, deadline); },
+            seeds, settings,
+            [&](const CrawlProgress& progress) {
+              services.progress().show(
+                  fmt::format("discovering: {} found, {} unreachable, {} under way", progress.found,
+                              progress.unreachable, progress.under_way));
+            });
+  services.progress().show("");
+  settle_all(result, rules, stored_instances(services));
+  probe_writes(services, result.found);
+  storage::InstanceStore store = services.instances();
+  ORCH_TRY(store.record(result.found));
+  // Why a server could not be read tells what it is sick with.
+  std::vector<Observation> failed;
+  for (const UnreachedKey& key : result.unreachable)
+    failed.push_back({.asked = key.key, .outcome = ProbeOutcome::Failed, .error = key.error});
+  ORCH_TRY(store.record(failed));
+  ORCH_TRY(services.clusters().rebuild_aliases());
+  std::vector<Instance> seen;
+  for (const Observation& observation : result.found)
+    seen.push_back(observation.instance);
+  look_after_quarantine(services, seen);
+  ORCH_TRY(watch_blocked_masters(services));
+  return result;
 }
 
 Result<Instance> probe_and_record(const Services& services, const InstanceKey& key) {

@@ -8,6 +8,7 @@
 #include "cmd/command/services.h"
 #include "core/base/result.h"
 #include "core/probe/cluster_name.h"
+#include "core/probe/crawl.h"
 
 namespace orch::cmd {
 
@@ -30,6 +31,11 @@ std::function<std::optional<Instance>(const InstanceKey&)> stored_instances(
 /// With WriteProbe: writes a row to each master that was found, and adds what goes wrong to its
 /// soft errors.
 void probe_writes(const Services& services, std::span<Observation> found);
+
+/// Reads everything that the seeds are connected to and keeps the records. Errors: the backend's;
+/// InvalidInput, a filter that does not compile.
+Result<CrawlResult> crawl_and_record(const Services& services,
+                                     const std::vector<InstanceKey>& seeds);
 
 /// Probes one server and keeps its record. Errors: why it could not be read; Refused when a filter
 /// says that it is to be left alone.

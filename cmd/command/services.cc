@@ -55,6 +55,18 @@ storage::ClusterStore Services::clusters() const {
           }};
 }
 
+Services Services::for_reader(Progress& progress, bool colour) const {
+  return Services({.config = parts_.config,
+                   .live_config = parts_.live_config,
+                   .clock = parts_.clock,
+                   .database = parts_.database,
+                   .servers = parts_.servers,
+                   .leadership = parts_.leadership,
+                   .progress = progress,
+                   .self = parts_.self,
+                   .colour = colour});
+}
+
 ReplicationRules Services::replication_rules() const {
   const OperationSettings& settings = config().operation;
   return {.verify_filters = settings.verify_replication_filters,

@@ -83,6 +83,8 @@ class Services {
   [[nodiscard]] Store store() const {
     return Store(database(), clock());
   }
+  /// The same for one who wants to see progress, and the answer in colour or not.
+  [[nodiscard]] Services for_reader(Progress& progress, bool colour) const;
 
  private:
   Parts parts_;

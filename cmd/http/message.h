@@ -1,5 +1,6 @@
 #pragma once
 
+#include <functional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -28,10 +29,16 @@ struct HttpRequest {
 };
 
 struct HttpResponse {
+  /// Takes the next piece of a body, whether or not there still is anybody to send it to.
+  using Send = std::function<void(std::string piece)>;
+
   int status{200};
   std::string content_type{"application/json; charset=UTF-8"};
   std::string body{};
   HttpHeaders headers{};
+  /// In place of `body`: called once, to make a body that is sent while it is made. Between the
+  /// pieces, each of whole lines, empty lines go out, so that the client sees that somebody lives.
+  std::function<void(const Send&)> stream{};
 };
 
 /// "a%2Fb" -> "a/b"; `plus_is_blank` as in a query. A percent sign that starts nothing stays.

@@ -130,9 +130,11 @@ class TlsStream final : public Stream {
 
 std::string head_of(const HttpResponse& response, bool keep_alive) {
   const auto reason = http::obsolete_reason(static_cast<http::status>(response.status));
-  std::string head = fmt::format("HTTP/1.1 {} {}\r\nContent-Type: {}\r\nContent-Length: {}\r\n",
-                                 response.status, std::string_view(reason.data(), reason.size()),
-                                 response.content_type, response.body.size());
+  std::string head =
+      fmt::format("HTTP/1.1 {} {}\r\nContent-Type: {}\r\n", response.status,
+                  std::string_view(reason.data(), reason.size()), response.content_type);
+  // The end of a stream is that of the connection.
+  if (!response.stream) head += fmt::format("Content-Length: {}\r\n", response.body.size());
   for (const auto& [name, value] : response.headers)
     head += fmt::format("{}: {}\r\n", name, printable(value));
   head += keep_alive ? "Connection: keep-alive\r\n\r\n" : "Connection: close\r\n\r\n";
@@ -201,7 +203,10 @@ class BeastServer final : public HttpServer {
 class Session : public std::enable_shared_from_this<Session> {
  public:
   Session(BeastServer& server, std::unique_ptr<Stream> stream, HttpRequest about_peer)
-      : server_(server), stream_(std::move(stream)), about_peer_(std::move(about_peer)) {
+      : server_(server),
+        stream_(std::move(stream)),
+        about_peer_(std::move(about_peer)),
+        pulse_(server.io_) {
     ++server_.connections_;
   }
   ~Session() { --server_.connections_; }
@@ -270,9 +275,70 @@ class Session : public std::enable_shared_from_this<Session> {
     worked_on_ = true;
     server_.handlers_.submit([self = shared_from_this()] {
       HttpResponse response = self->server_.handler_(self->request_);
+      if (response.stream) return self->make_stream(response);
       asio::post(self->server_.io_,
                  [self, response = std::move(response)] { self->respond(response); });
     });
+  }
+
+  /// By the handler's thread; all that is sent goes through the one that waits.
+  void make_stream(const HttpResponse& response) {
+    const auto then = [this, self = shared_from_this()](auto work) {
+      asio::post(server_.io_, [self, work = std::move(work)] { work(*self); });
+    };
+    then([head = head_of(response, false)](Session& session) {
+      session.keep_alive_ = false;
+      session.waiting_ = head;
+      session.flush();
+      session.beat();
+    });
+    response.stream([&then](std::string piece) {
+      then([piece = std::move(piece)](Session& session) { session.add(piece); });
+    });
+    then([](Session& session) {
+      session.whole_ = true;
+      session.pulse_.cancel();
+      session.flush();
+    });
+  }
+
+  void beat() {
+    pulse_.expires_after(server_.settings_.pulse);
+    pulse_.async_wait([self = shared_from_this()](error_code stopped) {
+      if (stopped || self->whole_ || self->broken_) return;
+      self->add("\n");
+      self->beat();
+    });
+  }
+
+  void add(std::string_view piece) {
+    if (broken_) return;
+    waiting_ += piece;
+    flush();
+  }
+
+  void flush() {
+    if (writing_) return;
+    if (broken_ || waiting_.empty()) {
+      if (!whole_) return;
+      end_work();
+      if (!broken_) stream_->end([self = shared_from_this()](error_code, std::size_t) {});
+      return;
+    }
+    writing_ = true;
+    out_ = std::exchange(waiting_, {});
+    stream_->start_clock(server_.settings_.header_limit);
+    stream_->write_all(asio::buffer(out_),
+                       [self = shared_from_this()](error_code problem, std::size_t) {
+                         self->stream_->stop_clock();
+                         self->writing_ = false;
+                         self->broken_ = problem.failed();
+                         self->flush();
+                       });
+  }
+
+  void end_work() {
+    if (std::exchange(worked_on_, false)) --server_.working_;
   }
 
   void refuse(int status, std::string text) {
@@ -289,7 +355,7 @@ class Session : public std::enable_shared_from_this<Session> {
     stream_->start_clock(server_.settings_.header_limit);
     stream_->write_all(asio::buffer(out_),
                        [self = shared_from_this()](error_code problem, std::size_t) {
-                         if (std::exchange(self->worked_on_, false)) --self->server_.working_;
+                         self->end_work();
                          if (problem) return;
                          if (self->keep_alive_) {
                            return self->next_request(self->server_.settings_.idle_limit);
@@ -309,6 +375,12 @@ class Session : public std::enable_shared_from_this<Session> {
   bool begun_{false};
   bool keep_alive_{false};
   bool worked_on_{false};  ///< until the answer is written
+  // Of a stream:
+  asio::steady_timer pulse_;
+  std::string waiting_;  ///< to be sent after `out_`
+  bool writing_{false};
+  bool whole_{false};   ///< nothing more will come
+  bool broken_{false};  ///< nobody listens
 };
 
 Result<> BeastServer::load_certificates() {

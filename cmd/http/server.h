@@ -23,6 +23,7 @@ struct HttpServerSettings {
   std::size_t most_connections{4096};
   std::chrono::seconds header_limit{15};  ///< for a request's head and body to arrive
   std::chrono::seconds idle_limit{60};    ///< between requests
+  std::chrono::milliseconds pulse{5000};  ///< between signs of life in a stream
   std::size_t most_handlers{128};         ///< requests that are worked on at once
 };
 

@@ -81,6 +81,16 @@ HttpServerSettings http_settings(const HttpSettings& from, const ServeOptions& o
   return settings;
 }
 
+/// Where other processes find this node: by the host's name, when it listens on all addresses.
+std::string public_url(const HttpServerSettings& settings, const std::string& prefix,
+                       std::uint16_t port) {
+  const std::string_view scheme = settings.tls ? "https" : "http";
+  if (!settings.socket.empty()) return fmt::format("http://unix:{}:{}", settings.socket, prefix);
+  std::string host = settings.address.substr(0, settings.address.rfind(':'));
+  if (host.empty() || host == "0.0.0.0" || host == "[::]") host = this_host();
+  return fmt::format("{}://{}:{}{}", scheme, host, port, prefix);
+}
+
 class Signals {
  public:
   /// Before any thread is started: all of them leave these to wait().
@@ -162,6 +172,7 @@ int serve(Config config, const ServeOptions& options) {
       return exit_code(started.error().kind);
     }
     server = *std::move(started);
+    node.announce(public_url(http_settings(http, options), http.url_prefix, server->port()));
     log::info("orch {} serves {}", version(),
               server->port() == 0 ? http.listen_socket : fmt::format("port {}", server->port()));
   }
@@ -177,6 +188,7 @@ int serve(Config config, const ServeOptions& options) {
   notify("STOPPING=1");
   log::info("shutting down");
   audit(node.services(), "shutdown", {}, "");
+  node.withdraw();
   node.drain([&server](SteadyPoint deadline) {
     if (server) server->stop(deadline);
   });

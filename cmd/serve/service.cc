@@ -435,8 +435,20 @@ Result<> Service::reload(const std::string& extra_file) {
 }
 
 Result<> Service::say_alive() {
-  return storage::NodeStore(*database_, clock_)
-      .save({.identity = self_, .mode = "HttpMode", .app_version = std::string(version())});
+  storage::Node node{.identity = self_, .mode = "HttpMode", .app_version = std::string(version())};
+  {
+    const MutexLock lock(mutex_);
+    node.url = url_;
+  }
+  return storage::NodeStore(*database_, clock_).save(node);
+}
+
+void Service::announce(std::string url) {
+  {
+    const MutexLock lock(mutex_);
+    url_ = std::move(url);
+  }
+  note_problem(say_alive(), "backend");
 }
 
 Result<> Service::read_marks() {
@@ -604,6 +616,14 @@ Result<> Service::tidy_up() {
   ORCH_TRY(services_->store<storage::JournalStore>().expire(audit_days));
   ORCH_TRY(storage::RecoveryStore(*database_, clock_, self_).expire(audit_days));
   return keep_topologies();
+}
+
+void Service::withdraw() {
+  {
+    const MutexLock lock(mutex_);
+    url_.clear();
+  }
+  note_problem(storage::NodeStore(*database_, clock_).drop_address(self_), "backend");
 }
 
 void Service::drain(const std::function<void(SteadyPoint)>& end_requests) {

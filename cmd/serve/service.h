@@ -74,6 +74,10 @@ class Service {
   /// Reads the configuration files again, and one more when it is named. A bad one changes nothing.
   /// Errors: InvalidInput, with what is wrong.
   Result<> reload(const std::string& extra_file);
+  /// Where this node answers, for other processes on the backend to know.
+  void announce(std::string url);
+  /// It will not answer for much longer.
+  void withdraw();
   /// A command has changed the backend: what it says is looked at now.
   void look_again();
   /// Takes no new recovery, waits for those that run (DrainSeconds), gives leadership up.
@@ -133,6 +137,7 @@ class Service {
   std::condition_variable_any woken_;
   bool stopping_ ORCH_GUARDED_BY(mutex_){false};
   bool look_again_ ORCH_GUARDED_BY(mutex_){false};
+  std::string url_ ORCH_GUARDED_BY(mutex_);
   std::optional<Error> problem_ ORCH_GUARDED_BY(mutex_);
   std::map<std::string, std::string> told_ ORCH_GUARDED_BY(mutex_);   ///< by cluster: not again
   std::vector<storage::AnalysedCode> codes_ ORCH_GUARDED_BY(mutex_);  ///< not yet written

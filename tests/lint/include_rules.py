@@ -53,7 +53,7 @@ DOORS = {
     r"CLI/.*": r"cmd/cli/app\.cc",
     r"re2/.*": r"core/base/pattern\.cc",
     r"openssl/.*": r"core/(net|base)/[^/]+\.cc",
-    r"boost/.*": r"core/net/http_client\.cc|cmd/http/server\.cc",
+    r"boost/.*": r"core/net/http_client\.cc|cmd/http/(client|server)\.cc",
     r"zlib\.h": r"cmd/http/gzip\.cc",
     r"zookeeper/.*": r"core/net/zookeeper\.cc",
     r"doctest/.*": r"tests/.*",

@@ -205,6 +205,27 @@ TEST_SUITE("storage/stores") {
     CHECK(store.expire().value_or(-1) == 1);
   }
 
+  TEST_CASE_FIXTURE(StoresFixture, "services that say where they answer are found there") {
+    NodeStore store(database(), clock);
+    Node service{.identity = {"b", "token-b"}, .mode = "HttpMode"};
+    REQUIRE(store.save(service));
+    CHECK(store.list_serving()->empty());
+    service.url = "http://b:3000";
+    REQUIRE(store.save(service));
+    REQUIRE(store.save(service));
+    clock.advance(std::chrono::seconds(3));
+    REQUIRE(store.save({.identity = {"a", "token-a"}, .mode = "HttpMode", .url = "http://a:3000"}));
+    auto serving = store.list_serving();
+    REQUIRE(serving);
+    REQUIRE(serving->size() == 2);
+    CHECK(serving->at(0).url == "http://a:3000");
+    CHECK(serving->at(1).url == "http://b:3000");
+    clock.advance(std::chrono::seconds(8));
+    CHECK(store.list_serving()->size() == 1);
+    REQUIRE(store.expire());
+    CHECK(value("select count(*) from orch_node_address") == "0");
+  }
+
   TEST_CASE_FIXTURE(StoresFixture, "access tokens are random, in two parts, and expire") {
     TokenStore store(database(), clock);
     const auto one = store.create("alice");

@@ -1,0 +1,112 @@
+#include "cmd/cli/runner.h"
+
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "cmd/cli/output.h"
+#include "cmd/command/names.h"
+
+namespace orch::cmd {
+
+namespace {
+
+bool needs_leader(const Command& command) {
+  return command.access == Access::Write && command.needs == Needs::Servers;
+}
+
+class ServiceOrHere final : public Runner {
+ public:
+  ServiceOrHere(const Command& command, const RunOptions& options, ServiceAccess access,
+                Progress& progress)
+      : command_(command), options_(options), access_(std::move(access)), progress_(progress) {}
+
+  /// The service that somebody named.
+  Result<> find_named() {
+    if (command_.here) {
+      return fail(
+          ErrorKind::InvalidInput,
+          fmt::format("{} works on the backend itself: no service can do it", command_.name));
+    }
+    ORCH_ASSIGN(const auto addresses, addresses_of(access_.urls, access_));
+    ORCH_ASSIGN(service_, RemoteService::choose(access_, addresses, needs_leader(command_), false));
+    return {};
+  }
+
+  /// A service that says in the backend where it is, else this process.
+  Result<> find_on_backend(Config config) {
+    ORCH_ASSIGN(process_, Process::open(command_, std::move(config), options_, progress_));
+    if (!access_.direct && !command_.here) {
+      ORCH_ASSIGN(const std::vector<storage::Node> nodes, process_->serving());
+      if (!nodes.empty()) {
+        auto found = choose_node(nodes);
+        if (found) {
+          service_ = *std::move(found);
+          return {};
+        }
+        go_on_here(found.error());
+      }
+    }
+    return process_->get_ready();
+  }
+
+  Result<Reply> run(const Args& args) override {
+    if (!service_) return command_.run(process_->services(), args);
+    CommandRequest request{.command = std::string(command_.name),
+                           .args = args,
+                           .user = owner_argument({}),
+                           .colour = options_.colour};
+    request.args.host = this_host();
+    RemoteService::Asked asked = service_->run(request, progress_);
+    if (asked.begun || asked.reply || process_ == nullptr) return std::move(asked.reply);
+    // Whoever may use the backend may do this without the service, too.
+    go_on_here(asked.reply.error());
+    service_.reset();
+    ORCH_TRY(process_->get_ready());
+    return command_.run(process_->services(), args);
+  }
+
+ private:
+  Result<RemoteService> choose_node(const std::vector<storage::Node>& nodes) const {
+    std::vector<HttpAddress> addresses;
+    for (const storage::Node& node : nodes) {
+      ORCH_ASSIGN(std::vector<HttpAddress> one, addresses_of({node.url}, access_));
+      HttpAddress& address = one.front();
+      const bool own = node.identity.hostname == this_host();
+      if (!address.socket.empty() && !own) continue;
+      if (own && address.host == this_host()) address.connect_to = "localhost";
+      addresses.push_back(std::move(address));
+    }
+    if (addresses.empty()) {
+      return fail(ErrorKind::Unreachable, "the services listen on sockets of other hosts");
+    }
+    return RemoteService::choose(access_, addresses, needs_leader(command_), true);
+  }
+
+  void go_on_here(const Error& why) {
+    progress_.say(
+        fmt::format("orch: the service on this backend is not used ({}); working on the "
+                    "backend directly",
+                    why.message));
+  }
+
+  const Command& command_;
+  const RunOptions options_;
+  const ServiceAccess access_;
+  Progress& progress_;
+  std::unique_ptr<Process> process_;
+  std::optional<RemoteService> service_;
+};
+
+}  // namespace
+
+Result<std::unique_ptr<Runner>> Runner::open(const Command& command, Config config,
+                                             const RunOptions& options, ServiceAccess access,
+                                             Progress& progress) {
+  const bool named = !access.urls.empty() && !access.direct && command.needs != Needs::Nothing;
+  auto runner = std::make_unique<ServiceOrHere>(command, options, std::move(access), progress);
+  ORCH_TRY(named ? runner->find_named() : runner->find_on_backend(std::move(config)));
+  return std::unique_ptr<Runner>(std::move(runner));
+}
+
+}  // namespace orch::cmd
