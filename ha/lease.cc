@@ -33,6 +33,11 @@ std::optional<Term> Lease::leading() const {
   return term_;
 }
 
+std::optional<Term> Lease::latest_epoch() const {
+  const MutexLock lock(mutex_);
+  return highest_ > 0 ? std::optional<Term>(highest_) : std::nullopt;
+}
+
 /// Counted from before the backend was asked: later than that it cannot have been renewed.
 void Lease::believe(std::optional<Term> term, SteadyPoint asked) {
   const MutexLock lock(mutex_);

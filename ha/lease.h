@@ -41,6 +41,8 @@ class Lease final : public Leadership {
   Result<> vacate();
 
   [[nodiscard]] Result<std::optional<storage::LeaseHolder>> holder() const { return store_.find(); }
+  /// The latest epoch that this node has seen, its own or another's; nothing before the first.
+  [[nodiscard]] std::optional<Term> latest_epoch() const;
   [[nodiscard]] std::chrono::milliseconds period() const { return settings_.duration / 5; }
 
  private:
@@ -57,6 +59,17 @@ class Lease final : public Leadership {
   storage::LeaseMark seen_ ORCH_GUARDED_BY(mutex_){};
   SteadyPoint seen_since_ ORCH_GUARDED_BY(mutex_){};
   bool resigned_ ORCH_GUARDED_BY(mutex_){false};
+};
+
+/// For what people ask of a node: any node does it, in whose epoch ever, and claims in the backend
+/// keep it apart from what others do (HA document, 5). When another begins to lead, it ends.
+class AnyNode final : public Leadership {
+ public:
+  explicit AnyNode(const Lease& lease) : lease_(lease) {}
+  [[nodiscard]] std::optional<Term> leading() const override { return lease_.latest_epoch(); }
+
+ private:
+  const Lease& lease_;
 };
 
 }  // namespace orch::ha

@@ -150,6 +150,8 @@ constexpr RouteText kRouteTexts[] = {
     {"replication-analysis-changelog", "[{}]", "How verdicts about servers changed"},
     {"recover", "E InstanceKey", "", "skipProcesses"},
     {"recover-lite", "E InstanceKey"},
+    {"explain-failover", "E {}", "What a failover would do, and why"},
+    {"explain-takeover", "E {}", "What a takeover would do, and why"},
     {"automated-recovery-filters", "E {}", "Which clusters are recovered by themselves"},
     {"audit-recovery-steps", "[RecoveryStep]", "The steps of a recovery"},
     {"active-cluster-recovery", "[TopologyRecovery]", "Recoveries of a cluster that run"},

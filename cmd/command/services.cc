@@ -55,16 +55,29 @@ storage::ClusterStore Services::clusters() const {
           }};
 }
 
+Services Services::with(const Leadership& leadership, Progress& progress, bool colour) const {
+  Services other({.config = parts_.config,
+                  .live_config = parts_.live_config,
+                  .clock = parts_.clock,
+                  .database = parts_.database,
+                  .servers = parts_.servers,
+                  .leadership = leadership,
+                  .progress = progress,
+                  .self = parts_.self,
+                  .forgetting = parts_.forgetting,
+                  .colour = colour});
+  other.running_ = running_;
+  return other;
+}
+
 Services Services::for_reader(Progress& progress, bool colour) const {
-  return Services({.config = parts_.config,
-                   .live_config = parts_.live_config,
-                   .clock = parts_.clock,
-                   .database = parts_.database,
-                   .servers = parts_.servers,
-                   .leadership = parts_.leadership,
-                   .progress = progress,
-                   .self = parts_.self,
-                   .colour = colour});
+  Services other = with(parts_.leadership, progress, colour);
+  other.kv_ = kv_;
+  return other;
+}
+
+Services Services::under(const Leadership& leadership) const {
+  return with(leadership, parts_.progress, parts_.colour);
 }
 
 ReplicationRules Services::replication_rules() const {

@@ -55,7 +55,8 @@ class Services {
 
   explicit Services(Parts parts)
       : parts_(std::move(parts)),
-        kv_(std::make_unique<ha::KvStores>(parts_.config.kv, parts_.leadership)) {}
+        kv_(std::make_shared<ha::KvStores>(parts_.config.kv, parts_.leadership)),
+        running_(std::make_shared<ha::RunningRecoveries>()) {}
 
   [[nodiscard]] const Config& config() const {
     return parts_.live_config == nullptr ? parts_.config : *parts_.live_config->load();
@@ -66,7 +67,7 @@ class Services {
   [[nodiscard]] const Leadership& leadership() const { return parts_.leadership; }
   [[nodiscard]] ha::KvStores& kv() const { return *kv_; }
   /// What recoveries of this process share.
-  [[nodiscard]] ha::RunningRecoveries& running() const { return running_; }
+  [[nodiscard]] ha::RunningRecoveries& running() const { return *running_; }
   [[nodiscard]] Progress& progress() const { return parts_.progress; }
   [[nodiscard]] const storage::NodeIdentity& self() const { return parts_.self; }
   [[nodiscard]] bool colour() const { return parts_.colour; }
@@ -85,11 +86,15 @@ class Services {
   }
   /// The same for one who wants to see progress, and the answer in colour or not.
   [[nodiscard]] Services for_reader(Progress& progress, bool colour) const;
+  /// The same under another leadership.
+  [[nodiscard]] Services under(const Leadership& leadership) const;
 
  private:
+  [[nodiscard]] Services with(const Leadership& leadership, Progress& progress, bool colour) const;
+
   Parts parts_;
-  std::unique_ptr<ha::KvStores> kv_;
-  mutable ha::RunningRecoveries running_{};
+  std::shared_ptr<ha::KvStores> kv_;
+  std::shared_ptr<ha::RunningRecoveries> running_;
 };
 
 /// The alias that ClusterNameToAlias gives to a cluster name: of the first entry, in the file's

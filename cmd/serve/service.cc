@@ -8,7 +8,6 @@
 
 #include "cmd/command/analysis_reading.h"
 #include "cmd/command/engine.h"
-#include "cmd/command/kv.h"
 #include "cmd/command/observe.h"
 #include "cmd/command/recovery.h"
 #include "cmd/version.h"
@@ -16,25 +15,11 @@
 #include "core/base/log.h"
 #include "core/base/text.h"
 #include "ha/recovery.h"
-#include "ha/registration.h"
 #include "storage/analysis_store.h"
-#include "storage/audit_store.h"
-#include "storage/candidate_store.h"
-#include "storage/circumstances.h"
-#include "storage/downtime_store.h"
-#include "storage/equivalence_store.h"
-#include "storage/history_store.h"
-#include "storage/hostname_store.h"
-#include "storage/journal_store.h"
-#include "storage/maintenance_store.h"
-#include "storage/marks.h"
 #include "storage/metered_database.h"
 #include "storage/node_store.h"
 #include "storage/open.h"
-#include "storage/pool_store.h"
 #include "storage/process_token.h"
-#include "storage/recovery_store.h"
-#include "storage/token_store.h"
 
 namespace orch::cmd {
 
@@ -43,12 +28,9 @@ namespace {
 using std::chrono::milliseconds;
 using std::chrono::steady_clock;
 
-constexpr milliseconds kTick{1000};
 constexpr milliseconds kFlushLimit{1000};
 constexpr milliseconds kDrainTick{20};
-constexpr std::chrono::seconds kTidy{60};
 constexpr std::size_t kMostSamplesKept = 100'000;
-constexpr std::chrono::seconds kEntries{5};
 
 }  // namespace
 
@@ -107,6 +89,8 @@ Result<> Service::build() {
                                                          .forgetting = [this](const auto& keys) {
                                                            let_go(keys);
                                                          }});
+  any_node_ = std::make_unique<ha::AnyNode>(*lease_);
+  asked_ = std::make_unique<Services>(services_->under(*any_node_));
   entries_ = std::make_unique<EntryWriter>(*services_);
   probe_log_ =
       std::make_unique<ProbeLog>(clock_, config().discovery.discovery_collection_retention_seconds);
@@ -232,16 +216,6 @@ void Service::tell(const std::string& cluster, const std::vector<Analysis>& now)
   }
 }
 
-Result<> Service::write_codes() {
-  std::vector<storage::AnalysedCode> codes;
-  {
-    const MutexLock lock(mutex_);
-    codes.swap(codes_);
-  }
-  if (codes.empty()) return {};
-  return services_->store<storage::AnalysisStore>().save_codes(codes);
-}
-
 void Service::act(const Analysis& analysis, TimePoint since) {
   // Recoveries begin with the records: those of what was just seen.
   if (!writes_->flush(steady_clock::now() + kFlushLimit)) {
@@ -329,60 +303,6 @@ void Service::keep_lease() {
   mutex_.unlock();
 }
 
-void Service::keep_house() {
-  steady_clock::time_point often{};
-  steady_clock::time_point entries{};
-  steady_clock::time_point tidy = steady_clock::now() + kTidy;
-  // Earlier than that, not all servers have been looked at.
-  steady_clock::time_point publish =
-      steady_clock::now() + 3 * config().discovery.instance_poll_seconds;
-  mutex_.lock();
-  while (!stopping_) {
-    woken_.wait_for(mutex_, kTick, [this] { return stopping_ || look_again_; });
-    if (stopping_) break;
-    const bool asked = std::exchange(look_again_, false);
-    mutex_.unlock();
-    const Result<> alive = say_alive();
-    note_problem(read_marks(), "backend");
-    note_problem(write_codes(), "backend");
-    const auto now = steady_clock::now();
-    if (asked || now >= often) note_problem(follow_backend(), "backend");
-    if (lease_->leading()) note_problem(resume_cut_off(), "recoveries that were cut off");
-    if (now >= often) {
-      often = now + config().discovery.instance_poll_seconds;
-      if (lease_->leading()) {
-        note_problem(tidy_often(), "backend");
-        look_up_hosts();
-      }
-    }
-    if (now >= tidy) {
-      tidy = now + kTidy;
-      if (lease_->leading()) note_problem(tidy_up(), "caretaking");
-    }
-    if (now >= publish) {
-      publish = now + kTidy;
-      if (lease_->leading()) publish_masters();
-    }
-    if (now >= entries && config().pseudo_gtid.auto_pseudo_gtid) {
-      entries = now + kEntries;
-      if (lease_->leading()) write_entries();
-    }
-    const EngineFigures figures = engine_->figures();
-    mutex_.lock();
-    queue_log_.push_back({figures.running, figures.queued});
-    const auto most = static_cast<std::size_t>(
-        std::max<std::int64_t>(config().discovery.discovery_queue_max_statistics_size, 1));
-    while (queue_log_.size() > most)
-      queue_log_.pop_front();
-    if (alive) {
-      problem_.reset();
-    } else {
-      problem_ = alive.error();
-    }
-  }
-  mutex_.unlock();
-}
-
 std::map<std::pair<std::string, std::string>, std::uint64_t> Service::recovery_counts() const {
   const MutexLock lock(mutex_);
   return recovery_counts_;
@@ -449,173 +369,6 @@ void Service::announce(std::string url) {
     url_ = std::move(url);
   }
   note_problem(say_alive(), "backend");
-}
-
-Result<> Service::read_marks() {
-  ORCH_ASSIGN(Marks marks,
-              storage::read_marks(*database_, clock_,
-                                  config().classification.candidate_instance_expire_minutes));
-  ORCH_ASSIGN(Circumstances circumstances,
-              storage::read_circumstances(*database_, clock_, services_->clusters()));
-  // What probes say is known here before it is in the backend.
-  circumstances.probe_errors.clear();
-  circumstances.semi_sync_waiting.clear();
-  circumstances.stand_still.clear();
-  engine_->set_marks(std::move(marks), std::move(circumstances));
-  return {};
-}
-
-/// What whoever led before has written holds, until it is read again.
-Result<> Service::catch_up() {
-  ORCH_ASSIGN(std::vector<Instance> all, services_->instances().list({}));
-  engine_->catch_up(std::move(all));
-  return {};
-}
-
-/// A recovery whose process is gone, wherever it ran, is finished or undone: it may have left
-/// things half done about which no analysis says anything.
-Result<> Service::resume_cut_off() {
-  ORCH_ASSIGN(const std::vector<storage::RecoveryRun> runs,
-              services_->store<storage::JournalStore>().list_unfinished());
-  if (runs.empty()) return {};
-  ORCH_ASSIGN(const std::unique_ptr<RecoveryEngine> engine, RecoveryEngine::make(*services_));
-  for (const storage::RecoveryRun& run : runs) {
-    if (ha::owner_lives(engine->parts(), run)) continue;
-    {
-      const MutexLock lock(mutex_);
-      if (!resuming_.insert(run.uid).second) continue;
-    }
-    resumptions_.submit([this, uid = run.uid] { resume_one(uid); });
-  }
-  return {};
-}
-
-void Service::resume_one(const std::string& uid) {
-  log::warning("recovery {} was cut off: it is carried on", uid);
-  const auto engine = RecoveryEngine::make(*services_);
-  if (engine) {
-    const auto outcome = ha::resume((*engine)->parts(), uid);
-    if (!outcome) {
-      log::warning("recovery {}: {}", uid, outcome.error().message);
-    } else if (outcome->error) {
-      log::warning("recovery {} was ended: {}", uid, outcome->error->message);
-    } else {
-      log::warning("recovery {} was finished: {} is the successor", uid,
-                   to_string(*outcome->outcome.account.promoted));
-    }
-  }
-  const MutexLock lock(mutex_);
-  resuming_.erase(uid);
-  look_again_ = true;
-}
-
-/// Others may have added servers to the backend, or made it forget some.
-Result<> Service::follow_backend() {
-  const std::vector<InstanceKey> watched = engine_->keys();
-  ORCH_ASSIGN(const std::vector<InstanceKey> stored, services_->instances().list_keys());
-  std::vector<InstanceKey> fresh;
-  std::ranges::set_difference(stored, watched, std::back_inserter(fresh));
-  if (fresh.size() > watched.size() / 4 + 16) {
-    ORCH_ASSIGN(std::vector<Instance> all, services_->instances().list({}));
-    engine_->add(std::move(all));
-  } else if (!fresh.empty()) {
-    std::vector<Instance> records;
-    for (const InstanceKey& key : fresh) {
-      ORCH_ASSIGN(std::optional<Instance> record, services_->instances().find(key));
-      if (record) records.push_back(*std::move(record));
-    }
-    engine_->add(std::move(records));
-  }
-  std::vector<InstanceKey> missing;
-  std::ranges::set_difference(watched, stored, std::back_inserter(missing));
-  std::set<InstanceKey> forgotten;
-  for (const InstanceKey& key : missing) {
-    if (!writes_->holds(key)) forgotten.insert(key);  // else it is about to be written
-  }
-  if (!forgotten.empty()) engine_->forget(forgotten);
-  return {};
-}
-
-/// A read that is under way, or was not written yet, must not bring back what is being deleted.
-void Service::let_go(const std::set<InstanceKey>& keys) {
-  engine_->forget(keys);
-  writes_->forget(keys);
-  if (!writes_->flush(steady_clock::now() + kFlushLimit)) {
-    log::warning("the backend is slow: what is forgotten may come back");
-  }
-}
-
-/// Beside the housekeeping: a server that hangs must not hold that up.
-void Service::write_entries() {
-  if (writing_entries_.exchange(true)) return;
-  entry_writing_.submit([this] {
-    note_problem(entries_->write_all(), "Pseudo-GTID");
-    writing_entries_ = false;
-  });
-}
-
-Result<> Service::tidy_often() {
-  ORCH_TRY(services_->clusters().rebuild_aliases());
-  ORCH_TRY(services_->store<storage::DowntimeStore>().expire());
-  return {};
-}
-
-/// Once a minute the key-value stores are told who the masters are. Not by the house thread: one
-/// that hangs must not hold it up.
-void Service::publish_masters() {
-  publications_.submit([this] {
-    // Asked when it is done, not when it was put into the queue.
-    if (lease_->leading()) note_problem(refresh_kv_stores(*services_), "key-value stores");
-  });
-}
-
-/// The addresses of hosts, for whoever asks a key-value store.
-void Service::look_up_hosts() {
-  if (publications_.waiting() + publications_.running() > 0) return;
-  publications_.submit([this] {
-    std::set<std::string> hosts;
-    for (const InstanceKey& key : engine_->keys())
-      hosts.insert(key.hostname);
-    note_problem(addresses_.refresh(hosts, services_->store<storage::HostnameStore>()),
-                 "host addresses");
-  });
-}
-
-/// Now and then all topologies are kept as they are.
-Result<> Service::keep_topologies() {
-  const std::chrono::hours interval = config().discovery.snapshot_topologies_interval_hours;
-  if (interval.count() > 0 && steady_clock::now() >= snapshot_at_) {
-    snapshot_at_ = steady_clock::now() + interval;
-    ORCH_TRY(services_->store<storage::HistoryStore>().save_snapshot());
-  }
-  return {};
-}
-
-Result<> Service::tidy_up() {
-  const DiscoverySettings& discovery = config().discovery;
-  const ClassificationSettings& classification = config().classification;
-  const std::chrono::days audit_days = config().general.audit_purge_days;
-  const std::chrono::hours unseen = discovery.unseen_instance_forget_hours;
-  const auto minutes = discovery.expiry_hostname_resolves_minutes;
-  ORCH_TRY(services_->instances().expire(unseen));
-  ORCH_TRY(services_->clusters().expire_aliases(unseen));
-  ORCH_TRY(services_->clusters().expire_domains(minutes));
-  ORCH_TRY(services_->store<storage::HostnameStore>().expire_resolved(2 * minutes));
-  ORCH_TRY(services_->store<storage::HostnameStore>().expire_unresolved(minutes));
-  ORCH_TRY(services_->store<storage::CandidateStore>().expire(
-      classification.candidate_instance_expire_minutes));
-  ORCH_TRY(
-      services_->store<storage::PoolStore>().expire(classification.instance_pool_expiry_minutes));
-  ORCH_TRY(storage::MaintenanceStore(*database_, clock_, self_).expire());
-  ORCH_TRY(services_->store<storage::AuditStore>().expire(audit_days));
-  ORCH_TRY(services_->store<storage::EquivalenceStore>().expire(unseen));
-  ORCH_TRY(services_->store<storage::NodeStore>().expire());
-  ORCH_TRY(
-      services_->store<storage::TokenStore>().expire(config().http.access_token_expiry_minutes));
-  ORCH_TRY(services_->store<storage::AnalysisStore>().expire_changes(unseen));
-  ORCH_TRY(services_->store<storage::JournalStore>().expire(audit_days));
-  ORCH_TRY(storage::RecoveryStore(*database_, clock_, self_).expire(audit_days));
-  return keep_topologies();
 }
 
 void Service::withdraw() {

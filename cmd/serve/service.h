@@ -52,7 +52,8 @@ class Service {
   Service(const Service&) = delete;
   Service& operator=(const Service&) = delete;
 
-  [[nodiscard]] Services& services() { return *services_; }
+  /// For what people ask of this node, whether it leads or not.
+  [[nodiscard]] Services& services() { return *asked_; }
   [[nodiscard]] const Config& config() const { return *config_.load(); }
   [[nodiscard]] Engine& engine() { return *engine_; }
   [[nodiscard]] ha::Lease& lease() { return *lease_; }
@@ -125,7 +126,9 @@ class Service {
   std::unique_ptr<Fleet> fleet_;
   std::unique_ptr<Progress> progress_;
   std::unique_ptr<ha::Lease> lease_;
-  std::unique_ptr<Services> services_;
+  std::unique_ptr<ha::AnyNode> any_node_;
+  std::unique_ptr<Services> services_;  ///< of the service itself
+  std::unique_ptr<Services> asked_;     ///< of requests
   std::unique_ptr<EntryWriter> entries_;
   std::unique_ptr<ProbeLog> probe_log_;
   std::unique_ptr<storage::WriteBehind> writes_;

@@ -12,7 +12,6 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const std::string clean = normalised(text);
   ORCH_REQUIRE(clean.size() <= text.size() + text.size() / 10 + 1);  // a number becomes a sign
 
-
   static const auto kRules = EntryRules::compile({"_asc:[0-9a-f]+", false, "asc:", {"skip"}});
   const BinlogEvent event{{"bin.000001", 4, BinlogType::Binary}, 100, "Query", 1, text};
   ORCH_REQUIRE(kRules);

@@ -207,6 +207,46 @@ class Serve(LiveCase):
         self.assertEqual(second.end()[0], 0)
         c.wait_for(first.leads, "the first to lead again")
 
+    def test_a_node_that_does_not_lead_does_what_it_is_asked(self):
+        self.config["LeaseMilliseconds"] = 1500
+        c = self.start(3)
+        self.discover(c)
+        first = self.serve(c)
+        second = Service(self, self.folder / "second.log")
+        self.addCleanup(lambda: second.process.poll() is None and second.end())
+        c.wait_for(second.answers, "the second node")
+        second.details(f"relocate/{c[3].host}/{c[3].port}/{c[2].host}/{c[2].port}")
+        self.assertEqual(c[3].source(), str(c[2]))
+        second.details(f"stop-replica/{c[3].host}/{c[3].port}")
+        self.assertFalse(c[3].replicates())
+        done = second.details(f"graceful-master-takeover-auto/{c.name}/{c[2].host}/{c[2].port}")
+        self.assertTrue(done["IsSuccessful"])
+        self.assertEqual(self.writable(c.nodes), [c[2]])
+        self.assertEqual([first.leads(), second.leads()], [True, False])
+
+    def test_a_leader_that_was_paused_in_a_hook_runs_no_further_hook(self):
+        log = self.folder / "hooks.log"
+        self.config.update(LeaseMilliseconds=1500, PostMasterFailoverProcesses=[
+            f"echo A >> {log}; test -e {self.folder}/gate || {{ touch {self.folder}/in-hook; "
+            f"while ! test -e {self.folder}/gate; do sleep 0.05; done; }}", f"echo B >> {log}"],
+            PostFailoverProcesses=[f"echo last >> {log}"])
+        c = self.start(3)
+        self.discover(c)
+        first = self.serve(c)
+        second = Service(self, self.folder / "second.log")
+        self.addCleanup(lambda: second.process.poll() is None and second.end())
+        c.wait_for(second.answers, "the second node")
+        c[1].kill()
+        c.wait_for((self.folder / "in-hook").exists, "the first hook")
+        first.process.send_signal(signal.SIGSTOP)
+        (self.folder / "gate").touch()
+        c.wait_for(lambda: "last" in log.read_text().split(), "the second node to carry it on")
+        first.process.send_signal(signal.SIGCONT)
+        c.wait_for(lambda: first.ask("leader-check")[0] == 404, "the first to notice")
+        time.sleep(2)  # for all that it might do
+        self.assertEqual(log.read_text().split(), ["A", "A", "B", "last"])
+        self.assertEqual(len(second.json("audit-recovery")), 1)
+
     def test_a_recovery_whose_node_dies_is_finished_by_the_next_leader_and_once(self):
         self.config.update(LeaseMilliseconds=1500, PreFailoverProcesses=[f"echo pre >> {self.folder}/hooks.log"],
                            PostFailoverProcesses=[f"echo post >> {self.folder}/hooks.log; test -e {self.folder}/gate ||"

@@ -108,6 +108,9 @@ TEST_SUITE("core/plan/refactor/match") {
   TEST_CASE("relocation goes by coordinates to a sibling or one level up, where nothing else can") {
     FakeServers servers;
     build_matched(servers);
+    servers.set(db(4), [end = servers.at(db(2)).server.binlog](Instance& it) {
+      it.replication.read = it.replication.exec = end;
+    });
     CHECK(said(run_plan(servers, relocate(db(4), db(1), Policy{}))) == "");
     check_below(servers, 4, 1);
     CHECK(said(run_plan(servers, relocate(db(3), db(2), Policy{}))) == "");
