@@ -5,7 +5,7 @@
 #include <fmt/format.h>
 
 #include "cmd/http/web_files.h"
-#include "cmd/version.h"
+#include "cmd/wire.h"
 #include "core/base/text.h"
 
 namespace orch::cmd {

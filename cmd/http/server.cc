@@ -5,6 +5,7 @@
 
 #include <atomic>
 #include <boost/asio/buffer.hpp>
+#include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/ip/v6_only.hpp>
@@ -187,6 +188,8 @@ class BeastServer final : public HttpServer {
   const Handler handler_;
   const QuickHandler quick_;
   asio::io_context io_{1};  // all that is awaited is awaited by one thread
+  /// A request that is worked on is nothing that `io_` waits for: it would end without the answer.
+  asio::executor_work_guard<asio::io_context::executor_type> open_{asio::make_work_guard(io_)};
   std::optional<tcp::acceptor> acceptor_;
   std::optional<LocalProtocol::acceptor> local_;
   asio::steady_timer pause_{io_};

@@ -4,7 +4,7 @@ import re
 import unittest
 
 from live_case import TREE, LiveCase
-from serve_test import Service
+from service_case import Service
 
 KEY = {"Hostname": str, "Port": int}
 INT64, BOOL = {"Int64": int, "Valid": bool}, {"Bool": bool, "Valid": bool}

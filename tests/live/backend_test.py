@@ -4,7 +4,7 @@ import subprocess
 import unittest
 
 from live_case import TREE, LiveCase
-from serve_test import Service
+from service_case import Service
 
 # What is about SQLite itself, or asks its own questions in SQLite's words.
 OF_SQLITE = ["storage/sqlite", "storage/migrate", "storage/fixture*"]

@@ -1,9 +1,10 @@
 """Who is the master stands in key-value stores from the moment that it takes writes."""
 import threading
+import unittest
 import urllib.parse
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
-from serve_test import Serve as ServeCase
+from service_case import ServiceCase
 
 PAIRS = ["", "/hostname", "/port", "/ipv4", "/ipv6"]
 
@@ -40,7 +41,7 @@ class Consul:
         self.server.server_close()
 
 
-class KeyValueStores(ServeCase):
+class KeyValueStores(ServiceCase):
     def setUp(self):
         super().setUp()
         self.consul = Consul()
@@ -83,4 +84,5 @@ class KeyValueStores(ServeCase):
         self.assertEqual(self.named(c), str(new))
 
 
-del ServeCase
+if __name__ == "__main__":
+    unittest.main()

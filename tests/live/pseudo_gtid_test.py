@@ -3,7 +3,7 @@ import threading
 import time
 
 from live_case import IS_MYSQL, LiveCase, Writer
-from serve_test import Service
+from service_case import Service
 
 ENTRY = "drop view if exists `_pseudo_gtid_`.`_asc:{:08x}:{:08x}:{:016x}`"
 
@@ -246,7 +246,7 @@ class Automatic(LiveCase):
 
     def watched(self, cluster):
         self.discover(cluster)
-        service = Service(self, self.folder / "serve.log")
+        service = Service(self, self.folder / f"serve{len(list(self.folder.glob('serve*.log')))}.log")
         self.addCleanup(service.process.wait)
         self.addCleanup(service.process.kill)
         cluster.wait_for(service.leads, "the service to lead")

@@ -7,7 +7,7 @@ import socket
 import unittest
 
 from live_case import LiveCase
-from serve_test import Service
+from service_case import Service
 
 NOBODY = "http://127.0.0.1:1"
 

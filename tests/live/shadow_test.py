@@ -6,7 +6,7 @@ import subprocess
 import unittest
 
 from live_case import ORCH, LiveCase
-from serve_test import Service
+from service_case import Service
 
 
 class Shadow(LiveCase):

@@ -16,7 +16,7 @@ import time
 import proxy
 import synchronous
 from live_case import PREFIX, LiveCase, numbers
-from serve_test import Service
+from service_case import Service
 from servers import Cluster
 from software import ADMIN_PASSWORD, COMMON_GRANTS, MARIADB_GRANTS
 

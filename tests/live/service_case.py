@@ -1,0 +1,94 @@
+"""`orch serve` as tests start it and talk to it."""
+import json
+import re
+import subprocess
+import urllib.error
+import urllib.request
+
+from live_case import ORCH, LiveCase
+
+
+class Service:
+    """One `orch serve` over HTTP."""
+
+    def __init__(self, case, log, config=None, listen="127.0.0.1:0"):
+        self.case, self.log, self.base = case, open(log, "a+"), ""
+        self.process = subprocess.Popen(
+            [ORCH, "serve", "--config", config or case.write_config(), "--listen", listen],
+            stdout=self.log, stderr=self.log, stdin=subprocess.DEVNULL, cwd=case.folder)
+
+    def answers(self):
+        """Once it has said on which port it listens."""
+        self.case.assertIsNone(self.process.poll(), self.told())
+        found = re.search(r"serves port (\d+)", self.told())
+        self.base = f"http://127.0.0.1:{found[1]}/api/" if found else ""
+        return self.base and self.ask("lb-check")[0] == 200
+
+    def ask(self, path, **headers):
+        """-> status, body; of a path below /api/, or below / when it begins so."""
+        url = self.base.removesuffix("/api/") + path if path.startswith("/") else self.base + path
+        request = urllib.request.Request(url, headers=headers)
+        try:
+            with urllib.request.urlopen(request, timeout=120) as answer:
+                return answer.status, answer.read().decode()
+        except urllib.error.HTTPError as error:
+            return error.code, error.read().decode()
+        except OSError as error:
+            return 0, str(error)
+
+    def json(self, path):
+        status, body = self.ask(path)
+        self.case.assertEqual(status, 200, f"{path}: {body}\n{self.told()}")
+        return json.loads(body)
+
+    def details(self, path):
+        answer = self.json(path)
+        self.case.assertEqual(answer["Code"], "OK", answer)
+        return answer["Details"]
+
+    def told(self):
+        self.log.seek(0)
+        return self.log.read()
+
+    def leads(self):
+        return self.answers() and self.ask("leader-check")[0] == 200
+
+    def end(self):
+        self.process.terminate()
+        code = self.process.wait(60)
+        text = self.told()
+        self.log.close()
+        return code, text
+
+
+class ServiceCase(LiveCase):
+    """A test with a service that recovers whatever fails."""
+
+    def setUp(self):
+        super().setUp()
+        self.config.update(RecoverMasterClusterFilters=["*"], RecoverIntermediateMasterClusterFilters=["*"],
+                           RecoveryPeriodBlockSeconds=1, InstancePollSeconds=5)
+
+    def serve(self, cluster):
+        service = Service(self, self.folder / "serve.log")
+        self.addCleanup(lambda: service.process.poll() is None and service.end())
+        cluster.wait_for(service.leads, "the service to lead")
+        self.knows_all(service, cluster)
+        return service
+
+    def knows_all(self, service, cluster):
+        def watched():
+            seen = {i["Key"]["Port"]: i for i in service.json("all-instances")}
+            return all(seen.get(n.port, {}).get("IsLastCheckValid") for n in cluster.nodes if n.pid())
+        cluster.wait_for(watched, "the service to see all servers")
+
+    def writable(self, nodes):
+        return [n for n in nodes if n.pid() and n.state() == "up" and not self.read_only(n)]
+
+    def healed(self, cluster, dead):
+        """The one that takes writes now."""
+        others = [n for n in cluster.nodes if n is not dead]
+        cluster.wait_for(lambda: self.writable(others), "a new master")
+        new = self.writable(others)
+        self.assertEqual(len(new), 1)
+        return new[0]
