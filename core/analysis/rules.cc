@@ -290,7 +290,9 @@ constexpr StructureRule kStructureRules[] = {
      }},
     {StructureCode::DifferentGTIDModesStructureWarning,
      [](const Facts& f) {
-       return f.replicas.all > 0 &&
+       // Of a dead server that was never read nothing is known.
+       const bool is_known = f.reachable || !f.gtid_mode.empty();
+       return is_known && f.replicas.all > 0 &&
               (f.gtid_mode != f.min_gtid_mode || f.gtid_mode != f.max_gtid_mode);
      }},
     {StructureCode::ErrantGTIDStructureWarning,

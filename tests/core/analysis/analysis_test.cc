@@ -58,6 +58,19 @@ std::vector<Analysis> analyse_all(std::vector<Instance> instances,
 }  // namespace
 
 TEST_SUITE("core/analysis/analysis") {
+  TEST_CASE("a dead master that was never read is not said to differ from its replicas") {
+    std::vector<Instance> instances = dead_master(2);
+    instances.front().gtid = {};
+    for (std::size_t i = 1; i < instances.size(); ++i)
+      instances[i].gtid.mode = "ON";
+    const std::vector<Analysis> found = analyse_all(instances);
+    REQUIRE_FALSE(found.empty());
+    REQUIRE(found.front().key == db(1));
+    CHECK(found.front().structure.empty());
+    instances.front().gtid.mode = "OFF";
+    CHECK_FALSE(analyse_all(instances).front().structure.empty());
+  }
+
   TEST_CASE("all replicas are named, however many there are (ANA-4)") {
     const std::vector<Analysis> found = analyse_all(dead_master(200));
     REQUIRE(found.size() >= 1);
