@@ -169,7 +169,7 @@ Result<RelayMatch> find_relayed(EventLogs& there, const BinlogEvent& event) {
     std::optional<BinlogEvent> before;
     std::optional<BinlogEvent> found;
     std::optional<BinlogCoordinates> next;
-    const BinlogCoordinates all{files.back(), kNoLimit, BinlogType::Relay};
+    const BinlogCoordinates all{files.back(), kLogEnd, BinlogType::Relay};
     ORCH_TRY(visit_file(there, *file, all, [&](const BinlogEvent& other) {
       if (found) {
         next = other.place;
@@ -196,7 +196,7 @@ Result<RelayMatch> find_relayed(EventLogs& there, const BinlogEvent& event) {
 
 Result<BinlogEvent> event_at(EventLogs& logs, const BinlogCoordinates& place) {
   std::optional<BinlogEvent> found;
-  ORCH_TRY(visit_file(logs, place.log_file, {place.log_file, kNoLimit, place.type},
+  ORCH_TRY(visit_file(logs, place.log_file, {place.log_file, kLogEnd, place.type},
                       [&](const BinlogEvent& event) {
                         if (event.place.log_pos == place.log_pos) found = event;
                         return event.place.log_pos < place.log_pos;

@@ -11,7 +11,7 @@
 
 namespace orch {
 
-constexpr std::int64_t kNoLimit = std::numeric_limits<std::int64_t>::max();
+constexpr std::int64_t kLogEnd = std::numeric_limits<std::int64_t>::max();
 
 /// Reads logs event by event, page by page, up to a place.
 class Cursor {

@@ -26,9 +26,10 @@ TEST_SUITE("api description") {
     const Json& paths = document["paths"];
     CHECK(paths.size() == api_routes().size());
     std::set<std::string> ids;
-    for (const auto& [path, methods] : paths.items()) {
+    for (auto each = paths.begin(); each != paths.end(); ++each) {
+      const std::string path = each.key();
       CAPTURE(path);
-      for (const auto& [method, operation] : methods.items()) {
+      for (const auto& [method, operation] : each.value().items()) {
         CHECK(ids.insert(operation["operationId"].get<std::string>()).second);
         std::size_t variables = 0;
         for (const Json& parameter : operation["parameters"]) {

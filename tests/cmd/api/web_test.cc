@@ -75,10 +75,10 @@ TEST_SUITE("api/web") {
                                                          {"/js/ui.js", "text/javascript"},
                                                          {"/css/orch.css", "text/css"},
                                                          {"/images/orch.svg", "image/svg+xml"}};
-    for (const auto& [path, type] : files) {
-      const auto answer = ask(path);
-      REQUIRE_MESSAGE(answer, std::string(path));
-      CHECK(answer->content_type == std::string(type) + "; charset=utf-8");
+    for (const auto& file : files) {
+      const auto answer = ask(file.first);
+      REQUIRE_MESSAGE(answer, std::string(file.first));
+      CHECK(answer->content_type == std::string(file.second) + "; charset=utf-8");
       CHECK(header_of(*answer, "X-Content-Type-Options") == "nosniff");
     }
     CHECK(web_files().size() >= 7);
