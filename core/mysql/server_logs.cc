@@ -43,9 +43,11 @@ class ServerLogs final : public EventLogs {
                                         std::to_string(page_size_) + channel_
                                   : " FROM " +
                                         std::to_string(std::max<std::int64_t>(after.next_pos, 4)) +
-                                        " LIMIT " + std::to_string(page_size_);
+                                        " LIMIT " + std::to_string(page_size_ + 1);
     ORCH_ASSIGN(const ResultSet answer, query(*session_, events_of(file) + limit, deadline_));
-    return events(file, answer);
+    ORCH_ASSIGN(std::vector<BinlogEvent> list, events(file, answer));
+    if (type_ == BinlogType::Binary) find_ends(list);
+    return list;
   }
 
   Result<> find_binary_logs(const Instance& instance) {
@@ -85,6 +87,21 @@ class ServerLogs final : public EventLogs {
   }
 
  private:
+  /// MariaDB 11.4 and later do not tell where the events of a transaction end: one ends where the
+  /// next begins, for which one more than the page has been read.
+  void find_ends(std::vector<BinlogEvent>& list) const {
+    for (std::size_t i = 0; i < list.size(); ++i) {
+      BinlogEvent& event = list[i];
+      if (event.end_pos != 0) continue;
+      if (i + 1 < list.size()) {
+        event.end_pos = list[i + 1].place.log_pos;
+      } else if (event.place.log_file == end_.log_file && event.place.log_pos < end_.log_pos) {
+        event.end_pos = end_.log_pos;
+      }
+    }
+    if (list.size() > static_cast<std::size_t>(page_size_)) list.pop_back();
+  }
+
   Result<> set_end(std::string file, std::optional<std::int64_t> position) {
     if (file.empty()) return fail(ErrorKind::NotFound, "it has no such log");
     if (!position || *position < 0) return senseless("no position in " + quoted_excerpt(file));

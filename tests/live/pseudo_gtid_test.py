@@ -2,7 +2,7 @@
 import threading
 import time
 
-from live_case import IS_MYSQL, LiveCase, Writer
+from live_case import FLAVOR, IS_MYSQL, LiveCase, Writer
 from service_case import Service
 
 ENTRY = "drop view if exists `_pseudo_gtid_`.`_asc:{:08x}:{:08x}:{:016x}`"
@@ -119,13 +119,15 @@ class PseudoGtid(LiveCase):
             words = node.sql("SHOW BINARY LOG STATUS" if IS_MYSQL else "SHOW MASTER STATUS").split()
             return f"{words[0]}:{words[1]}"
         self.assertEqual(self.does("-c", "correlate-binlog-pos", "-i", c[3], "-d", c[2]).lines, [end_of(c[2])])
+        self.refuses("-c", "correlate-binlog-pos", "-i", c[3], "-d", c[2], "--binlog", "nonsense",
+                     saying="Expecing --binlog argument as file:pos")
+        self.refuses("-c", "correlate-relaylog-pos", "-i", c[2], "-d", c[1], saying="are not siblings")
+        if FLAVOR == "mariadb11":
+            return  # from 11.4 on, relay logs do not tell where in the source's log an event ends
         given, correlated, after = self.does("-c", "correlate-relaylog-pos", "-i", c[2], "-d", c[3]).lines[0].split(";")
         self.assertRegex(self.does("-c", "last-executed-relay-entry", "-i", c[2]).lines[0],
                          r"^\{Coordinates:\S+:\d+ NextEventPos:(\d+) EventType:Xid Info:COMMIT.*\}:\1$")
         self.assertLess(int(correlated.split(":")[1]), int(after.split(":")[1]))
-        self.refuses("-c", "correlate-relaylog-pos", "-i", c[2], "-d", c[1], saying="are not siblings")
-        self.refuses("-c", "correlate-binlog-pos", "-i", c[3], "-d", c[2], "--binlog", "nonsense",
-                     saying="Expecing --binlog argument as file:pos")
 
     def test_a_replica_that_wrote_itself_is_not_moved_to_a_guessed_place(self):
         c = self.start(3, gtid=False)
