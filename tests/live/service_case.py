@@ -76,6 +76,13 @@ class ServiceCase(LiveCase):
         self.knows_all(service, cluster)
         return service
 
+    def second_node(self, cluster):
+        """One more on the same backend, that answers; it does not lead yet."""
+        service = Service(self, self.folder / "second.log")
+        self.addCleanup(lambda: service.process.poll() is None and service.end())
+        cluster.wait_for(service.answers, "the second node")
+        return service
+
     def knows_all(self, service, cluster):
         def watched():
             seen = {i["Key"]["Port"]: i for i in service.json("all-instances")}
