@@ -1,0 +1,72 @@
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "core/base/result.h"
+#include "core/ports/ha.h"
+
+namespace orch::ha::raft {
+
+/// Place of an entry in the log that all nodes of a group share; the first is 1.
+using Index = std::uint64_t;
+
+/// What the nodes of a group agree on. All of it is called by one thread, the engine's.
+class StateMachine {
+ public:
+  virtual ~StateMachine() = default;
+  /// Carries out a command, the same way on every node; entries come in order, and after a restart
+  /// some come again: one at or below the index that was applied last changes nothing. A command
+  /// that cannot be understood is answered, and changes nothing, on every node alike. Returns the
+  /// answer for whoever proposed it; an error only when this node's database is broken, which
+  /// nothing but the end of the process makes good.
+  virtual Result<std::string> apply(Index index, std::string_view command) = 0;
+  /// All of the state as it is after the entry applied last.
+  virtual Result<std::string> snapshot() = 0;
+  /// Replaces all of the state, in one transaction. Refuses a damaged snapshot.
+  virtual Result<> restore(std::string_view snapshot) = 0;
+};
+
+struct Peer {
+  std::string address{};  ///< host:port, as RaftNodes and RaftAdvertise have it
+  bool votes{true};
+};
+
+struct Status {
+  std::string state{};   ///< "Leader", "Follower", "Candidate", "Shutdown"
+  std::string self{};    ///< RaftAdvertise
+  std::string leader{};  ///< address; empty when none is known
+  Term term{};
+  Index committed{};
+  Index applied{};
+  std::vector<Peer> peers{};
+};
+
+/// Several nodes that agree, by raft, on one order of commands and on one leader. Thread-safe.
+/// Errors: Unreachable when no majority answers within the limit; a command whose outcome is not
+/// known may have been carried out.
+class Group : public Leadership {
+ public:
+  [[nodiscard]] bool is_elected() const override { return true; }
+
+  /// Returns the state machine's answer once a majority has the command and this node applied it.
+  /// Refused, with nothing done, on a node that does not lead.
+  virtual Result<std::string> propose(std::string command, std::chrono::milliseconds limit) = 0;
+  /// Asks a majority whether this node still leads; the term in which it does.
+  virtual Result<Term> prove(std::chrono::milliseconds limit) = 0;
+
+  [[nodiscard]] virtual Status status() const = 0;
+  /// Hands leadership to `address`, or to any other when it is empty.
+  virtual Result<> hand_over(const std::string& address) = 0;
+  /// Does not become leader during `span`; hands leadership over when this node has it.
+  virtual Result<> yield(std::chrono::milliseconds span) = 0;
+  virtual Result<> add(const std::string& address) = 0;
+  virtual Result<> remove(const std::string& address) = 0;
+  /// Takes a snapshot now, and cuts the log.
+  virtual Result<> take_snapshot() = 0;
+};
+
+}  // namespace orch::ha::raft
