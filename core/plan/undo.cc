@@ -39,7 +39,8 @@ bool last_change_started_it(const Progress& so_far, const InstanceKey& server) {
 
 }  // namespace
 
-std::vector<Step> undo_thread_steps(const Progress& so_far, const Topology& fresh) {
+std::vector<Step> undo_thread_steps(const Progress& so_far, const Topology& fresh,
+                                    const std::vector<LostReplica>& lost) {
   std::vector<Step> steps;
   for (const Instance& before : so_far.at_start.instances()) {
     const Instance* now = fresh.find(before.key);
@@ -51,8 +52,14 @@ std::vector<Step> undo_thread_steps(const Progress& so_far, const Topology& fres
     if (!same_link || latest(so_far, before.key, is_change<StopReplication>) == nullptr) continue;
     if (last_change_started_it(so_far, before.key)) continue;
     if (const auto threads = threads_to_start(before, *now)) {
-      steps.push_back(
-          {before.key, Change{StartReplication{*threads}}, "as it was before", {}, false, {}});
+      const auto why = std::find_if(lost.begin(), lost.end(),
+                                    [&](const LostReplica& one) { return one.key == before.key; });
+      steps.push_back({before.key,
+                       Change{StartReplication{*threads}},
+                       why == lost.end() ? "as it was before" : why->because,
+                       {},
+                       false,
+                       {}});
     }
   }
   return steps;

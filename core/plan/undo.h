@@ -9,8 +9,9 @@ namespace orch {
 // What puts servers back as they were before this run, where it can be done. Only for servers that
 // this run changed (REF-2); nothing that was tried already.
 
-/// Starts the threads that ran.
-[[nodiscard]] std::vector<Step> undo_thread_steps(const Progress& so_far, const Topology& fresh);
+/// Starts the threads that ran; those of a server that is `lost` for the reason why.
+[[nodiscard]] std::vector<Step> undo_thread_steps(const Progress& so_far, const Topology& fresh,
+                                                  const std::vector<LostReplica>& lost = {});
 
 /// Makes those writable that this run made read-only. Only as long as nothing is promoted.
 [[nodiscard]] std::vector<Step> undo_read_only_steps(const Progress& so_far, const Topology& fresh);

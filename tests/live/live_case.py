@@ -6,6 +6,7 @@ import os
 import subprocess
 import tempfile
 import threading
+import time
 import unittest
 from pathlib import Path
 
@@ -127,11 +128,11 @@ class LiveCase(unittest.TestCase):
 
 
 class Writer:
-    """Writes the numbers base + 1, base + 2, ... to a node until that fails; `acknowledged` are those that the
-    server said it has committed."""
+    """Writes the numbers base + 1, base + 2, ... to a node until that fails, with `pause` seconds between them;
+    `acknowledged` are those that the server said it has committed."""
 
-    def __init__(self, node, base=0, user="app"):
-        self.acknowledged, self.some, self.base = [], threading.Event(), base
+    def __init__(self, node, base=0, user="app", pause=0):
+        self.acknowledged, self.some, self.base, self.pause = [], threading.Event(), base, pause
         account = ("-uroot", "-Ssock") if user == "root" else \
             ("-h", node.host, "-P", str(node.port), "-uapp", "-papp_password")
         self.client = subprocess.Popen(
@@ -151,6 +152,7 @@ class Writer:
                 self.acknowledged.append(number)
                 if number == self.base + 200:
                     self.some.set()
+                time.sleep(self.pause)
         except OSError:
             pass  # the client has ended with its server
 

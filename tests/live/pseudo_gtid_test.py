@@ -54,7 +54,7 @@ class PseudoGtid(LiveCase):
             self.assertEqual(rows, self.rows(nodes[0]), f"{node} differs")
 
     def with_writer(self, node):
-        entries, writer = Entries(node), Writer(node)
+        entries, writer = Entries(node), Writer(node, pause=0.003)  # replicas of replicas must keep up
         self.assertTrue(writer.some.wait(60))
         return entries, writer
 

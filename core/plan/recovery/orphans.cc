@@ -237,7 +237,7 @@ Decision next_of_orphans(const InstanceKey& failed, const std::vector<Refuge>& r
     states.push_back(std::move(state));
   }
   run.steps = next_steps_of(std::move(states));
-  if (run.steps.empty()) run.steps = undo_thread_steps(so_far, fresh);
+  if (run.steps.empty()) run.steps = undo_thread_steps(so_far, fresh, account.lost);
   if (!run.steps.empty()) return run;
   account.promoted = main_refuge(account.moved, fresh);
   if (!account.moved.empty()) return Done{std::move(account)};

@@ -30,14 +30,7 @@ class Mover {
     const bool follows = server_->replication.source == move_.target.source;
     if (follows && (was_pointed() || !move_.even_if_same)) return finish();
     if (!answers(*server_)) return lost(silence_of(*server_));
-    if (was_given_back()) {
-      PointTo unused = move_.target;
-      auto place = move_.equal_at ? find_place(unused) : std::nullopt;
-      if (place && place->kind == MoveState::Kind::Lost) return *std::move(place);
-      const auto held_back = destination_ == nullptr ? std::nullopt : wait_for_destination();
-      const bool known = held_back && held_back->kind == MoveState::Kind::Lost;
-      return known ? *held_back : lost("could not be moved");
-    }
+    if (const Step* given_back = was_given_back()) return lost(given_back->why);
     if (runs(server_->replication.io_state) || runs(server_->replication.sql_state)) {
       // It may still apply what it holds, and MariaDB would throw that away once it is stopped.
       if (waited_in_vain() && destination_ != nullptr) {
@@ -77,8 +70,8 @@ class Mover {
     return was_pointed() && start != nullptr && start->error ? start : nullptr;
   }
 
-  /// It was stopped for the move, and then started again without it.
-  [[nodiscard]] bool was_given_back() const {
+  /// The step that started it again without the move for which it had been stopped.
+  [[nodiscard]] const Step* was_given_back() const {
     const StepResult* stop = latest(so_far_, move_.server, [](const Action& action) {
       const auto* change = change_in<StopReplication>(action);
       return change != nullptr && change->threads == ReplicationThreads::Both;
@@ -86,7 +79,9 @@ class Mover {
     const StepResult* last = latest(so_far_, move_.server, [](const Action& action) {
       return std::holds_alternative<Change>(action);
     });
-    return stop != nullptr && !was_pointed() && is_change<StartReplication>(last->step.action);
+    const bool given_back =
+        stop != nullptr && !was_pointed() && is_change<StartReplication>(last->step.action);
+    return given_back ? &last->step : nullptr;
   }
 
   [[nodiscard]] bool was_pointed() const {
@@ -341,7 +336,7 @@ Decision next_of_moves(const std::vector<Move>& moves, const std::vector<LostRep
     states.push_back(std::move(state));
   }
   run.steps = next_steps_of(std::move(states));
-  if (run.steps.empty()) run.steps = undo_thread_steps(so_far, fresh);
+  if (run.steps.empty()) run.steps = undo_thread_steps(so_far, fresh, account.lost);
   if (!run.steps.empty()) return run;
   if (account.lost.empty() || !account.moved.empty()) return Done{std::move(account)};
   std::string text = to_string(account.lost.front());
