@@ -34,6 +34,6 @@ inline ApiAnswer api_bare(std::string json, int status = 200) {
 }
 
 /// `prefix`: what PrependMessagesWithOrcIdentity puts before every message.
-HttpResponse to_response(const ApiAnswer& answer, std::string_view prefix);
+HttpResponse to_response(ApiAnswer answer, std::string_view prefix);
 
 }  // namespace orch::cmd

@@ -19,10 +19,10 @@ ApiRoute reading(std::string pattern, std::function<ApiAnswer(ApiCall&)> answer)
 
 ApiAnswer instances_answer(const ApiCall& call, const Result<std::vector<Instance>>& found) {
   if (!found) return api_error(found.error());
-  Json list = Json::array();
+  ArrayText list;
   for (const Instance& instance : *found)
-    list.push_back(call.shown(instance));
-  return api_bare(dump(list));
+    list.add(call.shown(instance));
+  return api_bare(std::move(list).end());
 }
 
 ApiAnswer answer_one(ApiCall& call) {

@@ -9,16 +9,16 @@
 
 namespace orch::cmd {
 
-HttpResponse to_response(const ApiAnswer& answer, std::string_view prefix) {
+HttpResponse to_response(ApiAnswer answer, std::string_view prefix) {
   HttpResponse response;
   if (answer.stream) {
     response.content_type = "application/x-ndjson";
-    response.stream = answer.stream;
+    response.stream = std::move(answer.stream);
     return response;
   }
   if (answer.kind == ApiAnswer::Kind::Bare) {
     response.status = answer.status == 0 ? 200 : answer.status;
-    response.body = answer.json;
+    response.body = std::move(answer.json);
     return response;
   }
   const bool good = answer.kind == ApiAnswer::Kind::Ok;

@@ -35,7 +35,7 @@ Reply keys_reply(const std::vector<InstanceKey>& keys) {
 Reply instances_reply(const Services& services, const std::vector<Instance>& instances) {
   const OperationSettings& settings = services.config().operation;
   Reply reply;
-  Json list = Json::array();
+  ArrayText list;
   reply.table.heading = {"INSTANCE", "CLUSTER", "DEPTH", "STATUS", "LAG", "", "VERSION", "SOURCE"};
   for (const Instance& instance : instances) {
     reply.lines.push_back(to_string(instance.key));
@@ -44,9 +44,9 @@ Reply instances_reply(const Services& services, const std::vector<Instance>& ins
          status_text(instance, settings.reasonable_maintenance_replication_lag_seconds),
          lag_status(instance), instance.server.read_only ? "ro" : "rw", instance.server.version,
          is_replica(instance) ? to_string(instance.replication.source) : "-"});
-    list.push_back(to_json(instance, settings.reasonable_replication_lag_seconds));
+    list.add(to_json(instance, settings.reasonable_replication_lag_seconds));
   }
-  reply.json = dump(list);
+  reply.json = std::move(list).end();
   return reply;
 }
 

@@ -3,6 +3,8 @@
 // What the service does every so often: it follows the backend, keeps it in order, carries on what
 // was cut off, and tells others who the masters are.
 
+#include <malloc.h>
+
 #include <algorithm>
 #include <set>
 #include <utility>
@@ -80,6 +82,7 @@ void Service::keep_house() {
     if (now >= tidy) {
       tidy = now + kTidy;
       if (lease_->leading()) note_problem(tidy_up(), "caretaking");
+      ::malloc_trim(0);
     }
     if (now >= publish) {
       publish = now + kTidy;

@@ -1,5 +1,6 @@
 #include "cmd/serve/serve.h"
 
+#include <malloc.h>
 #include <pthread.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
@@ -38,6 +39,13 @@ std::size_t raise_descriptor_limit() {
   if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return 1024;
   const rlim_t before = std::exchange(limit.rlim_cur, limit.rlim_max);
   return ::setrlimit(RLIMIT_NOFILE, &limit) == 0 ? limit.rlim_cur : before;
+}
+
+/// What a first look at a fleet or a large answer needs for a moment goes back to the system
+/// (mallopt(3); by itself the allocator keeps more and more, for each thread).
+void bound_allocator() {
+  ::mallopt(M_ARENA_MAX, 4);
+  ::mallopt(M_MMAP_THRESHOLD, 256 * 1024);
 }
 
 /// One message to the service manager, where there is one: sd_notify(3).
@@ -126,6 +134,7 @@ void reload(Service& service) {
 }  // namespace
 
 int serve(Config config, const ServeOptions& options) {
+  bound_allocator();
   Signals signals;
   if (!log::set_output({.file = config.service.log_file,
                         .json = config.service.log_format == "json",

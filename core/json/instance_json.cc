@@ -142,6 +142,16 @@ std::string dump(const Json& json) {
   return json.dump(-1, ' ', false, Json::error_handler_t::replace);
 }
 
+void ArrayText::add(const Json& item) {
+  if (text_.size() > 1) text_ += ',';
+  text_ += dump(item);
+}
+
+std::string ArrayText::end() && {
+  text_ += ']';
+  return std::move(text_);
+}
+
 std::string dump_pretty(const Json& json) {
   return json.dump(2, ' ', false, Json::error_handler_t::replace);
 }

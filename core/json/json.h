@@ -23,6 +23,15 @@ namespace orch {
 
 /// One line; bytes that are not UTF-8 are replaced, so that it never throws.
 std::string dump(const Json& json);
+/// A long array as text, made item by item: whole, it would take ten times the memory.
+class ArrayText {
+ public:
+  void add(const Json& item);
+  [[nodiscard]] std::string end() &&;
+
+ private:
+  std::string text_{"["};
+};
 /// Indented, for people.
 std::string dump_pretty(const Json& json);
 

@@ -33,9 +33,16 @@ class Service:
         except OSError:
             return None
 
+    def port(self):
+        self.ask("_ping")
+        return self.base.split(":")[2].split("/")[0]
+
+    def leads(self):
+        return self.ask("leader-check") == "OK"
+
     def sees(self, count):
         """Until it leads and has read so many servers."""
-        while self.ask("leader-check") != "OK" or \
+        while not self.leads() or \
                 sum(i["IsLastCheckValid"] for i in self.ask("all-instances") or []) < count:
             time.sleep(0.05)
 
@@ -111,3 +118,28 @@ def watching(orch, cluster, config, seconds=20):
         return f"{100 * share:.1f} % of a core, {service.memory_mib():.1f} MiB"
     finally:
         service.end()
+
+
+def taking_over(orch, config, rounds=7):
+    """From the end of the leader's process to the answer of its successor on the same backend that it leads."""
+    times = []
+    services = [Service(orch, config, f"{config}.{number}.log") for number in (0, 1)]
+    try:
+        for number in range(rounds):
+            while not any(service.leads() for service in services):
+                time.sleep(0.01)
+            leader, other = sorted(services, key=lambda service: not service.leads())
+            while other.ask("_ping") is None:
+                time.sleep(0.01)
+            time.sleep(1 + number % 3 / 3)
+            leader.process.kill()
+            start = time.perf_counter()
+            while not other.leads():
+                time.sleep(0.005)
+            times.append(time.perf_counter() - start)
+            leader.process.wait()
+            services = [other, Service(orch, config, f"{config}.{number + 2}.log")]
+    finally:
+        for service in services:
+            service.end()
+    return told(times)

@@ -5,7 +5,8 @@ import time
 
 from software import Problem, Software
 
-# Who was connected to one that went is cut off.
+# A server that was away is not gone back to while the one that took its place lives ("stick"), and who was
+# connected to one that went is cut off.
 CONF = """
 global
   maxconn 500
@@ -21,6 +22,10 @@ listen proxied
   default-server check inter 300ms fall 2 rise 1 on-marked-down shutdown-sessions
 {servers}
 """
+DATABASES = """mode tcp
+  option mysql-check
+  stick-table type ip size 1 nopurge
+  stick on dst"""
 LEADER = """mode http
   option httpchk GET /api/leader-check"""
 
@@ -36,13 +41,14 @@ def free_ports(count):
 
 
 class Proxy:
-    """how: LEADER. addresses: "host:port"."""
+    """how: DATABASES, of which one is used as long as it lives, or LEADER. addresses: "host:port"."""
 
     def __init__(self, folder, how, addresses):
         software = Software("haproxy").install()
         self.port, = free_ports(1)
         conf, self.log = folder / f"haproxy-{self.port}.cfg", open(folder / f"haproxy-{self.port}.log", "a+")
-        lines = [f"  server s{i} {address}" for i, address in enumerate(addresses, 1)]
+        backup = " backup" if how is DATABASES else ""
+        lines = [f"  server s{i} {address}{backup if i > 1 else ''}" for i, address in enumerate(addresses, 1)]
         conf.write_text(CONF.format(port=self.port, how=how, servers="\n".join(lines)))
         self.process = subprocess.Popen([*software.program("proxy"), "-db", "-f", conf], stdin=subprocess.DEVNULL,
                                         stdout=self.log, stderr=self.log)

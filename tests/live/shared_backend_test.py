@@ -18,6 +18,17 @@ class Galera(SharedRounds):
 
 
 class OneServer(SharedRounds):
+    def test_nodes_on_one_server_heal_a_cluster_once_whichever_dies(self):
+        node = self.cluster("mariadb", 1)[1]
+        node.sql("SET GLOBAL read_only = 0")
+        self.open_backend(node)
+        self.start_peers([(node.host, node.port, None)] * NODES)
+        self.backend_node = node
+        self.rounds()
+
+    def backend(self, question):
+        return self.backend_node.client(question, "-N", "-B").stdout.strip()
+
     def test_a_proxy_sends_everybody_to_the_node_that_leads(self):
         node = self.cluster("mariadb", 1)[1]
         node.sql("SET GLOBAL read_only = 0")
@@ -45,6 +56,70 @@ class OneServer(SharedRounds):
             if change == "end":
                 before.service.process.wait()
             before.restore()
+
+
+class Pair(SharedRounds):
+    def test_nodes_behind_a_proxy_to_a_pair_of_masters_heal_a_cluster_once_whichever_dies(self):
+        pair = self.cluster("mariadb", 2, "1<>2", settings=[
+            "binlog_format=STATEMENT", "max_connect_errors=1000000", "auto_increment_increment=2",
+            "1:auto_increment_offset=1", "2:auto_increment_offset=2"])
+        pair[2].sql("SET GLOBAL read_only = 0")
+        self.open_backend(pair[1])
+        self.wait(lambda: pair[2].sql("SELECT COUNT(*) FROM mysql.user WHERE user = 'backend'") == "1", "the account")
+        front = proxy.Proxy(self.folder, proxy.DATABASES, pair.nodes)
+        self.addCleanup(front.end)
+        self.members = pair.nodes
+        self.front = front
+        self.start_peers([("127.0.0.1", front.port, None)] * 2)
+        self.rounds()
+        for node in pair.nodes:
+            self.assertTrue(node.replicates(), node.replica_status())
+
+    def serving(self):
+        """The backend's server that the proxy uses."""
+        with contextlib.suppress(OSError):
+            done = self.members[0].client("", "-h127.0.0.1", f"-P{self.front.port}", "--protocol=tcp", "-ubackend",
+                                          "-pbackend_password", "-NBe", "SELECT @@port")
+            return next((m for m in self.members if done.stdout.strip() == str(m.port)), None)
+
+    def backend(self, question):
+        done = self.members[0].client("", "-h127.0.0.1", f"-P{self.front.port}", "--protocol=tcp", "-ubackend",
+                                      "-pbackend_password", "-NBe", question)
+        return done.stdout.strip()
+
+    def faults(self):
+        return {**super().faults(), "kill the database in use": lambda leader: self.serving().kill(),
+                "stop the database in use": lambda leader: self.serving().freeze()}
+
+    def restore(self):
+        for member in self.members:
+            member.thaw()
+            if not member.pid():
+                member.start()
+                member.sql("SET GLOBAL read_only = 0")
+            self.wait(member.replicates, f"{member} to replicate: {member.replica_status()}")
+        for peer in self.peers:
+            peer.restore()
+
+
+class Group(SharedRounds):
+    """Group Replication; a member comes back slowly, so the rounds are few."""
+    ROUNDS = 2
+
+    def start_group(self, *settings):
+        group = self.cluster("group", NODES, settings=settings)
+        self.open_backend(group[1])
+        self.members = group.nodes
+        self.start_peers([(n.host, n.port, n) for n in group.nodes])
+
+    def test_nodes_on_a_member_each_of_a_group_that_writes_everywhere(self):
+        self.start_group("group_replication_single_primary_mode=OFF",
+                         "group_replication_enforce_update_everywhere_checks=ON")
+        self.rounds()
+
+    def test_nodes_on_a_member_each_of_a_group_with_one_primary(self):
+        self.start_group()
+        self.rounds()
 
 
 if __name__ == "__main__":
