@@ -72,7 +72,13 @@ Result<> Service::build() {
   ORCH_ASSIGN(lease_database_, storage::open_backend(config().backend, impatient, clock_));
   self_.hostname = this_host();
   ORCH_ASSIGN(self_.token, storage::make_process_token());
-  ORCH_TRY(say_alive());
+  // A server that takes no writes now may take them later; a file does not change by itself.
+  const bool is_file = database_->dialect().kind() == storage::Dialect::Kind::Sqlite;
+  if (Result<> said = say_alive(); is_file || said) {
+    ORCH_TRY(std::move(said));
+  } else {
+    note_problem(said, "backend");
+  }
   ORCH_ASSIGN(fleet_, Fleet::open(config(), *database_, clock_));
   progress_ = std::make_unique<QuietProgress>();
   lease_ = std::make_unique<ha::Lease>(
@@ -108,7 +114,7 @@ Result<> Service::build() {
   for (const std::string& seed : config().discovery.discovery_seeds) {
     const auto port = static_cast<std::uint16_t>(config().connection.default_instance_port);
     if (const auto key = parse_instance_key(seed, port)) {
-      ORCH_TRY(services_->instances().insert_if_absent(*key));
+      note_problem(services_->instances().insert_if_absent(*key), "DiscoverySeeds");
     }
   }
   ORCH_TRY(read_marks());

@@ -19,6 +19,7 @@ constexpr milliseconds kShortestPause{50};  // between reads out of turn
 constexpr milliseconds kMostPause{250};     // of one server
 constexpr milliseconds kPatience{150};      // with a source, before its replicas are asked
 constexpr milliseconds kGather{20};         // what changes together is analysed together
+constexpr milliseconds kGatherCalm{250};    // where all is well and stays as it was
 constexpr milliseconds kRest{1000};         // between recoveries of one cluster
 constexpr std::chrono::minutes kRejected{5};
 constexpr milliseconds kLate{1000};
@@ -219,8 +220,9 @@ void Engine::take(const InstanceKey& key, const Observation& seen, TimePoint beg
     schedule.running = false;
     schedule.failures = seen.found() ? 0 : schedule.failures + 1;
     schedule.seen_at = steady_clock::now();
+    const milliseconds pause = is_news(seen) ? kGather : kGatherCalm;
     for (const std::string& cluster : picture_.take(seen, begun, ended))
-      dirty_.insert(cluster);
+      analyse_within(cluster, pause);
     const InstanceKey now = seen.found() ? seen.instance.key : key;
     const bool again = std::exchange(schedule.again, false);
     const auto [place, fresh] = schedules_.try_emplace(now, schedule);
@@ -244,7 +246,6 @@ void Engine::take(const InstanceKey& key, const Observation& seen, TimePoint beg
     }
     if (!term_) return;
   }
-  clusters_changed_.notify_all();
   if (doors_.record) doors_.record(kept);
   if (quarantined && doors_.look_after) {
     recoveries_.submit([this, instance = kept.instance] { doors_.look_after(instance); });
@@ -292,6 +293,29 @@ void Engine::on_break(const InstanceKey& key) {
 
 // --- What is wrong, and what is done about it ---
 
+/// Whether what was seen may change a verdict at once: all but a server that is well, as it was
+/// before, in a cluster about which there is nothing to say.
+bool Engine::is_news(const Observation& seen) const {
+  const Instance* before = seen.found() ? picture_.find(seen.instance.key) : nullptr;
+  if (before == nullptr || seen.outcome != ProbeOutcome::Clean) return true;
+  if (!before->freshness.is_last_check_valid) return true;
+  const auto verdict = verdicts_.find(before->cluster_name);
+  if (verdict == verdicts_.end() || !verdict->second.analyses.empty()) return true;
+  const Replication& then = before->replication;
+  const Replication& now = seen.instance.replication;
+  return then.source != now.source || then.io_state != now.io_state ||
+         then.sql_state != now.sql_state ||
+         before->server.read_only != seen.instance.server.read_only;
+}
+
+void Engine::analyse_within(const std::string& cluster, milliseconds pause) {
+  const SteadyPoint due = steady_clock::now() + pause;
+  const auto [place, fresh] = dirty_.try_emplace(cluster, due);
+  if (!fresh && place->second <= due) return;
+  place->second = due;
+  clusters_changed_.notify_all();
+}
+
 void Engine::run_analysis() {
   mutex_.lock();
   while (!stopping_) {
@@ -300,11 +324,20 @@ void Engine::run_analysis() {
       continue;
     }
     // What was read at the same time belongs together.
-    mutex_.unlock();
-    std::this_thread::sleep_for(kGather);
-    mutex_.lock();
+    const auto next =
+        std::min_element(dirty_.begin(), dirty_.end(),
+                         [](const auto& a, const auto& b) { return a.second < b.second; });
+    const SteadyPoint now = steady_clock::now();
+    if (next->second > now) {
+      clusters_changed_.wait_until(mutex_, next->second);
+      continue;
+    }
     std::set<std::string> clusters;
-    clusters.swap(dirty_);
+    std::erase_if(dirty_, [&](const auto& each) {
+      const bool due = each.second <= now;
+      if (due) clusters.insert(each.first);
+      return due;
+    });
     mutex_.unlock();
     for (const std::string& cluster : clusters)
       judge(cluster);
@@ -475,14 +508,13 @@ void Engine::catch_up(std::vector<Instance> records) {
 void Engine::forget(const std::set<InstanceKey>& keys) {
   const MutexLock lock(mutex_);
   for (const InstanceKey& key : keys) {
-    if (const Instance* known = picture_.find(key)) dirty_.insert(known->cluster_name);
+    if (const Instance* known = picture_.find(key)) analyse_within(known->cluster_name, kGather);
     picture_.forget(key);
     if (const auto found = schedules_.find(key); found != schedules_.end()) {
       due_.erase({found->second.due, key});
       schedules_.erase(found);
     }
   }
-  clusters_changed_.notify_all();
 }
 
 void Engine::set_marks(Marks marks, Circumstances circumstances) {

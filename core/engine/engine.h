@@ -143,6 +143,9 @@ class Engine {
                                                       const Schedule& schedule) const
       ORCH_REQUIRES(mutex_);
   void on_break(const InstanceKey& key);
+  [[nodiscard]] bool is_news(const Observation& seen) const ORCH_REQUIRES(mutex_);
+  void analyse_within(const std::string& cluster, std::chrono::milliseconds pause)
+      ORCH_REQUIRES(mutex_);
   void judge(const std::string& cluster);
   void be_impatient(SteadyPoint now) ORCH_REQUIRES(mutex_);
   void sharpen(const Analysis& analysis) ORCH_REQUIRES(mutex_);
@@ -171,7 +174,7 @@ class Engine {
   std::set<std::pair<SteadyPoint, InstanceKey>> due_ ORCH_GUARDED_BY(mutex_);
   std::deque<std::pair<SteadyPoint, InstanceKey>> asked_sources_
       ORCH_GUARDED_BY(mutex_);  ///< whose answer is awaited, and since when
-  std::set<std::string> dirty_ ORCH_GUARDED_BY(mutex_);  ///< clusters to be analysed
+  std::map<std::string, SteadyPoint> dirty_ ORCH_GUARDED_BY(mutex_);  ///< to be analysed, and when
   std::map<std::string, Verdict> verdicts_ ORCH_GUARDED_BY(mutex_);
   std::map<InstanceKey, StandStill> stand_still_ ORCH_GUARDED_BY(mutex_);
   std::map<InstanceKey, SteadyPoint> rejected_
