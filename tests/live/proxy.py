@@ -1,6 +1,9 @@
 """A real HAProxy in front of servers, or of nodes."""
+import contextlib
+import http.server
 import socket
 import subprocess
+import threading
 import time
 
 from software import Problem, Software
@@ -26,6 +29,8 @@ DATABASES = """mode tcp
   option mysql-check
   stick-table type ip size 1 nopurge
   stick on dst"""
+WRITABLE = """mode tcp
+  option httpchk"""
 LEADER = """mode http
   option httpchk GET /api/leader-check"""
 
@@ -40,15 +45,52 @@ def free_ports(count):
     return ports
 
 
-class Proxy:
-    """how: DATABASES, of which one is used as long as it lives, or LEADER. addresses: "host:port"."""
+class Checks:
+    """Says over HTTP whether a server takes writes, as the check scripts beside proxies do: 200 or 503."""
 
-    def __init__(self, folder, how, addresses):
+    def __init__(self, takes_writes):
+        checks = self
+
+        class Handler(http.server.BaseHTTPRequestHandler):
+            def do_OPTIONS(self):
+                checks.told += 1
+                with contextlib.suppress(OSError):
+                    self.send_response(200 if checks.good else 503)
+                    self.end_headers()
+
+            def log_message(self, *words):
+                pass
+        self.takes_writes, self.good, self.told, self.ended = takes_writes, False, 0, threading.Event()
+        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.port = self.server.server_port
+        self.threads = [threading.Thread(target=work, daemon=True) for work in (self.ask, self.server.serve_forever)]
+        for thread in self.threads:
+            thread.start()
+
+    def ask(self):
+        while not self.ended.wait(0.1):
+            self.good = self.takes_writes()
+
+    def end(self):
+        self.ended.set()
+        self.server.shutdown()
+        for thread in self.threads:
+            thread.join()
+        self.server.server_close()
+
+
+class Proxy:
+    """how: DATABASES, of which one is used as long as it lives, WRITABLE, of which one is used whose check (a port
+    each) says so, or LEADER. addresses: "host:port"."""
+
+    def __init__(self, folder, how, addresses, checks=()):
         software = Software("haproxy").install()
         self.port, = free_ports(1)
         conf, self.log = folder / f"haproxy-{self.port}.cfg", open(folder / f"haproxy-{self.port}.log", "a+")
         backup = " backup" if how is DATABASES else ""
         lines = [f"  server s{i} {address}{backup if i > 1 else ''}" for i, address in enumerate(addresses, 1)]
+        if checks:
+            lines = [f"{line} port {port}" for line, port in zip(lines, checks)]
         conf.write_text(CONF.format(port=self.port, how=how, servers="\n".join(lines)))
         self.process = subprocess.Popen([*software.program("proxy"), "-db", "-f", conf], stdin=subprocess.DEVNULL,
                                         stdout=self.log, stderr=self.log)

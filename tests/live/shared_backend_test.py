@@ -106,10 +106,14 @@ class Group(SharedRounds):
     """Group Replication; a member comes back slowly, so the rounds are few."""
     ROUNDS = 2
 
-    def start_group(self, *settings):
+    def start_members(self, *settings):
         group = self.cluster("group", NODES, settings=settings)
         self.open_backend(group[1])
         self.members = group.nodes
+        return group
+
+    def start_group(self, *settings):
+        group = self.start_members(*settings)
         self.start_peers([(n.host, n.port, n) for n in group.nodes])
 
     def test_nodes_on_a_member_each_of_a_group_that_writes_everywhere(self):
@@ -117,9 +121,30 @@ class Group(SharedRounds):
                          "group_replication_enforce_update_everywhere_checks=ON")
         self.rounds()
 
-    def test_nodes_on_a_member_each_of_a_group_with_one_primary(self):
-        self.start_group()
+    def test_nodes_behind_a_proxy_to_the_primary_of_a_group(self):
+        group = self.start_members()
+
+        def takes_writes(node):
+            return node.state() == "up" and node.client("SELECT @@super_read_only", "-N", "-B").stdout.strip() == "0"
+        checks = [proxy.Checks(lambda n=node: takes_writes(n)) for node in group.nodes]
+        for check in checks:
+            self.addCleanup(check.end)
+        front = proxy.Proxy(self.folder, proxy.WRITABLE, group.nodes, [check.port for check in checks])
+        self.addCleanup(front.end)
+        # At first the proxy takes all of them for good.
+        self.wait(lambda: any(c.good for c in checks) and all(c.told > 9 for c in checks), "the proxy to know the primary")
+        self.start_peers([("127.0.0.1", front.port, None)] * NODES)
         self.rounds()
+
+    def faults(self):
+        def primary():
+            port = self.backend("SELECT member_port FROM performance_schema.replication_group_members"
+                                " WHERE member_role = 'PRIMARY'").splitlines()[0]
+            return next(member for member in self.members if str(member.port) == port)
+        if self.peers[0].member:
+            return super().faults()
+        return {"kill the primary": lambda leader: primary().kill(), "stop the primary": lambda leader: primary().freeze(),
+                **super().faults()}
 
 
 if __name__ == "__main__":

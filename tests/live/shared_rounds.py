@@ -252,7 +252,7 @@ class SharedRounds(LiveCase):
     def rounds(self):
         faults = self.faults()
         names = list(faults)
-        print("\tround\tfault\tthe master's death\ts\tled\thealed in s\tacted\tmasters\trecoveries", flush=True)
+        print("\tround\tfault\tbefore or after the master died\ts between\tled\thealed in s\tacted\tmasters\trecoveries", flush=True)
         for number in range(1, int(os.environ.get("ORCH_ROUNDS") or self.ROUNDS) + 1):
             if number % len(names) == 1:
                 self.random.shuffle(names)
