@@ -45,7 +45,8 @@ struct Status {
   Index committed{};
   Index applied{};
   std::vector<Peer> peers{};
-  std::string trouble{};  ///< why this node neither leads nor stands for it; empty: nothing is wrong
+  std::string
+      trouble{};  ///< why this node neither leads nor stands for it; empty: nothing is wrong
 };
 
 /// Several nodes that agree, by raft, on one order of commands and on one leader. Thread-safe.
