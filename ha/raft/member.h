@@ -91,6 +91,7 @@ class Member {
   std::string on_join_request(std::string_view rest);
   void look_around();
   void decide();
+  void begin_group();
   void become_newcomer();
   void ask_to_join();
 

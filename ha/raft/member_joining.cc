@@ -1,10 +1,4 @@
-// How a node without a log finds its group.
-//
-// A group begins when all nodes of the list say that they have no log, or a majority does and the
-// others stay silent for a while: each of them then writes the same first entry. A node that hears
-// of a log must not do so: its disk may have been lost, and with it what it voted for and
-// acknowledged. It joins as somebody new, under a number of its own, which takes the place of its
-// former self.
+// How a node without a log finds its group: founding.h says when it begins one.
 
 #include <algorithm>
 #include <charconv>
@@ -15,6 +9,7 @@
 #include "core/base/log.h"
 #include "core/base/text.h"
 #include "ha/raft/endpoint.h"
+#include "ha/raft/founding.h"
 #include "ha/raft/member.h"
 
 namespace orch::ha::raft {
@@ -58,31 +53,36 @@ void Member::look_around() {
 }
 
 void Member::decide() {
-  std::size_t fresh = 1;
+  const auto waited = std::chrono::steady_clock::now() - asking_since_;
+  Neighbourhood seen{settings_.peers.size(), 1, 0, waited > kPatience * settings_.election_timeout};
   std::vector<std::string> silent;
   for (const auto& [address, peer] : peered_) {
     if (!peer.has_data) {
       silent.push_back(address);
-    } else if (*peer.has_data) {
-      return become_newcomer();
     } else {
-      ++fresh;
+      ++(*peer.has_data ? seen.with_log : seen.fresh);
     }
   }
-  const bool waited =
-      std::chrono::steady_clock::now() - asking_since_ > kPatience * settings_.election_timeout;
-  if (silent.empty() || (waited && fresh > settings_.peers.size() / 2)) {
-    peered_.clear();
-    // In one order on all nodes.
-    std::vector<std::string> founders = settings_.peers;
-    std::sort(founders.begin(), founders.end());
-    const auto opened = open_engine(first_id_of(settings_.advertise), founders);
-    if (!opened) break_down(opened.error().message);
-    return;
+  switch (how_to_begin(seen)) {
+    case Founding::Join:
+      return become_newcomer();
+    case Founding::Begin:
+      return begin_group();
+    case Founding::Wait:
+      break;
   }
   const MutexLock lock(mutex_);
   status_.trouble =
       "waits for the other nodes to begin a group: no answer from " + join(silent, ", ");
+}
+
+void Member::begin_group() {
+  peered_.clear();
+  // In one order on all nodes.
+  std::vector<std::string> founders = settings_.peers;
+  std::sort(founders.begin(), founders.end());
+  const auto opened = open_engine(first_id_of(settings_.advertise), founders);
+  if (!opened) break_down(opened.error().message);
 }
 
 void Member::become_newcomer() {
