@@ -100,7 +100,7 @@ class Chaos {
   [[nodiscard]] std::size_t running() const {
     std::size_t count = 0;
     for (std::size_t i = 0; i < cluster_.size(); ++i)
-      count += cluster_.runs(i) ? 1 : 0;
+      count += cluster_.runs(i) ? 1U : 0U;
     return count;
   }
   void stop(std::size_t i) {
