@@ -94,7 +94,11 @@ class JournalLeadership final : public Leadership {
   [[nodiscard]] std::optional<Term> leading() const override {
     return journal_.is_lost() ? std::nullopt : other_.leading();
   }
+  [[nodiscard]] std::optional<Term> proven() const override {
+    return journal_.is_lost() ? std::nullopt : other_.proven();
+  }
   [[nodiscard]] bool is_elected() const override { return other_.is_elected(); }
+  [[nodiscard]] bool shuts_out_deposed() const override { return other_.shuts_out_deposed(); }
 
  private:
   const Leadership& other_;

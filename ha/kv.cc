@@ -47,7 +47,7 @@ KvStores::KvStores(const KvSettings& settings, const Leadership& leadership)
 
 Permit KvStores::leads_as_now() const {
   return [this, term = leadership_.leading()]() -> Result<> {
-    if (term && leadership_.leading() == term) return {};
+    if (term && leadership_.proven() == term) return {};
     return fail(ErrorKind::Conflict,
                 "this node does not lead: it writes nothing to key-value stores");
   };

@@ -138,7 +138,7 @@ class Recovery {
 };
 
 Result<> Recovery::check_term() const {
-  if (term_ && parts_.leadership.leading() == term_) return {};
+  if (term_ && parts_.leadership.proven() == term_) return {};
   return fail(ErrorKind::Conflict, "this node does not lead any more");
 }
 

@@ -192,6 +192,7 @@ bool owner_lives(const Parts& parts, const storage::RecoveryRun& run) {
   // that somebody runs does not lead, and goes on.
   const bool outdated = run.owner.term < parts.leadership.leading().value_or(Term{0});
   if (lives && !outdated) return true;
+  if (outdated && parts.leadership.shuts_out_deposed()) return false;
   return run.alive_at && parts.clock.now() - *run.alive_at < kLease;
 }
 

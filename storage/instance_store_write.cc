@@ -30,8 +30,8 @@ constexpr std::string_view kSqlSaveClusterName =
     "update database_instance set cluster_name = ? where hostname = ? and port = ?";
 constexpr std::string_view kSqlForgetInstance =
     "delete from database_instance where hostname = ? and port = ?";
-constexpr std::string_view kSqlForgetCluster =
-    "delete from database_instance where cluster_name = ?";
+constexpr std::string_view kSqlListMembers =
+    "select hostname, port from database_instance where cluster_name = ?";
 constexpr std::string_view kSqlForgetError =
     "delete from orch_instance_error where hostname = ? and port = ?";
 constexpr std::string_view kSqlForgetStrayErrors = R"(
@@ -253,7 +253,16 @@ Result<bool> InstanceStore::forget(const InstanceKey& key) {
 Result<std::int64_t> InstanceStore::forget_cluster(const std::string& cluster) {
   std::int64_t rows = 0;
   const auto work = [&]() -> Result<> {
-    ORCH_ASSIGN(rows, database_.execute(kSqlForgetCluster, {cluster}));
+    rows = 0;
+    // By key: what another node's records say of the cluster may be older or newer.
+    std::vector<InstanceKey> members;
+    ORCH_TRY(database_.select(kSqlListMembers, {cluster},
+                              [&members](const Row& row) { members.push_back(read_key(row, 0)); }));
+    for (const InstanceKey& key : members) {
+      ORCH_ASSIGN(const std::int64_t gone,
+                  database_.execute(kSqlForgetInstance, {key.hostname, port_of(key)}));
+      rows += gone;
+    }
     ORCH_TRY(database_.execute(kSqlForgetStrayErrors));
     return {};
   };

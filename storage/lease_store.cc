@@ -180,6 +180,11 @@ Result<> LeaseStore::release(const NodeIdentity& self) {
   return {};
 }
 
+Result<> LeaseStore::forget() {
+  ORCH_TRY(database_.execute("delete from orch_lease"));
+  return {};
+}
+
 Result<> LeaseStore::vacate() {
   return database_.transaction([&]() -> Result<> {
     ORCH_ASSIGN(const Row row, read());

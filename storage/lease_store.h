@@ -66,6 +66,8 @@ class LeaseStore {
   Result<> release(const NodeIdentity& self);
   /// Nobody holds it any more; the next one to ask gets it once its holder cannot believe in it.
   Result<> vacate();
+  /// As if nobody ever held it.
+  Result<> forget();
   /// Nothing when nobody ever did.
   [[nodiscard]] Result<std::optional<LeaseHolder>> find() const;
 

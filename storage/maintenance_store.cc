@@ -50,9 +50,9 @@ constexpr std::string_view kSqlEndOfNode = R"(
        set maintenance_active = null, end_timestamp = ?
      where maintenance_active = 1 and explicitly_bounded = 0
        and processing_node_hostname = ? and processing_node_token = ?)";
-constexpr std::string_view kSqlExpireOrphans = R"(
-    update database_instance_maintenance
-       set maintenance_active = null, end_timestamp = ?
+constexpr std::string_view kSqlListOrphans = R"(
+    select database_instance_maintenance_id
+      from database_instance_maintenance
      where maintenance_active = 1 and explicitly_bounded = 0
        and not exists (
              select 1 from node_health n
@@ -148,9 +148,15 @@ Result<std::int64_t> MaintenanceStore::expire() {
   const auto work = [&]() -> Result<> {
     ORCH_ASSIGN(const std::int64_t overdue,
                 database_.execute(kSqlExpireOverdue, {format_time(now)}));
-    ORCH_ASSIGN(const std::int64_t orphans,
-                database_.execute(kSqlExpireOrphans, {format_time(now)}));
-    ended = overdue + orphans;
+    ended = overdue;
+    // By id: which nodes live is not the same wherever the statement is carried out.
+    std::vector<std::int64_t> orphans;
+    ORCH_TRY(database_.select(kSqlListOrphans, {},
+                              [&orphans](const Row& row) { orphans.push_back(row.integer(0)); }));
+    for (const std::int64_t id : orphans) {
+      ORCH_ASSIGN(const bool was_active, end(id));
+      if (was_active) ++ended;
+    }
     ORCH_TRY(database_.execute(kSqlDropOld, {format_time(now - std::chrono::days(7))}));
     return {};
   };

@@ -5,6 +5,7 @@
 
 #include <fmt/format.h>
 
+#include "cmd/api/forward.h"
 #include "cmd/api/metrics.h"
 #include "cmd/api/web.h"
 #include "cmd/serve/service.h"
@@ -171,12 +172,31 @@ std::optional<std::string_view> Api::below_prefix(std::string_view path) const {
 
 /// How old the data is, who says it and in which epoch.
 void Api::describe(HttpResponse& response) const {
-  const auto term = service_.lease().leading();
+  const auto term = service_.leading();
   response.headers.emplace_back("X-Orch-Node", service_.services().self().hostname);
   response.headers.emplace_back("X-Orch-Role", term ? "leader" : "follower");
   if (term) response.headers.emplace_back("X-Orch-Epoch", std::to_string(*term));
   const auto age = service_.data_age();
   if (age) response.headers.emplace_back("X-Orch-Data-Age-Ms", std::to_string(age->count()));
+}
+
+std::optional<HttpResponse> Api::answer_elsewhere(const HttpRequest& request, bool waits_long,
+                                                  bool is_command) const {
+  const auto url = service_.coordination().answers_elsewhere();
+  if (!url) return std::nullopt;
+  if (url->empty() || was_forwarded(request)) {
+    ApiAnswer refusal = api_error(
+        fmt::format("{} does not lead, and knows no node that does: try again in a moment "
+                    "(raft-status tells more)",
+                    service_.services().self().hostname));
+    refusal.status = 503;
+    HttpResponse response = to_response(refusal, identity_);
+    describe(response);
+    return response;
+  }
+  const HttpSettings& settings = service_.config().http;
+  return is_command ? forwarded_command(request, *url, settings)
+                    : forwarded(request, *url, waits_long, settings);
 }
 
 HttpResponse Api::answer_api(const HttpRequest& request, const Caller& who,
@@ -194,6 +214,10 @@ HttpResponse Api::answer_api(const HttpRequest& request, const Caller& who,
   if (route.writes && !post && service_.config().service.require_post_for_mutations) {
     return to_response(api_error("this call changes something: it must be a POST request"),
                        identity_);
+  }
+  if (!route.local || route.asked_by_body) {
+    auto answer = answer_elsewhere(request, route.writes, route.asked_by_body);
+    if (answer) return *std::move(answer);
   }
   ApiCall call{.service = service_,
                .services = service_.services(),
@@ -215,6 +239,7 @@ HttpResponse Api::answer_other(const HttpRequest& request, const Caller& who,
   if (path == "/metrics") return prometheus_metrics(service_);
   if (path == "/debug/metrics" || path == "/debug/vars") return debug_metrics(service_);
   if (path == "/web/access-token") {
+    if (auto answer = answer_elsewhere(request, false, false)) return *std::move(answer);
     const std::string publicly = request.query("publicToken");
     const auto secret = service_.services().store<storage::TokenStore>().acquire(
         publicly, service_.config().http.access_token_use_expiry_seconds);
@@ -264,6 +289,8 @@ std::optional<HttpResponse> Api::answer_quickly(const HttpRequest& request) cons
   if (!path || (request.method != "GET" && request.method != "HEAD")) return std::nullopt;
   for (const std::string_view check :
        {"/api/leader-check", "/api/routed-leader-check", "/api/lb-check", "/api/_ping"}) {
+    // With raft, another node may have to be asked.
+    if (check.starts_with("/api/routed") && service_.coordination().has_own_backend()) continue;
     if (*path == check) return answer_api(request, {.may_write = false}, check.substr(5));
   }
   return std::nullopt;

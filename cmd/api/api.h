@@ -22,6 +22,10 @@ class Api {
                                         std::string_view path) const;
   [[nodiscard]] HttpResponse answer_other(const HttpRequest& request, const Caller& caller,
                                           std::string_view path) const;
+  /// Of the node that answers in this one's place; nothing when this one is to.
+  [[nodiscard]] std::optional<HttpResponse> answer_elsewhere(const HttpRequest& request,
+                                                             bool waits_long,
+                                                             bool is_command) const;
   [[nodiscard]] Caller caller(const HttpRequest& request) const;
   /// The path below URLPrefix; nothing when it is not below it.
   [[nodiscard]] std::optional<std::string_view> below_prefix(std::string_view path) const;

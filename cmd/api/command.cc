@@ -34,7 +34,7 @@ ApiAnswer refused(int status, std::string message) {
 
 /// Who leads and where it answers, as far as the backend knows.
 std::string leader_text(const ApiCall& call) {
-  const auto holder = call.service.lease().holder();
+  const auto holder = call.service.coordination().leader();
   if (!holder || !*holder) return "nobody does";
   const storage::NodeIdentity& leader = (*holder)->node;
   const auto serving = call.services.store<storage::NodeStore>().list_serving();
@@ -64,7 +64,7 @@ ApiAnswer answer_command(ApiCall& call) {
     return refused(403, fmt::format("{} may not change anything here",
                                     call.caller.user.empty() ? "the caller" : call.caller.user));
   }
-  if (writes && command->needs == Needs::Servers && !call.service.lease().leading()) {
+  if (writes && command->needs == Needs::Servers && !call.service.leading()) {
     return refused(
         409, fmt::format("{} does not lead; {}", call.services.self().hostname, leader_text(call)));
   }

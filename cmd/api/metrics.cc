@@ -96,7 +96,7 @@ void write_probe_latency(Exposition& out, const ProbeHistogram& histogram) {
 HttpResponse prometheus_metrics(Service& service) {
   const EngineFigures figures = service.engine().figures();
   const storage::WriteBehind::Figures writes = service.writes().figures();
-  const auto term = service.lease().leading();
+  const auto term = service.leading();
   Exposition out;
   out.family("orch_instances", "gauge", "Known servers by state.");
   out.value(figures.servers - std::min(figures.servers, figures.dead_servers), "state=\"up\"");
@@ -139,7 +139,7 @@ HttpResponse prometheus_metrics(Service& service) {
 std::vector<NamedFigure> named_figures(Service& service) {
   const EngineFigures figures = service.engine().figures();
   const storage::WriteBehind::Figures writes = service.writes().figures();
-  const int leads = service.lease().leading() ? 1 : 0;
+  const int leads = service.leading() ? 1 : 0;
   std::vector<NamedFigure> named;
   bool counters = false;
   const auto put = [&](std::string_view name, auto value) {
@@ -150,7 +150,8 @@ std::vector<NamedFigure> named_figures(Service& service) {
   put("discoveries.dead_instances_queue_length", 0);
   put("elect.is_elected", leads);
   put("health.is_healthy", service.backend_problem() ? 0 : 1);
-  put("raft.is_healthy", 0);
+  const bool raft = service.coordination().group() != nullptr;
+  put("raft.is_healthy", raft && service.watches() ? 1 : 0);
   put("raft.is_leader", leads);
   put("recover.pending", figures.recoveries);
   counters = true;

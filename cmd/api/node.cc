@@ -5,8 +5,10 @@
 #include "cmd/api/figures.h"
 #include "cmd/api/openapi.h"
 #include "cmd/api/route.h"
+#include "cmd/command/raft.h"
 #include "cmd/serve/service.h"
 #include "core/base/text.h"
+#include "ha/raft/group.h"
 #include "storage/node_store.h"
 
 namespace orch::cmd {
@@ -33,31 +35,44 @@ Json node_json(const storage::Node& node) {
           {"LastReported", kZeroTime}};
 }
 
+/// Where the leader of the raft group answers; "" without one.
+std::string leader_url(const ApiCall& call) {
+  const ha::raft::Group* group = call.service.coordination().group();
+  if (group == nullptr) return "";
+  return raft_status_json(call.services, *group)["LeaderURI"].get<std::string>();
+}
+
 ApiAnswer answer_health(ApiCall& call) {
   const std::optional<Error> problem = call.service.backend_problem();
   storage::Node active;
-  if (const auto holder = call.service.lease().holder(); holder && *holder) {
-    active.identity = (*holder)->node;
-    active.first_seen = format_time((*holder)->since);
-    active.last_seen = format_time((*holder)->renewed);
+  if (const auto leader = call.service.coordination().leader(); leader && *leader) {
+    active.identity = (*leader)->node;
+    if ((*leader)->since) active.first_seen = format_time(*(*leader)->since);
+    if ((*leader)->renewed) active.last_seen = format_time(*(*leader)->renewed);
   }
   Json available = Json::array();
   const auto nodes = call.services.store<storage::NodeStore>().list_active();
   for (const storage::Node& node : nodes ? *nodes : std::vector<storage::Node>()) {
     if (node.mode == "HttpMode") available.push_back(node_json(node));
   }
-  const bool healthy = !problem && nodes;
+  const ha::raft::Group* group = call.service.coordination().group();
+  const ha::raft::Status raft = group == nullptr ? ha::raft::Status{} : group->status();
+  // Without a majority it neither acts nor knows.
+  const bool apart = group != nullptr && !call.service.watches();
+  const bool healthy = !problem && nodes && !apart;
   const Json details = {{"Healthy", healthy},
                         {"Hostname", call.services.self().hostname},
                         {"Token", call.services.self().token},
-                        {"IsActiveNode", call.service.lease().leading().has_value()},
+                        {"IsActiveNode", call.service.leading().has_value()},
                         {"ActiveNode", node_json(active)},
-                        {"Error", problem ? Json(problem->message) : Json(nullptr)},
+                        {"Error", problem ? Json(problem->message)
+                                  : apart ? Json("no part of a quorum")
+                                          : Json(nullptr)},
                         {"AvailableNodes", available},
-                        {"RaftLeader", ""},
-                        {"IsRaftLeader", false},
-                        {"RaftLeaderURI", ""},
-                        {"RaftAdvertise", ""},
+                        {"RaftLeader", raft.leader},
+                        {"IsRaftLeader", group != nullptr && group->leading().has_value()},
+                        {"RaftLeaderURI", leader_url(call)},
+                        {"RaftAdvertise", raft.self},
                         {"RaftHealthyMembers", Json::array()}};
   return healthy ? api_ok("Application node is healthy", dump(details))
                  : api_error("Application node is unhealthy", dump(details));
@@ -68,7 +83,7 @@ ApiAnswer answer_fine(ApiCall& /*call*/) {
 }
 
 ApiAnswer answer_leader_check(ApiCall& call) {
-  if (call.service.lease().leading()) return api_bare("\"OK\"");
+  if (call.service.leading()) return api_bare("\"OK\"");
   const auto code = parse_uint(call.parameter("errorStatusCode"));
   const bool usable = code && *code >= 200 && *code <= 599;
   return api_bare("\"Not leader\"", usable ? static_cast<int>(*code) : 404);
@@ -82,12 +97,12 @@ ApiAnswer answer_headers(ApiCall& call) {
 }
 
 ApiAnswer answer_grab(ApiCall& call) {
-  const Result<> taken = call.service.lease().grab();
+  const Result<> taken = call.service.coordination().grab();
   return taken ? api_ok("Node grabbed election as leader") : api_error(taken.error());
 }
 
 ApiAnswer answer_reelect(ApiCall& call) {
-  const Result<> vacated = call.service.lease().vacate();
+  const Result<> vacated = call.service.coordination().vacate();
   return vacated ? api_ok("Set re-elections") : api_error(vacated.error());
 }
 

@@ -181,7 +181,7 @@ ApiAnswer answer_blocked(ApiCall& call) {
 
 /// What this node sees now; one that does not watch looks into the backend.
 Result<std::vector<Analysis>> analyses_now(const ApiCall& call) {
-  if (call.service.lease().leading()) return call.service.engine().analyses();
+  if (call.service.watches()) return call.service.engine().analyses();
   ORCH_ASSIGN(const AnalysisInput input, read_analysis_input(call.services));
   return analyse_records(call.services, input, {.include_downtimed = true}, "");
 }

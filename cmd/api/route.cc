@@ -93,7 +93,7 @@ const std::vector<ApiRoute>& api_routes() {
   static const std::vector<ApiRoute> kAll = [] {
     std::vector<ApiRoute> all;
     for (const auto family : {moving_routes, reading_routes, changing_routes, recovery_routes,
-                              node_routes, command_routes, unserved_routes}) {
+                              node_routes, command_routes, raft_routes, unserved_routes}) {
       for (ApiRoute& route : family())
         all.push_back(std::move(route));
     }

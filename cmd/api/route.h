@@ -61,6 +61,7 @@ std::vector<ApiRoute> changing_routes();  // changing.cc
 std::vector<ApiRoute> recovery_routes();  // recovering.cc
 std::vector<ApiRoute> node_routes();      // node.cc
 std::vector<ApiRoute> command_routes();   // command.cc
+std::vector<ApiRoute> raft_routes();      // raft.cc
 std::vector<ApiRoute> unserved_routes();  // unserved.cc
 
 // Answers that many routes give.

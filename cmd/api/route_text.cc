@@ -197,11 +197,22 @@ constexpr RouteText kRouteTexts[] = {
     {"openapi.json", "{}", "This description"},
     {"orch", "{}",
      "Run a command of orch as its command line does: lines of progress, then one with the reply"},
+    // Raft; an error where a node does not run with it
+    {"raft-state", "string", "Leader, Follower, Candidate or Shutdown"},
+    {"raft-leader", "string", "The address of the node that leads; empty when none is known"},
+    {"raft-peers", "[string]", "The addresses of all nodes"},
+    {"raft-health", "string", "Whether this node leads or follows; else an error"},
+    {"raft-status", "RaftStatus", "How this node stands to the others"},
+    {"raft-snapshot", "string", "Write a snapshot now"},
+    {"raft-yield", "E null", "Have the node with that address lead"},
+    {"raft-yield-hint", "E string", "Have the node lead whose address contains a text"},
+    {"raft-add-peer", "string", "Take a node into the group"},
+    {"raft-remove-peer", "string", "Take a node out of the group"},
+    {"raft-follower-health-report", "E null", "Retired: always an error"},
     // What this version does not do
     {"reload-cluster-alias", "E null", "Retired: always an error"},
 };
 
-constexpr RouteText kRaft{"raft-", "E null", "Not available: this node does not run with raft", ""};
 constexpr RouteText kAgents{"agent", "E null", "Not available: agents are not served", ""};
 
 std::string_view first_word(const ApiRoute& route) {
@@ -216,7 +227,6 @@ const RouteText* text_of(const ApiRoute& route) {
     if (found != std::end(kRouteTexts)) return found;
   }
   const std::string_view first = first_word(route);
-  if (first.starts_with(kRaft.of)) return &kRaft;
   if (first.starts_with(kAgents.of) || first == "seeds") return &kAgents;
   return nullptr;
 }

@@ -4,10 +4,6 @@ namespace orch::cmd {
 
 namespace {
 
-ApiAnswer not_raft(ApiCall& /*call*/) {
-  return api_error("this node does not run with raft");
-}
-
 ApiAnswer no_agents(ApiCall& /*call*/) {
   return api_error("Agents not served");
 }
@@ -21,15 +17,6 @@ std::vector<ApiRoute> unserved_routes() {
     routes.push_back(
         {.pattern = std::move(pattern), .answer = answer, .writes = writes, .local = local});
   };
-  for (const char* path : {"raft-add-peer/:addr", "raft-remove-peer/:addr"})
-    add(path, not_raft, true, false);
-  for (const char* path : {"raft-yield/:node", "raft-yield-hint/:hint"})
-    add(path, not_raft, true, true);
-  for (const char* path :
-       {"raft-peers", "raft-state", "raft-leader", "raft-health", "raft-status", "raft-snapshot",
-        "raft-follower-health-report/:authenticationToken/:raftBind/:raftAdvertise"}) {
-    add(path, not_raft, false, true);
-  }
   for (const char* path :
        {"agents", "agent/:host", "agent-umount/:host", "agent-mount/:host",
         "agent-create-snapshot/:host", "agent-removelv/:host", "agent-mysql-stop/:host",

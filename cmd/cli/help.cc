@@ -12,7 +12,7 @@ namespace orch::cmd {
 namespace {
 
 /// The contract's order (cli document, 1).
-constexpr std::array<std::string_view, 20> kSections = {"Smart relocation",
+constexpr std::array<std::string_view, 21> kSections = {"Smart relocation",
                                                         "Classic file:pos relocation",
                                                         "Binlog server relocation",
                                                         "GTID relocation",
@@ -27,6 +27,7 @@ constexpr std::array<std::string_view, 20> kSections = {"Smart relocation",
                                                         "tags",
                                                         "Instance management",
                                                         "Recovery",
+                                                        "Raft",
                                                         "Instance, meta",
                                                         "Meta",
                                                         "Meta, internal",

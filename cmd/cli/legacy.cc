@@ -113,18 +113,12 @@ int run_command(const LegacyFlags& flags, PromotionRule rule) {
     log::info("Read config: {}", file);
   set_log_level(flags, loaded.config.general.debug);
   ServiceAccess access = access_from(flags.api, flags.direct, loaded.config.http);
-  if (loaded.config.raft.raft_enabled && !flags.ignore_raft_setup && access.urls.empty()) {
-    return fatal(
-        "Orchestrator configured to run raft (\"RaftEnabled\": true). All access must go through "
-        "the web API of the active raft node. You may use the orchestrator-client script which has "
-        "a similar interface to the command line invocation. You may override this with "
-        "--ignore-raft-setup");
-  }
   if (flags.command == "help") return to_stderr(legacy_listing(), 0);
   const Command* command = find_command(flags.command);
   if (command == nullptr || command->offer == Offer::Verb) {
     return fatal(fmt::format("Unknown command: \"{}\". {}", flags.command, legacy_listing()));
   }
+  options.ignore_raft = flags.ignore_raft_setup;
   options.redeploy = command->name == "redeploy-internal-db";
   options.register_node = !flags.skip_continuous_registration && !options.redeploy;
   TerminalProgress progress(false);

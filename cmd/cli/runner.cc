@@ -47,7 +47,7 @@ class ServiceOrHere final : public Runner {
         go_on_here(found.error());
       }
     }
-    return process_->get_ready();
+    return get_ready();
   }
 
   Result<Reply> run(const Args& args) override {
@@ -62,11 +62,26 @@ class ServiceOrHere final : public Runner {
     // Whoever may use the backend may do this without the service, too.
     go_on_here(asked.reply.error());
     service_.reset();
-    ORCH_TRY(process_->get_ready());
+    ORCH_TRY(get_ready());
     return command_.run(process_->services(), args);
   }
 
  private:
+  /// What a raft group decides goes through its leader: here it would stand on this node alone.
+  Result<> get_ready() {
+    const bool shared = process_->config().raft.raft_enabled && !options_.ignore_raft;
+    if (shared && command_.access == Access::Write && command_.needs != Needs::Nothing &&
+        !command_.here) {
+      return fail(
+          ErrorKind::Refused,
+          "Orchestrator configured to run raft (\"RaftEnabled\": true). All access must go through "
+          "the web API of the active raft node, and none was found: start orch serve, or name "
+          "nodes with --api or ORCHESTRATOR_API. 'orch -c' may override this with "
+          "--ignore-raft-setup");
+    }
+    return process_->get_ready();
+  }
+
   Result<RemoteService> choose_node(const std::vector<storage::Node>& nodes) const {
     std::vector<HttpAddress> addresses;
     for (const storage::Node& node : nodes) {

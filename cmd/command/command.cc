@@ -57,7 +57,8 @@ std::vector<Command> all_commands() {
         topology_commands,   information_commands, selection_commands,   cluster_commands,
         kv_commands,         tag_commands,         discovery_commands,   management_commands,
         recovery_commands,   analysis_commands,    doctor_commands,      journal_commands,
-        quarantine_commands, acknowledge_commands, meta_commands,        config_commands}) {
+        quarantine_commands, raft_commands,        acknowledge_commands, meta_commands,
+        config_commands}) {
     for (Command& command : family())
       all.push_back(std::move(command));
   }

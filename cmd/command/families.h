@@ -24,6 +24,7 @@ std::vector<Command> analysis_commands();     // analysis.cc
 std::vector<Command> doctor_commands();       // doctor.cc
 std::vector<Command> journal_commands();      // journal.cc
 std::vector<Command> quarantine_commands();   // quarantine.cc
+std::vector<Command> raft_commands();         // raft.cc
 std::vector<Command> acknowledge_commands();  // acknowledge.cc
 std::vector<Command> meta_commands();         // meta.cc
 std::vector<Command> config_commands();       // config_check.cc

@@ -102,6 +102,20 @@ void probe_writes(const Services& services, std::span<Observation> found) {
   });
 }
 
+namespace {
+
+/// That they are to be watched holds for all who share the work, whatever else they know of them.
+Result<> keep_watched(const Services& services, const std::vector<Observation>& found) {
+  storage::InstanceStore store = services.instances();
+  return services.database().transaction([&]() -> Result<> {
+    for (const Observation& seen : found)
+      ORCH_TRY(store.insert_if_absent(seen.instance.key));
+    return {};
+  });
+}
+
+}  // namespace
+
 Result<CrawlResult> crawl_and_record(const Services& services,
                                      const std::vector<InstanceKey>& seeds) {
   ORCH_ASSIGN(CrawlSettings settings, crawl_settings(services));
@@ -127,6 +141,7 @@ Result<CrawlResult> crawl_and_record(const Services& services,
   settle_all(result, rules, stored_instances(services));
   probe_writes(services, result.found);
   storage::InstanceStore store = services.instances();
+  ORCH_TRY(keep_watched(services, result.found));
   ORCH_TRY(store.record(result.found));
   // Why a server could not be read tells what it is sick with.
   std::vector<Observation> failed;
@@ -159,6 +174,7 @@ Result<Instance> probe_and_record(const Services& services, const InstanceKey& k
   ORCH_ASSIGN(const SettleRules rules, settle_rules_of(services));
   settle_all(one, rules, stored_instances(services));
   probe_writes(services, one.found);
+  ORCH_TRY(keep_watched(services, one.found));
   ORCH_TRY(services.instances().record(one.found));
   look_after_quarantine(services, {&one.found.front().instance, 1});
   return one.found.front().instance;

@@ -64,6 +64,7 @@ Services Services::with(const Leadership& leadership, Progress& progress, bool c
                   .leadership = leadership,
                   .progress = progress,
                   .self = parts_.self,
+                  .group = parts_.group,
                   .forgetting = parts_.forgetting,
                   .colour = colour});
   other.running_ = running_;
@@ -78,6 +79,12 @@ Services Services::for_reader(Progress& progress, bool colour) const {
 
 Services Services::under(const Leadership& leadership) const {
   return with(leadership, parts_.progress, parts_.colour);
+}
+
+Services Services::on(storage::Database& database) const {
+  Services other = with(parts_.leadership, parts_.progress, parts_.colour);
+  other.parts_.database = &database;
+  return other;
 }
 
 ReplicationRules Services::replication_rules() const {

@@ -19,6 +19,10 @@
 #include "storage/instance_store.h"
 #include "storage/node_store.h"
 
+namespace orch::ha::raft {
+class Group;
+}
+
 namespace orch::cmd {
 
 /// Where long work says how far it is; silent unless stderr is a terminal.
@@ -47,7 +51,8 @@ class Services {
     Servers* servers{nullptr};             ///< for Needs::Servers
     const Leadership& leadership;
     Progress& progress;
-    storage::NodeIdentity self{};  ///< this host and process
+    storage::NodeIdentity self{};     ///< this host and process
+    ha::raft::Group* group{nullptr};  ///< that this process is a node of; it may be none
     /// Called before servers are deleted from the backend: what runs beside lets go of them.
     std::function<void(const std::set<InstanceKey>&)> forgetting{};
     bool colour{false};  ///< people read the answer on a terminal
@@ -70,6 +75,7 @@ class Services {
   [[nodiscard]] ha::RunningRecoveries& running() const { return *running_; }
   [[nodiscard]] Progress& progress() const { return parts_.progress; }
   [[nodiscard]] const storage::NodeIdentity& self() const { return parts_.self; }
+  [[nodiscard]] ha::raft::Group* group() const { return parts_.group; }
   [[nodiscard]] bool colour() const { return parts_.colour; }
 
   void forgetting(const std::set<InstanceKey>& keys) const {
@@ -88,6 +94,8 @@ class Services {
   [[nodiscard]] Services for_reader(Progress& progress, bool colour) const;
   /// The same under another leadership.
   [[nodiscard]] Services under(const Leadership& leadership) const;
+  /// The same on another database.
+  [[nodiscard]] Services on(storage::Database& database) const;
 
  private:
   [[nodiscard]] Services with(const Leadership& leadership, Progress& progress, bool colour) const;

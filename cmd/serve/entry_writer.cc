@@ -53,7 +53,7 @@ Result<> EntryWriter::write_all() {
   std::vector<Result<bool>> written(masters.size(), false);
   const Term term = services_.leadership().leading().value_or(0);
   parallel_for(masters.size(), kWidth, [&](std::size_t i) {
-    if (services_.leadership().leading() != term) return;
+    if (services_.leadership().proven() != term) return;
     std::string name = entry_name(services_.clock().now(), masters[i]->server.id);
     written[i] = services_.servers().write_entry(*masters[i], name, now + kWriteLimit);
   });

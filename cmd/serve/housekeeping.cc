@@ -71,26 +71,30 @@ void Service::keep_house() {
     note_problem(write_codes(), "backend");
     const auto now = steady_clock::now();
     if (asked || now >= often) note_problem(follow_backend(), "backend");
-    if (lease_->leading()) note_problem(resume_cut_off(), "recoveries that were cut off");
+    const bool leads = leading().has_value();
+    const bool keeps = leads || coordination_->has_own_backend();
+    if (leads) note_problem(resume_cut_off(), "recoveries that were cut off");
     if (now >= often) {
       often = now + config().discovery.instance_poll_seconds;
-      if (lease_->leading()) {
-        note_problem(tidy_often(), "backend");
+      if (leads) note_problem(end_downtimes(), "backend");
+      if (keeps) {
+        note_problem(own_->clusters().rebuild_aliases(), "backend");
         look_up_hosts();
       }
     }
     if (now >= tidy) {
       tidy = now + kTidy;
-      if (lease_->leading()) note_problem(tidy_up(), "caretaking");
+      if (leads) note_problem(tidy_decisions(), "caretaking");
+      if (keeps) note_problem(tidy_own(), "caretaking");
       ::malloc_trim(0);
     }
     if (now >= publish) {
       publish = now + kTidy;
-      if (lease_->leading()) publish_masters();
+      if (leads) publish_masters();
     }
     if (now >= entries && config().pseudo_gtid.auto_pseudo_gtid) {
       entries = now + kEntries;
-      if (lease_->leading()) write_entries();
+      if (leads) write_entries();
     }
     const EngineFigures figures = engine_->figures();
     mutex_.lock();
@@ -101,6 +105,7 @@ void Service::keep_house() {
       queue_log_.pop_front();
     if (alive) {
       problem_.reset();
+      well_at_ = steady_clock::now();
     } else {
       problem_ = alive.error();
     }
@@ -211,8 +216,7 @@ void Service::write_entries() {
   });
 }
 
-Result<> Service::tidy_often() {
-  ORCH_TRY(services_->clusters().rebuild_aliases());
+Result<> Service::end_downtimes() {
   ORCH_TRY(services_->store<storage::DowntimeStore>().expire());
   return {};
 }
@@ -222,7 +226,7 @@ Result<> Service::tidy_often() {
 void Service::publish_masters() {
   publications_.submit([this] {
     // Asked when it is done, not when it was put into the queue.
-    if (lease_->leading()) note_problem(refresh_kv_stores(*services_), "key-value stores");
+    if (leading()) note_problem(refresh_kv_stores(*services_), "key-value stores");
   });
 }
 
@@ -248,30 +252,36 @@ Result<> Service::keep_topologies() {
   return {};
 }
 
-Result<> Service::tidy_up() {
-  const DiscoverySettings& discovery = config().discovery;
+/// What is the same for all nodes.
+Result<> Service::tidy_decisions() {
   const ClassificationSettings& classification = config().classification;
   const std::chrono::days audit_days = config().general.audit_purge_days;
-  const std::chrono::hours unseen = discovery.unseen_instance_forget_hours;
-  const auto minutes = discovery.expiry_hostname_resolves_minutes;
-  ORCH_TRY(services_->instances().expire(unseen));
-  ORCH_TRY(services_->clusters().expire_aliases(unseen));
-  ORCH_TRY(services_->clusters().expire_domains(minutes));
-  ORCH_TRY(services_->store<storage::HostnameStore>().expire_resolved(2 * minutes));
-  ORCH_TRY(services_->store<storage::HostnameStore>().expire_unresolved(minutes));
+  ORCH_TRY(services_->store<storage::HostnameStore>().expire_unresolved(
+      config().discovery.expiry_hostname_resolves_minutes));
   ORCH_TRY(services_->store<storage::CandidateStore>().expire(
       classification.candidate_instance_expire_minutes));
   ORCH_TRY(
       services_->store<storage::PoolStore>().expire(classification.instance_pool_expiry_minutes));
-  ORCH_TRY(storage::MaintenanceStore(*database_, clock_, self_).expire());
-  ORCH_TRY(services_->store<storage::AuditStore>().expire(audit_days));
-  ORCH_TRY(services_->store<storage::EquivalenceStore>().expire(unseen));
-  ORCH_TRY(services_->store<storage::NodeStore>().expire());
+  ORCH_TRY(storage::MaintenanceStore(services_->database(), clock_, self_).expire());
   ORCH_TRY(
       services_->store<storage::TokenStore>().expire(config().http.access_token_expiry_minutes));
-  ORCH_TRY(services_->store<storage::AnalysisStore>().expire_changes(unseen));
   ORCH_TRY(services_->store<storage::JournalStore>().expire(audit_days));
-  ORCH_TRY(storage::RecoveryStore(*database_, clock_, self_).expire(audit_days));
+  ORCH_TRY(storage::RecoveryStore(services_->database(), clock_, self_).expire(audit_days));
+  return {};
+}
+
+/// What the backend at hand has beside that.
+Result<> Service::tidy_own() {
+  const std::chrono::hours unseen = config().discovery.unseen_instance_forget_hours;
+  const auto minutes = config().discovery.expiry_hostname_resolves_minutes;
+  ORCH_TRY(own_->instances().expire(unseen));
+  ORCH_TRY(own_->clusters().expire_aliases(unseen));
+  ORCH_TRY(own_->clusters().expire_domains(minutes));
+  ORCH_TRY(own_->store<storage::HostnameStore>().expire_resolved(2 * minutes));
+  ORCH_TRY(own_->store<storage::AuditStore>().expire(config().general.audit_purge_days));
+  ORCH_TRY(own_->store<storage::EquivalenceStore>().expire(unseen));
+  ORCH_TRY(own_->store<storage::NodeStore>().expire());
+  ORCH_TRY(own_->store<storage::AnalysisStore>().expire_changes(unseen));
   return keep_topologies();
 }
 

@@ -99,6 +99,14 @@ std::string public_url(const HttpServerSettings& settings, const std::string& pr
   return fmt::format("{}://{}:{}{}", scheme, host, port, prefix);
 }
 
+/// Where the other nodes of a raft group find this one; without the prefix, which all of them have.
+std::string advertised_url(const Config& config, std::uint16_t port) {
+  if (!config.raft.http_advertise.empty()) return config.raft.http_advertise;
+  const std::string& raft = config.raft.raft_advertise;
+  return fmt::format("{}://{}:{}", config.http.use_ssl ? "https" : "http",
+                     raft.substr(0, raft.rfind(':')), port);
+}
+
 class Signals {
  public:
   /// Before any thread is started: all of them leave these to wait().
@@ -142,11 +150,6 @@ int serve(Config config, const ServeOptions& options) {
     complain(fmt::format("LogFile {}: {}", config.service.log_file, std::strerror(errno)));
     return exit_code(ErrorKind::Denied);
   }
-  if (config.raft.raft_enabled) {
-    // Each alone on its own backend, they would all lead.
-    complain("RaftEnabled: this version has no raft; several nodes can share one backend");
-    return exit_code(ErrorKind::InvalidInput);
-  }
   if (config.agent.serve_agents_http) log::warning("ServeAgentsHttp: agents are not served");
   const HttpSettings http = config.http;
   const bool multi = equals_ignoring_case(http.authentication_method, "multi");
@@ -161,7 +164,9 @@ int serve(Config config, const ServeOptions& options) {
   }
   Service& node = **service;
   if (options.grab_election) {
-    if (const Result<> taken = node.lease().grab(); !taken) log::error("{}", taken.error().message);
+    if (const Result<> taken = node.coordination().grab(); !taken) {
+      log::error("{}", taken.error().message);
+    }
   }
   const GraphiteReporter graphite(node.config().metrics, node.services().self().hostname,
                                   [&node] { return named_figures(node); });
@@ -181,7 +186,9 @@ int serve(Config config, const ServeOptions& options) {
       return exit_code(started.error().kind);
     }
     server = *std::move(started);
-    node.announce(public_url(http_settings(http, options), http.url_prefix, server->port()));
+    const std::string url =
+        public_url(http_settings(http, options), http.url_prefix, server->port());
+    node.announce(url, advertised_url(node.config(), server->port()));
     log::info("orch {} serves {}", version(),
               server->port() == 0 ? http.listen_socket : fmt::format("port {}", server->port()));
   }
@@ -191,7 +198,7 @@ int serve(Config config, const ServeOptions& options) {
     const int signal =
         signals.wait(period.count() > 0 ? period : std::chrono::microseconds(10'000'000));
     if (signal == SIGHUP) reload(node);
-    if (signal == SIGTERM || signal == SIGINT) break;
+    if (signal == SIGTERM || signal == SIGINT || node.broken()) break;
     if (period.count() > 0) notify("WATCHDOG=1");
   }
   notify("STOPPING=1");
@@ -201,7 +208,7 @@ int serve(Config config, const ServeOptions& options) {
   node.drain([&server](SteadyPoint deadline) {
     if (server) server->stop(deadline);
   });
-  return 0;
+  return node.broken() ? exit_code(ErrorKind::Broken) : 0;
 }
 
 }  // namespace orch::cmd

@@ -30,6 +30,8 @@ using std::chrono::steady_clock;
 
 constexpr milliseconds kFlushLimit{1000};
 constexpr milliseconds kDrainTick{20};
+/// A node that others can do without ends when its backend has failed for that long.
+constexpr milliseconds kHopeless{30'000};
 constexpr std::size_t kMostSamplesKept = 100'000;
 
 }  // namespace
@@ -51,7 +53,7 @@ Result<std::unique_ptr<Service>> Service::start(Config config, const RunOptions&
 }
 
 Service::Service(Config config, RunOptions options, bool leads)
-    : options_(std::move(options)), leads_(leads) {
+    : options_(std::move(options)), leads_(leads), well_at_(steady_clock::now()) {
   configs_.push_back(std::make_unique<const Config>(std::move(config)));
   config_ = configs_.back().get();
 }
@@ -81,27 +83,26 @@ Result<> Service::build() {
   }
   ORCH_ASSIGN(fleet_, Fleet::open(config(), *database_, clock_));
   progress_ = std::make_unique<QuietProgress>();
-  lease_ = std::make_unique<ha::Lease>(
-      *lease_database_,
-      ha::Lease::Settings{.self = self_, .duration = config().service.lease_milliseconds});
+  ORCH_TRY(take_place());
   services_ = std::make_unique<Services>(Services::Parts{.config = config(),
                                                          .live_config = &config_,
                                                          .clock = clock_,
-                                                         .database = database_.get(),
+                                                         .database = &coordination_->database(),
                                                          .servers = &fleet_->servers(),
-                                                         .leadership = *lease_,
+                                                         .leadership = coordination_->leadership(),
                                                          .progress = *progress_,
                                                          .self = self_,
+                                                         .group = coordination_->group(),
                                                          .forgetting = [this](const auto& keys) {
                                                            let_go(keys);
                                                          }});
-  any_node_ = std::make_unique<ha::AnyNode>(*lease_);
-  asked_ = std::make_unique<Services>(services_->under(*any_node_));
+  own_ = std::make_unique<Services>(services_->on(*database_));
+  asked_ = std::make_unique<Services>(services_->under(coordination_->asked()));
   entries_ = std::make_unique<EntryWriter>(*services_);
   probe_log_ =
       std::make_unique<ProbeLog>(clock_, config().discovery.discovery_collection_retention_seconds);
   writes_ = std::make_unique<storage::WriteBehind>(
-      [this](std::span<const Observation> seen) { return services_->instances().record(seen); },
+      [this](std::span<const Observation> seen) { return own_->instances().record(seen); },
       config().backend.instance_flush_interval_milliseconds,
       static_cast<std::size_t>(
           std::max<std::int64_t>(config().backend.instance_write_buffer_size, 1)),
@@ -110,17 +111,17 @@ Result<> Service::build() {
       });
   ORCH_ASSIGN(EngineSettings settings, engine_settings(config()));
   engine_ = std::make_unique<Engine>(std::move(settings), engine_doors(), fleet_->servers(),
-                                     *lease_, clock_);
+                                     coordination_->watching(), clock_);
   for (const std::string& seed : config().discovery.discovery_seeds) {
     const auto port = static_cast<std::uint16_t>(config().connection.default_instance_port);
     if (const auto key = parse_instance_key(seed, port)) {
-      note_problem(services_->instances().insert_if_absent(*key), "DiscoverySeeds");
+      note_problem(own_->instances().insert_if_absent(*key), "DiscoverySeeds");
     }
   }
   ORCH_TRY(read_marks());
   ORCH_TRY(follow_backend());
-  if (leads_) note_problem(lease_->attempt(), "lease");
-  lease_thread_ = std::thread([this] { keep_lease(); });
+  note_problem(coordination_->attempt(milliseconds(0)), "leadership");
+  place_thread_ = std::thread([this] { keep_place(); });
   house_thread_ = std::thread([this] { keep_house(); });
   return {};
 }
@@ -135,9 +136,10 @@ Service::~Service() {
   resumptions_.stop();
   publications_.stop();
   entry_writing_.stop();
-  if (lease_thread_.joinable()) lease_thread_.join();
+  if (place_thread_.joinable()) place_thread_.join();
   engine_.reset();
   writes_.reset();
+  node_.reset();  // it may call back until then
 }
 
 Result<EngineSettings> Service::engine_settings(const Config& config) const {
@@ -180,7 +182,7 @@ EngineDoors Service::engine_doors() {
   };
   if (config().recovery.write_probe) {
     doors.complete = [this](Observation& seen) {
-      probe_writes(*services_, {&seen, 1});
+      if (leading()) probe_writes(*services_, {&seen, 1});
     };
   }
   doors.open_link = [this](const InstanceKey& key) {
@@ -189,8 +191,11 @@ EngineDoors Service::engine_doors() {
   doors.act = [this](const Analysis& analysis, TimePoint since) {
     act(analysis, since);
   };
+  doors.may_act = [this] {
+    return leading().has_value();
+  };
   doors.look_after = [this](const Instance& seen) {
-    look_after_quarantine(*services_, {&seen, 1});
+    if (leading()) look_after_quarantine(*services_, {&seen, 1});
   };
   doors.tell = [this](const std::string& cluster, const std::vector<Analysis>& now) {
     tell(cluster, now);
@@ -273,7 +278,7 @@ std::optional<Error> Service::backend_problem() const {
 }
 
 std::optional<milliseconds> Service::data_age() const {
-  if (!lease_->leading()) return std::nullopt;
+  if (!watches()) return std::nullopt;
   return engine_->data_age();
 }
 
@@ -289,18 +294,32 @@ void Service::look_again() {
   woken_.notify_all();
 }
 
-void Service::keep_lease() {
-  bool led = lease_->leading().has_value();
+milliseconds Service::unwell_for() const {
+  const MutexLock lock(mutex_);
+  return std::chrono::duration_cast<milliseconds>(steady_clock::now() - well_at_);
+}
+
+void Service::keep_place() {
+  bool led = leading().has_value();
+  bool watched = watches();
   mutex_.lock();
   while (!stopping_) {
-    woken_.wait_for(mutex_, lease_->period(), [this] { return stopping_; });
+    woken_.wait_for(mutex_, coordination_->period(), [this] { return stopping_; });
     if (stopping_) break;
     mutex_.unlock();
-    if (leads_) note_problem(lease_->attempt(), "lease");
-    const auto term = lease_->leading();
-    if (term.has_value() != led) {
-      led = term.has_value();
-      if (led) note_problem(catch_up(), "backend");
+    const milliseconds unwell = unwell_for();
+    note_problem(coordination_->attempt(unwell), "leadership");
+    let_go_of_forgotten();
+    if (coordination_->has_own_backend() && unwell >= kHopeless && !broken()) {
+      break_down(fmt::format("the backend {} has failed for {} s: others go on without this node",
+                             database_->name(), unwell.count() / 1000));
+    }
+    const auto term = leading();
+    const bool begins = std::exchange(led, term.has_value()) != led;
+    const bool looks = watches();
+    if (looks && !watched) note_problem(catch_up(), "backend");
+    watched = looks;
+    if (begins) {
       log::info("{}", led ? fmt::format("this node leads, in epoch {}", *term)
                           : "this node does not lead any more");
     }
@@ -369,11 +388,12 @@ Result<> Service::say_alive() {
   return storage::NodeStore(*database_, clock_).save(node);
 }
 
-void Service::announce(std::string url) {
+void Service::announce(const std::string& url, const std::string& advertised) {
   {
     const MutexLock lock(mutex_);
-    url_ = std::move(url);
+    url_ = url;
   }
+  coordination_->announce(advertised);
   note_problem(say_alive(), "backend");
 }
 
@@ -396,7 +416,7 @@ void Service::drain(const std::function<void(SteadyPoint)>& end_requests) {
   if (!drained || resumptions_.running() > 0) {
     log::warning("a recovery still runs: it is left for the next leader");
   }
-  note_problem(lease_->resign(), "lease");
+  note_problem(coordination_->resign(), "leadership");
 }
 
 }  // namespace orch::cmd

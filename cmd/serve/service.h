@@ -20,7 +20,9 @@
 #include "core/base/mutex.h"
 #include "core/base/worker_pool.h"
 #include "core/engine/engine.h"
-#include "ha/lease.h"
+#include "ha/coordination.h"
+#include "ha/raft/group.h"
+#include "ha/raft/state.h"
 #include "storage/analysis_store.h"
 #include "storage/database.h"
 #include "storage/metered_database.h"
@@ -56,7 +58,14 @@ class Service {
   [[nodiscard]] Services& services() { return *asked_; }
   [[nodiscard]] const Config& config() const { return *config_.load(); }
   [[nodiscard]] Engine& engine() { return *engine_; }
-  [[nodiscard]] ha::Lease& lease() { return *lease_; }
+  /// How this node shares the work with others.
+  [[nodiscard]] ha::Coordination& coordination() { return *coordination_; }
+  /// The term in which it leads; nothing when it does not.
+  [[nodiscard]] std::optional<Term> leading() const {
+    return coordination_->leadership().leading();
+  }
+  /// Whether it reads servers and judges what it sees.
+  [[nodiscard]] bool watches() const { return coordination_->watching().leading().has_value(); }
   [[nodiscard]] const storage::WriteBehind& writes() const { return *writes_; }
   [[nodiscard]] const ProbeLog& probe_log() const { return *probe_log_; }
   [[nodiscard]] const Recent<QuerySample>& query_log() const { return *query_log_; }
@@ -76,9 +85,12 @@ class Service {
   /// Errors: InvalidInput, with what is wrong.
   Result<> reload(const std::string& extra_file);
   /// Where this node answers, for other processes on the backend to know.
-  void announce(std::string url);
+  /// `advertised`: for those on other machines, too.
+  void announce(const std::string& url, const std::string& advertised);
   /// It will not answer for much longer.
   void withdraw();
+  /// Why this process must end, though nobody asked for it.
+  [[nodiscard]] std::optional<std::string> broken() const;
   /// A command has changed the backend: what it says is looked at now.
   void look_again();
   /// Takes no new recovery, waits for those that run (DrainSeconds), gives leadership up.
@@ -90,27 +102,33 @@ class Service {
 
   Service(Config config, RunOptions options, bool leads);
   Result<> build();
+  Result<> take_place();
+  Result<> join_group();
   [[nodiscard]] Result<EngineSettings> engine_settings(const Config& config) const;
   void write_entries();
   [[nodiscard]] EngineDoors engine_doors();
 
-  void keep_lease();
+  void keep_place();
   void keep_house();
   Result<> say_alive();
   Result<> read_marks();
   Result<> follow_backend();
   void let_go(const std::set<InstanceKey>& keys);
+  void let_go_of_forgotten();
   Result<> catch_up();
   Result<> write_codes();
   Result<> resume_cut_off();
   void resume_one(const std::string& uid);
-  Result<> tidy_often();
-  Result<> tidy_up();
+  Result<> end_downtimes();
+  Result<> tidy_own();
+  Result<> tidy_decisions();
+  [[nodiscard]] std::chrono::milliseconds unwell_for() const;
   Result<> keep_topologies();
   void publish_masters();
   void look_up_hosts();
   void act(const Analysis& analysis, TimePoint since);
   void tell(const std::string& cluster, const std::vector<Analysis>& now);
+  void break_down(const std::string& why);
   void note_problem(const Result<>& done, std::string_view what);
 
   const RunOptions options_;
@@ -125,9 +143,11 @@ class Service {
   std::unique_ptr<storage::Database> lease_database_;  ///< a connection that nobody else holds up
   std::unique_ptr<Fleet> fleet_;
   std::unique_ptr<Progress> progress_;
-  std::unique_ptr<ha::Lease> lease_;
-  std::unique_ptr<ha::AnyNode> any_node_;
+  std::unique_ptr<ha::raft::State> decisions_;  ///< with raft
+  std::unique_ptr<ha::raft::Group> node_;       ///< with raft
+  std::unique_ptr<ha::Coordination> coordination_;
   std::unique_ptr<Services> services_;  ///< of the service itself
+  std::unique_ptr<Services> own_;       ///< the same, on this node's own backend
   std::unique_ptr<Services> asked_;     ///< of requests
   std::unique_ptr<EntryWriter> entries_;
   std::unique_ptr<ProbeLog> probe_log_;
@@ -142,6 +162,9 @@ class Service {
   bool look_again_ ORCH_GUARDED_BY(mutex_){false};
   std::string url_ ORCH_GUARDED_BY(mutex_);
   std::optional<Error> problem_ ORCH_GUARDED_BY(mutex_);
+  std::optional<std::string> broken_ ORCH_GUARDED_BY(mutex_);
+  std::set<InstanceKey> forgotten_ ORCH_GUARDED_BY(mutex_);  ///< by the group, and not yet here
+  SteadyPoint well_at_ ORCH_GUARDED_BY(mutex_){};            ///< the backend, when it last was
   std::map<std::string, std::string> told_ ORCH_GUARDED_BY(mutex_);   ///< by cluster: not again
   std::vector<storage::AnalysedCode> codes_ ORCH_GUARDED_BY(mutex_);  ///< not yet written
   std::set<std::string> resuming_ ORCH_GUARDED_BY(mutex_);            ///< uids
@@ -154,7 +177,7 @@ class Service {
   WorkerPool resumptions_{8};
   WorkerPool entry_writing_{1};
   std::atomic<bool> writing_entries_{false};
-  std::thread lease_thread_;
+  std::thread place_thread_;
   std::thread house_thread_;
 };
 

@@ -181,6 +181,43 @@ void check_addresses(const Config& config, Checker& checker) {
   }
 }
 
+void check_raft(const RaftSettings& raft, const std::string& listen_socket, Checker& checker) {
+  if (!raft.raft_enabled) return;
+  const auto heartbeat = raft.raft_heartbeat_milliseconds.count();
+  const auto election = raft.raft_election_timeout_milliseconds.count();
+  // Timers are looked at with each heartbeat: with fewer, chance decides who is elected and when.
+  if (heartbeat < 10) {
+    checker.report(Severity::Error, "RaftHeartbeatMilliseconds", "at least 10 milliseconds");
+  }
+  if (election < 5 * heartbeat) {
+    checker.report(Severity::Error, "RaftElectionTimeoutMilliseconds",
+                   fmt::format("at least five heartbeats, {} milliseconds", 5 * heartbeat));
+  } else if (election < 300) {
+    checker.report(Severity::Warning, "RaftElectionTimeoutMilliseconds",
+                   "under 300 milliseconds a busy machine is taken for a dead one");
+  }
+  if (!listen_socket.empty() && raft.http_advertise.empty() && raft.raft_nodes.size() > 1) {
+    checker.report(Severity::Error, "HTTPAdvertise",
+                   "other raft nodes cannot reach ListenSocket: say where they reach this one");
+  }
+  const int files = int{!raft.raft_ssl_cert_file.empty()} +
+                    int{!raft.raft_ssl_private_key_file.empty()} +
+                    int{!raft.raft_ssl_ca_file.empty()};
+  if (files != 0 && files != 3) {
+    checker.report(Severity::Error, "RaftSSLCertFile",
+                   "needs RaftSSLPrivateKeyFile and RaftSSLCAFile beside it");
+  }
+  if (files == 0 && raft.raft_secret.empty() && raft.raft_nodes.size() > 1) {
+    checker.report(Severity::Warning, "RaftSecret",
+                   "without it, and without RaftSSLCertFile, whoever reaches RaftBind can speak as "
+                   "a node");
+  }
+  if (raft.raft_nodes.size() == 2) {
+    checker.report(Severity::Warning, "RaftNodes",
+                   "of two nodes none may fail: write an odd number");
+  }
+}
+
 /// Shorter, they would cost more than they tell, or be over before anybody can answer.
 void check_service_times(const ServiceSettings& service, Checker& checker) {
   const std::tuple<std::string_view, std::chrono::milliseconds, int> times[] = {
@@ -225,6 +262,7 @@ std::vector<ConfigProblem> check_config(const Config& config) {
   check_addresses(config, checker);
   check_words(config, checker);
   check_service_times(config.service, checker);
+  check_raft(config.raft, config.http.listen_socket, checker);
   return checker.finish();
 }
 

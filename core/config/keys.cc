@@ -171,6 +171,17 @@ constexpr ConfigKey kKeys[] = {
     {"RaftNodes", kRaft<&RaftSettings::raft_nodes>, "all raft nodes, this one included"},
     {"HTTPAdvertise", kRaft<&RaftSettings::http_advertise>,
      "URL under which other nodes reach this node's HTTP service"},
+    {"RaftHeartbeatMilliseconds", kRaft<&RaftSettings::raft_heartbeat_milliseconds>,
+     "how often the raft leader shows that it lives", kPositive},
+    {"RaftElectionTimeoutMilliseconds", kRaft<&RaftSettings::raft_election_timeout_milliseconds>,
+     "silence of the raft leader after which others elect one", kPositive},
+    {"RaftSecret", kRaft<&RaftSettings::raft_secret>,
+     "the same on all raft nodes: what they know each other by"},
+    {"RaftSSLCertFile", kRaft<&RaftSettings::raft_ssl_cert_file>,
+     "PEM certificate that this node shows to other raft nodes"},
+    {"RaftSSLPrivateKeyFile", kRaft<&RaftSettings::raft_ssl_private_key_file>, "its key"},
+    {"RaftSSLCAFile", kRaft<&RaftSettings::raft_ssl_ca_file>,
+     "PEM file of whoever signs the raft nodes' certificates"},
     {"ExpectFailureAnalysisConcensus", kRaft<&RaftSettings::expect_failure_analysis_concensus>,
      "accepted, no function"},
     {"MySQLTopologyUser", kConnection<&ConnectionSettings::mysql_topology_user>,
@@ -555,9 +566,6 @@ constexpr std::string_view kRetiredKeys[] = {"DatabaselessMode__experimental",
                                              "PseudoGTIDPreferIndependentMultiMatch",
                                              "MaxOutdatedKeysToShow"};
 
-// No key is longer; distances to a longer word are not worth computing.
-constexpr std::size_t kLongestGuess = 64;
-
 }  // namespace
 
 std::span<const ConfigKey> config_keys() {
@@ -580,21 +588,6 @@ const ConfigKey* find_config_key(std::string_view name) {
 bool is_retired_key(std::string_view name) {
   return std::any_of(std::begin(kRetiredKeys), std::end(kRetiredKeys),
                      [&](std::string_view key) { return equals_ignoring_case(key, name); });
-}
-
-const ConfigKey* nearest_config_key(std::string_view name) {
-  if (name.size() > kLongestGuess) return nullptr;
-  const std::string wanted = to_lower(name);
-  const ConfigKey* nearest = nullptr;
-  // Near is up to a quarter of the letters, or two swapped: a slip of the pen, not another word.
-  std::size_t closest = wanted.size() < 4 ? 2 : std::max<std::size_t>(3, wanted.size() / 4 + 1);
-  for (const ConfigKey& key : kKeys) {
-    const std::size_t distance = edit_distance(to_lower(key.name), wanted);
-    if (distance >= closest) continue;
-    closest = distance;
-    nearest = &key;
-  }
-  return nearest;
 }
 
 }  // namespace orch

@@ -184,9 +184,17 @@ std::vector<ConfigProblem> check_named_files(const Config& config) {
   check_backend(config, checker);
   check_service(config, checker);
   checker.written_file("AuditLogFile", config.general.audit_log_file);
-  if (config.raft.raft_enabled && !config.raft.raft_data_dir.empty()) {
-    checker.folder("RaftDataDir", config.raft.raft_data_dir);
+  const RaftSettings& raft = config.raft;
+  if (raft.raft_enabled && !raft.raft_data_dir.empty()) {
+    // The folder itself is made when it is missing.
+    const fs::path folder = fs::path(raft.raft_data_dir).lexically_normal();
+    std::error_code ignored;
+    const bool there = fs::exists(folder, ignored) || !folder.has_parent_path();
+    checker.folder("RaftDataDir", there ? raft.raft_data_dir : folder.parent_path().string());
   }
+  checker.private_key("RaftSSLPrivateKeyFile", raft.raft_ssl_private_key_file, raft.raft_enabled);
+  checker.pem("RaftSSLCertFile", raft.raft_ssl_cert_file, raft.raft_enabled);
+  checker.pem("RaftSSLCAFile", raft.raft_ssl_ca_file, raft.raft_enabled);
   return checker.finish();
 }
 

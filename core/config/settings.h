@@ -92,6 +92,12 @@ struct RaftSettings {
   std::int64_t default_raft_port{10008};
   std::vector<std::string> raft_nodes{};
   std::string http_advertise{};
+  std::chrono::milliseconds raft_heartbeat_milliseconds{100};
+  std::chrono::milliseconds raft_election_timeout_milliseconds{1000};
+  Secret raft_secret{};
+  std::string raft_ssl_cert_file{};
+  std::string raft_ssl_private_key_file{};
+  std::string raft_ssl_ca_file{};
   bool expect_failure_analysis_concensus{true};
 };
 

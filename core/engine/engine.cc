@@ -433,6 +433,7 @@ void Engine::act_on(const Analysis& analysis, Verdict& verdict, const Topology& 
   const bool news = analysis.announced && !verdict.announced.contains(key);
   if (!analysis.actionable && !news) return;
   if (!term_ || draining_ || !was_read_since_leading(cluster)) return;
+  if (doors_.may_act && !doors_.may_act()) return;
   const std::string& name = analysis.cluster.name;
   if (!analysis.actionable) {
     // Hooks that are told of it must not hold up a recovery.

@@ -49,6 +49,9 @@ struct EngineDoors {
   std::function<void(Observation&)> complete{};
   /// Opens a session to be watched.
   Links::Open open_link{};
+  /// Whether anything is to be done about what is wrong, by this process, now. Empty: it is. Must
+  /// not block.
+  std::function<bool()> may_act{};
   /// Does what the analysis calls for. Returns when it is done; one call at a time for a cluster.
   std::function<void(const Analysis&, TimePoint since)> act{};
   /// A server that must not take writes was seen. May be empty.

@@ -298,8 +298,9 @@ Result<> Executor::Session::ask(const Step& step) {
 
 /// The term is asked for as late as can be: a node that lost it changes nothing more.
 Result<> Executor::Session::may_change() {
+  const std::optional<Term> now = owner.leadership_.proven();
   const MutexLock lock(mutex);
-  if (owner.leadership_.leading() != term) leadership_lost = true;
+  if (now != term) leadership_lost = true;
   if (leadership_lost) return fail(ErrorKind::Conflict, "this node does not lead any more");
   return {};
 }

@@ -28,6 +28,8 @@ class StateMachine {
   virtual Result<std::string> snapshot() = 0;
   /// Replaces all of the state, in one transaction. Refuses a damaged snapshot.
   virtual Result<> restore(std::string_view snapshot) = 0;
+  /// Forgets all of the state: this node has no log, and gets one that begins at index 1.
+  virtual Result<> reset() = 0;
 };
 
 struct Peer {
@@ -43,6 +45,8 @@ struct Status {
   Index committed{};
   Index applied{};
   std::vector<Peer> peers{};
+  std::string
+      trouble{};  ///< why this node neither leads nor stands for it; empty: nothing is wrong
 };
 
 /// Several nodes that agree, by raft, on one order of commands and on one leader. Thread-safe.

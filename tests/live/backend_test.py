@@ -22,9 +22,15 @@ class Backend(LiveCase):
         return node
 
     def test_the_stores_do_on_it_what_they_do_on_sqlite(self):
+        self.unit_tests("storage/storage_test", f"-tse={','.join(OF_SQLITE)}")
+
+    def test_decisions_of_a_raft_group_stand_in_it_as_in_sqlite(self):
+        self.unit_tests("ha/ha_test", "-sf=*raft*")
+
+    def unit_tests(self, program, *options):
         node = self.backend()
         done = subprocess.run(
-            [TREE / "build/tests/storage/storage_test", f"-tse={','.join(OF_SQLITE)}"], text=True,
+            [TREE / "build/tests" / program, *options], text=True,
             stdout=subprocess.PIPE, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, timeout=900,
             env={**os.environ, "ORCH_SOURCE_ROOT": str(TREE),
                  "ORCH_TEST_BACKEND": f"{node.host}:{node.port}:backend:backend_password"})

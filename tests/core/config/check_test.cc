@@ -135,10 +135,38 @@ TEST_SUITE("core/config/check") {
     Config config;
     config.raft.raft_enabled = true;
     config.raft.raft_bind = "10.0.0.1";
-    config.raft.raft_nodes = {"10.0.0.1", "10.0.0.2:10008"};
+    config.raft.raft_nodes = {"10.0.0.1", "10.0.0.2:10008", "10.0.0.3:1"};
+    config.raft.raft_secret = Secret("s");
     CHECK(faults(config) == "");
     config.raft.default_raft_port = 0;
     CHECK(check_config(config).size() == 2);
+  }
+
+  TEST_CASE("raft's times fit each other, and its nodes know each other") {
+    Config config;
+    config.raft.raft_enabled = true;
+    config.raft.raft_nodes = {"a:1", "b:1", "c:1"};
+    CHECK(faults(config, Severity::Warning).starts_with("RaftSecret: "));
+    config.raft.raft_secret = Secret("s");
+    CHECK(check_config(config).empty());
+    config.raft.raft_heartbeat_milliseconds = std::chrono::milliseconds(300);
+    CHECK(faults(config).starts_with("RaftElectionTimeoutMilliseconds: "));
+    config.raft.raft_heartbeat_milliseconds = std::chrono::milliseconds(5);
+    CHECK(faults(config).starts_with("RaftHeartbeatMilliseconds: "));
+    config.raft.raft_heartbeat_milliseconds = std::chrono::milliseconds(20);
+    config.raft.raft_election_timeout_milliseconds = std::chrono::milliseconds(200);
+    CHECK(faults(config, Severity::Warning).starts_with("RaftElectionTimeoutMilliseconds: "));
+    config.raft.raft_election_timeout_milliseconds = std::chrono::milliseconds(500);
+    config.raft.raft_ssl_cert_file = "cert.pem";
+    CHECK(faults(config).starts_with("RaftSSLCertFile: "));
+    config.raft.raft_ssl_private_key_file = "key.pem";
+    config.raft.raft_ssl_ca_file = "ca.pem";
+    CHECK(check_config(config).empty());
+    config.raft.raft_nodes.pop_back();
+    CHECK(faults(config, Severity::Warning).starts_with("RaftNodes: "));
+    config.raft.raft_nodes = {"a:1", "b:1", "c:1"};
+    config.http.listen_socket = "/run/orch.sock";
+    CHECK(faults(config).starts_with("HTTPAdvertise: "));
   }
 
   TEST_CASE("seeds name servers") {

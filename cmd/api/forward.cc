@@ -1,0 +1,129 @@
+#include "cmd/api/forward.h"
+
+#include <algorithm>
+#include <memory>
+#include <optional>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "cmd/api/answer.h"
+#include "cmd/command/exchange.h"
+#include "cmd/http/client.h"
+#include "core/base/text.h"
+
+namespace orch::cmd {
+
+namespace {
+
+using std::chrono::milliseconds;
+
+constexpr std::string_view kMark = "X-Orch-Forwarded";
+constexpr milliseconds kConnect{5000};
+constexpr milliseconds kShort{30'000};
+/// Longer than a recovery may take; one whose leader dies is told by the broken connection.
+constexpr milliseconds kLong{1'800'000};
+
+/// Of one connection, not of what is asked or answered; our own server packs answers itself.
+bool is_for_one_hop(std::string_view name) {
+  constexpr std::string_view kNames[] = {"Connection",
+                                         "Keep-Alive",
+                                         "Transfer-Encoding",
+                                         "Content-Length",
+                                         "Proxy-Connection",
+                                         "TE",
+                                         "Upgrade",
+                                         "Host",
+                                         "Accept-Encoding",
+                                         "Date",
+                                         "Server",
+                                         "Content-Type",
+                                         "Trailer"};
+  return std::ranges::any_of(
+      kNames, [name](std::string_view each) { return equals_ignoring_case(name, each); });
+}
+
+HttpRequest passed_on(const HttpRequest& request) {
+  HttpRequest next{.method = request.method, .target = request.target, .body = request.body};
+  for (const auto& header : request.headers) {
+    if (!is_for_one_hop(header.first)) next.headers.push_back(header);
+  }
+  const std::string type(request.header("Content-Type"));
+  if (!type.empty()) next.headers.emplace_back("Content-Type", type);
+  next.headers.emplace_back(kMark, "1");
+  return next;
+}
+
+Result<std::unique_ptr<HttpConnection>> connect(const std::string& url, milliseconds silence,
+                                                const HttpSettings& settings) {
+  ORCH_ASSIGN(const HttpAddress address, parse_api_address(url));
+  HttpClientTls tls{.verify = !settings.ssl_skip_verify, .ca_file = settings.ssl_ca_file};
+  if (settings.use_mutual_tls) {
+    tls.certificate_file = settings.ssl_cert_file;
+    tls.key_file = settings.ssl_private_key_file;
+  }
+  return HttpConnection::open(address, tls, {.connect = kConnect, .silence = silence});
+}
+
+ErrorKind kind_of_status(int status) {
+  switch (status) {
+    case 400:
+    case 415:
+      return ErrorKind::InvalidInput;
+    case 401:
+    case 403:
+      return ErrorKind::Denied;
+    case 409:
+      return ErrorKind::Conflict;
+    default:
+      return ErrorKind::Unreachable;
+  }
+}
+
+}  // namespace
+
+bool was_forwarded(const HttpRequest& request) {
+  return !request.header(kMark).empty();
+}
+
+HttpResponse forwarded(const HttpRequest& request, const std::string& url, bool waits_long,
+                       const HttpSettings& settings) {
+  const auto ask = [&]() -> Result<HttpResponse> {
+    ORCH_ASSIGN(const auto connection, connect(url, waits_long ? kLong : kShort, settings));
+    return connection->ask(passed_on(request));
+  };
+  Result<HttpResponse> answer = ask();
+  if (!answer) {
+    ApiAnswer refusal = api_error("the leader does not answer: " + answer.error().message);
+    refusal.status = 502;
+    return to_response(refusal, "");
+  }
+  HttpResponse response = *std::move(answer);
+  std::erase_if(response.headers, [](const auto& header) { return is_for_one_hop(header.first); });
+  return response;
+}
+
+HttpResponse forwarded_command(const HttpRequest& request, const std::string& url,
+                               const HttpSettings& settings) {
+  HttpResponse response;
+  response.stream = [request, url, settings](const HttpResponse::Send& send) {
+    const auto connection = connect(url, kShort, settings);
+    if (!connection) return send(reply_line(fail(connection.error())));
+    bool heard_lines = false;
+    const auto answer =
+        (*connection)->ask(passed_on(request), [&](int status, std::string_view piece) {
+          if (status != 200) return;
+          heard_lines = true;
+          send(std::string(piece));
+        });
+    if (!answer) {
+      send("\n" + reply_line(fail(answer.error())));
+    } else if (!heard_lines) {
+      const std::string said = answer->body;
+      send(reply_line(fail(kind_of_status(answer->status), quoted_excerpt(trim(said), 300))));
+    }
+  };
+  return response;
+}
+
+}  // namespace orch::cmd

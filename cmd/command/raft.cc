@@ -1,0 +1,164 @@
+#include "cmd/command/raft.h"
+
+#include <algorithm>
+
+#include <fmt/format.h>
+
+#include "cmd/command/families.h"
+#include "core/base/text.h"
+#include "storage/statements.h"
+
+namespace orch::cmd {
+
+namespace {
+
+using ha::raft::Group;
+using ha::raft::Peer;
+using ha::raft::Status;
+
+Result<Group*> group_of(const Services& services) {
+  if (services.group() != nullptr) return services.group();
+  return fail(ErrorKind::NotFound,
+              "this is not a node of a raft group: ask a service that runs with RaftEnabled "
+              "(--api URL)");
+}
+
+Result<Reply> run_status(Services& services, const Args& /*args*/) {
+  ORCH_ASSIGN(Group* const group, group_of(services));
+  const Status status = group->status();
+  Reply reply;
+  reply.table.heading = {"node", "role", "votes"};
+  for (const Peer& peer : status.peers) {
+    const bool leads = peer.address == status.leader;
+    reply.lines.push_back(peer.address);
+    reply.table.rows.push_back(
+        {peer.address, leads ? "leader" : "follower", peer.votes ? "yes" : "no"});
+  }
+  reply.notes.push_back(fmt::format("{} is {} in term {}; {} entries agreed on, {} carried out",
+                                    status.self, status.state, status.term, status.committed,
+                                    status.applied));
+  if (!status.trouble.empty()) reply.notes.push_back(status.trouble);
+  Json json = raft_status_json(services, *group);
+  json["Term"] = status.term;
+  json["Committed"] = status.committed;
+  json["Applied"] = status.applied;
+  reply.json = dump(json);
+  return reply;
+}
+
+Result<Reply> done(const Result<>& outcome, const std::string& text) {
+  if (!outcome) return fail(outcome.error());
+  Reply reply;
+  reply.lines.push_back(text);
+  return reply;
+}
+
+Result<Reply> run_add(Services& services, const Args& args) {
+  ORCH_ASSIGN(Group* const group, group_of(services));
+  const std::string address = full_address(services.config().raft, args.hostname);
+  return done(group->add(address), address);
+}
+
+Result<Reply> run_remove(Services& services, const Args& args) {
+  ORCH_ASSIGN(Group* const group, group_of(services));
+  const std::string address = full_address(services.config().raft, args.hostname);
+  return done(group->remove(address), address);
+}
+
+Result<Reply> run_yield(Services& services, const Args& /*args*/) {
+  ORCH_ASSIGN(Group* const group, group_of(services));
+  return done(group->hand_over(""), "another node leads");
+}
+
+Result<Reply> run_elect(Services& services, const Args& args) {
+  ORCH_ASSIGN(Group* const group, group_of(services));
+  return done(yield_to_hint(*group, args.hostname), args.hostname);
+}
+
+Result<Reply> run_snapshot(Services& services, const Args& /*args*/) {
+  ORCH_ASSIGN(Group* const group, group_of(services));
+  return done(group->take_snapshot(), "snapshot created");
+}
+
+}  // namespace
+
+bool is_sound(const Status& status) {
+  return status.state == "Leader" || status.state == "Follower";
+}
+
+Json raft_status_json(const Services& services, const Group& group) {
+  const Status status = group.status();
+  const auto url = storage::select_text(
+      services.database(), "select url from orch_raft_node where address = ?", {status.leader});
+  Json peers = Json::array();
+  for (const Peer& peer : status.peers)
+    peers.push_back(peer.address);
+  return {{"RaftBind", full_address(services.config().raft, services.config().raft.raft_bind)},
+          {"RaftAdvertise", status.self},
+          {"State", status.state},
+          {"Healthy", is_sound(status)},
+          {"IsPartOfQuorum", is_sound(status) && !status.leader.empty()},
+          {"Leader", status.leader},
+          {"LeaderURI", url ? url->value_or("") : ""},
+          {"Peers", peers}};
+}
+
+std::string full_address(const RaftSettings& settings, const std::string& address) {
+  const std::size_t colon = address.rfind(':');
+  const bool bare_v6 = address.find(':') != colon && !address.starts_with('[');
+  const bool has_port = colon != std::string::npos && !bare_v6 && !address.ends_with(']');
+  if (has_port || settings.default_raft_port == 0) return address;
+  return bare_v6 ? fmt::format("[{}]:{}", address, settings.default_raft_port)
+                 : fmt::format("{}:{}", address, settings.default_raft_port);
+}
+
+Result<> yield_to(Group& group, const std::string& address) {
+  const Status status = group.status();
+  for (const Peer& peer : status.peers) {
+    if (peer.address != address && !peer.address.starts_with(address + ":")) continue;
+    if (peer.address == status.leader) return {};
+    return group.hand_over(peer.address);
+  }
+  return fail(ErrorKind::NotFound,
+              fmt::format("no node of the group has the address {}", printable(address)));
+}
+
+Result<> yield_to_hint(Group& group, const std::string& hint) {
+  const Status status = group.status();
+  if (status.leader.find(hint) != std::string::npos) return {};
+  const auto fits = std::ranges::find_if(status.peers, [&hint](const Peer& peer) {
+    return peer.votes && peer.address.find(hint) != std::string::npos;
+  });
+  if (fits != status.peers.end()) return group.hand_over(fits->address);
+  return fail(ErrorKind::NotFound, fmt::format("no node's address contains '{}'", printable(hint)));
+}
+
+std::vector<Command> raft_commands() {
+  const auto verb = [](std::string_view name, std::string_view help,
+                       Result<Reply> (*run)(Services&, const Args&)) {
+    return Command{.name = name,
+                   .section = "Raft",
+                   .help = help,
+                   .access = Access::Write,
+                   .offer = Offer::Verb,
+                   .run = run};
+  };
+  const auto on_node = [&verb](std::string_view name, std::string_view help,
+                               Result<Reply> (*run)(Services&, const Args&)) {
+    Command command = verb(name, help, run);
+    command.example = "db-orch2:10008";
+    command.words = {Word::Hostname};
+    command.required = 1;
+    return command;
+  };
+  Command status = verb("raft status", "List the nodes of the raft group", run_status);
+  status.access = Access::Read;
+  return {status,
+          on_node("raft add", "Take a node into the raft group", run_add),
+          on_node("raft remove", "Take a node out of the raft group", run_remove),
+          verb("raft yield", "Have another node lead", run_yield),
+          on_node("raft elect", "Have the node lead whose address contains a text", run_elect),
+          verb("raft snapshot", "Write a snapshot on the leader, and cut its log", run_snapshot)};
+}
+
+}  // namespace orch::cmd

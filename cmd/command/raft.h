@@ -1,0 +1,25 @@
+#pragma once
+
+#include <string>
+
+#include "cmd/command/services.h"
+#include "core/base/result.h"
+#include "core/config/settings.h"
+#include "core/json/json.h"
+#include "ha/raft/group.h"
+
+namespace orch::cmd {
+
+/// Leads or follows.
+bool is_sound(const ha::raft::Status& status);
+/// The object RaftStatus of the API.
+Json raft_status_json(const Services& services, const ha::raft::Group& group);
+/// With the port that is meant where none is written.
+std::string full_address(const RaftSettings& settings, const std::string& address);
+
+/// Lets the node with that address lead. Errors: NotFound; the group's.
+Result<> yield_to(ha::raft::Group& group, const std::string& address);
+/// Lets one whose address contains the hint lead, this one if that fits.
+Result<> yield_to_hint(ha::raft::Group& group, const std::string& hint);
+
+}  // namespace orch::cmd

@@ -1,0 +1,115 @@
+#include "cmd/serve/service.h"
+
+// Among whom this node takes its place, and by what means.
+
+#include <unistd.h>
+
+#include <csignal>
+#include <filesystem>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "cmd/command/raft.h"
+#include "core/base/log.h"
+#include "ha/lease_coordination.h"
+#include "ha/raft/node.h"
+#include "ha/raft/raft_coordination.h"
+#include "storage/lease_store.h"
+
+namespace orch::cmd {
+
+namespace {
+
+ha::raft::Settings raft_settings(const RaftSettings& from) {
+  ha::raft::Settings settings;
+  settings.bind = full_address(from, from.raft_bind);
+  settings.advertise = full_address(from, from.raft_advertise);
+  for (const std::string& node : from.raft_nodes)
+    settings.peers.push_back(full_address(from, node));
+  settings.data_dir = from.raft_data_dir;
+  settings.election_timeout = from.raft_election_timeout_milliseconds;
+  settings.heartbeat = from.raft_heartbeat_milliseconds;
+  settings.security.secret = from.raft_secret;
+  settings.security.certificate = from.raft_ssl_cert_file;
+  settings.security.key = from.raft_ssl_private_key_file;
+  settings.security.authority = from.raft_ssl_ca_file;
+  return settings;
+}
+
+}  // namespace
+
+Result<> Service::take_place() {
+  if (config().raft.raft_enabled) return join_group();
+  coordination_ = std::make_unique<ha::LeaseCoordination>(
+      *database_, *lease_database_,
+      ha::Lease::Settings{.self = self_, .duration = config().service.lease_milliseconds}, leads_);
+  return {};
+}
+
+Result<> Service::join_group() {
+  const RaftSettings& raft = config().raft;
+  decisions_ = std::make_unique<ha::raft::State>(*lease_database_, clock_,
+                                                 [this](const std::set<InstanceKey>& keys) {
+                                                   const MutexLock lock(mutex_);
+                                                   forgotten_.insert(keys.begin(), keys.end());
+                                                 });
+  ORCH_ASSIGN(const bool is_new, decisions_->pair(raft.raft_data_dir));
+  std::error_code ignored;
+  if (is_new) {
+    log::warning(
+        "raft: {} and the backend {} do not belong together: this node begins as a new one, and "
+        "gets what was decided from the others",
+        raft.raft_data_dir, database_->name());
+    if (std::filesystem::exists(std::filesystem::path(raft.raft_data_dir) / "raft_store.db",
+                                ignored)) {
+      log::warning("raft: {}/raft_store.db is orchestrator's, and is not read", raft.raft_data_dir);
+    }
+  }
+  // Of a time without raft: an epoch that no term of the group may be compared with.
+  ORCH_TRY(storage::LeaseStore(*database_).forget());
+  ha::raft::Settings settings = raft_settings(raft);
+  settings.broken = [this](const std::string& why) {
+    break_down(why);
+  };
+  ORCH_ASSIGN(node_, ha::raft::Node::start(std::move(settings), *decisions_));
+  coordination_ = std::make_unique<ha::raft::RaftCoordination>(
+      *database_, *node_,
+      ha::raft::RaftCoordination::Settings{
+          .election_timeout = raft.raft_election_timeout_milliseconds,
+          .heartbeat = raft.raft_heartbeat_milliseconds});
+  return {};
+}
+
+/// What the group forgot must not be written again by what was read of it. A node that leads has
+/// seen to that before it asked for it.
+void Service::let_go_of_forgotten() {
+  std::set<InstanceKey> keys;
+  {
+    const MutexLock lock(mutex_);
+    keys.swap(forgotten_);
+  }
+  if (keys.empty() || leading()) return;
+  let_go(keys);
+  for (const InstanceKey& key : keys) {
+    const auto forgotten = own_->instances().forget(key);
+    if (!forgotten) log::error("backend: {}", forgotten.error().message);
+  }
+}
+
+/// The main thread waits for signals.
+void Service::break_down(const std::string& why) {
+  log::write(LogLevel::Fatal, why);
+  {
+    const MutexLock lock(mutex_);
+    broken_ = why;
+  }
+  ::kill(::getpid(), SIGTERM);
+}
+
+std::optional<std::string> Service::broken() const {
+  const MutexLock lock(mutex_);
+  return broken_;
+}
+
+}  // namespace orch::cmd

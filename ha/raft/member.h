@@ -1,0 +1,169 @@
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <uv.h>
+
+#include "core/base/mutex.h"
+#include "core/base/result.h"
+#include "ha/raft/answer.h"
+#include "ha/raft/data_dir.h"
+#include "ha/raft/engine.h"
+#include "ha/raft/frame.h"
+#include "ha/raft/group.h"
+#include "ha/raft/loop.h"
+#include "ha/raft/settings.h"
+#include "ha/raft/transport.h"
+
+namespace orch::ha::raft {
+
+/// A server of the group's configuration.
+struct Server {
+  std::uint64_t id{};
+  std::string name{};  ///< as name_of_life() makes it
+  OrchRaftRole role{ORCH_RAFT_SPARE};
+};
+
+/// One step by which the group's configuration changes.
+struct Change {
+  enum class Kind { Add, Assign, Remove } kind{Kind::Add};
+  std::uint64_t id{};
+  std::string name{};
+  OrchRaftRole role{ORCH_RAFT_SPARE};
+};
+
+/// One node of a group, as the loop's thread knows it. Everything but led_term(), status() and
+/// servers() is called by that thread alone.
+class Member {
+ public:
+  /// What a node asks to be taken in.
+  using Joining = std::function<void(const std::string& address, std::uint64_t id)>;
+
+  Member(Loop& loop, const Settings& settings, StateMachine& machine, Joining joining);
+  ~Member();
+  Member(const Member&) = delete;
+  Member& operator=(const Member&) = delete;
+
+  /// Starts; what goes wrong later is in the status.
+  Result<> open();
+  /// Ends it all; the loop runs on until that is done.
+  void close();
+
+  void propose(std::string command, const SharedAnswer<std::string>& answer);
+  void prove(const SharedAnswer<Term>& answer);
+  void hand_over(const std::string& address, const SharedAnswer<>& answer);
+  void yield(std::chrono::milliseconds span, const SharedAnswer<>& answer);
+  void take_snapshot(const SharedAnswer<>& answer);
+
+  void change(const Change& change, const SharedAnswer<>& answer);
+  /// How many entries a server's log lacks.
+  void lag(std::uint64_t id, const SharedAnswer<std::uint64_t>& answer);
+  void ask(const std::string& address, const std::string& question,
+           const SharedAnswer<std::string>& answer);
+
+  [[nodiscard]] std::optional<Term> led_term() const;
+  [[nodiscard]] Status status() const;
+  [[nodiscard]] std::vector<Server> servers() const;
+
+ private:
+  using Done = std::function<void(int status)>;
+  enum class Phase { Asking, Running, Closing };
+  struct Peered {
+    bool asked{false};
+    std::optional<bool> has_data{};
+  };
+
+  OrchRaftHooks hooks();
+  Result<> open_engine(std::uint64_t id, const std::vector<std::string>& founders);
+  Result<> begin_pristine();
+  void finish();
+
+  // Finding the group: member_joining.cc
+  std::string on_question(std::string_view question);
+  std::string on_join_request(std::string_view rest);
+  void look_around();
+  void decide();
+  void begin_group();
+  void become_newcomer();
+  void ask_to_join();
+
+  // What goes on all the time
+  void observe();
+  void on_leader(const OrchRaftView& view);
+  void tick();
+  void look_for_trouble(const OrchRaftView& view);
+  void leave_leadership();
+  void publish(const OrchRaftView& view);
+  void break_down(const std::string& why);
+  [[nodiscard]] bool should_not_lead() const;
+
+  // What the engine calls
+  void on_apply(Index index, std::string_view bytes);
+  int on_snapshot(char** bytes, std::size_t* size);
+  void on_snapshot_done();
+  int on_restore(std::string_view bytes);
+
+  /// Runs what returns a status, with a ticket whose end `done` hears of; a refusal, too.
+  void submit(const std::function<int(std::uint64_t ticket)>& request, Done done);
+  [[nodiscard]] Error explain(int status) const;
+  [[nodiscard]] Failure not_leading() const;
+  [[nodiscard]] std::vector<Server> read_servers() const;
+  [[nodiscard]] std::string name_of(std::uint64_t id) const;
+  [[nodiscard]] bool is_only_voter() const;
+
+  Loop& loop_;
+  const Settings& settings_;
+  StateMachine& machine_;
+  Joining joining_;
+  std::unique_ptr<DataDir> data_{};
+  std::unique_ptr<Transport> transport_{};
+  OrchRaft* engine_{nullptr};
+  uv_prepare_t observer_{};
+  uv_timer_t ticker_{};
+  bool handles_open_{false};
+
+  Phase phase_{Phase::Asking};
+  std::uint64_t id_{0};
+  std::map<std::string, Peered> peered_{};  ///< while asking
+  SteadyPoint asking_since_{};
+  SteadyPoint last_join_request_{};
+
+  std::uint64_t last_ticket_{0};
+  std::map<std::uint64_t, Done> calls_{};
+  std::uint64_t proposer_{0};
+  std::uint64_t last_number_{0};
+  std::map<std::uint64_t, SharedAnswer<std::string>> proposals_{};
+
+  // Of the term in which this node leads
+  Term seen_term_{0};
+  bool seen_leading_{false};
+  bool active_{false};  ///< all that was agreed on before is applied here
+  bool proving_{false};
+  bool handing_over_{false};
+
+  SteadyPoint yields_until_{};
+  std::string trouble_{};
+  SteadyPoint last_look_{};
+  SteadyPoint disk_fine_at_{};
+  std::string broken_{};
+  std::string snapshot_{};  ///< while the engine writes it
+  std::vector<SharedAnswer<>> snapshot_waiters_{};
+  int snapshot_ticks_{0};  ///< since one was asked for
+
+  /// What other threads read without waiting.
+  std::atomic<Term> led_term_{0};
+  std::atomic<std::int64_t> led_until_{0};  ///< nanoseconds of the steady clock
+  mutable Mutex mutex_;
+  Status status_ ORCH_GUARDED_BY(mutex_);
+  std::vector<Server> servers_ ORCH_GUARDED_BY(mutex_);
+};
+
+}  // namespace orch::ha::raft

@@ -1,0 +1,148 @@
+// How a node without a log finds its group: founding.h says when it begins one.
+
+#include <algorithm>
+#include <charconv>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "core/base/log.h"
+#include "core/base/text.h"
+#include "ha/raft/endpoint.h"
+#include "ha/raft/founding.h"
+#include "ha/raft/member.h"
+
+namespace orch::ha::raft {
+
+namespace {
+
+constexpr std::string_view kState = "state";
+constexpr std::string_view kIdentity = "identity";
+constexpr std::string_view kJoin = "join ";
+constexpr std::chrono::seconds kJoinEach{1};
+/// For how many election timeouts a new group waits for all of its nodes.
+constexpr int kPatience = 10;
+
+}  // namespace
+
+Result<> Member::begin_pristine() {
+  ORCH_TRY(machine_.reset());
+  ORCH_ASSIGN(const auto joined, data_->joined_as());
+  if (joined) return open_engine(*joined, {});
+  for (const std::string& peer : settings_.peers) {
+    if (peer != settings_.advertise) peered_.try_emplace(peer);
+  }
+  if (peered_.empty()) return open_engine(first_id_of(settings_.advertise), {settings_.advertise});
+  asking_since_ = std::chrono::steady_clock::now();
+  look_around();
+  return {};
+}
+
+void Member::look_around() {
+  for (auto& [address, peer] : peered_) {
+    if (peer.asked) continue;
+    peer.asked = true;
+    transport_->ask(address, std::string(kState),
+                    [this, to = address](const Result<std::string>& answer) {
+                      Peered& asked = peered_[to];
+                      asked.asked = false;
+                      if (answer) asked.has_data = *answer == "data";
+                      if (phase_ == Phase::Asking) decide();
+                    });
+  }
+}
+
+void Member::decide() {
+  const auto waited = std::chrono::steady_clock::now() - asking_since_;
+  Neighbourhood seen{settings_.peers.size(), 1, 0, waited > kPatience * settings_.election_timeout};
+  std::vector<std::string> silent;
+  for (const auto& [address, peer] : peered_) {
+    if (!peer.has_data) {
+      silent.push_back(address);
+    } else {
+      ++(*peer.has_data ? seen.with_log : seen.fresh);
+    }
+  }
+  switch (how_to_begin(seen)) {
+    case Founding::Join:
+      return become_newcomer();
+    case Founding::Begin:
+      return begin_group();
+    case Founding::Wait:
+      break;
+  }
+  const MutexLock lock(mutex_);
+  status_.trouble =
+      "waits for the other nodes to begin a group: no answer from " + join(silent, ", ");
+}
+
+void Member::begin_group() {
+  peered_.clear();
+  // In one order on all nodes.
+  std::vector<std::string> founders = settings_.peers;
+  std::sort(founders.begin(), founders.end());
+  const auto opened = open_engine(first_id_of(settings_.advertise), founders);
+  if (!opened) break_down(opened.error().message);
+}
+
+void Member::become_newcomer() {
+  peered_.clear();
+  log::warning("raft: the group of {} has a log, and this node has none: it joins as a new one",
+               settings_.advertise);
+  const auto joined = [this]() -> Result<> {
+    ORCH_ASSIGN(const std::uint64_t id, fresh_id());
+    ORCH_TRY(data_->write_joined_as(id));
+    return open_engine(id, {});
+  }();
+  if (!joined) break_down(joined.error().message);
+}
+
+/// As long as the group's list, as far as this node knows it, is without this node.
+void Member::ask_to_join() {
+  const SteadyPoint now = std::chrono::steady_clock::now();
+  if (now - last_join_request_ < kJoinEach) return;
+  for (const Server& server : read_servers()) {
+    if (server.id == id_) return;
+  }
+  last_join_request_ = now;
+  for (const std::string& peer : settings_.peers) {
+    if (peer == settings_.advertise) continue;
+    transport_->ask(peer, fmt::format("{}{:016x} {}", kJoin, id_, settings_.advertise),
+                    [peer](const Result<std::string>& answer) {
+                      log::debug("raft: asked {} to be taken in: {}", peer,
+                                 answer ? *answer : answer.error().message);
+                    });
+  }
+}
+
+std::string Member::on_question(std::string_view question) {
+  if (phase_ == Phase::Closing) return "ends";
+  const bool runs = phase_ == Phase::Running;
+  if (question == kState) {
+    return runs && ::orch_raft_view(engine_).last > 1 ? "data" : "fresh";
+  }
+  if (question == kIdentity) return fmt::format("{:016x}", runs ? id_ : 0);
+  if (question.rfind(kJoin, 0) == 0) return on_join_request(question.substr(kJoin.size()));
+  return "unknown question";
+}
+
+std::string Member::on_join_request(std::string_view rest) {
+  if (phase_ != Phase::Running || !active_) return "does not lead";
+  const std::size_t space = rest.find(' ');
+  if (space == std::string_view::npos) return "no such request";
+  std::uint64_t id = 0;
+  const auto [end, error] = std::from_chars(rest.data(), rest.data() + space, id, 16);
+  if (error != std::errc() || end != rest.data() + space || id == 0) return "no such request";
+  const std::string address(rest.substr(space + 1));
+  bool known = false;
+  for (const Server& server : read_servers()) {
+    if (server.id == id && server.role == ORCH_RAFT_VOTER) return "is one of the group";
+    known |= address_in(server.name) == address;
+  }
+  // Nobody comes in just by knocking.
+  if (!known) return fmt::format("{} is to be added first", address);
+  joining_(address, id);
+  return "will be taken in";
+}
+
+}  // namespace orch::ha::raft

@@ -1,0 +1,190 @@
+// What a member looks at all the time: whether it leads, and whether it should.
+
+#include <algorithm>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "core/base/log.h"
+#include "ha/raft/endpoint.h"
+#include "ha/raft/member.h"
+
+namespace orch::ha::raft {
+
+namespace {
+
+using std::chrono::milliseconds;
+using std::chrono::nanoseconds;
+using std::chrono::steady_clock;
+
+/// For how long the log may take to reach the disk before the disk counts as broken.
+constexpr std::chrono::seconds kSlowDisk{5};
+constexpr std::chrono::seconds kLookEach{1};
+
+}  // namespace
+
+bool Member::should_not_lead() const {
+  if (!trouble_.empty() || !broken_.empty()) return true;
+  return steady_clock::now() < yields_until_ && !is_only_voter();
+}
+
+/// Runs before the loop waits, so that no change is missed.
+void Member::observe() {
+  if (phase_ != Phase::Running) return;
+  const OrchRaftView view = ::orch_raft_view(engine_);
+  const bool leads = view.leads != 0;
+  if (leads != seen_leading_ || view.term != seen_term_) {
+    led_term_ = 0;
+    active_ = proving_ = false;
+    if (leads || seen_leading_) {
+      log::info("raft: {} {} in term {}", settings_.advertise,
+                leads ? "was elected" : "does not lead any more", view.term);
+    }
+    seen_leading_ = leads;
+    seen_term_ = view.term;
+    if (leads) on_leader(view);
+  }
+  if (active_ && !should_not_lead()) {
+    // The others wait for at least the whole time before they elect another. libuv's clock is the
+    // steady one, in milliseconds.
+    const milliseconds all = settings_.election_timeout;
+    const nanoseconds by_contact = milliseconds(view.contact) + all * 3 / 4;
+    const nanoseconds by_loop = steady_clock::now().time_since_epoch() + all / 2;
+    led_until_ = std::min(by_contact, by_loop).count();
+    led_term_ = view.term;
+  } else {
+    led_term_ = 0;
+  }
+  publish(view);
+}
+
+/// What a new leader's predecessors had agreed on is only known when something of its own term is.
+void Member::on_leader(const OrchRaftView& view) {
+  proving_ = true;
+  submit([this](std::uint64_t ticket) { return ::orch_raft_barrier(engine_, ticket); },
+         [this, term = view.term](int status) {
+           if (term != seen_term_ || !seen_leading_) return;
+           proving_ = false;
+           active_ = status == 0;
+         });
+}
+
+void Member::tick() {
+  if (phase_ == Phase::Asking) return look_around();
+  if (phase_ != Phase::Running) return;
+  const OrchRaftView view = ::orch_raft_view(engine_);
+  look_for_trouble(view);
+  if (view.leads != 0 && !active_ && !proving_ && view.term == seen_term_) on_leader(view);
+  const bool unfit = should_not_lead();
+  ::orch_raft_abstain(engine_, unfit ? 1 : 0);
+  if (unfit && view.leads != 0) leave_leadership();
+  if (!snapshot_waiters_.empty() && snapshot_.empty() && ++snapshot_ticks_ > 3) {
+    // Nothing has happened since the last one.
+    ::orch_raft_snapshot_after(engine_, settings_.snapshot_after);
+    for (const auto& waiter : std::exchange(snapshot_waiters_, {}))
+      waiter->give({});
+  }
+  ask_to_join();
+  observe();
+}
+
+void Member::look_for_trouble(const OrchRaftView& view) {
+  const SteadyPoint now = steady_clock::now();
+  if (view.has_no_room == 0 && view.stored == view.last) disk_fine_at_ = now;
+  if (now - last_look_ < kLookEach) return;
+  last_look_ = now;
+  std::string trouble;
+  const auto room = data_->free_bytes();
+  if (room && *room < settings_.least_free_bytes) {
+    trouble = fmt::format("only {} MiB are free at {}", *room >> 20U, settings_.data_dir);
+  } else if (now - disk_fine_at_ > kSlowDisk) {
+    trouble = fmt::format("{} takes no entries of the log", settings_.data_dir);
+  }
+  if (trouble.empty() != trouble_.empty()) {
+    if (trouble.empty()) {
+      log::info("raft: {} is well again", settings_.advertise);
+    } else {
+      log::error("raft: {} does not lead as long as {}", settings_.advertise, trouble);
+    }
+  }
+  trouble_ = trouble;
+}
+
+void Member::leave_leadership() {
+  if (handing_over_ || is_only_voter()) return;
+  handing_over_ = true;
+  submit([this](std::uint64_t ticket) { return ::orch_raft_transfer(engine_, 0, ticket); },
+         [this](int) { handing_over_ = false; });
+}
+
+std::vector<Server> Member::read_servers() const {
+  std::vector<Server> servers;
+  const unsigned count = ::orch_raft_view(engine_).servers;
+  for (unsigned i = 0; i < count; ++i) {
+    const OrchRaftServer server = ::orch_raft_server(engine_, i);
+    servers.push_back({server.id, server.address, server.role});
+  }
+  return servers;
+}
+
+bool Member::is_only_voter() const {
+  const unsigned count = ::orch_raft_view(engine_).servers;
+  for (unsigned i = 0; i < count; ++i) {
+    const OrchRaftServer server = ::orch_raft_server(engine_, i);
+    if (server.id != id_ && server.role == ORCH_RAFT_VOTER) return false;
+  }
+  return true;
+}
+
+std::string Member::name_of(std::uint64_t id) const {
+  if (id == 0) return "";
+  for (const Server& server : read_servers()) {
+    if (server.id == id) return std::string(address_in(server.name));
+  }
+  return "";
+}
+
+void Member::publish(const OrchRaftView& view) {
+  std::vector<Server> servers = read_servers();
+  Status status;
+  status.self = settings_.advertise;
+  status.state = view.leads != 0 ? "Leader" : view.candidate != 0 ? "Candidate" : "Follower";
+  status.leader = name_of(view.leader);
+  status.term = view.term;
+  status.committed = view.committed;
+  status.applied = view.applied;
+  bool member = false;
+  for (const Server& server : servers) {
+    member |= server.id == id_;
+    // A former life of a node stays listed until the new one has caught up.
+    if (server.role == ORCH_RAFT_SPARE) continue;
+    status.peers.push_back({std::string(address_in(server.name)), server.role == ORCH_RAFT_VOTER});
+  }
+  status.trouble = !broken_.empty()    ? broken_
+                   : !trouble_.empty() ? trouble_
+                   : !member           ? "not one of the group; asks its nodes to be taken in"
+                                       : "";
+  const MutexLock lock(mutex_);
+  status_ = std::move(status);
+  servers_ = std::move(servers);
+}
+
+std::optional<Term> Member::led_term() const {
+  const Term term = led_term_;
+  if (term == 0) return std::nullopt;
+  if (steady_clock::now().time_since_epoch().count() >= led_until_) return std::nullopt;
+  // Both are of one moment only if the term is the same still.
+  return led_term_ == term ? std::optional<Term>(term) : std::nullopt;
+}
+
+Status Member::status() const {
+  const MutexLock lock(mutex_);
+  return status_;
+}
+
+std::vector<Server> Member::servers() const {
+  const MutexLock lock(mutex_);
+  return servers_;
+}
+
+}  // namespace orch::ha::raft

@@ -1,0 +1,319 @@
+#include "ha/raft/node.h"
+
+#include <algorithm>
+#include <charconv>
+#include <csignal>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "core/base/log.h"
+#include "ha/raft/endpoint.h"
+#include "ha/raft/loop.h"
+#include "ha/raft/member.h"
+
+namespace orch::ha::raft {
+
+namespace {
+
+using std::chrono::milliseconds;
+using std::chrono::steady_clock;
+
+/// More would stall the loop, and with it the heartbeats.
+constexpr std::size_t kLongestCommand = 4U << 20U;
+constexpr std::chrono::seconds kChangeLimit{60};
+constexpr std::chrono::seconds kSnapshotLimit{60};
+/// A server whose log lacks no more than this has caught up.
+constexpr std::uint64_t kNearlyThere = 16;
+
+}  // namespace
+
+Result<> check_settings(const Settings& settings) {
+  ORCH_TRY(parse_endpoint(settings.bind));
+  ORCH_ASSIGN(const Endpoint own, parse_endpoint(settings.advertise));
+  if (own.host.empty() || own.host == "0.0.0.0" || own.host == "::") {
+    return fail(ErrorKind::InvalidInput,
+                fmt::format("raft: other nodes cannot reach this one at '{}': it must name a host",
+                            settings.advertise));
+  }
+  for (const std::string& peer : settings.peers)
+    ORCH_TRY(parse_endpoint(peer));
+  if (!settings.peers.empty() && std::find(settings.peers.begin(), settings.peers.end(),
+                                           settings.advertise) == settings.peers.end()) {
+    return fail(ErrorKind::InvalidInput,
+                fmt::format("raft: the list of nodes is without this one, {}", settings.advertise));
+  }
+  const bool sane = settings.heartbeat >= milliseconds(5) &&
+                    settings.election_timeout >= 3 * settings.heartbeat &&
+                    settings.election_timeout <= milliseconds(60000);
+  if (!sane) {
+    return fail(
+        ErrorKind::InvalidInput,
+        fmt::format("raft: an election timeout of {} ms and a heartbeat of {} ms: the heartbeat "
+                    "is 5 ms at least, the timeout 3 heartbeats at least and a minute at most",
+                    settings.election_timeout.count(), settings.heartbeat.count()));
+  }
+  return {};
+}
+
+Node::Node(Settings settings, StateMachine& machine)
+    : settings_(std::move(settings)), loop_(std::make_unique<Loop>()) {
+  member_ = std::make_unique<Member>(
+      *loop_, settings_, machine,
+      [this](const std::string& address, std::uint64_t id) { queue_newcomer(address, id); });
+}
+
+Result<std::unique_ptr<Node>> Node::start(Settings settings, StateMachine& machine) {
+  ORCH_TRY(check_settings(settings));
+  // A peer that went away is an error, and no signal.
+  std::signal(SIGPIPE, SIG_IGN);
+  std::unique_ptr<Node> node(new Node(std::move(settings), machine));
+  auto started = std::make_shared<Answer<>>();
+  node->engine_ = std::thread([raw = node.get(), started] { raw->run(started); });
+  node->admission_ = std::thread([raw = node.get()] { raw->admit_newcomers(); });
+  // No deadline: a large log takes as long as it takes.
+  while (true) {
+    const auto result = started->wait_until(steady_clock::now() + std::chrono::hours(1));
+    if (!result) continue;
+    if (!*result) return fail(result->error());
+    return node;
+  }
+}
+
+void Node::run(const SharedAnswer<>& started) {
+  auto opened = member_->open();
+  if (!opened) member_->close();
+  const bool goes_on = opened.has_value();
+  if (goes_on) started->give({});
+  loop_->run();
+  if (!goes_on) started->give(std::move(opened));
+}
+
+Node::~Node() {
+  {
+    const MutexLock lock(mutex_);
+    ends_ = true;
+  }
+  woken_.notify_all();
+  if (leading() && status().peers.size() > 1) {
+    const auto handed = hand_over("");
+    if (!handed) log::info("raft: {}", handed.error().message);
+  }
+  loop_->post([this] { member_->close(); });
+  if (admission_.joinable()) admission_.join();
+  if (engine_.joinable()) engine_.join();
+}
+
+template <typename T>
+Result<T> Node::call(std::function<void(Member&, const SharedAnswer<T>&)> task,
+                     SteadyPoint deadline) const {
+  auto answer = std::make_shared<Answer<T>>();
+  const bool posted =
+      loop_->post([this, task = std::move(task), answer] { task(*member_, answer); });
+  if (!posted) return fail(ErrorKind::Unreachable, "this node ends");
+  auto result = answer->wait_until(deadline);
+  if (result) return std::move(*result);
+  return fail(ErrorKind::Unreachable,
+              fmt::format("{}: no majority of the nodes answered in time", settings_.advertise));
+}
+
+std::optional<Term> Node::leading() const {
+  return member_->led_term();
+}
+
+Status Node::status() const {
+  return member_->status();
+}
+
+Result<std::string> Node::propose(std::string command, milliseconds limit) {
+  if (command.size() > kLongestCommand) {
+    return fail(ErrorKind::InvalidInput,
+                fmt::format("a command of {} bytes is too long for the log", command.size()));
+  }
+  auto result = call<std::string>(
+      [command = std::move(command)](Member& member, const SharedAnswer<std::string>& answer) {
+        member.propose(command, answer);
+      },
+      steady_clock::now() + limit);
+  return result;
+}
+
+Result<Term> Node::prove(milliseconds limit) {
+  // The answer must be older than no election.
+  const milliseconds most = settings_.election_timeout * 3 / 4;
+  return call<Term>([](Member& member, const SharedAnswer<Term>& answer) { member.prove(answer); },
+                    steady_clock::now() + std::min(limit, most));
+}
+
+Result<> Node::hand_over(const std::string& address) {
+  return call<void>([address](Member& member,
+                              const SharedAnswer<>& answer) { member.hand_over(address, answer); },
+                    steady_clock::now() + 3 * settings_.election_timeout);
+}
+
+Result<> Node::yield(milliseconds span) {
+  return call<void>(
+      [span](Member& member, const SharedAnswer<>& answer) { member.yield(span, answer); },
+      steady_clock::now() + settings_.election_timeout);
+}
+
+Result<> Node::take_snapshot() {
+  return call<void>(
+      [](Member& member, const SharedAnswer<>& answer) { member.take_snapshot(answer); },
+      steady_clock::now() + kSnapshotLimit);
+}
+
+// Who belongs to the group
+
+std::optional<Server> Node::find(std::uint64_t id) const {
+  for (Server& server : member_->servers()) {
+    if (server.id == id) return std::move(server);
+  }
+  return std::nullopt;
+}
+
+bool Node::pause() {
+  const MutexLock lock(mutex_);
+  if (!ends_) woken_.wait_for(mutex_, milliseconds(20));
+  return !ends_;
+}
+
+/// One step; another one that goes on already is waited for.
+Result<> Node::change(const Change& step, SteadyPoint deadline) {
+  while (true) {
+    auto changed = call<void>(
+        [step](Member& member, const SharedAnswer<>& answer) { member.change(step, answer); },
+        deadline);
+    const bool busy = !changed && changed.error().kind == ErrorKind::Conflict;
+    if (!busy || steady_clock::now() > deadline || !pause()) return changed;
+  }
+}
+
+Result<> Node::promote(std::uint64_t id, SteadyPoint deadline) {
+  using Kind = Change::Kind;
+  const auto role = [&] {
+    const auto server = find(id);
+    return server ? server->role : ORCH_RAFT_SPARE;
+  };
+  if (role() == ORCH_RAFT_SPARE) {
+    ORCH_TRY(change({Kind::Assign, id, "", ORCH_RAFT_STANDBY}, deadline));
+  }
+  // A vote of one that knows nothing would only make a majority harder to get.
+  while (true) {
+    ORCH_ASSIGN(const std::uint64_t lacks,
+                call<std::uint64_t>(
+                    [id](Member& member, const SharedAnswer<std::uint64_t>& answer) {
+                      member.lag(id, answer);
+                    },
+                    deadline));
+    if (lacks <= kNearlyThere) break;
+    if (steady_clock::now() > deadline || !pause()) {
+      return fail(ErrorKind::Unreachable, "it does not catch up with the log");
+    }
+  }
+  if (role() == ORCH_RAFT_VOTER) return {};
+  return change({Kind::Assign, id, "", ORCH_RAFT_VOTER}, deadline);
+}
+
+/// Each step leaves a group that can go on without the node, whether it has died or not; and the
+/// address stays listed, so that what was cut off is taken up when the node asks again.
+Result<> Node::admit(const std::string& address, std::uint64_t id, SteadyPoint deadline) {
+  using Kind = Change::Kind;
+  const MutexLock lock(changing_);
+  const auto former_lives = [&] {
+    std::vector<Server> found;
+    for (Server& server : member_->servers()) {
+      if (server.id != id && address_in(server.name) == address) found.push_back(std::move(server));
+    }
+    return found;
+  };
+  for (const Server& former : former_lives()) {
+    if (former.role == ORCH_RAFT_SPARE) continue;
+    ORCH_TRY(change({Kind::Assign, former.id, "", ORCH_RAFT_SPARE}, deadline));
+  }
+  if (!find(id)) {
+    ORCH_TRY(change({Kind::Add, id, name_of_life(address, id), ORCH_RAFT_SPARE}, deadline));
+  }
+  ORCH_TRY(promote(id, deadline));
+  for (const Server& former : former_lives()) {
+    ORCH_TRY(change({Kind::Remove, former.id, "", ORCH_RAFT_SPARE}, deadline));
+  }
+  log::info("raft: {} is one of the group", address);
+  return {};
+}
+
+Result<> Node::add(const std::string& address) {
+  ORCH_TRY(parse_endpoint(address));
+  const SteadyPoint deadline = steady_clock::now() + kChangeLimit;
+  if (!leading()) ORCH_TRY(prove(settings_.election_timeout));
+  ORCH_ASSIGN(const std::string number,
+              call<std::string>(
+                  [address](Member& member, const SharedAnswer<std::string>& answer) {
+                    member.ask(address, "identity", answer);
+                  },
+                  deadline));
+  std::uint64_t id = 0;
+  const auto [end, error] = std::from_chars(number.data(), number.data() + number.size(), id, 16);
+  if (error != std::errc() || end != number.data() + number.size()) {
+    return fail(ErrorKind::Broken, fmt::format("{} does not tell its number", address));
+  }
+  if (id == 0) {
+    return fail(
+        ErrorKind::Refused,
+        fmt::format("{} has not found the group: name one of its nodes in its list, too", address));
+  }
+  if (id == first_id_of(address) && !find(id)) {
+    return fail(
+        ErrorKind::Refused,
+        fmt::format("{} has a group of its own: start it with this group's nodes in its list, "
+                    "and an empty data directory",
+                    address));
+  }
+  return admit(address, id, deadline);
+}
+
+Result<> Node::remove(const std::string& address) {
+  using Kind = Change::Kind;
+  const SteadyPoint deadline = steady_clock::now() + kChangeLimit;
+  const MutexLock lock(changing_);
+  bool found = false;
+  for (const Server& server : member_->servers()) {
+    if (address_in(server.name) != address) continue;
+    found = true;
+    ORCH_TRY(change({Kind::Remove, server.id, "", ORCH_RAFT_SPARE}, deadline));
+  }
+  if (found) return {};
+  return fail(ErrorKind::NotFound, fmt::format("{} is no node of the group", address));
+}
+
+void Node::queue_newcomer(const std::string& address, std::uint64_t id) {
+  {
+    const MutexLock lock(mutex_);
+    for (const Newcomer& newcomer : newcomers_) {
+      if (newcomer.id == id) return;
+    }
+    newcomers_.push_back({address, id});
+  }
+  woken_.notify_all();
+}
+
+void Node::admit_newcomers() {
+  while (true) {
+    Newcomer newcomer;
+    {
+      const MutexLock lock(mutex_);
+      while (newcomers_.empty() && !ends_)
+        woken_.wait(mutex_);
+      if (ends_) return;
+      newcomer = newcomers_.front();
+    }
+    const auto admitted = admit(newcomer.address, newcomer.id, steady_clock::now() + kChangeLimit);
+    if (!admitted) {
+      log::warning("raft: {} is not taken in yet: {}", newcomer.address, admitted.error().message);
+    }
+    const MutexLock lock(mutex_);
+    newcomers_.pop_front();
+  }
+}
+
+}  // namespace orch::ha::raft

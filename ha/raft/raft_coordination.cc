@@ -1,0 +1,98 @@
+#include "ha/raft/raft_coordination.h"
+
+#include <utility>
+
+#include "storage/statements.h"
+
+namespace orch::ha::raft {
+
+namespace {
+
+using std::chrono::milliseconds;
+
+/// For a command to be agreed on and carried out: more than an election takes.
+constexpr int kCommandPatience = 5;
+/// After that, whatever is wrong with a backend does not pass by itself.
+constexpr milliseconds kUnwell{5000};
+/// For how many election timeouts an unwell node stays behind the others.
+constexpr int kYieldFor = 5;
+
+}  // namespace
+
+std::optional<Term> ProvenLeadership::proven() const {
+  if (!leading()) return std::nullopt;
+  const Result<Term> term = group_.prove(limit_);
+  return term ? std::optional<Term>(*term) : std::nullopt;
+}
+
+std::optional<Term> InQuorum::leading() const {
+  const Status status = group_.status();
+  // A leader that hears nothing of a majority still calls itself so for a while.
+  if (status.state == "Leader") return group_.leading();
+  if (status.state != "Follower" || status.leader.empty()) return std::nullopt;
+  return status.term;
+}
+
+RaftCoordination::RaftCoordination(storage::Database& own, Group& group, const Settings& settings)
+    : own_(own),
+      group_(group),
+      settings_(settings),
+      shared_(own, group, settings.election_timeout * kCommandPatience),
+      // A leader that hears nothing for as long as that is one no more.
+      leadership_(group, settings.election_timeout - settings.heartbeat),
+      in_quorum_(group) {}
+
+Result<std::string> RaftCoordination::url_of(const std::string& address) const {
+  ORCH_ASSIGN(
+      std::optional<std::string> url,
+      storage::select_text(own_, "select url from orch_raft_node where address = ?", {address}));
+  return std::move(url).value_or("");
+}
+
+std::optional<std::string> RaftCoordination::answers_elsewhere() const {
+  if (group_.leading()) return std::nullopt;
+  const Status status = group_.status();
+  if (status.leader.empty() || status.leader == status.self) return "";
+  return url_of(status.leader).value_or("");
+}
+
+Result<std::optional<Leader>> RaftCoordination::leader() const {
+  const Status status = group_.status();
+  if (status.leader.empty()) return std::optional<Leader>();
+  return std::optional<Leader>({.node = {status.leader, ""}});
+}
+
+Result<> RaftCoordination::attempt(milliseconds unwell) {
+  const bool too_long = unwell >= kUnwell;
+  leadership_.set_unwell(too_long);
+  if (too_long) return group_.yield(settings_.election_timeout * kYieldFor);
+  std::string url;
+  {
+    const MutexLock lock(mutex_);
+    url = url_;
+  }
+  if (url.empty() || !group_.leading()) return {};
+  const std::string self = group_.status().self;
+  ORCH_ASSIGN(const std::string known, url_of(self));
+  if (known == url) return {};
+  return storage::save_rows(shared_, "orch_raft_node", {"address"}, {"address", "url"},
+                            {{self, url}});
+}
+
+void RaftCoordination::announce(const std::string& url) {
+  const MutexLock lock(mutex_);
+  url_ = url;
+}
+
+Result<> RaftCoordination::resign() {
+  leadership_.set_unwell(true);
+  return group_.leading() ? group_.hand_over("") : Result<>();
+}
+
+Result<> RaftCoordination::grab() {
+  return fail(ErrorKind::Refused,
+              "with raft the nodes elect a leader: leadership cannot be grabbed "
+              "(raft-yield, or reelect, has another one elected)");
+}
+
+}  // namespace orch::ha::raft

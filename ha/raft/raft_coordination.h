@@ -1,0 +1,84 @@
+#pragma once
+
+#include <atomic>
+#include <chrono>
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "core/base/mutex.h"
+#include "ha/coordination.h"
+#include "ha/raft/group.h"
+#include "ha/raft/shared_database.h"
+#include "storage/database.h"
+
+namespace orch::ha::raft {
+
+/// Leads when the group says so and the own backend is well.
+class ProvenLeadership final : public Leadership {
+ public:
+  ProvenLeadership(Group& group, std::chrono::milliseconds limit) : group_(group), limit_(limit) {}
+  [[nodiscard]] std::optional<Term> leading() const override {
+    return unwell_ ? std::nullopt : group_.leading();
+  }
+  [[nodiscard]] std::optional<Term> proven() const override;
+  [[nodiscard]] bool is_elected() const override { return true; }
+  [[nodiscard]] bool shuts_out_deposed() const override { return true; }
+  void set_unwell(bool unwell) { unwell_ = unwell; }
+
+ private:
+  Group& group_;
+  const std::chrono::milliseconds limit_;
+  std::atomic<bool> unwell_{false};
+};
+
+/// "Leads" while this node belongs to a majority that has a leader.
+class InQuorum final : public Leadership {
+ public:
+  explicit InQuorum(const Group& group) : group_(group) {}
+  [[nodiscard]] std::optional<Term> leading() const override;
+
+ private:
+  const Group& group_;
+};
+
+/// Several nodes, each on a backend of its own, that agree by raft.
+class RaftCoordination final : public Coordination {
+ public:
+  struct Settings {
+    std::chrono::milliseconds election_timeout{1000};
+    std::chrono::milliseconds heartbeat{100};
+  };
+  RaftCoordination(storage::Database& own, Group& group, const Settings& settings);
+
+  [[nodiscard]] const Leadership& leadership() const override { return leadership_; }
+  [[nodiscard]] const Leadership& watching() const override { return in_quorum_; }
+  [[nodiscard]] const Leadership& asked() const override { return leadership_; }
+  [[nodiscard]] storage::Database& database() override { return shared_; }
+  [[nodiscard]] bool has_own_backend() const override { return true; }
+  [[nodiscard]] std::optional<std::string> answers_elsewhere() const override;
+  [[nodiscard]] Result<std::optional<Leader>> leader() const override;
+
+  Result<> attempt(std::chrono::milliseconds unwell) override;
+  [[nodiscard]] std::chrono::milliseconds period() const override { return settings_.heartbeat; }
+  void announce(const std::string& url) override;
+  Result<> resign() override;
+  Result<> grab() override;
+  Result<> vacate() override { return group_.hand_over(""); }
+  [[nodiscard]] Group* group() override { return &group_; }
+
+ private:
+  /// Where the node with this address answers; "" when it never said so.
+  [[nodiscard]] Result<std::string> url_of(const std::string& address) const;
+
+  storage::Database& own_;
+  Group& group_;
+  const Settings settings_;
+  SharedDatabase shared_;
+  ProvenLeadership leadership_;
+  InQuorum in_quorum_;
+  mutable Mutex mutex_;
+  std::string url_ ORCH_GUARDED_BY(mutex_);
+};
+
+}  // namespace orch::ha::raft

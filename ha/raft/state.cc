@@ -1,0 +1,177 @@
+#include "ha/raft/state.h"
+
+#include <filesystem>
+#include <fstream>
+#include <optional>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "core/base/log.h"
+#include "ha/raft/snapshot.h"
+#include "ha/raft/tables.h"
+#include "storage/node_store.h"
+#include "storage/statements.h"
+
+namespace orch::ha::raft {
+
+namespace {
+
+constexpr std::string_view kSqlProgress =
+    "select applied_index, changed_index from orch_raft_state where anchor = 1";
+constexpr std::string_view kPairingFile = "database";
+
+/// How often a command is tried on a database that fails. What passes, the database waits for.
+constexpr int kMostTries = 3;
+
+Result<Progress> read_progress(storage::Database& database) {
+  Progress progress;
+  ORCH_TRY(database.select(kSqlProgress, {}, [&progress](const storage::Row& row) {
+    progress = {static_cast<Index>(row.integer(0)), static_cast<Index>(row.integer(1))};
+  }));
+  return progress;
+}
+
+Result<> save_progress(storage::Database& database, const Progress& progress) {
+  return storage::save_rows(database, "orch_raft_state", {"anchor"},
+                            {"anchor", "applied_index", "changed_index"},
+                            {{std::int64_t{1}, static_cast<std::int64_t>(progress.applied),
+                              static_cast<std::int64_t>(progress.changed)}});
+}
+
+/// The server whose record the statement deletes.
+std::optional<InstanceKey> forgotten_by(const Statement& statement) {
+  const StatementKind kind = kind_of(statement.sql);
+  if (kind.action != StatementKind::Action::Delete || kind.table != "database_instance" ||
+      statement.arguments.size() != 2) {
+    return std::nullopt;
+  }
+  const auto* host = std::get_if<std::string>(&statement.arguments[0]);
+  const auto* port = std::get_if<std::int64_t>(&statement.arguments[1]);
+  if (host == nullptr || port == nullptr) return std::nullopt;
+  return InstanceKey{*host, static_cast<std::uint16_t>(*port)};
+}
+
+std::string read_file(const std::filesystem::path& file) {
+  std::ifstream from(file);
+  std::string text;
+  std::getline(from, text);
+  return text;
+}
+
+}  // namespace
+
+Result<bool> State::pair(const std::string& directory) {
+  const std::filesystem::path folder(directory);
+  const std::filesystem::path file = folder / kPairingFile;
+  std::error_code problem;
+  std::filesystem::create_directories(folder, problem);
+  if (problem) {
+    return fail(ErrorKind::Denied, fmt::format("RaftDataDir {}: {}", directory, problem.message()));
+  }
+  ORCH_ASSIGN(
+      const std::optional<std::string> here,
+      storage::select_text(database_, "select pairing from orch_raft_state where anchor = 1", {}));
+  if (here && !here->empty() && *here == read_file(file)) return false;
+  ORCH_ASSIGN(const std::string token, storage::make_token());
+  const auto begin_anew = [&]() -> Result<> {
+    ORCH_TRY(clear_decisions(database_));
+    return storage::save_rows(
+        database_, "orch_raft_state", {"anchor"},
+        {"anchor", "applied_index", "changed_index", "pairing"},
+        {{std::int64_t{1}, std::int64_t{0}, std::int64_t{0}, std::string(token)}});
+  };
+  ORCH_TRY(database_.transaction(begin_anew));
+  // After the database: cut off in between, the two do not fit, and this is done once more.
+  std::ofstream to(file);
+  to << token << "\n";
+  to.close();
+  if (!to) return fail(ErrorKind::Denied, fmt::format("{} cannot be written", file.string()));
+  return true;
+}
+
+Result<> State::carry_out(Index index, const Result<Command>& command, std::string& answer,
+                          std::set<InstanceKey>& gone) {
+  gone.clear();
+  ORCH_ASSIGN(Progress progress, read_progress(database_));
+  if (index <= progress.applied) return {};
+  progress.applied = index;
+  if (!command) {
+    answer = kNotUnderstood;
+  } else if (command->base != progress.changed) {
+    answer = kOutdated;
+  } else {
+    answer = kDone;
+    progress.changed = index;
+    for (const Statement& statement : command->statements) {
+      if (const auto key = forgotten_by(statement)) gone.insert(*key);
+      ORCH_TRY(database_.execute(statement.sql,
+                                 std::span<const storage::SqlValue>(statement.arguments)));
+    }
+  }
+  return save_progress(database_, progress);
+}
+
+Result<std::string> State::apply(Index index, std::string_view packed) {
+  const Result<Command> command = unpack(packed);
+  const storage::Dialect::Kind kind = database_.dialect().kind();
+  if (!command) log::error("raft: entry {}: {}", index, command.error().message);
+  if (command && command->dialect != kind) {
+    return fail(ErrorKind::Broken,
+                fmt::format("this node's backend is {}, and the group's is {}: all nodes of a raft "
+                            "group need the same kind (BackendDB)",
+                            to_string(kind), to_string(command->dialect)));
+  }
+  std::string answer(kDone);  // to one that was carried out before
+  std::set<InstanceKey> gone;
+  for (int tries = 1;; ++tries) {
+    Result<> done = database_.transaction([&] { return carry_out(index, command, answer, gone); });
+    if (done) {
+      if (forgotten_ && !gone.empty()) forgotten_(gone);
+      return answer;
+    }
+    if (tries == kMostTries) {
+      return fail(std::move(done).error().within(fmt::format(
+          "raft: entry {} cannot be carried out, though the group agreed on it (if the backend is "
+          "sound, empty RaftDataDir, and the others will feed this node)",
+          index)));
+    }
+  }
+}
+
+Result<std::string> State::snapshot() {
+  std::string snapshot;
+  ORCH_TRY(database_.transaction([&]() -> Result<> {
+    ORCH_ASSIGN(const Progress progress, read_progress(database_));
+    ORCH_ASSIGN(snapshot, write_snapshot(database_, progress));
+    return {};
+  }));
+  return snapshot;
+}
+
+Result<> State::reset() {
+  return database_.transaction([&]() -> Result<> {
+    ORCH_TRY(clear_decisions(database_));
+    return save_progress(database_, {});
+  });
+}
+
+Result<> State::restore(std::string_view snapshot) {
+  ORCH_ASSIGN(const Progress then, check_snapshot(database_, snapshot));
+  std::set<InstanceKey> gone;
+  ORCH_TRY(database_.transaction([&]() -> Result<> {
+    ORCH_ASSIGN(const Progress now, read_progress(database_));
+    if (now.applied >= then.applied && now.applied > 0) return {};
+    ORCH_ASSIGN(gone, load_snapshot(database_, clock_, snapshot));
+    return save_progress(database_, then);
+  }));
+  if (forgotten_ && !gone.empty()) forgotten_(gone);
+  return {};
+}
+
+Result<Index> State::applied() const {
+  ORCH_ASSIGN(const Progress progress, read_progress(database_));
+  return progress.applied;
+}
+
+}  // namespace orch::ha::raft

@@ -1,0 +1,53 @@
+#pragma once
+
+#include <functional>
+#include <set>
+#include <string>
+#include <string_view>
+#include <utility>
+
+#include "core/base/clock.h"
+#include "core/base/result.h"
+#include "core/model/instance_key.h"
+#include "ha/raft/command.h"
+#include "ha/raft/group.h"
+#include "storage/database.h"
+
+namespace orch::ha::raft {
+
+/// The decisions of a group (tables.h) in one node's database. How far the node is stands in the
+/// same database and is written in the same transaction, so that nothing is carried out twice.
+class State final : public StateMachine {
+ public:
+  /// Is told of servers whose records were deleted: whoever watches them would bring them back.
+  /// Must not block.
+  using Forgotten = std::function<void(const std::set<InstanceKey>& keys)>;
+
+  /// `database`: best a connection that nobody else holds up.
+  State(storage::Database& database, const Clock& clock, Forgotten forgotten = {})
+      : database_(database), clock_(clock), forgotten_(std::move(forgotten)) {}
+
+  /// Makes sure that the database and the log in `directory`, which is made if it is missing,
+  /// belong together. Where they do not, the decisions in the database are thrown away: this node
+  /// is new to the group, and is fed by its log or by the other nodes. Whether that was so. Before
+  /// anything else. Errors: Denied for the directory; the database's.
+  Result<bool> pair(const std::string& directory);
+
+  Result<std::string> apply(Index index, std::string_view command) override;
+  Result<std::string> snapshot() override;
+  Result<> reset() override;
+  /// One that this database is past already changes nothing.
+  Result<> restore(std::string_view snapshot) override;
+
+  [[nodiscard]] Result<Index> applied() const;
+
+ private:
+  Result<> carry_out(Index index, const Result<Command>& command, std::string& answer,
+                     std::set<InstanceKey>& gone);
+
+  storage::Database& database_;
+  const Clock& clock_;
+  const Forgotten forgotten_;
+};
+
+}  // namespace orch::ha::raft

@@ -1,0 +1,226 @@
+#pragma once
+
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <chrono>
+#include <cstdlib>
+#include <filesystem>
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include <fmt/format.h>
+
+#include "core/base/mutex.h"
+#include "core/base/text.h"
+#include "ha/raft/node.h"
+
+namespace orch::ha::raft::test {
+
+/// Remembers what it was told, as a private database does: it outlives its node.
+class Ledger final : public StateMachine {
+ public:
+  Result<std::string> apply(Index index, std::string_view command) override {
+    const MutexLock lock(mutex_);
+    if (!problem_.empty()) return fail(ErrorKind::Broken, problem_);
+    if (index <= applied_) return std::string("again");
+    applied_ = index;
+    entries_.emplace(index, command);
+    return "did " + std::string(command);
+  }
+  Result<std::string> snapshot() override {
+    const MutexLock lock(mutex_);
+    std::string text = std::to_string(applied_) + "\n";
+    for (const auto& [index, command] : entries_)
+      text += fmt::format("{} {}\n", index, command);
+    return text;
+  }
+  Result<> restore(std::string_view snapshot) override {
+    const MutexLock lock(mutex_);
+    ++restored_;
+    entries_.clear();
+    applied_ = 0;
+    for (const std::string_view line : split(snapshot, '\n')) {
+      const std::size_t space = line.find(' ');
+      const auto index = parse_uint(line.substr(0, space));
+      if (!index) continue;
+      if (space == std::string_view::npos) {
+        applied_ = *index;
+      } else {
+        entries_.emplace(*index, line.substr(space + 1));
+      }
+    }
+    return {};
+  }
+  Result<> reset() override {
+    const MutexLock lock(mutex_);
+    entries_.clear();
+    applied_ = 0;
+    return {};
+  }
+
+  void break_with(const std::string& problem) {
+    const MutexLock lock(mutex_);
+    problem_ = problem;
+  }
+  [[nodiscard]] std::vector<std::string> commands() const {
+    const MutexLock lock(mutex_);
+    std::vector<std::string> commands;
+    for (const auto& [index, command] : entries_)
+      commands.push_back(command);
+    return commands;
+  }
+  [[nodiscard]] std::map<Index, std::string> entries() const {
+    const MutexLock lock(mutex_);
+    return entries_;
+  }
+  [[nodiscard]] int restored() const {
+    const MutexLock lock(mutex_);
+    return restored_;
+  }
+
+ private:
+  mutable Mutex mutex_;
+  std::map<Index, std::string> entries_ ORCH_GUARDED_BY(mutex_);
+  Index applied_ ORCH_GUARDED_BY(mutex_){0};
+  int restored_ ORCH_GUARDED_BY(mutex_){0};
+  std::string problem_ ORCH_GUARDED_BY(mutex_);
+};
+
+/// "127.0.0.1:PORT" that nobody listens on.
+inline std::string free_address() {
+  const int probe = ::socket(AF_INET, SOCK_STREAM, 0);
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  socklen_t size = sizeof address;
+  if (::bind(probe, reinterpret_cast<sockaddr*>(&address), size) != 0 ||
+      ::getsockname(probe, reinterpret_cast<sockaddr*>(&address), &size) != 0) {
+    std::abort();
+  }
+  ::close(probe);
+  return fmt::format("127.0.0.1:{}", ntohs(address.sin_port));
+}
+
+/// Waits for a condition, for as long as a very slow machine may need.
+inline bool soon(const std::function<bool()>& condition) {
+  const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(30);
+  while (!condition()) {
+    if (std::chrono::steady_clock::now() > deadline) return false;
+    std::this_thread::sleep_for(std::chrono::milliseconds(5));
+  }
+  return true;
+}
+
+/// Nodes in this process, by number, each with a directory and a ledger of its own.
+class Cluster {
+ public:
+  static constexpr std::chrono::milliseconds kLong{10000};
+
+  explicit Cluster(std::size_t count) {
+    std::string form = (std::filesystem::temp_directory_path() / "orch-raft-XXXXXX").string();
+    if (::mkdtemp(form.data()) == nullptr) std::abort();
+    folder_ = form;
+    for (std::size_t i = 0; i < count; ++i)
+      addresses_.push_back(free_address());
+    nodes_.resize(count);
+    for (std::size_t i = 0; i < count; ++i)
+      ledgers_.push_back(std::make_unique<Ledger>());
+  }
+  ~Cluster() {
+    // All at once: each hands over to the next otherwise.
+    std::vector<std::thread> ends;
+    for (auto& node : nodes_)
+      ends.emplace_back([&node] { node.reset(); });
+    for (std::thread& end : ends)
+      end.join();
+    std::error_code ignored;
+    std::filesystem::remove_all(folder_, ignored);
+  }
+  Cluster(const Cluster&) = delete;
+  Cluster& operator=(const Cluster&) = delete;
+
+  /// Of a node, before it starts; the nodes' list is that of all nodes.
+  [[nodiscard]] Settings settings(std::size_t i) const {
+    Settings settings;
+    settings.bind = settings.advertise = addresses_[i];
+    settings.peers = addresses_;
+    settings.data_dir = directory(i);
+    settings.election_timeout = std::chrono::milliseconds(300);
+    settings.heartbeat = std::chrono::milliseconds(30);
+    settings.least_free_bytes = 0;
+    return settings;
+  }
+  [[nodiscard]] std::string directory(std::size_t i) const {
+    return fmt::format("{}/{}", folder_, i);
+  }
+
+  Result<> start(std::size_t i, const Settings& settings) {
+    ORCH_ASSIGN(nodes_[i], Node::start(settings, *ledgers_[i]));
+    return {};
+  }
+  Result<> start(std::size_t i) { return start(i, settings(i)); }
+  Result<> start_all() {
+    for (std::size_t i = 0; i < nodes_.size(); ++i)
+      ORCH_TRY(start(i));
+    return {};
+  }
+  void stop(std::size_t i) { nodes_[i].reset(); }
+  void lose_disk(std::size_t i) { std::filesystem::remove_all(directory(i)); }
+  /// One more, without starting it.
+  std::size_t grow() {
+    addresses_.push_back(free_address());
+    nodes_.emplace_back();
+    ledgers_.push_back(std::make_unique<Ledger>());
+    return nodes_.size() - 1;
+  }
+
+  [[nodiscard]] Node& operator[](std::size_t i) { return *nodes_[i]; }
+  [[nodiscard]] bool runs(std::size_t i) const { return nodes_[i] != nullptr; }
+  [[nodiscard]] Ledger& ledger(std::size_t i) { return *ledgers_[i]; }
+  [[nodiscard]] const std::string& address(std::size_t i) const { return addresses_[i]; }
+  [[nodiscard]] std::size_t size() const { return nodes_.size(); }
+
+  /// The number of the one that leads, once there is one; size() when none comes to.
+  [[nodiscard]] std::size_t leader() {
+    std::size_t found = size();
+    soon([&] {
+      for (std::size_t i = 0; i < size(); ++i) {
+        if (nodes_[i] && nodes_[i]->leading()) found = i;
+      }
+      return found != size();
+    });
+    return found;
+  }
+  /// Tries until a leader took it.
+  bool put(const std::string& command) {
+    return soon([&] {
+      for (const auto& node : nodes_) {
+        if (node && node->leading() && node->propose(command, kLong)) return true;
+      }
+      return false;
+    });
+  }
+  bool all_know(const std::vector<std::string>& commands) {
+    return soon([&] {
+      for (std::size_t i = 0; i < size(); ++i) {
+        if (nodes_[i] && ledgers_[i]->commands() != commands) return false;
+      }
+      return true;
+    });
+  }
+
+ private:
+  std::string folder_;
+  std::vector<std::string> addresses_;
+  std::vector<std::unique_ptr<Ledger>> ledgers_;
+  std::vector<std::unique_ptr<Node>> nodes_;
+};
+
+}  // namespace orch::ha::raft::test

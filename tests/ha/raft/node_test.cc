@@ -1,0 +1,357 @@
+#include "ha/raft/node.h"
+
+#include <atomic>
+#include <fstream>
+
+#include <doctest/doctest.h>
+
+#include "tests/ha/raft/cluster.h"
+
+namespace orch::ha::raft {
+
+namespace {
+
+using test::Cluster;
+using test::soon;
+
+constexpr std::chrono::milliseconds kLong = Cluster::kLong;
+
+}  // namespace
+
+TEST_CASE("a node alone elects itself, and answers what is proposed") {
+  Cluster cluster(1);
+  REQUIRE(cluster.start(0));
+  REQUIRE(cluster.leader() == 0);
+  const auto answer = cluster[0].propose("a", kLong);
+  REQUIRE(answer);
+  CHECK(*answer == "did a");
+  CHECK(cluster.ledger(0).commands() == std::vector<std::string>{"a"});
+  CHECK(cluster[0].status().state == "Leader");
+}
+
+TEST_CASE("three nodes elect one leader, and all of them learn all commands in one order") {
+  Cluster cluster(3);
+  REQUIRE(cluster.start_all());
+  const std::size_t leader = cluster.leader();
+  REQUIRE(leader < 3);
+  REQUIRE(cluster[leader].propose("a", kLong));
+  REQUIRE(cluster[leader].propose("b", kLong));
+  CHECK(cluster.all_know({"a", "b"}));
+  CHECK(cluster.ledger(0).entries() == cluster.ledger(1).entries());
+  CHECK(cluster.ledger(0).entries() == cluster.ledger(2).entries());
+
+  const std::size_t other = (leader + 1) % 3;
+  const auto refused = cluster[other].propose("c", kLong);
+  REQUIRE(!refused);
+  CHECK(refused.error().kind == ErrorKind::Refused);
+  CHECK(refused.error().message ==
+        cluster.address(other) + " does not lead, " + cluster.address(leader) + " does");
+  CHECK(!cluster[other].leading());
+}
+
+TEST_CASE("a leader that ends hands over, and nothing that was agreed on is lost") {
+  Cluster cluster(3);
+  REQUIRE(cluster.start_all());
+  const std::size_t first = cluster.leader();
+  REQUIRE(first < 3);
+  const auto term = cluster[first].leading();
+  REQUIRE(cluster[first].propose("a", kLong));
+  cluster.stop(first);
+  const std::size_t second = cluster.leader();
+  REQUIRE(second < 3);
+  CHECK(second != first);
+  CHECK(*cluster[second].leading() > *term);
+  REQUIRE(cluster[second].propose("b", kLong));
+  REQUIRE(cluster.start(first));
+  CHECK(cluster.all_know({"a", "b"}));
+}
+
+TEST_CASE("after a restart of all nodes the log is applied again") {
+  Cluster cluster(3);
+  REQUIRE(cluster.start_all());
+  REQUIRE(cluster.put("a"));
+  REQUIRE(cluster.put("b"));
+  REQUIRE(cluster.all_know({"a", "b"}));
+  for (std::size_t i = 0; i < 3; ++i)
+    cluster.stop(i);
+  // As if its database were of an earlier day.
+  REQUIRE(cluster.ledger(0).reset());
+  REQUIRE(cluster.start_all());
+  REQUIRE(cluster.put("c"));
+  CHECK(cluster.all_know({"a", "b", "c"}));
+}
+
+TEST_CASE("a node whose disk was lost joins as a new one, and is fed from a snapshot") {
+  Cluster cluster(3);
+  const auto settings = [&](std::size_t i) {
+    Settings changed = cluster.settings(i);
+    changed.snapshot_after = 8;
+    changed.keep_entries = 4;
+    return changed;
+  };
+  for (std::size_t i = 0; i < 3; ++i)
+    REQUIRE(cluster.start(i, settings(i)));
+  std::vector<std::string> all;
+  for (int i = 0; i < 40; ++i) {
+    all.push_back(fmt::format("c{}", i));
+    REQUIRE(cluster.put(all.back()));
+  }
+  REQUIRE(cluster.all_know(all));
+  const std::size_t lost = (cluster.leader() + 1) % 3;
+  cluster.stop(lost);
+  cluster.lose_disk(lost);
+  const int before = cluster.ledger(lost).restored();
+  REQUIRE(cluster.start(lost, settings(lost)));
+  CHECK(soon([&] {
+    const Status status = cluster[lost].status();
+    return status.trouble.empty() && status.peers.size() == 3;
+  }));
+  CHECK(cluster.all_know(all));
+  CHECK(cluster.ledger(lost).restored() > before);
+  // It counts: with it and one other, there is a majority.
+  CHECK(soon([&] { return cluster[cluster.leader()].status().peers.size() == 3; }));
+  const std::size_t other = 3 - lost - cluster.leader();
+  REQUIRE(other < 3);
+  cluster.stop(other);
+  REQUIRE(cluster.put("last"));
+  all.push_back("last");
+  CHECK(cluster.all_know(all));
+  // And it remains what it has become.
+  cluster.stop(lost);
+  REQUIRE(cluster.start(lost, settings(lost)));
+  REQUIRE(cluster.put("more"));
+  all.push_back("more");
+  CHECK(cluster.all_know(all));
+}
+
+TEST_CASE("two new nodes of three begin a group when the third stays silent") {
+  Cluster cluster(3);
+  REQUIRE(cluster.start(0));
+  REQUIRE(cluster.start(1));
+  CHECK(soon(
+      [&] { return cluster[0].status().trouble.find(cluster.address(2)) != std::string::npos; }));
+  CHECK(!cluster[0].leading());
+  REQUIRE(cluster.put("a"));
+  REQUIRE(cluster.start(2));
+  CHECK(cluster.all_know({"a"}));
+}
+
+TEST_CASE("nodes are added and removed while the group works") {
+  Cluster cluster(1);
+  REQUIRE(cluster.start(0));
+  REQUIRE(cluster.put("a"));
+  for (int i = 0; i < 2; ++i) {
+    const std::size_t added = cluster.grow();
+    REQUIRE(cluster.start(added));
+    const auto done = cluster[cluster.leader()].add(cluster.address(added));
+    REQUIRE_MESSAGE(done, done.error().message);
+    REQUIRE(cluster.put(fmt::format("b{}", i)));
+  }
+  CHECK(cluster.all_know({"a", "b0", "b1"}));
+  CHECK(cluster[cluster.leader()].status().peers.size() == 3);
+
+  const std::size_t leader = cluster.leader();
+  const std::size_t gone = (leader + 1) % 3;
+  REQUIRE(cluster[leader].remove(cluster.address(gone)));
+  const auto status = cluster[leader].status();
+  CHECK(status.peers.size() == 2);
+  for (const Peer& peer : status.peers)
+    CHECK(peer.address != cluster.address(gone));
+  const auto again = cluster[leader].remove(cluster.address(gone));
+  REQUIRE(!again);
+  CHECK(again.error().kind == ErrorKind::NotFound);
+  // It knocks, and stays outside all the same; until it is added again.
+  REQUIRE(cluster.put("c"));
+  CHECK(cluster.ledger(gone).commands().size() == 3);
+  const auto back = cluster[cluster.leader()].add(cluster.address(gone));
+  REQUIRE_MESSAGE(back, back.error().message);
+  CHECK(cluster.all_know({"a", "b0", "b1", "c"}));
+}
+
+TEST_CASE("a node with a group of its own is not added to another") {
+  Cluster cluster(2);
+  for (std::size_t i = 0; i < 2; ++i) {
+    Settings alone = cluster.settings(i);
+    alone.peers = {};
+    REQUIRE(cluster.start(i, alone));
+    REQUIRE(soon([&] { return cluster[i].leading().has_value(); }));
+  }
+  const auto refused = cluster[0].add(cluster.address(1));
+  REQUIRE(!refused);
+  CHECK(refused.error().kind == ErrorKind::Refused);
+  CHECK(cluster[0].status().peers.size() == 1);
+}
+
+TEST_CASE("leadership is handed to the node that is named") {
+  Cluster cluster(3);
+  REQUIRE(cluster.start_all());
+  const std::size_t leader = cluster.leader();
+  const std::size_t heir = (leader + 1) % 3;
+  // A voter may be behind just then.
+  CHECK(
+      soon([&] { return cluster[cluster.leader()].hand_over(cluster.address(heir)).has_value(); }));
+  CHECK(soon([&] { return cluster[heir].leading().has_value(); }));
+  const auto unknown = cluster[heir].hand_over("127.0.0.1:1");
+  REQUIRE(!unknown);
+  CHECK(unknown.error().kind == ErrorKind::NotFound);
+  const auto refused = cluster[leader].hand_over("");
+  REQUIRE(!refused);
+  CHECK(refused.error().kind == ErrorKind::Refused);
+}
+
+TEST_CASE("a node that yields hands over, and does not lead even when the leader ends") {
+  Cluster cluster(3);
+  REQUIRE(cluster.start_all());
+  const std::size_t leader = cluster.leader();
+  REQUIRE(cluster[leader].yield(std::chrono::minutes(10)));
+  CHECK(!cluster[leader].leading());
+  const std::size_t second = cluster.leader();
+  REQUIRE(second != leader);
+  const std::size_t third = 3 - leader - second;
+  cluster.stop(second);
+  CHECK(soon([&] { return cluster[third].leading().has_value(); }));
+  // It votes, and follows.
+  REQUIRE(cluster.put("a"));
+  CHECK(cluster.all_know({"a"}));
+}
+
+TEST_CASE("a node alone does not yield") {
+  Cluster cluster(1);
+  REQUIRE(cluster.start(0));
+  REQUIRE(cluster.leader() == 0);
+  const auto refused = cluster[0].yield(std::chrono::minutes(1));
+  REQUIRE(!refused);
+  CHECK(refused.error().kind == ErrorKind::Refused);
+  CHECK(cluster[0].leading());
+}
+
+TEST_CASE("a leader without a majority proves nothing, and ceases to lead") {
+  Cluster cluster(3);
+  REQUIRE(cluster.start_all());
+  const std::size_t leader = cluster.leader();
+  const auto proved = cluster[leader].prove(kLong);
+  REQUIRE(proved);
+  CHECK(cluster[leader].leading() == *proved);
+  cluster.stop((leader + 1) % 3);
+  cluster.stop((leader + 2) % 3);
+  const auto refused = cluster[leader].prove(kLong);
+  REQUIRE(!refused);
+  CHECK(soon([&] { return !cluster[leader].leading(); }));
+  const auto lost = cluster[leader].propose("a", std::chrono::milliseconds(50));
+  REQUIRE(!lost);
+}
+
+TEST_CASE("a node with a full disk says so, and does not lead") {
+  Cluster cluster(3);
+  Settings full = cluster.settings(0);
+  full.least_free_bytes = std::uint64_t{1} << 62U;
+  REQUIRE(cluster.start(0, full));
+  REQUIRE(cluster.start(1));
+  REQUIRE(cluster.start(2));
+  CHECK(
+      soon([&] { return cluster[0].status().trouble.find("MiB are free") != std::string::npos; }));
+  const std::size_t leader = cluster.leader();
+  CHECK(leader != 0);
+  REQUIRE(cluster.put("a"));
+  CHECK(cluster.all_know({"a"}));
+  const auto handed = cluster[leader].hand_over(cluster.address(0));
+  CHECK(soon([&] { return cluster.leader() != 0; }));
+  CHECK(!cluster[0].leading());
+}
+
+TEST_CASE("a node whose state machine breaks says so once, and another leads") {
+  Cluster cluster(3);
+  std::atomic<int> told{0};
+  for (std::size_t i = 0; i < 3; ++i) {
+    Settings settings = cluster.settings(i);
+    settings.broken = [&told](const std::string&) {
+      ++told;
+    };
+    REQUIRE(cluster.start(i, settings));
+  }
+  const std::size_t leader = cluster.leader();
+  cluster.ledger(leader).break_with("the disk is gone");
+  const auto failed = cluster[leader].propose("a", kLong);
+  REQUIRE(!failed);
+  CHECK(failed.error().kind == ErrorKind::Broken);
+  CHECK(failed.error().message == "the disk is gone");
+  CHECK(!cluster[leader].leading());
+  CHECK(cluster[leader].status().trouble == "the disk is gone");
+  CHECK(soon([&] { return cluster.leader() != leader; }));
+  REQUIRE(cluster.put("b"));
+  CHECK(told == 1);
+}
+
+TEST_CASE("a snapshot is taken on demand, and the log goes on") {
+  Cluster cluster(1);
+  REQUIRE(cluster.start(0));
+  REQUIRE(cluster.put("a"));
+  REQUIRE(cluster[0].take_snapshot());
+  REQUIRE(cluster[0].take_snapshot());
+  REQUIRE(cluster.put("b"));
+  cluster.stop(0);
+  REQUIRE(cluster.start(0));
+  CHECK(cluster.ledger(0).restored() == 1);
+  REQUIRE(cluster.put("c"));
+  CHECK(cluster.all_know({"a", "b", "c"}));
+}
+
+TEST_CASE("a damaged snapshot is refused at the start") {
+  Cluster cluster(1);
+  REQUIRE(cluster.start(0));
+  REQUIRE(cluster.put("a"));
+  REQUIRE(cluster[0].take_snapshot());
+  cluster.stop(0);
+  bool damaged = false;
+  for (const auto& entry : std::filesystem::directory_iterator(cluster.directory(0) + "/log")) {
+    const std::string name = entry.path().filename();
+    if (name.rfind("snapshot-", 0) != 0 || name.find(".meta") != std::string::npos) continue;
+    std::fstream file(entry.path(), std::ios::in | std::ios::out | std::ios::binary);
+    file.seekp(50);
+    file.put('#');
+    damaged = true;
+  }
+  REQUIRE(damaged);
+  const auto refused = cluster.start(0);
+  REQUIRE(!refused);
+  CHECK(refused.error().kind == ErrorKind::Broken);
+  CHECK(refused.error().message.find("the snapshot is damaged") != std::string::npos);
+}
+
+TEST_CASE("what keeps a node from starting is said") {
+  Cluster cluster(2);
+  REQUIRE(cluster.start(0));
+  Settings settings = cluster.settings(1);
+  settings.bind = cluster.address(0);
+  const auto port = cluster.start(1, settings);
+  REQUIRE(!port);
+  CHECK(port.error().kind == ErrorKind::Conflict);
+  CHECK(port.error().message.find("cannot listen on " + cluster.address(0)) == 0);
+
+  settings = cluster.settings(1);
+  settings.data_dir = cluster.directory(0);
+  const auto locked = cluster.start(1, settings);
+  REQUIRE(!locked);
+  CHECK(locked.error().kind == ErrorKind::Conflict);
+  CHECK(locked.error().message.find("another process uses it") != std::string::npos);
+
+  settings = cluster.settings(1);
+  settings.data_dir = cluster.directory(1) + "/lock";
+  const auto file = cluster.start(1, settings);
+  REQUIRE(!file);
+  CHECK(file.error().message.find("raft data directory") == 0);
+
+  settings = cluster.settings(1);
+  settings.peers = {cluster.address(0)};
+  const auto stranger = cluster.start(1, settings);
+  REQUIRE(!stranger);
+  CHECK(stranger.error().kind == ErrorKind::InvalidInput);
+
+  settings = cluster.settings(1);
+  settings.heartbeat = settings.election_timeout;
+  const auto hasty = cluster.start(1, settings);
+  REQUIRE(!hasty);
+  CHECK(hasty.error().kind == ErrorKind::InvalidInput);
+}
+
+}  // namespace orch::ha::raft

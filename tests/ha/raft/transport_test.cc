@@ -1,0 +1,201 @@
+#include "ha/raft/transport.h"
+
+#include <arpa/inet.h>
+
+#include <cstring>
+
+#include <doctest/doctest.h>
+
+#include "tests/ha/raft/cluster.h"
+
+namespace orch::ha::raft {
+
+namespace {
+
+using test::Cluster;
+using test::soon;
+
+/// A stranger's connection to a node.
+class Visitor {
+ public:
+  explicit Visitor(const std::string& address) : socket_(::socket(AF_INET, SOCK_STREAM, 0)) {
+    sockaddr_in to{};
+    to.sin_family = AF_INET;
+    to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    to.sin_port =
+        htons(static_cast<std::uint16_t>(std::stoi(address.substr(address.rfind(':') + 1))));
+    REQUIRE(::connect(socket_, reinterpret_cast<sockaddr*>(&to), sizeof to) == 0);
+  }
+  ~Visitor() { ::close(socket_); }
+  Visitor(const Visitor&) = delete;
+  Visitor& operator=(const Visitor&) = delete;
+
+  void say(const std::string& bytes) const {
+    // It may have been thrown out already.
+    (void)!::send(socket_, bytes.data(), bytes.size(), MSG_NOSIGNAL);
+  }
+  void say_frame(const std::string& text) const {
+    const std::uint32_t size = htonl(static_cast<std::uint32_t>(text.size()));
+    std::string bytes(4, '\0');
+    std::memcpy(bytes.data(), &size, 4);
+    say(bytes + text);
+  }
+  /// All that comes until the node ends the connection.
+  [[nodiscard]] std::string hear() const {
+    std::string heard;
+    char part[4096];
+    while (true) {
+      const ssize_t size = ::recv(socket_, part, sizeof part, 0);
+      if (size <= 0) return heard;
+      heard.append(part, static_cast<std::size_t>(size));
+    }
+  }
+
+ private:
+  int socket_;
+};
+
+Settings secured(const Cluster& cluster, std::size_t i, const std::string& secret) {
+  Settings settings = cluster.settings(i);
+  settings.security.secret = Secret(secret);
+  return settings;
+}
+
+/// Makes a key and a certificate "NAME.key" and "NAME.crt", signed by `authority` or by itself.
+void make_certificate(const std::string& folder, const std::string& name,
+                      const std::string& authority, const std::string& alternative) {
+  std::string command = fmt::format(
+      "cd {} && openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 9 "
+      "-keyout {}.key -out {}.crt -subj /CN={}",
+      folder, name, name, name);
+  if (!authority.empty()) {
+    command += fmt::format(" -CA {}.crt -CAkey {}.key -addext basicConstraints=CA:FALSE", authority,
+                           authority);
+  }
+  if (!alternative.empty()) command += " -addext subjectAltName=" + alternative;
+  command += " >/dev/null 2>&1";
+  REQUIRE(std::system(command.c_str()) == 0);
+}
+
+Settings certified(const Cluster& cluster, std::size_t i, const std::string& folder,
+                   const std::string& name, const std::string& authority) {
+  Settings settings = cluster.settings(i);
+  settings.security.certificate = fmt::format("{}/{}.crt", folder, name);
+  settings.security.key = fmt::format("{}/{}.key", folder, name);
+  settings.security.authority = fmt::format("{}/{}.crt", folder, authority);
+  return settings;
+}
+
+}  // namespace
+
+TEST_CASE("a node with another secret, or none, stays outside while the group works") {
+  Cluster cluster(3);
+  REQUIRE(cluster.start(0, secured(cluster, 0, "sesame")));
+  REQUIRE(cluster.start(1, secured(cluster, 1, "sesame")));
+  REQUIRE(cluster.start(2, secured(cluster, 2, "simsim")));
+  REQUIRE(cluster.put("a"));
+  CHECK(!cluster[2].leading());
+  CHECK(cluster.ledger(2).commands().empty());
+  cluster.stop(2);
+  REQUIRE(cluster.start(2, cluster.settings(2)));
+  REQUIRE(cluster.put("b"));
+  CHECK(cluster.ledger(2).commands().empty());
+  cluster.stop(2);
+  REQUIRE(cluster.start(2, secured(cluster, 2, "sesame")));
+  CHECK(cluster.all_know({"a", "b"}));
+}
+
+TEST_CASE("what a stranger says is not heard, and does no harm") {
+  Cluster cluster(3);
+  for (std::size_t i = 0; i < 3; ++i)
+    REQUIRE(cluster.start(i, secured(cluster, i, "sesame")));
+  REQUIRE(cluster.put("a"));
+  const std::size_t leader = cluster.leader();
+  const auto term = cluster[leader].leading();
+  {
+    const Visitor plain(cluster.address(leader));
+    plain.say_frame("orch-raft/1 ask state");
+    CHECK(plain.hear().find("data") == std::string::npos);
+    const Visitor noise(cluster.address(leader));
+    noise.say(std::string(100000, '\xa5'));
+    (void)noise.hear();
+    const Visitor web(cluster.address(leader));
+    web.say("GET / HTTP/1.1\r\nHost: x\r\n\r\n");
+    (void)web.hear();
+    // More than are let in at once, and all of them silent.
+    std::vector<std::unique_ptr<Visitor>> idle;
+    for (int i = 0; i < 100; ++i)
+      idle.push_back(std::make_unique<Visitor>(cluster.address(leader)));
+    REQUIRE(cluster[leader].propose("b", Cluster::kLong));
+    for (const auto& visitor : idle)
+      CHECK(visitor->hear().empty());
+  }
+  REQUIRE(cluster[leader].propose("c", Cluster::kLong));
+  CHECK(cluster.all_know({"a", "b", "c"}));
+  CHECK(cluster[leader].leading() == term);
+}
+
+TEST_CASE("without a secret, too, what is no greeting ends the connection") {
+  Cluster cluster(1);
+  REQUIRE(cluster.start(0));
+  REQUIRE(cluster.leader() == 0);
+  const auto heard_after = [&](const std::string& bytes, bool framed) {
+    const Visitor visitor(cluster.address(0));
+    if (framed) {
+      visitor.say_frame(bytes);
+    } else {
+      visitor.say(bytes);
+    }
+    return visitor.hear();
+  };
+  CHECK(heard_after("\x7f\xff\xff\xff", false).empty());
+  CHECK(heard_after("orch-raft/2 stream 1 2 a:1", true).empty());
+  CHECK(heard_after("orch-raft/1 stream 1", true).empty());
+  CHECK(heard_after("orch-raft/1 stream x y z", true).empty());
+  CHECK(heard_after("orch-raft/1 stream 1 2 a:1", true).find("0000000000000002 is not here") !=
+        std::string::npos);
+  CHECK(heard_after("orch-raft/1 ask join zz", true).find("no such request") != std::string::npos);
+  CHECK(heard_after("orch-raft/1 ask join 12 a:1", true).find("a:1 is to be added first") !=
+        std::string::npos);
+  CHECK(cluster.put("a"));
+}
+
+TEST_CASE(
+    "nodes with certificates let in whom their authority signed, at the address that it says") {
+  Cluster cluster(3);
+  const std::string folder = cluster.directory(9);
+  std::filesystem::create_directories(folder);
+  make_certificate(folder, "ours", "", "");
+  make_certificate(folder, "theirs", "", "");
+  make_certificate(folder, "node", "ours", "IP:127.0.0.1");
+  make_certificate(folder, "elsewhere", "ours", "DNS:elsewhere.example");
+  make_certificate(folder, "foreign", "theirs", "IP:127.0.0.1");
+  REQUIRE(cluster.start(0, certified(cluster, 0, folder, "node", "ours")));
+  REQUIRE(cluster.start(1, certified(cluster, 1, folder, "node", "ours")));
+  REQUIRE(cluster.start(2, certified(cluster, 2, folder, "foreign", "ours")));
+  REQUIRE(cluster.put("a"));
+  CHECK(cluster.ledger(2).commands().empty());
+  cluster.stop(2);
+  REQUIRE(cluster.start(2, certified(cluster, 2, folder, "elsewhere", "ours")));
+  REQUIRE(cluster.put("b"));
+  CHECK(cluster.ledger(2).commands().empty());
+  cluster.stop(2);
+  REQUIRE(cluster.start(2, certified(cluster, 2, folder, "node", "ours")));
+  CHECK(cluster.all_know({"a", "b"}));
+}
+
+TEST_CASE("certificates that are of no use are named at the start") {
+  Cluster cluster(1);
+  Settings settings = cluster.settings(0);
+  settings.security.certificate = "/nowhere/node.crt";
+  const auto half = cluster.start(0, settings);
+  REQUIRE(!half);
+  CHECK(half.error().kind == ErrorKind::InvalidInput);
+  settings.security.key = "/nowhere/node.key";
+  settings.security.authority = "/nowhere/ca.crt";
+  const auto missing = cluster.start(0, settings);
+  REQUIRE(!missing);
+  CHECK(missing.error().message.find("certificate /nowhere/node.crt") == 0);
+}
+
+}  // namespace orch::ha::raft
