@@ -129,14 +129,14 @@ class LiveCase(unittest.TestCase):
 
 class Writer:
     """Writes the numbers base + 1, base + 2, ... to a node until that fails, with `pause` seconds between them;
-    `acknowledged` are those that the server said it has committed."""
+    `acknowledged` are those that the server said it has committed. It runs beside the node."""
 
     def __init__(self, node, base=0, user="app", pause=0):
         self.acknowledged, self.some, self.base, self.pause = [], threading.Event(), base, pause
         account = ("-uroot", "-Ssock") if user == "root" else \
             ("-h", node.host, "-P", str(node.port), "-uapp", "-papp_password")
         self.client = subprocess.Popen(
-            node.software.client(*account, "-nNB"),
+            [*node.inside, *node.software.client(*account, "-nNB")],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, cwd=node.data)
         self.thread = threading.Thread(target=self.work)
         self.thread.start()

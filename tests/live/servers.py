@@ -1,4 +1,4 @@
-"""Real MySQL and MariaDB servers on loopback: nodes, and clusters of them."""
+"""Real MySQL and MariaDB servers, on loopback or in hosts of a network (net.py): nodes, and clusters of them."""
 import contextlib
 import fcntl
 import json
@@ -151,8 +151,9 @@ class Node:
     """One server. Its process is known by the configuration file on its command line, which only
     this tool writes, so nothing else can be signalled."""
 
-    def __init__(self, cluster, number, host, port):
+    def __init__(self, cluster, number, host, port, inside=()):
         self.cluster, self.number, self.host, self.port = cluster, number, host, port
+        self.inside = inside  # what comes before a command that is to run beside it
         self.software = cluster.software
         self.dir = cluster.dir / str(port)
         self.data, self.cnf = self.dir / "data", self.dir / "my.cnf"
@@ -189,10 +190,10 @@ class Node:
             return
         (self.data / "sock.lock").unlink(missing_ok=True)  # a killed MySQL server leaves it
         with open(self.dir / "err.log", "a") as log:
-            child = subprocess.Popen([*self.software.server(f"--defaults-file={self.cnf}"), *arguments], cwd=self.data,
-                                     stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True,
-                                     env={**os.environ, "MALLOC_ARENA_MAX": "1",
-                                          "PATH": f"{Path(__file__).resolve().parent}:{os.environ['PATH']}"})
+            command = [*self.inside, *self.software.server(f"--defaults-file={self.cnf}"), *arguments]
+            child = subprocess.Popen(command, cwd=self.data, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+                                     start_new_session=True, env={**os.environ, "MALLOC_ARENA_MAX": "1", "PATH": f"{Path(__file__).resolve().parent}:"
+                                                                f"{os.environ['PATH']}"})
         (self.dir / "pid").write_text(f"{child.pid}\n")
 
     def wait(self, seconds=240):
@@ -339,6 +340,8 @@ def choose_ports(hosts, taken, beside=()):
     """The first free block. A cluster keeps its ports even while its nodes are down. beside: further ones of each
     node, that far away."""
     def is_free(host, port):
+        if not host.startswith("127."):  # of a network of a test's own, where nobody else is
+            return port not in taken
         with socket.socket() as s:
             s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             try:
@@ -355,10 +358,11 @@ def choose_ports(hosts, taken, beside=()):
 class Cluster:
     """A named set of nodes. cluster.json, written before the first process starts, says which."""
 
-    def __init__(self, name, spec):
+    def __init__(self, name, spec, hosts=()):
         self.name, self.spec, self.dir = name, spec, RUN / name
         self.software = Software(spec["flavor"])
-        self.nodes = [Node(self, i, host, port) for i, (host, port) in enumerate(spec["nodes"], 1)]
+        self.nodes = [Node(self, i, host, port, hosts[i - 1].inside if hosts else ())
+                      for i, (host, port) in enumerate(spec["nodes"], 1)]
 
     def __getitem__(self, number):
         """The node of that number, from 1 as in the tree."""
@@ -380,23 +384,25 @@ class Cluster:
         return found
 
     @staticmethod
-    def up(name, flavor, nodes, tree="star", gtid=True, semi_sync=False, tls=False, spread=False, settings=()):
+    def up(name, flavor, nodes, tree="star", gtid=True, semi_sync=False, tls=False, spread=False, settings=(), hosts=()):
         """Starts a cluster; on any failure or interruption nothing of it is left.
-        settings: my.cnf options, "option=value" or "3:option=value" for the third node only."""
+        settings: my.cnf options, "option=value" or "3:option=value" for the third node only.
+        hosts: of a network (net.py), one for each node; without, all are on loopback."""
         if not re.fullmatch(r"[A-Za-z0-9_.-]{1,60}", name) or name.startswith("."):
             raise Problem(f"bad name {name!r}")
         together = synchronous.BESIDE.get(flavor, ())
         sources, masters = ({}, []) if together else parse_tree(tree, nodes)
         Software(flavor).install()
-        hosts = [f"127.0.0.{10 + i}" if spread else "127.0.0.1" for i in range(1, nodes + 1)]
+        addresses = [host.address for host in hosts] or \
+            [f"127.0.0.{10 + i}" if spread else "127.0.0.1" for i in range(1, nodes + 1)]
         RUN.mkdir(parents=True, exist_ok=True)
         with open(RUN / "lock", "w") as lock:  # no two at once choose the same ports
             fcntl.flock(lock, fcntl.LOCK_EX)
             taken = {n.port + more for c in Cluster.all() for n in c.nodes
                      for more in (0, *synchronous.BESIDE.get(c.spec["flavor"], ()))}
-            first = choose_ports(hosts, taken, together)
-            cluster = Cluster(name, {"flavor": flavor, "nodes": [[h, first + i] for i, h in enumerate(hosts)],
-                                     **({"group": str(uuid.uuid4())} if together else {})})
+            first = choose_ports(addresses, taken, together)
+            cluster = Cluster(name, {"flavor": flavor, "nodes": [[a, first + i] for i, a in enumerate(addresses)],
+                                     **({"group": str(uuid.uuid4())} if together else {})}, hosts)
             try:
                 cluster.dir.mkdir()
             except FileExistsError:

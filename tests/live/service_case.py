@@ -9,19 +9,20 @@ from live_case import ORCH, LiveCase
 
 
 class Service:
-    """One `orch serve` over HTTP."""
+    """One `orch serve` over HTTP; inside: what comes before the command (net.py)."""
 
-    def __init__(self, case, log, config=None, listen="127.0.0.1:0"):
+    def __init__(self, case, log, config=None, listen="127.0.0.1:0", inside=()):
         self.case, self.log, self.base = case, open(log, "a+"), ""
+        self.address = listen.partition(":")[0]
         self.process = subprocess.Popen(
-            [ORCH, "serve", "--config", config or case.write_config(), "--listen", listen],
+            [*inside, ORCH, "serve", "--config", config or case.write_config(), "--listen", listen],
             stdout=self.log, stderr=self.log, stdin=subprocess.DEVNULL, cwd=case.folder)
 
     def answers(self):
         """Once it has said on which port it listens."""
         self.case.assertIsNone(self.process.poll(), self.told())
         found = re.search(r"serves port (\d+)", self.told())
-        self.base = f"http://127.0.0.1:{found[1]}/api/" if found else ""
+        self.base = f"http://{self.address}:{found[1]}/api/" if found else ""
         return self.base and self.ask("lb-check")[0] == 200
 
     def ask(self, path, **headers):
@@ -69,8 +70,10 @@ class ServiceCase(LiveCase):
         self.config.update(RecoverMasterClusterFilters=["*"], RecoverIntermediateMasterClusterFilters=["*"],
                            RecoveryPeriodBlockSeconds=1, InstancePollSeconds=5)
 
-    def serve(self, cluster):
-        service = Service(self, self.folder / "serve.log")
+    def serve(self, cluster, host=None):
+        """host: of a network; without, on loopback."""
+        where = {"listen": f"{host}:0", "inside": host.inside} if host else {}
+        service = Service(self, self.folder / "serve.log", **where)
         self.addCleanup(lambda: service.process.poll() is None and service.end())
         cluster.wait_for(service.leads, "the service to lead")
         self.knows_all(service, cluster)

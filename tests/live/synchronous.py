@@ -37,8 +37,8 @@ def launch_arguments(node):
     """For a node that comes back: after a crash Galera's position is only in InnoDB."""
     if node.cluster.spec["flavor"] != "galera":
         return []
-    asked = subprocess.run(node.software.server(f"--defaults-file={node.cnf}") + ["--wsrep-recover"], cwd=node.data,
-                           capture_output=True, text=True, stdin=subprocess.DEVNULL)
+    asked = subprocess.run([*node.inside, *node.software.server(f"--defaults-file={node.cnf}"), "--wsrep-recover"],
+                           cwd=node.data, capture_output=True, text=True, stdin=subprocess.DEVNULL)
     found = re.findall(r"Recovered position:\s*(\S+)", asked.stdout + asked.stderr)
     return [f"--wsrep-start-position={position}" for position in found[-1:]]
 
