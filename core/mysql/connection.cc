@@ -87,6 +87,13 @@ void after_packet(int mode, MYSQL* mysql, const unsigned char* /*data*/, std::si
   }
 }
 
+/// What did not arrive yet is not to arrive any more: when a network that was cut heals, another
+/// node may lead for long and have decided otherwise. The library closes the socket next.
+void take_back(my_socket socket) {
+  const linger none{.l_onoff = 1, .l_linger = 0};
+  ::setsockopt(socket, SOL_SOCKET, SO_LINGER, &none, sizeof none);
+}
+
 /// Stands in for the library's poll(), in every place where it waits for the network (TLS
 /// handshakes too). Without a call under way (closing) nothing is waited for.
 int wait_for_socket(my_socket socket, my_bool for_reading, int /*library_timeout*/) {
@@ -99,6 +106,7 @@ int wait_for_socket(my_socket socket, my_bool for_reading, int /*library_timeout
     const auto left = std::chrono::ceil<milliseconds>(wait->deadline - steady_clock::now()).count();
     if (left <= 0) {
       wait->timed_out = true;
+      take_back(socket);
       errno = ETIMEDOUT;
       return 0;
     }

@@ -6,6 +6,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <cerrno>
 #include <cstdlib>
 #include <utility>
 
@@ -47,6 +48,12 @@ std::string FakeTcpServer::Peer::receive() const {
 void FakeTcpServer::Peer::hang() const {
   while (!receive().empty()) {
   }
+}
+
+bool FakeTcpServer::Peer::is_cut_off() const {
+  errno = 0;
+  hang();
+  return errno == ECONNRESET;
 }
 
 void FakeTcpServer::Peer::dribble(char byte) const {

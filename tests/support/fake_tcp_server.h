@@ -21,6 +21,8 @@ class FakeTcpServer {
     [[nodiscard]] std::string receive() const;
     /// Until the peer closes or the test is over.
     void hang() const;
+    /// Receives to the end; true when the peer took back what was under way.
+    [[nodiscard]] bool is_cut_off() const;
     /// Sends the byte again and again, with pauses, until the peer closes or the test is over.
     void dribble(char byte) const;
 

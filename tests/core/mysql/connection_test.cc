@@ -1,5 +1,8 @@
 #include "core/mysql/connection.h"
 
+#include <future>
+#include <string>
+
 #include <doctest/doctest.h>
 
 #include "core/model/instance_key.h"
@@ -235,6 +238,24 @@ TEST_SUITE("core/mysql/connection") {
     const Error error = query_error_of([](const Peer& peer) { peer.hang(); }, soon());
     CHECK(error.kind == ErrorKind::Unreachable);
     CHECK(says(error, "no answer in time"));
+  }
+
+  TEST_CASE("a statement that is given up while it is under way does not arrive later") {
+    std::promise<void> given_up;
+    std::promise<bool> cut_off;
+    const FakeTcpServer server([&](const Peer& peer) {
+      log_in(peer);
+      given_up.get_future().wait();
+      cut_off.set_value(peer.is_cut_off());
+    });
+    {
+      auto connection = Connection::connect(options_for(server.port()), late());
+      REQUIRE(connection);
+      // More than both ends keep for one who does not read.
+      CHECK_FALSE(connection->query("SELECT '" + std::string(32U << 20U, 'x') + "'", soon()));
+    }
+    given_up.set_value();
+    CHECK(cut_off.get_future().get());
   }
 
   TEST_CASE("an answer that dribbles or stops in its middle ends the session") {
