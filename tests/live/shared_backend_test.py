@@ -22,12 +22,9 @@ class OneServer(SharedRounds):
         node = self.cluster("mariadb", 1)[1]
         node.sql("SET GLOBAL read_only = 0")
         self.open_backend(node)
+        self.members = [node]
         self.start_peers([(node.host, node.port, None)] * NODES)
-        self.backend_node = node
         self.rounds()
-
-    def backend(self, question):
-        return self.backend_node.client(question, "-N", "-B").stdout.strip()
 
     def test_a_proxy_sends_everybody_to_the_node_that_leads(self):
         node = self.cluster("mariadb", 1)[1]
