@@ -2,8 +2,8 @@
 
 The process that makes it moves into a namespace of its own, the hub, from where it reaches every host at any
 time; what is started with a host's `inside` before the command runs in that host. Namespaces have no name and
-are held by open files, so that nothing is left of them when the process has ended, however it did. Nothing of
-the machine's own network is touched, or reached from here.
+are held by open files, so that they are gone when that process and what it started in them have ended, however
+that came. Nothing of the machine's own network is touched, or reached from here.
 
 A lost packet is lost silently: whoever sends it learns nothing (no RST, the carrier stays up). To that end the
 sender is told a wrong hardware address for the receiver, one of nobody, which holds for that one direction.
