@@ -1,6 +1,8 @@
 """Three `orch serve` with a backend each that agree by raft: what one decides the others know, whoever dies."""
 import json
 import shutil
+import signal
+import sqlite3
 import unittest
 
 import proxy
@@ -19,7 +21,7 @@ class RaftNode:
         self.home.mkdir()
         self.listen = f"127.0.0.1:{http_port}"
         self.address = f"127.0.0.1:{raft_ports[number]}"
-        config = {**case.config, "BackendDB": "sqlite", "SQLite3DataFile": str(self.home / "orch.db"),
+        config = {**case.config, **case.backend_of(self),
                   "RaftEnabled": True, "RaftDataDir": str(self.home / "raft"), "RaftBind": self.address,
                   "RaftNodes": [f"127.0.0.1:{port}" for port in raft_ports], "RaftSecret": "raft_test_secret",
                   "RaftHeartbeatMilliseconds": 50, "RaftElectionTimeoutMilliseconds": 500,
@@ -53,11 +55,19 @@ class RaftNode:
         if not self.service.log.closed:
             self.service.log.close()
 
-    def told(self):
-        return self.service.told()
+    def freeze(self):
+        self.service.process.send_signal(signal.SIGSTOP)
+        self.frozen = True
+
+    def thaw(self):
+        self.service.process.send_signal(signal.SIGCONT)
+        self.frozen = False
 
 
 class Raft(LiveCase):
+    def backend_of(self, node):
+        return {"BackendDB": "sqlite", "SQLite3DataFile": str(node.home / "orch.db")}
+
     def setUp(self):
         super().setUp()
         self.config.update(RecoverMasterClusterFilters=["*"], RecoverIntermediateMasterClusterFilters=["*"],
@@ -115,8 +125,7 @@ class Raft(LiveCase):
                 self.wait(lambda n=node: knows(n), f"node {node.number} to know all servers")
 
     def sql(self, node, statement):
-        """What stands in the node's own file."""
-        import sqlite3
+        """What stands in the node's own backend."""
         with sqlite3.connect(f"file:{node.home}/orch.db?mode=ro", uri=True, timeout=30) as db:
             return "\n".join("|".join("NULL" if v is None else str(v) for v in row) for row in db.execute(statement))
 
@@ -213,6 +222,24 @@ class Raft(LiveCase):
         leader.kill()
         self.healed_once(c, c[1])
 
+    def test_a_leader_that_was_frozen_in_a_recovery_does_nothing_more_of_it(self):
+        before, after = self.folder / "before", self.folder / "after"
+        self.config.update(PreFailoverProcesses=[f"echo x >> {before}; sleep 2"],
+                           PostFailoverProcesses=[f"echo {{orchestratorHost}} >> {after}"])
+        c, leader = self.prepare()
+        c[1].kill()
+        self.wait(before.exists, "the hook to run")
+        leader.freeze()
+        new = self.healed_once(c, c[1])
+        self.wait(after.exists, "the hook that follows")
+        leader.thaw()
+        self.wait(lambda: leader.service.ask("routed-leader-check")[0] == 200, "the frozen node to follow")
+        self.assertEqual(leader.service.json("raft-state"), "Follower")
+        # Its own was cut off before it changed anything; the next leader's is another.
+        self.agree("select is_successful, count(*) from topology_recovery group by is_successful", "0|1\n1|1")
+        self.assertEqual(len(after.read_text().splitlines()), 1)
+        self.assertEqual([n for n in c.nodes if n.pid() and not self.read_only(n)], [new])
+
     def test_a_takeover_through_a_follower_ends_with_its_answer(self):
         c, leader = self.prepare(3)
         follower = self.followers(leader)[0]
@@ -234,6 +261,24 @@ class Raft(LiveCase):
         for node in self.nodes:
             node.end()
         self.refuses("tag", c[2], "--tag", "by=nobody", saying="none was found")
+
+
+class RaftOnMySql(Raft):
+    """Each node on a schema of its own; of a server for all of them, since only the schema counts here."""
+
+    def setUp(self):
+        super().setUp()
+        self.server = self.start(1, "")[1]
+        self.server.sql("CREATE USER backend@'%' IDENTIFIED BY 'backend_password'; GRANT ALL ON *.* TO backend@'%';"
+                        "SET GLOBAL read_only = 0")
+
+    def backend_of(self, node):
+        return {"BackendDB": "mysql", "MySQLOrchestratorHost": self.server.host,
+                "MySQLOrchestratorPort": self.server.port, "MySQLOrchestratorDatabase": f"orch_{node.number}",
+                "MySQLOrchestratorUser": "backend", "MySQLOrchestratorPassword": "backend_password"}
+
+    def sql(self, node, statement):
+        return self.server.sql(f"use orch_{node.number}; {statement}").replace("\t", "|")
 
 
 if __name__ == "__main__":
