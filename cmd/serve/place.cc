@@ -58,7 +58,7 @@ Result<> Service::join_group() {
   std::error_code ignored;
   if (is_new) {
     log::warning(
-        "raft: {} and the backend {} do not belong together: this node begins as a new one, and "
+        "raft: {} and the backend {} have no past in common: this node begins as a new one, and "
         "gets what was decided from the others",
         raft.raft_data_dir, database_->name());
     if (std::filesystem::exists(std::filesystem::path(raft.raft_data_dir) / "raft_store.db",

@@ -1,5 +1,6 @@
 #include "ha/raft/raft_coordination.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "storage/statements.h"
@@ -86,7 +87,9 @@ void RaftCoordination::announce(const std::string& url) {
 
 Result<> RaftCoordination::resign() {
   leadership_.set_unwell(true);
-  return group_.leading() ? group_.hand_over("") : Result<>();
+  const Status status = group_.status();
+  const auto voters = std::ranges::count_if(status.peers, &Peer::votes);
+  return group_.leading() && voters > 1 ? group_.hand_over("") : Result<>();
 }
 
 Result<> RaftCoordination::grab() {

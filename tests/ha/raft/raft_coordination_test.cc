@@ -78,4 +78,12 @@ TEST_CASE("leadership is given up, and not grabbed") {
   CHECK(nodes.group.handed_to == std::vector<std::string>{""});
 }
 
+TEST_CASE("a node that is alone gives leadership up to nobody, and that is no error") {
+  FakeGroup group;
+  RaftNode node(group, 0);
+  RaftCoordination place(node.database(), node.group, {});
+  CHECK(place.resign().has_value());
+  CHECK(group.handed_to.empty());
+}
+
 }  // namespace orch::ha::raft
