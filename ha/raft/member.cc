@@ -239,6 +239,10 @@ void Member::break_down(const std::string& why) {
   broken_ = why;
   led_term_ = 0;
   log::error("raft: this node cannot go on: {}", why);
+  {
+    const MutexLock lock(mutex_);
+    status_.trouble = why;
+  }
   if (settings_.broken) settings_.broken(why);
 }
 

@@ -148,6 +148,8 @@ class Member {
   bool active_{false};  ///< all that was agreed on before is applied here
   bool proving_{false};
   bool handing_over_{false};
+  SteadyPoint last_leave_{};
+  std::size_t leaves_{0};
 
   SteadyPoint yields_until_{};
   std::string trouble_{};

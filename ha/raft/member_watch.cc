@@ -110,10 +110,26 @@ void Member::look_for_trouble(const OrchRaftView& view) {
   trouble_ = trouble;
 }
 
+/// To the next one in the list that votes, so that among several that should not lead it goes round
+/// to one that should; and not too often, as there may be none.
 void Member::leave_leadership() {
-  if (handing_over_ || is_only_voter()) return;
+  const SteadyPoint now = steady_clock::now();
+  if (handing_over_ || now - last_leave_ < settings_.election_timeout) return;
+  const std::vector<Server> servers = read_servers();
+  const auto own = static_cast<std::size_t>(
+      std::find_if(servers.begin(), servers.end(),
+                   [this](const Server& server) { return server.id == id_; }) -
+      servers.begin());
+  std::vector<std::uint64_t> heirs;
+  for (std::size_t i = 1; i < servers.size(); ++i) {
+    const Server& server = servers[(own + i) % servers.size()];
+    if (server.role == ORCH_RAFT_VOTER && server.id != id_) heirs.push_back(server.id);
+  }
+  if (heirs.empty()) return;
+  last_leave_ = now;
   handing_over_ = true;
-  submit([this](std::uint64_t ticket) { return ::orch_raft_transfer(engine_, 0, ticket); },
+  const std::uint64_t heir = heirs[leaves_++ % heirs.size()];
+  submit([&](std::uint64_t ticket) { return ::orch_raft_transfer(engine_, heir, ticket); },
          [this](int) { handing_over_ = false; });
 }
 

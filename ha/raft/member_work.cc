@@ -116,6 +116,7 @@ void Member::yield(std::chrono::milliseconds span, const SharedAnswer<>& answer)
   }
   yields_until_ = std::chrono::steady_clock::now() + span;
   led_term_ = 0;
+  last_leave_ = {};
   tick();
   answer->give({});
 }

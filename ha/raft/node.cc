@@ -22,6 +22,7 @@ using std::chrono::steady_clock;
 /// More would stall the loop, and with it the heartbeats.
 constexpr std::size_t kLongestCommand = 4U << 20U;
 constexpr std::chrono::seconds kChangeLimit{60};
+constexpr std::chrono::seconds kFindingLimit{10};
 constexpr std::chrono::seconds kSnapshotLimit{60};
 /// A server whose log lacks no more than this has caught up.
 constexpr std::uint64_t kNearlyThere = 16;
@@ -242,34 +243,41 @@ Result<> Node::admit(const std::string& address, std::uint64_t id, SteadyPoint d
   return {};
 }
 
+/// The number under which a node waits to be taken in. It may not have found the group yet.
+Result<std::uint64_t> Node::number_at(const std::string& address, SteadyPoint deadline) {
+  while (true) {
+    ORCH_ASSIGN(const std::string number,
+                call<std::string>(
+                    [address](Member& member, const SharedAnswer<std::string>& answer) {
+                      member.ask(address, "identity", answer);
+                    },
+                    deadline));
+    std::uint64_t id = 0;
+    const auto [end, error] = std::from_chars(number.data(), number.data() + number.size(), id, 16);
+    if (error != std::errc() || end != number.data() + number.size()) {
+      return fail(ErrorKind::Broken, fmt::format("{} does not tell its number", address));
+    }
+    if (id != 0) return id;
+    if (steady_clock::now() > deadline || !pause()) break;
+  }
+  return fail(
+      ErrorKind::Refused,
+      fmt::format("{} has not found the group: its list must name the nodes of it", address));
+}
+
 Result<> Node::add(const std::string& address) {
   ORCH_TRY(parse_endpoint(address));
-  const SteadyPoint deadline = steady_clock::now() + kChangeLimit;
-  if (!leading()) ORCH_TRY(prove(settings_.election_timeout));
-  ORCH_ASSIGN(const std::string number,
-              call<std::string>(
-                  [address](Member& member, const SharedAnswer<std::string>& answer) {
-                    member.ask(address, "identity", answer);
-                  },
-                  deadline));
-  std::uint64_t id = 0;
-  const auto [end, error] = std::from_chars(number.data(), number.data() + number.size(), id, 16);
-  if (error != std::errc() || end != number.data() + number.size()) {
-    return fail(ErrorKind::Broken, fmt::format("{} does not tell its number", address));
-  }
-  if (id == 0) {
-    return fail(
-        ErrorKind::Refused,
-        fmt::format("{} has not found the group: name one of its nodes in its list, too", address));
-  }
+  ORCH_TRY(prove(settings_.election_timeout));
+  const SteadyPoint now = steady_clock::now();
+  ORCH_ASSIGN(const std::uint64_t id, number_at(address, now + kFindingLimit));
   if (id == first_id_of(address) && !find(id)) {
     return fail(
         ErrorKind::Refused,
-        fmt::format("{} has a group of its own: start it with this group's nodes in its list, "
-                    "and an empty data directory",
+        fmt::format("{} has a group of its own: start it with this group's nodes in its list, and "
+                    "an empty data directory",
                     address));
   }
-  return admit(address, id, deadline);
+  return admit(address, id, now + kChangeLimit);
 }
 
 Result<> Node::remove(const std::string& address) {

@@ -60,6 +60,7 @@ class Node final : public Group {
                  SteadyPoint deadline) const;
   Result<> change(const Change& step, SteadyPoint deadline);
   Result<> admit(const std::string& address, std::uint64_t id, SteadyPoint deadline);
+  Result<std::uint64_t> number_at(const std::string& address, SteadyPoint deadline);
   Result<> promote(std::uint64_t id, SteadyPoint deadline);
   /// False when this node ends.
   bool pause();

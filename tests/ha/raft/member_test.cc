@@ -114,20 +114,27 @@ class Chaos {
     const std::size_t i = below(cluster_.size());
     cluster_.stop(i);
     cluster_.lose_disk(i);
-    start(i);
-    settled(i);
+    CHECK(start(i));
+    CHECK(settled(i));
   }
+  /// The node is one of the group, and all of the group vote.
   bool settled(std::size_t i) {
     return soon([&] {
       const std::size_t leader = cluster_.leader();
       if (leader == cluster_.size()) return false;
-      const Status status = cluster_[i].status();
-      return status.trouble.empty() && !status.leader.empty() &&
-             cluster_[leader].status().peers.size() == cluster_.size();
+      const Status own = cluster_[i].status();
+      const Status status = cluster_[leader].status();
+      std::size_t voters = 0;
+      for (const Peer& peer : status.peers)
+        voters += peer.votes ? 1 : 0;
+      return own.trouble.empty() && !own.leader.empty() && voters == cluster_.size();
     });
   }
   void grow() {
     if (cluster_.size() >= 5) return;
+    for (std::size_t i = 0; i < cluster_.size(); ++i) {
+      if (!start(i) || !settled(i)) return;
+    }
     const std::size_t added = cluster_.grow();
     start(added);
     CHECK(soon([&] {

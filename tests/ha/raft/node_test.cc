@@ -259,6 +259,17 @@ TEST_CASE("a node with a full disk says so, and does not lead") {
   CHECK(!cluster[0].leading());
 }
 
+TEST_CASE("among nodes that should not lead, leadership goes round to the one that should") {
+  Cluster cluster(3);
+  for (std::size_t i = 0; i < 3; ++i) {
+    Settings settings = cluster.settings(i);
+    if (i != 2) settings.least_free_bytes = std::uint64_t{1} << 62U;
+    REQUIRE(cluster.start(i, settings));
+  }
+  CHECK(soon([&] { return cluster[2].leading().has_value(); }));
+  CHECK(cluster.put("a"));
+}
+
 TEST_CASE("a node whose state machine breaks says so once, and another leads") {
   Cluster cluster(3);
   std::atomic<int> told{0};
