@@ -232,9 +232,8 @@ int unknown_verb(const std::string& verb, const std::vector<std::string>& argume
   std::string names;
   for (const Command* command : group)
     names += fmt::format("{}'orch {}'", names.empty() ? "" : ", ", command->name);
-  const auto second = std::find_if(arguments.begin(), arguments.end(),
-                                   [](const std::string& word) { return !word.starts_with('-'); });
-  if (second == arguments.end()) return usage_error(fmt::format("{}: say one of {}", verb, names));
+  const std::string* second = first_word(arguments);
+  if (second == nullptr) return usage_error(fmt::format("{}: say one of {}", verb, names));
   return usage_error(
       fmt::format("there is no '{} {}'; there is {}", verb, printable(*second), names));
 }

@@ -50,6 +50,11 @@ std::optional<TakenVerb> take_verb(const std::vector<std::string>& arguments) {
   return taken;
 }
 
+const std::string* first_word(const std::vector<std::string>& arguments) {
+  const std::size_t first = find_word(arguments, 0);
+  return first == arguments.size() ? nullptr : &arguments[first];
+}
+
 std::vector<const Command*> commands_of_group(std::string_view group) {
   const std::string prefix = std::string(group) + " ";
   std::vector<const Command*> found;

@@ -19,6 +19,9 @@ struct TakenVerb {
 /// of the catalog ("quarantine list"). Nothing when there is no word.
 std::optional<TakenVerb> take_verb(const std::vector<std::string>& arguments);
 
+/// The first word that is neither an option nor an option's value; nullptr when there is none.
+const std::string* first_word(const std::vector<std::string>& arguments);
+
 /// The commands of two words whose first word is `group`, in the catalog's order.
 std::vector<const Command*> commands_of_group(std::string_view group);
 

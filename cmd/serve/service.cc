@@ -33,6 +33,8 @@ constexpr milliseconds kDrainTick{20};
 /// A node that others can do without ends when its backend has failed for that long.
 constexpr milliseconds kHopeless{30'000};
 constexpr std::size_t kMostSamplesKept = 100'000;
+constexpr std::size_t kMostComplaints = 100;
+constexpr std::chrono::minutes kSayAgain{1};
 
 }  // namespace
 
@@ -283,7 +285,17 @@ std::optional<milliseconds> Service::data_age() const {
 }
 
 void Service::note_problem(const Result<>& done, std::string_view what) {
-  if (!done) log::error("{}: {}", what, done.error().message);
+  if (done) return;
+  const std::string text = fmt::format("{}: {}", what, done.error().message);
+  const SteadyPoint now = steady_clock::now();
+  {
+    const MutexLock lock(complaints_mutex_);
+    if (complaints_.size() > kMostComplaints) complaints_.clear();
+    const auto [said, fresh] = complaints_.try_emplace(text, now);
+    if (!fresh && now - said->second < kSayAgain) return;
+    said->second = now;
+  }
+  log::error("{}", text);
 }
 
 void Service::look_again() {

@@ -129,6 +129,7 @@ class Service {
   void act(const Analysis& analysis, TimePoint since);
   void tell(const std::string& cluster, const std::vector<Analysis>& now);
   void break_down(const std::string& why);
+  /// Says it, and while it goes on, once a minute.
   void note_problem(const Result<>& done, std::string_view what);
 
   const RunOptions options_;
@@ -172,7 +173,10 @@ class Service {
   std::map<std::pair<std::string, std::string>, std::uint64_t> recovery_counts_
       ORCH_GUARDED_BY(mutex_);
   std::deque<QueueSample> queue_log_ ORCH_GUARDED_BY(mutex_);
-  AddressBook addresses_;  ///< of the one thread that publishes
+  Mutex complaints_mutex_;
+  std::map<std::string, SteadyPoint> complaints_
+      ORCH_GUARDED_BY(complaints_mutex_);  ///< when they were last said
+  AddressBook addresses_;                  ///< of the one thread that publishes
   WorkerPool publications_{1};
   WorkerPool resumptions_{8};
   WorkerPool entry_writing_{1};

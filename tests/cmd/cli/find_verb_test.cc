@@ -30,6 +30,13 @@ TEST_SUITE("cmd/cli/find_verb") {
     CHECK(taken->rest == Words{"--config", "file", "db1", "--json"});
   }
 
+  TEST_CASE("the first word is no value of an option") {
+    const Words words = {"--config", "file", "--json", "nonsense", "more"};
+    REQUIRE(first_word(words) != nullptr);
+    CHECK(*first_word(words) == "nonsense");
+    CHECK(first_word({"--config", "file"}) == nullptr);
+  }
+
   TEST_CASE("two words are one verb where the catalog says so") {
     const auto taken = take_verb({"--db", "file", "config", "--json", "check", "more"});
     REQUIRE(taken);
