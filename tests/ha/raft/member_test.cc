@@ -18,8 +18,7 @@ namespace {
 using test::Cluster;
 using test::soon;
 
-/// ORCH_SEED=N repeats one, ORCH_ROUNDS=N does so many, ORCH_LOSE_DISKS=1 wipes nodes, too: libraft
-/// 0.22.1 now and then frees something twice then, in the node that it feeds.
+/// ORCH_SEED=N repeats one, ORCH_ROUNDS=N does so many.
 unsigned number_of(const char* variable, unsigned otherwise) {
   const char* text = std::getenv(variable);
   return text == nullptr ? otherwise : static_cast<unsigned>(std::strtoul(text, nullptr, 10));
@@ -46,7 +45,7 @@ class Chaos {
           start(i);
         break;
       case 2:
-        if (number_of("ORCH_LOSE_DISKS", 0) != 0) lose_disk();
+        lose_disk();
         break;
       case 3:
         with_leader([](Node& node) { (void)node.hand_over("").has_value(); });
