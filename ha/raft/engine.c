@@ -171,18 +171,39 @@ void orch_raft_release(void* memory) {
   raft_free(memory);
 }
 
-// Votes that are not asked for: libraft knows no "not me, please". A follower that never stood
-// would go on believing in a leader that is gone, and refuse its vote to others.
-static int send_unless_abstaining(struct raft_io* io, struct raft_io_send* request,
-                                  const struct raft_message* message, raft_io_send_cb callback) {
+// The term of an entry that the log or the last snapshot still has; 0 otherwise.
+static raft_term term_of(const struct raft_trail* trail, raft_index index) {
+  unsigned i = 0;
+  if (index == trail->snapshot.index) return trail->snapshot.term;
+  if (index <= trail->offset) return 0;
+  for (i = trail->front; i != trail->back; i = (i + 1) % trail->size) {
+    if (index <= trail->records[i].index) return trail->records[i].term;
+  }
+  return 0;
+}
+
+// What libraft is about to send, with two things put right.
+static int send_corrected(struct raft_io* io, struct raft_io_send* request,
+                          const struct raft_message* message, raft_io_send_cb callback) {
   struct raft* engine = io->data;
   struct OrchRaft* raft = engine->data;
-  // One that the leader itself asked to stand has raised the term already: it must win, and hand
-  // on.
+  // libraft knows no "not me, please". A follower that never stood would go on believing in a
+  // leader that is gone, and refuse its vote to others; so it stands, and asks nobody. But one that
+  // the leader itself asked to stand has raised the term already: it must win, and hand on.
   if (raft->abstains && message->type == RAFT_REQUEST_VOTE &&
       !message->request_vote.disrupt_leader) {
     callback(request, RAFT_CANCELED);
     return 0;
+  }
+  // When a newer snapshot comes up while one is loaded, 0.22.1 sends the newer one with its index,
+  // but with the term of the other. The receiver would find its log at odds with the leader's.
+  if (message->type == RAFT_INSTALL_SNAPSHOT) {
+    const raft_term term = term_of(&engine->trail, message->install_snapshot.last_index);
+    if (term != 0 && term != message->install_snapshot.last_term) {
+      struct raft_message corrected = *message;
+      corrected.install_snapshot.last_term = term;
+      return raft->send(io, request, &corrected, callback);
+    }
   }
   return raft->send(io, request, message, callback);
 }
@@ -249,7 +270,7 @@ struct OrchRaft* orch_raft_open(struct uv_loop_s* loop, const struct OrchRaftSet
   raft_set_snapshot_threshold(&raft->raft, settings->snapshot_threshold);
   raft_set_snapshot_trailing(&raft->raft, settings->snapshot_trailing);
   raft->send = raft->io.send;
-  raft->io.send = send_unless_abstaining;
+  raft->io.send = send_corrected;
   return raft;
 }
 

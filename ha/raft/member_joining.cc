@@ -97,12 +97,13 @@ void Member::become_newcomer() {
   if (!joined) break_down(joined.error().message);
 }
 
-/// As long as the group's list, as far as this node knows it, is without this node.
+/// As long as this node has no vote, as far as it knows: a leader may have gone while it took it
+/// in.
 void Member::ask_to_join() {
   const SteadyPoint now = std::chrono::steady_clock::now();
   if (now - last_join_request_ < kJoinEach) return;
   for (const Server& server : read_servers()) {
-    if (server.id == id_) return;
+    if (server.id == id_ && server.role == ORCH_RAFT_VOTER) return;
   }
   last_join_request_ = now;
   for (const std::string& peer : settings_.peers) {

@@ -171,14 +171,14 @@ void Member::publish(const OrchRaftView& view) {
   status.applied = view.applied;
   bool member = false;
   for (const Server& server : servers) {
-    member |= server.id == id_;
+    member |= server.id == id_ && server.role == ORCH_RAFT_VOTER;
     // A former life of a node stays listed until the new one has caught up.
     if (server.role == ORCH_RAFT_SPARE) continue;
     status.peers.push_back({std::string(address_in(server.name)), server.role == ORCH_RAFT_VOTER});
   }
   status.trouble = !broken_.empty()    ? broken_
                    : !trouble_.empty() ? trouble_
-                   : !member           ? "not one of the group; asks its nodes to be taken in"
+                   : !member           ? "has no vote in the group; asks its nodes to be taken in"
                                        : "";
   const MutexLock lock(mutex_);
   status_ = std::move(status);

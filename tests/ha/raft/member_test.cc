@@ -18,6 +18,12 @@ namespace {
 using test::Cluster;
 using test::soon;
 
+/// ORCH_SEED=N repeats one, ORCH_ROUNDS=N does so many.
+unsigned number_of(const char* variable, unsigned otherwise) {
+  const char* text = std::getenv(variable);
+  return text == nullptr ? otherwise : static_cast<unsigned>(std::strtoul(text, nullptr, 10));
+}
+
 class Chaos {
  public:
   explicit Chaos(unsigned seed) : random_(seed), cluster_(3) {}
@@ -159,12 +165,6 @@ class Chaos {
   int proposed_{0};
   std::vector<std::string> acknowledged_;
 };
-
-/// ORCH_SEED=N repeats one, ORCH_ROUNDS=N does so many.
-unsigned number_of(const char* variable, unsigned otherwise) {
-  const char* text = std::getenv(variable);
-  return text == nullptr ? otherwise : static_cast<unsigned>(std::strtoul(text, nullptr, 10));
-}
 
 }  // namespace
 
