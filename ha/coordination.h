@@ -3,6 +3,7 @@
 #include <chrono>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "core/base/clock.h"
 #include "core/base/result.h"
@@ -21,6 +22,12 @@ struct Leader {
   storage::NodeIdentity node{};
   std::optional<TimePoint> since{};
   std::optional<TimePoint> renewed{};
+};
+
+/// One more node of the same group, that has a vote.
+struct OtherNode {
+  std::string address{};
+  std::string url{};  ///< where its API answers; "" when it never said so
 };
 
 /// How several nodes share the work: the one place that knows by what means. Thread-safe, but for
@@ -43,6 +50,10 @@ class Coordination {
   /// nobody is known who could.
   [[nodiscard]] virtual std::optional<std::string> answers_elsewhere() const = 0;
   [[nodiscard]] virtual Result<std::optional<Leader>> leader() const = 0;
+  /// Those that watch the fleet on their own, besides this one.
+  [[nodiscard]] virtual Result<std::vector<OtherNode>> others() const {
+    return std::vector<OtherNode>();
+  }
 
   /// What is to be done every so often, by one thread; `unwell` for how long the backend has
   /// failed.

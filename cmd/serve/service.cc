@@ -10,6 +10,7 @@
 #include "cmd/command/engine.h"
 #include "cmd/command/observe.h"
 #include "cmd/command/recovery.h"
+#include "cmd/serve/second_opinion.h"
 #include "cmd/version.h"
 #include "core/analysis/settings.h"
 #include "core/base/log.h"
@@ -32,6 +33,9 @@ constexpr milliseconds kFlushLimit{1000};
 constexpr milliseconds kDrainTick{20};
 /// A node that others can do without ends when its backend has failed for that long.
 constexpr milliseconds kHopeless{30'000};
+/// FailureDetectionQuorum: by itself with three nodes; and how long they are asked.
+constexpr std::size_t kFewestToAsk = 2;
+constexpr milliseconds kAgreePatience{3000};
 constexpr std::size_t kMostSamplesKept = 100'000;
 constexpr std::size_t kMostComplaints = 100;
 constexpr std::chrono::minutes kSayAgain{1};
@@ -229,6 +233,15 @@ void Service::tell(const std::string& cluster, const std::vector<Analysis>& now)
   }
 }
 
+/// What this node sees with its own eyes needs no other's; that it sees nothing does (HA-15).
+Result<> Service::others_agree(const Analysis& analysis) {
+  const std::string quorum = to_lower(config().raft.failure_detection_quorum);
+  if (analysis.facts.reachable || quorum == "off") return {};
+  ORCH_ASSIGN(const std::vector<ha::OtherNode> others, coordination_->others());
+  if (others.empty() || (quorum.empty() && others.size() < kFewestToAsk)) return {};
+  return agree_on_death(analysis.key, others, ask_by_api(config().http), kAgreePatience);
+}
+
 void Service::act(const Analysis& analysis, TimePoint since) {
   // Recoveries begin with the records: those of what was just seen.
   if (!writes_->flush(steady_clock::now() + kFlushLimit)) {
@@ -248,6 +261,8 @@ void Service::act(const Analysis& analysis, TimePoint since) {
   if (!analysis.actionable) {
     const Result<> announced = ha::announce(parts, *work);
     if (!announced) refusal = announced.error().message;
+  } else if (const Result<> agreed = others_agree(analysis); !agreed) {
+    refusal = agreed.error().message;
   } else if (const auto outcome = ha::recover(parts, *work); !outcome) {
     refusal = outcome.error().message;
   } else if (outcome->error) {

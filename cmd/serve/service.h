@@ -126,6 +126,7 @@ class Service {
   Result<> keep_topologies();
   void publish_masters();
   void look_up_hosts();
+  [[nodiscard]] Result<> others_agree(const Analysis& analysis);
   void act(const Analysis& analysis, TimePoint since);
   void tell(const std::string& cluster, const std::vector<Analysis>& now);
   void break_down(const std::string& why);

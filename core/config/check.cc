@@ -182,6 +182,10 @@ void check_addresses(const Config& config, Checker& checker) {
 }
 
 void check_raft(const RaftSettings& raft, const std::string& listen_socket, Checker& checker) {
+  const std::string quorum = to_lower(raft.failure_detection_quorum);
+  if (!quorum.empty() && quorum != "off" && quorum != "majority") {
+    checker.report(Severity::Error, "FailureDetectionQuorum", "off, majority, or empty");
+  }
   if (!raft.raft_enabled) return;
   const auto heartbeat = raft.raft_heartbeat_milliseconds.count();
   const auto election = raft.raft_election_timeout_milliseconds.count();

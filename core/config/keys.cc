@@ -184,6 +184,9 @@ constexpr ConfigKey kKeys[] = {
      "PEM file of whoever signs the raft nodes' certificates"},
     {"ExpectFailureAnalysisConcensus", kRaft<&RaftSettings::expect_failure_analysis_concensus>,
      "accepted, no function"},
+    {"FailureDetectionQuorum", kRaft<&RaftSettings::failure_detection_quorum>,
+     "whether other raft nodes must not reach a server either before it is recovered by itself: "
+     "off, majority; empty: majority with three nodes or more"},
     {"MySQLTopologyUser", kConnection<&ConnectionSettings::mysql_topology_user>,
      "user on the topology's servers"},
     {"MySQLTopologyPassword", kConnection<&ConnectionSettings::mysql_topology_password>,

@@ -99,6 +99,7 @@ struct RaftSettings {
   std::string raft_ssl_private_key_file{};
   std::string raft_ssl_ca_file{};
   bool expect_failure_analysis_concensus{true};
+  std::string failure_detection_quorum{};
 };
 
 /// Connections to the topology.

@@ -63,6 +63,17 @@ Result<std::optional<Leader>> RaftCoordination::leader() const {
   return std::optional<Leader>({.node = {status.leader, ""}});
 }
 
+Result<std::vector<OtherNode>> RaftCoordination::others() const {
+  std::vector<OtherNode> found;
+  const Status status = group_.status();
+  for (const Peer& peer : status.peers) {
+    if (peer.address == status.self || !peer.votes) continue;
+    ORCH_ASSIGN(std::string url, url_of(peer.address));
+    found.push_back({peer.address, std::move(url)});
+  }
+  return found;
+}
+
 Result<> RaftCoordination::attempt(milliseconds unwell) {
   const bool too_long = unwell >= kUnwell;
   leadership_.set_unwell(too_long);

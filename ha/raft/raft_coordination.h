@@ -58,6 +58,7 @@ class RaftCoordination final : public Coordination {
   [[nodiscard]] bool has_own_backend() const override { return true; }
   [[nodiscard]] std::optional<std::string> answers_elsewhere() const override;
   [[nodiscard]] Result<std::optional<Leader>> leader() const override;
+  [[nodiscard]] Result<std::vector<OtherNode>> others() const override;
 
   Result<> attempt(std::chrono::milliseconds unwell) override;
   [[nodiscard]] std::chrono::milliseconds period() const override { return settings_.heartbeat; }

@@ -15,7 +15,7 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 AT_ONCE = 3
 # What says by itself which servers it wants is run once.
-ONLY_WITH = {"shared_backend_test": "mariadb", "shared_partition_test": "mariadb"}
+ONLY_WITH = {"raft_partition_test": "mariadb", "shared_backend_test": "mariadb", "shared_partition_test": "mariadb"}
 FAILURE = re.compile(r"^={70}\n((?:ERROR|FAIL): .*?)(?=^={70}$|^-{70}\nRan )", re.M | re.S)
 
 

@@ -32,11 +32,11 @@ class Peer:
     def __init__(self, case, number, host, port, member=None, where=None):
         self.case, self.number, self.member, self.user = case, number, member, f"orch{number}"
         self.where = where
+        self.listen = f"{where or '127.0.0.1'}:{proxy.free_ports(1)[0]}"
         config = {**case.config, "MySQLTopologyUser": self.user, "MySQLOrchestratorHost": host,
-                  "MySQLOrchestratorPort": port}
+                  "MySQLOrchestratorPort": port, **case.settings_of(self)}
         self.config = case.folder / f"{self.user}.conf.json"
         self.config.write_text(json.dumps(config))
-        self.listen = f"{where or '127.0.0.1'}:{proxy.free_ports(1)[0]}"
         self.start()
 
     def start(self):
@@ -93,6 +93,10 @@ class SharedRounds(LiveCase):
             MySQLConnectTimeoutSeconds=1, MySQLDiscoveryReadTimeoutSeconds=2, LeaseMilliseconds=3000,
             BackendDB="mysql", MySQLOrchestratorDatabase="orchestrator", MySQLOrchestratorUser="backend",
             MySQLOrchestratorPassword="backend_password", MySQLOrchestratorReadTimeoutSeconds=5)
+
+    def settings_of(self, peer):
+        """What only this node is told."""
+        return {}
 
     def wait(self, condition, what, seconds=PATIENCE):
         end = time.monotonic() + seconds

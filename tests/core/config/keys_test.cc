@@ -92,6 +92,7 @@ constexpr Documented kDocumented[] = {
     {"RaftSSLPrivateKeyFile", "string", R"("")"},
     {"RaftSSLCAFile", "string", R"("")"},
     {"ExpectFailureAnalysisConcensus", "bool", "true"},
+    {"FailureDetectionQuorum", "string", R"("")"},
     {"MySQLTopologyUser", "string", R"("")"},
     {"MySQLTopologyPassword", "string", R"("")"},
     {"MySQLTopologyCredentialsConfigFile", "string", R"("")"},

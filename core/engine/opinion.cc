@@ -1,0 +1,15 @@
+#include "core/engine/opinion.h"
+
+namespace orch {
+
+Vote vote_of(const Opinion& opinion) {
+  if (!opinion.known) return Vote::Silent;
+  if (!opinion.answers) return Vote::Dead;
+  return opinion.fresh ? Vote::Alive : Vote::Silent;
+}
+
+bool is_dead_by_majority(std::size_t agreeing_others, std::size_t nodes) {
+  return 1 + agreeing_others > nodes / 2;
+}
+
+}  // namespace orch

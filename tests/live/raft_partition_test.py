@@ -1,0 +1,55 @@
+"""Nodes of a raft group, in a host each: whichever of them the network cuts off or dies, one acts, each master that
+dies is replaced once, and none that lives. See net.py and shared_rounds.py."""
+import contextlib
+import sqlite3
+import unittest
+
+from shared_partition_test import Cut
+
+PORT = 10008
+
+
+class RaftCut(Cut):
+    def setUp(self):
+        super().setUp()
+        self.config.update(BackendDB="sqlite", RaftEnabled=True, RaftSecret="raft_test_secret",
+                           RaftHeartbeatMilliseconds=50, RaftElectionTimeoutMilliseconds=500)
+        self.make_network(0, "mariadb")
+        self.config["RaftNodes"] = [f"{site}:{PORT}" for site in self.sites]
+        self.start_peers([("", 0, None, site) for site in self.sites])
+
+    def settings_of(self, peer):
+        return {"SQLite3DataFile": str(self.folder / f"{peer.user}.db"), "ListenAddress": peer.listen,
+                "RaftDataDir": str(self.folder / f"{peer.user}.raft"), "RaftBind": f"{peer.where}:{PORT}"}
+
+    def backend(self, question):
+        """Asks the file of the node that leads."""
+        file = self.folder / f"{self.leader().user}.db"
+        with contextlib.closing(sqlite3.connect(f"file:{file}?mode=ro", uri=True)) as database:
+            row = database.execute(question.replace("orchestrator.", "")).fetchone()
+        return str(row[0])
+
+    def faults(self):
+        found = super().faults()
+        del found["cut leader from backend"], found["cut follower from backend"]
+        return {**found, "kill leader": lambda leader: leader.kill(), "stop leader": lambda leader: leader.freeze()}
+
+    def test_a_master_that_dies_is_replaced_once_whichever_node_is_cut_off_or_dies(self):
+        self.rounds()
+
+    def test_a_master_that_only_the_leader_cannot_reach_stays_the_master(self):
+        cluster = self.managed()
+        self.wait(lambda: self.watched(cluster), "the leader to see all servers")
+        leader = self.leader()
+        self.net.cut(leader.where, self.hosts)
+        self.wait(lambda: "FailureDetectionQuorum wants more than half" in self.told(), "the others to be asked")
+        self.assertIn("sees it alive", self.told())
+        self.assertEqual(self.acts(cluster), [])
+        self.assertEqual(self.writable(cluster), [cluster[1]])
+        self.net.heal()
+        self.wait(lambda: self.watched(cluster), "the leader to see all servers again")
+        self.assertEqual(self.acts(cluster), [])
+
+
+if __name__ == "__main__":
+    unittest.main()
