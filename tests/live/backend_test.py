@@ -26,7 +26,7 @@ class Backend(LiveCase):
 
     def test_decisions_of_a_raft_group_stand_in_it_as_in_sqlite(self):
         # MySQL takes seconds for each test's schema.
-        files = ["state"] if IS_MYSQL else ["state", "shared_database", "snapshot", "raft_coordination"]
+        files = ["state"] if IS_MYSQL else ["state", "shared_database"]
         self.unit_tests("ha/ha_test", "-sf=" + ",".join(f"*/raft/{file}_test.cc" for file in files))
 
     def unit_tests(self, program, *options):
