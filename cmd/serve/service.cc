@@ -82,11 +82,9 @@ Result<> Service::build() {
   ORCH_ASSIGN(self_.token, storage::make_process_token());
   // A server that takes no writes now may take them later; a file does not change by itself.
   const bool is_file = database_->dialect().kind() == storage::Dialect::Kind::Sqlite;
-  if (Result<> said = say_alive(); is_file || said) {
-    ORCH_TRY(std::move(said));
-  } else {
-    note_problem(said, "backend");
-  }
+  const Result<> said = say_alive();
+  if (!said && is_file) return said;
+  note_problem(said, "backend");
   ORCH_ASSIGN(fleet_, Fleet::open(config(), *database_, clock_));
   progress_ = std::make_unique<QuietProgress>();
   ORCH_TRY(take_place());

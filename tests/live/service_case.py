@@ -1,6 +1,9 @@
 """`orch serve` as tests start it and talk to it."""
+import contextlib
 import json
 import re
+import signal
+import sqlite3
 import subprocess
 import urllib.error
 import urllib.request
@@ -85,6 +88,22 @@ class ServiceCase(LiveCase):
         self.addCleanup(lambda: service.process.poll() is None and service.end())
         cluster.wait_for(service.answers, "the second node")
         return service
+
+    def freeze(self, service):
+        """Pauses its process, at a moment when that does not hold the backend's file locked for everybody."""
+        def paused():
+            service.process.send_signal(signal.SIGSTOP)
+            with contextlib.closing(sqlite3.connect(self.config["SQLite3DataFile"], timeout=1,
+                                                    isolation_level=None)) as file:
+                try:
+                    file.execute("BEGIN IMMEDIATE")
+                    return True
+                except sqlite3.OperationalError:
+                    service.process.send_signal(signal.SIGCONT)
+                    return False
+        self.addCleanup(service.process.send_signal, signal.SIGCONT)
+        while not paused():
+            pass
 
     def knows_all(self, service, cluster):
         def watched():

@@ -223,6 +223,7 @@ Result<ReplicationCredentials> FakeServers::replication_credentials(const Instan
 }
 
 std::optional<Term> FakeLeadership::leading() const {
+  const MutexLock lock(mutex_);  // those who run the steps of several servers ask side by side
   if (answers_ == 0) return std::nullopt;
   if (answers_ > 0) --answers_;
   return 1;

@@ -87,7 +87,8 @@ class FakeLeadership final : public Leadership {
   [[nodiscard]] std::optional<Term> leading() const override;
 
  private:
-  mutable int answers_;
+  mutable Mutex mutex_;
+  mutable int answers_ ORCH_GUARDED_BY(mutex_);
 };
 
 class FakeLocks final : public MaintenanceLocks {
