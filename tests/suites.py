@@ -214,7 +214,10 @@ def live(suite, flavor):
     except Problem as problem:
         suite.check(False, problem)
         return
-    suite.counted(*suite.run(sys.executable, "tests/live/run.py", flavor, ORCH_TEST_PREFIX=PREFIX), f"live {flavor}")
+    code, text = suite.run(sys.executable, "tests/live/run.py", flavor, ORCH_TEST_PREFIX=PREFIX)
+    suite.counted(code, text, f"live {flavor}")
+    for line in re.findall(r"^UNSTEADY: .*$", text, re.M):
+        print(f"!!! {line}", flush=True)
 
 
 # name -> what, time limit in seconds. Those of --quick, then what compiles for long. The servers' tests come

@@ -21,7 +21,7 @@ using std::chrono::milliseconds;
 using std::chrono::steady_clock;
 
 constexpr milliseconds kAskAgain{200};
-constexpr milliseconds kConnect{500};
+constexpr milliseconds kConnectToPeer{500};
 
 std::string_view word_of(const Result<Opinion>& said) {
   switch (said ? vote_of(*said) : Vote::Silent) {
@@ -84,7 +84,7 @@ AskNode ask_by_api(const HttpSettings& settings) {
     if (url.empty()) return fail(ErrorKind::NotFound, "it has not said where its API answers");
     ORCH_ASSIGN(
         const auto connection,
-        connect_to_node(url, {.connect = kConnect, .silence = 2 * kOpinionLimit}, settings));
+        connect_to_node(url, {.connect = kConnectToPeer, .silence = 2 * kOpinionLimit}, settings));
     ORCH_ASSIGN(const HttpAddress address, parse_api_address(url));
     HttpRequest request{
         .method = "GET",

@@ -10,8 +10,7 @@
 
 namespace orch {
 
-// One struct per area of the configuration; a component gets the ones it needs. A field is named
-// after its key (`InstancePollSeconds` -> instance_poll_seconds); keys.cc says what each means.
+// A struct per area; a field has its key's name (`InstancePollSeconds` -> instance_poll_seconds).
 
 /// General, logging, audit.
 struct GeneralSettings {

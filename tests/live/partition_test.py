@@ -83,6 +83,7 @@ class Partition(ServiceCase):
         self.assertFalse(self.read_only(old), "nobody can have told it")
         self.wait(lambda: other.source() == str(new) and other.replicates(), f"{other} to follow {new}")
         self.wait(lambda: self.recoveries() == [True], "the recovery to end")
+        self.wait(lambda: self.named == [old.port, new.port], "the service to name the new master")
         self.has_all(new, writer.acknowledged[:])
         self.write(new, 5000000)
         self.arrives(5000000, at=[other])

@@ -14,13 +14,13 @@ namespace {
 using std::chrono::milliseconds;
 
 const InstanceKey kMaster{"db1.example", 3306};
-const std::vector<ha::OtherNode> kTwo = {{"orch2:10008", "two"}, {"orch3:10008", "three"}};
-constexpr Opinion kDead{.known = true};
-constexpr Opinion kAlive{.known = true, .answers = true, .fresh = true};
+const std::vector<ha::OtherNode> kTwoOthers = {{"orch2:10008", "two"}, {"orch3:10008", "three"}};
+constexpr Opinion kSawItDead{.known = true};
+constexpr Opinion kSawItAlive{.known = true, .answers = true, .fresh = true};
 
 Result<> asked(const Result<Opinion>& second, const Result<Opinion>& third) {
   return agree_on_death(
-      kMaster, kTwo,
+      kMaster, kTwoOthers,
       [&](const std::string& url, const InstanceKey& key) {
         CHECK(key == kMaster);
         return url == "two" ? second : third;
@@ -32,13 +32,13 @@ Result<> asked(const Result<Opinion>& second, const Result<Opinion>& third) {
 
 TEST_SUITE("cmd/serve/second_opinion") {
   TEST_CASE("one of two others that cannot reach the server either is enough") {
-    CHECK(asked(kDead, kDead));
-    CHECK(asked(kDead, kAlive));
-    CHECK(asked(fail(ErrorKind::Unreachable, "cut off"), kDead));
+    CHECK(asked(kSawItDead, kSawItDead));
+    CHECK(asked(kSawItDead, kSawItAlive));
+    CHECK(asked(fail(ErrorKind::Unreachable, "cut off"), kSawItDead));
   }
 
   TEST_CASE("nodes that see it, know nothing or cannot be asked do not agree, and are named") {
-    const auto refused = asked(kAlive, fail(ErrorKind::Unreachable, "cut off"));
+    const auto refused = asked(kSawItAlive, fail(ErrorKind::Unreachable, "cut off"));
     REQUIRE_FALSE(refused);
     CHECK(refused.error().kind == ErrorKind::Refused);
     CHECK(refused.error().message ==
@@ -46,7 +46,7 @@ TEST_SUITE("cmd/serve/second_opinion") {
           "FailureDetectionQuorum wants more than half; orch2:10008 sees it alive; orch3:10008 "
           "cannot be asked: cut off");
     CHECK_FALSE(asked(Opinion{}, Opinion{}));
-    CHECK_FALSE(asked(Opinion{.known = true, .answers = true}, kAlive));
+    CHECK_FALSE(asked(Opinion{.known = true, .answers = true}, kSawItAlive));
   }
 
   TEST_CASE("who has not looked long enough is asked again") {
@@ -54,7 +54,7 @@ TEST_SUITE("cmd/serve/second_opinion") {
     CHECK(agree_on_death(
         kMaster, {{"orch2:10008", ""}, {"orch3:10008", ""}},
         [&](const std::string&, const InstanceKey&) -> Result<Opinion> {
-          return ++times > 4 ? kDead : Opinion{.known = true, .answers = true};
+          return ++times > 4 ? kSawItDead : Opinion{.known = true, .answers = true};
         },
         std::chrono::seconds(60)));
     CHECK(times > 4);
@@ -68,7 +68,7 @@ TEST_SUITE("cmd/serve/second_opinion") {
     auto server = HttpServer::start(std::move(settings), [&](const HttpRequest& request) {
       target = request.target;
       authorization = request.header("Authorization");
-      return HttpResponse{.status = 200, .body = opinion_text(kAlive)};
+      return HttpResponse{.status = 200, .body = opinion_text(kSawItAlive)};
     });
     REQUIRE(server);
     const std::string url = "http://127.0.0.1:" + std::to_string((*server)->port()) + "/prefix";
@@ -90,8 +90,8 @@ TEST_SUITE("cmd/serve/second_opinion") {
       return HttpResponse{.status = 503, .body = "not now"};
     });
     REQUIRE(server);
-    const auto said = ask_by_api(
-        HttpSettings{})("http://127.0.0.1:" + std::to_string((*server)->port()), kMaster);
+    const auto said = ask_by_api(HttpSettings{})(
+        "http://127.0.0.1:" + std::to_string((*server)->port()), kMaster);
     REQUIRE_FALSE(said);
     CHECK(said.error().message == "it answers 503: \"not now\"");
   }
