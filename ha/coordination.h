@@ -24,12 +24,6 @@ struct Leader {
   std::optional<TimePoint> renewed{};
 };
 
-/// One more node of the same group, that has a vote.
-struct OtherNode {
-  std::string address{};
-  std::string url{};  ///< where its API answers; "" when it never said so
-};
-
 /// How several nodes share the work: the one place that knows by what means. Thread-safe, but for
 /// attempt().
 class Coordination {
@@ -50,9 +44,12 @@ class Coordination {
   /// nobody is known who could.
   [[nodiscard]] virtual std::optional<std::string> answers_elsewhere() const = 0;
   [[nodiscard]] virtual Result<std::optional<Leader>> leader() const = 0;
-  /// Those that watch the fleet on their own, besides this one.
-  [[nodiscard]] virtual Result<std::vector<OtherNode>> others() const {
-    return std::vector<OtherNode>();
+  /// The nodes that watch the fleet on their own, besides this one.
+  [[nodiscard]] virtual std::vector<std::string> others() const { return {}; }
+  /// Puts a question of this program to one of them. Errors: Unreachable, Refused.
+  [[nodiscard]] virtual Result<std::string> ask(const std::string& other,
+                                                const std::string& question) const {
+    return fail(ErrorKind::Refused, "no node answers questions here: " + other + ", " + question);
   }
 
   /// What is to be done every so often, by one thread; `unwell` for how long the backend has

@@ -3,8 +3,6 @@
 #include <algorithm>
 
 #include "cmd/api/route.h"
-#include "cmd/command/names.h"
-#include "cmd/serve/second_opinion.h"
 #include "cmd/serve/service.h"
 #include "core/json/json.h"
 #include "ha/raft/group.h"
@@ -49,12 +47,6 @@ ApiAnswer answer_health(ApiCall& /*call*/, Group& group) {
 
 ApiAnswer answer_status(ApiCall& call, Group& group) {
   return api_bare(dump(raft_status_json(call.services, group)));
-}
-
-ApiAnswer answer_opinion(ApiCall& call, Group& /*group*/) {
-  const Result<InstanceKey> key = instance_argument(call.services, call.args);
-  if (!key) return api_error(key.error());
-  return api_bare(opinion_text(call.service.engine().opinion_on(*key, kOpinionLimit)));
 }
 
 ApiAnswer answer_snapshot(ApiCall& /*call*/, Group& group) {
@@ -103,7 +95,6 @@ std::vector<ApiRoute> raft_routes() {
           own("raft-peers", answer_peers),
           own("raft-health", answer_health),
           own("raft-status", answer_status),
-          own("raft-opinion/H", answer_opinion),
           {.pattern = "raft-snapshot",
            .answer = of_group(answer_snapshot),
            .writes = true,

@@ -203,7 +203,6 @@ constexpr RouteText kRouteTexts[] = {
     {"raft-peers", "[string]", "The addresses of all nodes"},
     {"raft-health", "string", "Whether this node leads or follows; else an error"},
     {"raft-status", "RaftStatus", "How this node stands to the others"},
-    {"raft-opinion", "{}", "Read a server now, and say whether this node reaches it"},
     {"raft-snapshot", "string", "Write a snapshot now"},
     {"raft-yield", "E null", "Have the node with that address lead"},
     {"raft-yield-hint", "E string", "Have the node lead whose address contains a text"},

@@ -11,11 +11,13 @@
 #include <fmt/format.h>
 
 #include "cmd/command/raft.h"
+#include "cmd/serve/second_opinion.h"
 #include "core/base/log.h"
 #include "ha/lease_coordination.h"
 #include "ha/raft/node.h"
 #include "ha/raft/raft_coordination.h"
 #include "storage/lease_store.h"
+#include "storage/statements.h"
 
 namespace orch::cmd {
 
@@ -56,11 +58,16 @@ Result<> Service::join_group() {
                                                  });
   ORCH_ASSIGN(const bool is_new, decisions_->pair(raft.raft_data_dir));
   std::error_code ignored;
-  if (is_new) {
+  ORCH_ASSIGN(
+      const std::optional<std::string> a_server,
+      storage::select_text(*database_, "select hostname from database_instance limit 1", {}));
+  if (is_new && a_server) {
     log::warning(
         "raft: {} and the backend {} have no past in common: this node begins as a new one, and "
         "gets what was decided from the others",
         raft.raft_data_dir, database_->name());
+  }
+  if (is_new) {
     if (std::filesystem::exists(std::filesystem::path(raft.raft_data_dir) / "raft_store.db",
                                 ignored)) {
       log::warning("raft: {}/raft_store.db is orchestrator's, and is not read", raft.raft_data_dir);
@@ -71,6 +78,10 @@ Result<> Service::join_group() {
   ha::raft::Settings settings = raft_settings(raft);
   settings.broken = [this](const std::string& why) {
     break_down(why);
+  };
+  settings.answer = [this](std::string_view question) {
+    const MutexLock lock(questions_mutex_);
+    return questioned_ == nullptr ? std::string() : answer_question(*questioned_, question);
   };
   ORCH_ASSIGN(node_, ha::raft::Node::start(std::move(settings), *decisions_));
   coordination_ = std::make_unique<ha::raft::RaftCoordination>(

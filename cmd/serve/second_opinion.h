@@ -3,32 +3,25 @@
 #include <chrono>
 #include <functional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "core/base/result.h"
-#include "core/config/settings.h"
-#include "core/engine/opinion.h"
+#include "core/engine/engine.h"
 #include "core/model/instance_key.h"
-#include "ha/coordination.h"
 
 namespace orch::cmd {
 
-/// How long a node looks at a server before it says what it knows.
-inline constexpr std::chrono::milliseconds kOpinionLimit{800};
-
-/// Asks a node, at the URL where it answers, what it sees of a server. Errors: it cannot be asked.
-using AskNode = std::function<Result<Opinion>(const std::string& url, const InstanceKey& key)>;
+/// Puts a question to a node. Errors: it cannot be asked.
+using AskNode = std::function<Result<std::string>(const std::string& node, const std::string&)>;
 
 /// Whether more than half of all nodes cannot reach a server either, as this one cannot
-/// (FailureDetectionQuorum). All are asked at once, and those that have not seen enough yet again
-/// and again, for as long as `patience`. Errors: Refused, with what each node says.
-Result<> agree_on_death(const InstanceKey& key, const std::vector<ha::OtherNode>& others,
+/// (FailureDetectionQuorum). All others are asked at once, and again and again for as long as
+/// `patience`. Errors: Refused, with what each node says.
+Result<> agree_on_death(const InstanceKey& key, const std::vector<std::string>& others,
                         const AskNode& ask, std::chrono::milliseconds patience);
 
-/// By the API of the other nodes.
-AskNode ask_by_api(const HttpSettings& settings);
-
-/// The body of what a node answers.
-std::string opinion_text(const Opinion& opinion);
+/// What a node answers to that question, and "" to any other.
+std::string answer_question(Engine& engine, std::string_view question);
 
 }  // namespace orch::cmd

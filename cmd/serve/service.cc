@@ -116,6 +116,10 @@ Result<> Service::build() {
   ORCH_ASSIGN(EngineSettings settings, engine_settings(config()));
   engine_ = std::make_unique<Engine>(std::move(settings), engine_doors(), fleet_->servers(),
                                      coordination_->watching(), clock_);
+  {
+    const MutexLock lock(questions_mutex_);
+    questioned_ = engine_.get();
+  }
   for (const std::string& seed : config().discovery.discovery_seeds) {
     const auto port = static_cast<std::uint16_t>(config().connection.default_instance_port);
     if (const auto key = parse_instance_key(seed, port)) {
@@ -141,6 +145,10 @@ Service::~Service() {
   publications_.stop();
   entry_writing_.stop();
   if (place_thread_.joinable()) place_thread_.join();
+  {
+    const MutexLock lock(questions_mutex_);
+    questioned_ = nullptr;
+  }
   engine_.reset();
   writes_.reset();
   node_.reset();  // it may call back until then
@@ -235,9 +243,14 @@ void Service::tell(const std::string& cluster, const std::vector<Analysis>& now)
 Result<> Service::others_agree(const Analysis& analysis) {
   const std::string quorum = to_lower(config().raft.failure_detection_quorum);
   if (analysis.facts.reachable || quorum == "off") return {};
-  ORCH_ASSIGN(const std::vector<ha::OtherNode> others, coordination_->others());
+  const std::vector<std::string> others = coordination_->others();
   if (others.empty() || (quorum.empty() && others.size() < kFewestToAsk)) return {};
-  return agree_on_death(analysis.key, others, ask_by_api(config().http), kAgreePatience);
+  return agree_on_death(
+      analysis.key, others,
+      [this](const std::string& node, const std::string& question) {
+        return coordination_->ask(node, question);
+      },
+      kAgreePatience);
 }
 
 void Service::act(const Analysis& analysis, TimePoint since) {

@@ -174,6 +174,8 @@ class Service {
   std::map<std::pair<std::string, std::string>, std::uint64_t> recovery_counts_
       ORCH_GUARDED_BY(mutex_);
   std::deque<QueueSample> queue_log_ ORCH_GUARDED_BY(mutex_);
+  Mutex questions_mutex_;
+  Engine* questioned_ ORCH_GUARDED_BY(questions_mutex_){nullptr};  ///< by other nodes
   Mutex complaints_mutex_;
   std::map<std::string, SteadyPoint> complaints_
       ORCH_GUARDED_BY(complaints_mutex_);  ///< when they were last said

@@ -65,7 +65,6 @@ Engine::~Engine() {
   }
   schedule_changed_.notify_all();
   clusters_changed_.notify_all();
-  look_ended_.notify_all();
   scheduler_.join();
   analyst_.join();
   links_.reset();
@@ -221,7 +220,6 @@ void Engine::take(const InstanceKey& key, const Observation& seen, TimePoint beg
     schedule.running = false;
     schedule.failures = seen.found() ? 0 : schedule.failures + 1;
     schedule.seen_at = steady_clock::now();
-    look_ended_.notify_all();
     const milliseconds pause = is_news(seen) ? kGather : kGatherCalm;
     for (const std::string& cluster : picture_.take(seen, begun, ended))
       analyse_within(cluster, pause);

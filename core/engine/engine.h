@@ -98,8 +98,8 @@ class Engine {
   void forget(const std::set<InstanceKey>& keys);
   /// What people say, and what the backend knows about clusters.
   void set_marks(Marks marks, Circumstances circumstances);
-  /// Reads the server now, and says what came of it within `limit`.
-  [[nodiscard]] Opinion opinion_on(const InstanceKey& key, std::chrono::milliseconds limit);
+  /// What is known now; and the server is read at once, for when the question is put again.
+  [[nodiscard]] Opinion opinion_on(const InstanceKey& key);
   /// Reads the servers now.
   void look_at(const std::set<InstanceKey>& keys);
 
@@ -174,7 +174,6 @@ class Engine {
   std::condition_variable_any schedule_changed_;
   std::condition_variable_any clusters_changed_;
   std::condition_variable_any recovery_ended_;
-  std::condition_variable_any look_ended_;
   Picture picture_ ORCH_GUARDED_BY(mutex_);
   Circumstances circumstances_ ORCH_GUARDED_BY(mutex_);
   std::map<InstanceKey, Schedule> schedules_ ORCH_GUARDED_BY(mutex_);

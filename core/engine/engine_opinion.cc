@@ -4,23 +4,25 @@
 
 namespace orch {
 
-Opinion Engine::opinion_on(const InstanceKey& key, std::chrono::milliseconds limit) {
-  using std::chrono::steady_clock;
-  const SteadyPoint asked = steady_clock::now();
+namespace {
+
+/// A look that took no longer is one of now; one that takes longer got no answer.
+constexpr std::chrono::seconds kNow{1};
+
+}  // namespace
+
+Opinion Engine::opinion_on(const InstanceKey& key) {
+  const SteadyPoint now = std::chrono::steady_clock::now();
   const MutexLock lock(mutex_);
-  if (!term_ || !schedules_.contains(key)) return {};
+  const auto found = schedules_.find(key);
+  if (!term_ || found == schedules_.end()) return {};
+  const Schedule schedule = found->second;
   hurry_at_once(key);
   schedule_changed_.notify_all();
-  while (true) {
-    const auto found = schedules_.find(key);
-    if (found == schedules_.end() || stopping_) return {};
-    const bool fresh = found->second.seen_at >= asked;
-    const bool read_once = found->second.seen_at != SteadyPoint{};
-    if (fresh || steady_clock::now() >= asked + limit) {
-      return {.known = read_once, .answers = found->second.failures == 0, .fresh = fresh};
-    }
-    look_ended_.wait_until(mutex_, asked + limit);
-  }
+  const bool hangs = schedule.running && now - schedule.begun >= kNow;
+  return {.known = schedule.seen_at != SteadyPoint{},
+          .answers = schedule.failures == 0 && !hangs,
+          .fresh = hangs || now - schedule.seen_at <= kNow};
 }
 
 }  // namespace orch

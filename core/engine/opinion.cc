@@ -3,9 +3,8 @@
 namespace orch {
 
 Vote vote_of(const Opinion& opinion) {
-  if (!opinion.known) return Vote::Silent;
-  if (!opinion.answers) return Vote::Dead;
-  return opinion.fresh ? Vote::Alive : Vote::Silent;
+  if (!opinion.known || !opinion.fresh) return Vote::Silent;
+  return opinion.answers ? Vote::Alive : Vote::Dead;
 }
 
 bool is_dead_by_majority(std::size_t agreeing_others, std::size_t nodes) {

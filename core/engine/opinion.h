@@ -8,16 +8,15 @@ namespace orch {
 
 /// What one node of several knows of a server by its own looks.
 struct Opinion {
-  bool known{false};    ///< it watches the server
-  bool answers{false};  ///< the latest look that has ended found it
-  bool fresh{false};    ///< that look ended after the question was put
+  bool known{false};    ///< it watches the server, and has looked at it
+  bool answers{false};  ///< the latest look found it
+  bool fresh{false};    ///< that was just now, or nothing came of the look that runs
 };
 
 /// One node's word on whether a server is dead.
 enum class Vote { Dead, Alive, Silent };
 
-/// A node that cannot reach the server says so however old its latest look is: none has gone well
-/// since. That the server lives is worth something only when it was seen just now.
+/// What was seen a while ago says nothing.
 [[nodiscard]] Vote vote_of(const Opinion& opinion);
 
 /// Diagnosis by quorum (HA-15): a server that does not answer the node that leads is dead when more

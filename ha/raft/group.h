@@ -69,6 +69,9 @@ class Group : public Leadership {
   virtual Result<> yield(std::chrono::milliseconds span) = 0;
   virtual Result<> add(const std::string& address) = 0;
   virtual Result<> remove(const std::string& address) = 0;
+  /// Puts a question to another node, for Settings::answer there. Errors: Unreachable, Refused.
+  [[nodiscard]] virtual Result<std::string> ask(const std::string& address,
+                                                const std::string& question) const = 0;
   /// Takes a snapshot now, and cuts the log.
   virtual Result<> take_snapshot() = 0;
 };

@@ -40,6 +40,9 @@ struct Change {
   OrchRaftRole role{ORCH_RAFT_SPARE};
 };
 
+/// What a question to the program that uses a node, and not to the node, begins with.
+inline constexpr std::string_view kProgram = "program ";
+
 /// One node of a group, as the loop's thread knows it. Everything but led_term(), status() and
 /// servers() is called by that thread alone.
 class Member {

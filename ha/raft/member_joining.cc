@@ -124,6 +124,9 @@ std::string Member::on_question(std::string_view question) {
   }
   if (question == kIdentity) return fmt::format("{:016x}", runs ? id_ : 0);
   if (question.rfind(kJoin, 0) == 0) return on_join_request(question.substr(kJoin.size()));
+  if (question.rfind(kProgram, 0) == 0 && settings_.answer) {
+    return settings_.answer(question.substr(kProgram.size()));
+  }
   return "unknown question";
 }
 

@@ -158,6 +158,15 @@ Result<> Node::yield(milliseconds span) {
       steady_clock::now() + settings_.election_timeout);
 }
 
+Result<std::string> Node::ask(const std::string& address, const std::string& question) const {
+  return call<std::string>(
+      [address, text = std::string(kProgram) + question](
+          Member& member, const SharedAnswer<std::string>& answer) {
+        member.ask(address, text, answer);
+      },
+      steady_clock::now() + kFindingLimit);
+}
+
 Result<> Node::take_snapshot() {
   return call<void>(
       [](Member& member, const SharedAnswer<>& answer) { member.take_snapshot(answer); },

@@ -42,6 +42,8 @@ class Node final : public Group {
   Result<> yield(std::chrono::milliseconds span) override;
   Result<> add(const std::string& address) override;
   Result<> remove(const std::string& address) override;
+  [[nodiscard]] Result<std::string> ask(const std::string& address,
+                                        const std::string& question) const override;
   Result<> take_snapshot() override;
 
  private:

@@ -63,13 +63,11 @@ Result<std::optional<Leader>> RaftCoordination::leader() const {
   return std::optional<Leader>({.node = {status.leader, ""}});
 }
 
-Result<std::vector<OtherNode>> RaftCoordination::others() const {
-  std::vector<OtherNode> found;
+std::vector<std::string> RaftCoordination::others() const {
+  std::vector<std::string> found;
   const Status status = group_.status();
   for (const Peer& peer : status.peers) {
-    if (peer.address == status.self || !peer.votes) continue;
-    ORCH_ASSIGN(std::string url, url_of(peer.address));
-    found.push_back({peer.address, std::move(url)});
+    if (peer.address != status.self && peer.votes) found.push_back(peer.address);
   }
   return found;
 }

@@ -58,7 +58,11 @@ class RaftCoordination final : public Coordination {
   [[nodiscard]] bool has_own_backend() const override { return true; }
   [[nodiscard]] std::optional<std::string> answers_elsewhere() const override;
   [[nodiscard]] Result<std::optional<Leader>> leader() const override;
-  [[nodiscard]] Result<std::vector<OtherNode>> others() const override;
+  [[nodiscard]] std::vector<std::string> others() const override;
+  [[nodiscard]] Result<std::string> ask(const std::string& other,
+                                        const std::string& question) const override {
+    return group_.ask(other, question);
+  }
 
   Result<> attempt(std::chrono::milliseconds unwell) override;
   [[nodiscard]] std::chrono::milliseconds period() const override { return settings_.heartbeat; }

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <functional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "core/base/result.h"
@@ -24,6 +25,8 @@ struct Settings {
   std::uint64_t least_free_bytes{48U << 20U};  ///< on the disk; with less, a node does not lead
   /// Called once, by the engine's thread, when this node can go on no more: the process must end.
   std::function<void(const std::string& why)> broken{};
+  /// Answers a question of another node's program at once: the engine's thread calls it.
+  std::function<std::string(std::string_view question)> answer{};
 };
 
 /// Errors: InvalidInput.

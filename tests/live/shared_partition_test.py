@@ -12,15 +12,19 @@ SERVERS = 3
 class Cut(SharedRounds):
     """The hosts: what is managed, the nodes, what else the backend needs."""
 
+    def backend_hosts(self):
+        """Empty: each node has a backend of its own."""
+        return []
+
     def make_network(self, more, flavor):
         for name in ("mariadb", flavor):
             Software(name).install()  # while there is a way to the mirror
         self.net = network(self, SERVERS + NODES + more)
         self.hosts, self.sites = self.net.hosts[:SERVERS], self.net.hosts[SERVERS:SERVERS + NODES]
 
-    def master_dies(self, cluster):
+    def master_dies(self, cluster, for_good):
         """It dies, or its host is cut off; then it is writable until somebody reaches it."""
-        if self.random.random() < 0.5:
+        if for_good or self.random.random() < 0.5:
             cluster[1].kill()
         else:
             self.net.cut(self.hosts[0])
@@ -36,15 +40,17 @@ class Cut(SharedRounds):
             return self.random.choice([p for p in self.peers if p is not peer])
 
         self.needs_restoring = {"cut leader from servers"}
-        return {
+        found = {
             "cut leader": cut(leader),
-            "cut leader from backend": cut(leader, self.backend_hosts),
             "cut leader from servers": cut(leader, lambda: self.hosts),
             "mute leader": cut(leader, receive=False),
             "deaf leader": cut(leader, send=False),
             "cut follower": cut(follower),
-            "cut follower from backend": cut(follower, self.backend_hosts),
         }
+        if self.backend_hosts():
+            found["cut leader from backend"] = cut(leader, self.backend_hosts)
+            found["cut follower from backend"] = cut(follower, self.backend_hosts)
+        return found
 
     def restore(self):
         self.net.heal()

@@ -220,14 +220,15 @@ class SharedRounds(LiveCase):
             return replica.source() == str(masters[0]) and replica.replicates()
         self.wait(healed, "the cluster to be healed")
 
-    def master_dies(self, cluster):
+    def master_dies(self, cluster, for_good):
+        """for_good: what is restored while it is dead does not bring it back."""
         cluster[1].kill()
 
     def round(self, number, name, fault):
         cluster = self.managed()
         self.wait(lambda: self.watched(cluster), "the leader to see all servers", 60)
         leader = self.leader()
-        steps = [fault, lambda _: self.master_dies(cluster)]
+        steps = [fault, lambda _: self.master_dies(cluster, for_good=name in self.needs_restoring)]
         pause = self.random.uniform(0, 1.5)
         if self.random.random() < 0.5:
             steps.reverse()

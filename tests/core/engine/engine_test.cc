@@ -234,6 +234,26 @@ TEST_SUITE("engine") {
     CHECK(bench.engine->keys() == std::vector<InstanceKey>{db(1), db(2)});
   }
 
+  TEST_CASE(
+      "another node is told whether a server was reached just now, and what is not known is not") {
+    EngineBench bench;
+    bench.settings.master_poll = bench.settings.poll = std::chrono::hours(1);
+    bench.start();
+    CHECK(vote_of(bench.engine->opinion_on(db(4))) == Vote::Silent);
+    const auto says = [&](Vote vote) {
+      const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(30);
+      while (vote_of(bench.engine->opinion_on(db(3))) != vote) {
+        REQUIRE(std::chrono::steady_clock::now() < deadline);
+        std::this_thread::sleep_for(std::chrono::milliseconds(1));
+      }
+    };
+    says(Vote::Alive);
+    bench.servers.kill(db(3));  // nobody would look for an hour, but for the question
+    says(Vote::Dead);
+    bench.leadership.lead(std::nullopt);
+    says(Vote::Silent);
+  }
+
   TEST_CASE("a server that must not take writes is shown to whoever looks after it") {
     EngineBench bench;
     Marks marks;

@@ -5,9 +5,9 @@
 namespace orch {
 
 TEST_SUITE("core/engine/opinion") {
-  TEST_CASE("who cannot reach a server says so; who saw it must have seen it just now") {
+  TEST_CASE("what was seen a while ago says nothing") {
     CHECK(vote_of({.known = true, .answers = false, .fresh = true}) == Vote::Dead);
-    CHECK(vote_of({.known = true, .answers = false, .fresh = false}) == Vote::Dead);
+    CHECK(vote_of({.known = true, .answers = false, .fresh = false}) == Vote::Silent);
     CHECK(vote_of({.known = true, .answers = true, .fresh = true}) == Vote::Alive);
     CHECK(vote_of({.known = true, .answers = true, .fresh = false}) == Vote::Silent);
     CHECK(vote_of({}) == Vote::Silent);

@@ -52,6 +52,10 @@ class FakeGroup {
     Result<> add(const std::string& /*address*/) override { return {}; }
     Result<> remove(const std::string& /*address*/) override { return {}; }
     Result<> take_snapshot() override { return {}; }
+    [[nodiscard]] Result<std::string> ask(const std::string& address,
+                                          const std::string& question) const override {
+      return address + " was asked: " + question;
+    }
 
    private:
     static std::string name(std::size_t number) {

@@ -49,6 +49,24 @@ TEST_CASE("three nodes elect one leader, and all of them learn all commands in o
   CHECK(!cluster[other].leading());
 }
 
+TEST_CASE("what a program asks of another node, that node's program answers") {
+  Cluster cluster(2);
+  Settings settings = cluster.settings(1);
+  settings.answer = [](std::string_view question) {
+    return "heard " + std::string(question);
+  };
+  REQUIRE(cluster.start(0));
+  REQUIRE(cluster.start(1, settings));
+  const auto answer = cluster[0].ask(cluster.address(1), "a question");
+  REQUIRE_MESSAGE(answer, answer.error().message);
+  CHECK(*answer == "heard a question");
+  const std::string away = cluster.address(1);
+  cluster.stop(1);
+  const auto silence = cluster[0].ask(away, "a question");
+  REQUIRE_FALSE(silence);
+  CHECK(silence.error().kind == ErrorKind::Unreachable);
+}
+
 TEST_CASE("a leader that ends hands over, and nothing that was agreed on is lost") {
   Cluster cluster(3);
   REQUIRE(cluster.start_all());
