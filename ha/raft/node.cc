@@ -160,8 +160,8 @@ Result<> Node::yield(milliseconds span) {
 
 Result<std::string> Node::ask(const std::string& address, const std::string& question) const {
   return call<std::string>(
-      [address, text = std::string(kProgram) + question](
-          Member& member, const SharedAnswer<std::string>& answer) {
+      [address, text = std::string(kProgram) + question](Member& member,
+                                                         const SharedAnswer<std::string>& answer) {
         member.ask(address, text, answer);
       },
       steady_clock::now() + kFindingLimit);
