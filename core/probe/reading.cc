@@ -380,7 +380,6 @@ void Reading::add_replicas(const std::vector<ReportedReplica>& replicas,
   for (const ReportedReplica& replica : replicas) {
     const InstanceKey key = resolve(replica.key);
     if (!is_valid(key) || rules_.ignored_replicas.matches(key.hostname, key.port)) continue;
-    if (const ResultSet* set = answer(Ask::Heartbeats)) read_heartbeats(*set, seen_.instance);
     if (rules_.ignores_user(replica.user)) {
       if (rules_.log_filters) {
         log::info("probe {}: replica {} skipped, its user {} is filtered", to_string(seen_.asked),
@@ -463,6 +462,7 @@ Observation Reading::run(const InstanceKey& key) {
   if (asked) asked = check_essentials();
   if (!asked) return end(unless_found, unreadable(std::move(asked).error()));
   read_replica_status(*answer(Ask::ReplicaStatus), seen_.instance);
+  if (const ResultSet* set = answer(Ask::Heartbeats)) read_heartbeats(*set, seen_.instance);
   if (rules_.ignores_user(seen_.instance.replication.user)) return end(ProbeOutcome::Skipped);
   if (Result<> named = take_own_name(); !named) {
     return end(ProbeOutcome::Partial, std::move(named).error());

@@ -151,6 +151,20 @@ TEST_SUITE("core/probe/reading") {
     }
   }
 
+  TEST_CASE("a MySQL replica tells of its heartbeats, whether somebody follows it or not") {
+    for (const bool followed : {false, true}) {
+      Bench bench;
+      ScriptedSession session = mysql_server("8.4.3", true, true);
+      if (!followed) {
+        session.answer("SELECT user, host FROM performance_schema", table({"USER", "HOST"}, {}));
+      }
+      const Observation seen = bench.read(session);
+      CHECK(seen.replica_candidates.empty() == !followed);
+      CHECK(seen.instance.replication.heartbeats == 12);
+      CHECK(seen.instance.replication.heartbeat == std::chrono::seconds(1));
+    }
+  }
+
   TEST_CASE("a process list in performance_schema that is refused is replaced for good (DISC-6)") {
     ScriptedSession session = mysql_server("8.0.36", false, false);
     Bench bench;
