@@ -175,7 +175,8 @@ std::string codes_text(const Analysis& analysis) {
 std::string evidence(const Analysis& analysis) {
   const Facts& facts = analysis.facts;
   const ReplicaCounts& replicas = facts.replicas;
-  if (replicas.all == 0) return "";
+  if (replicas.all == 0)
+    return facts.reachable ? "it answers, no replica is known" : "no answer, no replica is known";
   std::vector<std::string> parts;
   parts.push_back(fmt::format("{} of {} answer{}", replicas.valid,
                               how_many(replicas.all, "", "replica", "replicas"),
