@@ -216,6 +216,7 @@ Result<HttpResponse> BeastConnection::receive(bool head_only, const Heard& heard
       told = body.size();
     }
     if (!ended) continue;
+    if (!parser.is_header_done()) return unreachable("it hung up without an answer");
     problem = {};
     parser.put_eof(problem);
     if (problem || !parser.is_done()) return unreachable("it hung up before its answer was whole");

@@ -12,6 +12,7 @@
 #include "cmd/command/engine.h"
 #include "cmd/command/kv.h"
 #include "core/base/log.h"
+#include "ha/raft/group.h"
 #include "ha/recovery.h"
 #include "ha/registration.h"
 #include "storage/analysis_store.h"
@@ -54,6 +55,8 @@ Result<> Service::write_codes() {
 }
 
 void Service::keep_house() {
+  ha::raft::Group* const group = coordination_->group();
+  std::uint64_t applied = 0;
   steady_clock::time_point often{};
   steady_clock::time_point entries{};
   steady_clock::time_point tidy = steady_clock::now() + kTidy;
@@ -70,7 +73,10 @@ void Service::keep_house() {
     note_problem(read_marks(), "backend");
     note_problem(write_codes(), "backend");
     const auto now = steady_clock::now();
-    if (asked || now >= often) note_problem(follow_backend(), "backend");
+    // What the leader was told to watch, the next one must know.
+    const std::uint64_t index = group == nullptr ? 0 : group->status().applied;
+    const bool told = std::exchange(applied, index) != index;
+    if (asked || told || now >= often) note_problem(follow_backend(), "backend");
     const bool leads = leading().has_value();
     const bool keeps = leads || coordination_->has_own_backend();
     if (leads) note_problem(resume_cut_off(), "recoveries that were cut off");
@@ -97,6 +103,7 @@ void Service::keep_house() {
       if (leads) write_entries();
     }
     const EngineFigures figures = engine_->figures();
+    if (leads) give_way_if_blind(figures);
     mutex_.lock();
     queue_log_.push_back({figures.running, figures.queued});
     const auto most = static_cast<std::size_t>(

@@ -13,6 +13,7 @@
 #include "cmd/command/raft.h"
 #include "cmd/serve/second_opinion.h"
 #include "core/base/log.h"
+#include "core/base/text.h"
 #include "ha/lease_coordination.h"
 #include "ha/raft/node.h"
 #include "ha/raft/raft_coordination.h"
@@ -22,6 +23,11 @@
 namespace orch::cmd {
 
 namespace {
+
+/// Others to ask whether they see what this node sees.
+constexpr std::size_t kFewestToAsk = 2;
+constexpr std::chrono::milliseconds kAgreePatience{3000};
+constexpr std::size_t kSample = 5;
 
 ha::raft::Settings raft_settings(const RaftSettings& from) {
   ha::raft::Settings settings;
@@ -90,6 +96,41 @@ Result<> Service::join_group() {
           .election_timeout = raft.raft_election_timeout_milliseconds,
           .heartbeat = raft.raft_heartbeat_milliseconds});
   return {};
+}
+
+/// FailureDetectionQuorum: by itself with three nodes.
+bool Service::asks_others() const {
+  const std::string quorum = to_lower(config().raft.failure_detection_quorum);
+  const std::size_t others = coordination_->others().size();
+  return quorum != "off" && (quorum.empty() ? others >= kFewestToAsk : others > 0);
+}
+
+Result<std::string> Service::ask_node(const std::string& node, const std::string& question) {
+  return coordination_->ask(node, question);
+}
+
+/// What this node sees with its own eyes needs no other's; that it sees nothing does (HA-15).
+Result<> Service::others_agree(const Analysis& analysis) {
+  if (analysis.facts.reachable || !asks_others()) return {};
+  return agree_on_death(
+      analysis.key, coordination_->others(),
+      [this](const auto& node, const auto& question) { return ask_node(node, question); },
+      kAgreePatience);
+}
+
+/// A leader that the network has cut off from most servers, but not from the other nodes, heals
+/// nothing: one of those takes its place.
+void Service::give_way_if_blind(const EngineFigures& figures) {
+  if (figures.dead_servers < 2 || 2 * figures.dead_servers <= figures.servers || !asks_others())
+    return;
+  const auto better = who_reaches(
+      engine_->unreached(kSample), coordination_->others(),
+      [this](const auto& node, const auto& question) { return ask_node(node, question); });
+  if (!better) return;
+  log::warning(
+      "this node does not reach {} of {} servers that most other nodes reach: {} is to lead",
+      figures.dead_servers, figures.servers, *better);
+  note_problem(coordination_->group()->hand_over(*better), "leadership");
 }
 
 /// What the group forgot must not be written again by what was read of it. A node that leads has

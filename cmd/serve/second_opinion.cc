@@ -19,11 +19,17 @@ using std::chrono::milliseconds;
 using std::chrono::steady_clock;
 
 constexpr milliseconds kAskAgain{200};
+/// One more server that somebody else reaches may be chance.
+constexpr std::size_t kMore = 2;
 
 constexpr std::string_view kQuestion = "reaches ";
 constexpr std::string_view kYes = "yes";
 constexpr std::string_view kNo = "no";
 constexpr std::string_view kUnknown = "unknown";
+
+std::string question_about(const InstanceKey& key) {
+  return std::string(kQuestion) + to_string(key);
+}
 
 /// Nothing when it could not be asked.
 std::optional<Vote> vote_in(const Result<std::string>& said) {
@@ -51,7 +57,7 @@ std::string word_of(const Result<std::string>& said) {
 Result<> agree_on_death(const InstanceKey& key, const std::vector<std::string>& others,
                         const AskNode& ask, milliseconds patience) {
   const SteadyPoint deadline = steady_clock::now() + patience;
-  const std::string question = std::string(kQuestion) + to_string(key);
+  const std::string question = question_about(key);
   const std::size_t nodes = 1 + others.size();
   while (true) {
     std::vector<Result<std::string>> said(others.size(), std::string());
@@ -71,6 +77,26 @@ Result<> agree_on_death(const InstanceKey& key, const std::vector<std::string>& 
     }
     std::this_thread::sleep_for(kAskAgain);
   }
+}
+
+std::optional<std::string> who_reaches(const std::vector<InstanceKey>& keys,
+                                       const std::vector<std::string>& others, const AskNode& ask) {
+  std::vector<std::size_t> reached(others.size(), 0);
+  parallel_for(others.size(), others.size(), [&](std::size_t i) {
+    // Whoever has not looked just now looks for being asked.
+    for (const InstanceKey& key : keys) {
+      if (!ask(others[i], question_about(key))) return;
+    }
+    std::this_thread::sleep_for(kAskAgain);
+    for (const InstanceKey& key : keys) {
+      const auto said = ask(others[i], question_about(key));
+      if (!said) return;
+      if (vote_in(said) == Vote::Alive) ++reached[i];
+    }
+  });
+  const auto see = std::ranges::count_if(reached, [](std::size_t count) { return count >= kMore; });
+  if (2 * static_cast<std::size_t>(see) <= 1 + others.size()) return std::nullopt;
+  return others[static_cast<std::size_t>(std::ranges::max_element(reached) - reached.begin())];
 }
 
 std::string answer_question(Engine& engine, std::string_view question) {

@@ -2,6 +2,7 @@
 
 #include <chrono>
 #include <functional>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -20,6 +21,11 @@ using AskNode = std::function<Result<std::string>(const std::string& node, const
 /// `patience`. Errors: Refused, with what each node says.
 Result<> agree_on_death(const InstanceKey& key, const std::vector<std::string>& others,
                         const AskNode& ask, std::chrono::milliseconds patience);
+
+/// Of the others, the one that reaches most of these servers, which this node does not, when more
+/// than half of all nodes reach several.
+std::optional<std::string> who_reaches(const std::vector<InstanceKey>& keys,
+                                       const std::vector<std::string>& others, const AskNode& ask);
 
 /// What a node answers to that question, and "" to any other.
 std::string answer_question(Engine& engine, std::string_view question);

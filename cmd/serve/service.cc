@@ -10,7 +10,6 @@
 #include "cmd/command/engine.h"
 #include "cmd/command/observe.h"
 #include "cmd/command/recovery.h"
-#include "cmd/serve/second_opinion.h"
 #include "cmd/version.h"
 #include "core/analysis/settings.h"
 #include "core/base/log.h"
@@ -33,9 +32,6 @@ constexpr milliseconds kFlushLimit{1000};
 constexpr milliseconds kDrainTick{20};
 /// A node that others can do without ends when its backend has failed for that long.
 constexpr milliseconds kHopeless{30'000};
-/// FailureDetectionQuorum: by itself with three nodes; and how long they are asked.
-constexpr std::size_t kFewestToAsk = 2;
-constexpr milliseconds kAgreePatience{3000};
 constexpr std::size_t kMostSamplesKept = 100'000;
 constexpr std::size_t kMostComplaints = 100;
 constexpr std::chrono::minutes kSayAgain{1};
@@ -237,20 +233,6 @@ void Service::tell(const std::string& cluster, const std::vector<Analysis>& now)
     // Written by the house thread: a slow backend must not hold up the next verdict.
     codes_.insert(codes_.end(), codes.begin(), codes.end());
   }
-}
-
-/// What this node sees with its own eyes needs no other's; that it sees nothing does (HA-15).
-Result<> Service::others_agree(const Analysis& analysis) {
-  const std::string quorum = to_lower(config().raft.failure_detection_quorum);
-  if (analysis.facts.reachable || quorum == "off") return {};
-  const std::vector<std::string> others = coordination_->others();
-  if (others.empty() || (quorum.empty() && others.size() < kFewestToAsk)) return {};
-  return agree_on_death(
-      analysis.key, others,
-      [this](const std::string& node, const std::string& question) {
-        return coordination_->ask(node, question);
-      },
-      kAgreePatience);
 }
 
 void Service::act(const Analysis& analysis, TimePoint since) {

@@ -126,7 +126,10 @@ class Service {
   Result<> keep_topologies();
   void publish_masters();
   void look_up_hosts();
+  [[nodiscard]] bool asks_others() const;
+  [[nodiscard]] Result<std::string> ask_node(const std::string& node, const std::string& question);
   [[nodiscard]] Result<> others_agree(const Analysis& analysis);
+  void give_way_if_blind(const EngineFigures& figures);
   void act(const Analysis& analysis, TimePoint since);
   void tell(const std::string& cluster, const std::vector<Analysis>& now);
   void break_down(const std::string& why);

@@ -100,6 +100,9 @@ class Engine {
   void set_marks(Marks marks, Circumstances circumstances);
   /// What is known now; and the server is read at once, for when the question is put again.
   [[nodiscard]] Opinion opinion_on(const InstanceKey& key);
+  /// Servers that were not reached when they were last read, at most so many; those that were lost
+  /// last come first.
+  [[nodiscard]] std::vector<InstanceKey> unreached(std::size_t most) const;
   /// Reads the servers now.
   void look_at(const std::set<InstanceKey>& keys);
 

@@ -1,6 +1,9 @@
+#include <algorithm>
+#include <utility>
+
 #include "core/engine/engine.h"
 
-// What this node says of a server when another one asks.
+// What this node says of servers when another one asks, and what it asks of others.
 
 namespace orch {
 
@@ -23,6 +26,20 @@ Opinion Engine::opinion_on(const InstanceKey& key) {
   return {.known = schedule.seen_at != SteadyPoint{},
           .answers = schedule.failures == 0 && !hangs,
           .fresh = hangs || now - schedule.seen_at <= kNow};
+}
+
+std::vector<InstanceKey> Engine::unreached(std::size_t most) const {
+  const MutexLock lock(mutex_);
+  std::vector<std::pair<unsigned, InstanceKey>> failing;
+  for (const auto& [key, schedule] : schedules_) {
+    if (schedule.failures > 0) failing.emplace_back(schedule.failures, key);
+  }
+  std::ranges::sort(failing);
+  std::vector<InstanceKey> found;
+  for (auto& [failures, key] : failing) {
+    if (found.size() < most) found.push_back(std::move(key));
+  }
+  return found;
 }
 
 }  // namespace orch

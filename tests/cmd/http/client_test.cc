@@ -4,6 +4,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <array>
 #include <filesystem>
 #include <future>
 #include <utility>
@@ -128,6 +129,35 @@ TEST_SUITE("http client") {
     made.get_future().wait();
     CHECK(asked(address_of_port(server->port()), {.method = "GET", .target = "/quick"})->status ==
           200);
+  }
+
+  TEST_CASE("a server that hangs up before, or in the middle of, its answer has given none") {
+    const int listener = ::socket(AF_INET, SOCK_STREAM, 0);
+    sockaddr_in own{};
+    socklen_t size = sizeof own;
+    own.sin_family = AF_INET;
+    own.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    REQUIRE(::bind(listener, reinterpret_cast<sockaddr*>(&own), size) == 0);
+    REQUIRE(::listen(listener, 8) == 0);
+    REQUIRE(::getsockname(listener, reinterpret_cast<sockaddr*>(&own), &size) == 0);
+    for (const std::string& words :
+         {std::string(), std::string("HTTP/1.1 20"), std::string("HTTP/1.1 200 OK\r\nX: y\r\n"),
+          std::string("HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhalf")}) {
+      CAPTURE(words);
+      const auto server = std::async(std::launch::async, [listener, words] {
+        const int client = ::accept(listener, nullptr, nullptr);
+        std::array<char, 4096> request{};
+        if (::recv(client, request.data(), request.size(), 0) > 0)
+          ::send(client, words.data(), words.size(), 0);
+        ::close(client);
+      });
+      const auto answer =
+          asked(address_of_port(ntohs(own.sin_port)), {.method = "GET", .target = "/"});
+      REQUIRE_FALSE(answer);
+      CHECK(answer.error().kind == ErrorKind::Unreachable);
+      CHECK(answer.error().message.find("it hung up") != std::string::npos);
+    }
+    ::close(listener);
   }
 
   TEST_CASE("nobody there, nothing said and nonsense are told apart") {

@@ -47,6 +47,28 @@ TEST_SUITE("cmd/serve/second_opinion") {
     CHECK_FALSE(asked(Said("what a node of another version says"), Said("yes")));
   }
 
+  TEST_CASE(
+      "a node is cut off when more than half of all nodes reach several servers that it does not") {
+    const std::vector<InstanceKey> keys = {{"db1", 3306}, {"db2", 3306}, {"db3", 3306}};
+    // What the two others say of each server; nothing: they cannot be asked.
+    using Words = std::vector<std::string>;
+    const auto better = [&](const Words& second, const Words& third) {
+      return who_reaches(keys, kTwoOthers,
+                         [&](const std::string& node, const std::string& question) -> Said {
+                           const Words& words = node == "orch2:10008" ? second : third;
+                           if (words.empty()) return fail(ErrorKind::Unreachable, "cut off");
+                           return Said(words.at(static_cast<std::size_t>(question.at(10) - '1')));
+                         });
+    };
+    const Words all{"yes", "yes", "yes"};
+    const Words most{"yes", "no", "yes"};
+    CHECK(better(most, all) == "orch3:10008");
+    CHECK(better(all, most) == "orch2:10008");
+    CHECK_FALSE(better(all, {}));
+    CHECK_FALSE(better(all, {"no", "no", "no"}));
+    CHECK_FALSE(better(all, {"yes", "unknown", "unknown"}));
+  }
+
   TEST_CASE("who has not looked just now is asked again") {
     std::atomic<int> times{0};
     CHECK(agree_on_death(
