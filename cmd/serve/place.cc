@@ -5,7 +5,6 @@
 #include <unistd.h>
 
 #include <csignal>
-#include <filesystem>
 #include <utility>
 
 #include <fmt/format.h>
@@ -18,7 +17,6 @@
 #include "ha/raft/node.h"
 #include "ha/raft/raft_coordination.h"
 #include "storage/lease_store.h"
-#include "storage/statements.h"
 
 namespace orch::cmd {
 
@@ -62,23 +60,6 @@ Result<> Service::join_group() {
                                                    const MutexLock lock(mutex_);
                                                    forgotten_.insert(keys.begin(), keys.end());
                                                  });
-  ORCH_ASSIGN(const bool is_new, decisions_->pair(raft.raft_data_dir));
-  std::error_code ignored;
-  ORCH_ASSIGN(
-      const std::optional<std::string> a_server,
-      storage::select_text(*database_, "select hostname from database_instance limit 1", {}));
-  if (is_new && a_server) {
-    log::warning(
-        "raft: {} and the backend {} have no past in common: this node begins as a new one, and "
-        "gets what was decided from the others",
-        raft.raft_data_dir, database_->name());
-  }
-  if (is_new) {
-    if (std::filesystem::exists(std::filesystem::path(raft.raft_data_dir) / "raft_store.db",
-                                ignored)) {
-      log::warning("raft: {}/raft_store.db is orchestrator's, and is not read", raft.raft_data_dir);
-    }
-  }
   // Of a time without raft: an epoch that no term of the group may be compared with.
   ORCH_TRY(storage::LeaseStore(*database_).forget());
   ha::raft::Settings settings = raft_settings(raft);

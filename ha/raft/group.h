@@ -18,6 +18,8 @@ using Index = std::uint64_t;
 class StateMachine {
  public:
   virtual ~StateMachine() = default;
+  /// Before anything else: the log is the one in `directory`, and there is no doubt about it.
+  virtual Result<> attach(const std::string& /*directory*/) { return {}; }
   /// Carries out a command, the same way on every node; entries come in order, and after a restart
   /// some come again: one at or below the index that was applied last changes nothing. A command
   /// that cannot be understood is answered, and changes nothing, on every node alike. Returns the

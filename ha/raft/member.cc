@@ -122,6 +122,7 @@ Result<> Member::open_engine(std::uint64_t id, const std::vector<std::string>& f
   settings.snapshot_trailing = settings_.keep_entries;
   settings.seed = seed;
   const OrchRaftHooks called = hooks();
+  const bool is_new = data_->is_pristine();
   std::array<char, 512> problem{};
   engine_ = ::orch_raft_open(loop_.get(), &settings, &called, problem.data(), problem.size());
   const auto broken = [&](const std::string& why) {
@@ -129,6 +130,8 @@ Result<> Member::open_engine(std::uint64_t id, const std::vector<std::string>& f
                 fmt::format("raft data directory {}: {}", settings_.data_dir, why));
   };
   if (engine_ == nullptr) return broken(problem.data());
+  if (is_new) ORCH_TRY(machine_.reset());
+  ORCH_TRY(machine_.attach(settings_.data_dir));
   if (!founders.empty()) {
     std::vector<OrchRaftServer> servers;
     for (const std::string& founder : founders) {

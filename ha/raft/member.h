@@ -100,7 +100,8 @@ class Member {
 
   // What goes on all the time
   void observe();
-  void on_leader(const OrchRaftView& view);
+  void prove_lead(Term term);
+  void notice_stall();
   void tick();
   void look_for_trouble(const OrchRaftView& view);
   void leave_leadership();
@@ -150,6 +151,9 @@ class Member {
   bool seen_leading_{false};
   bool active_{false};  ///< all that was agreed on before is applied here
   bool proving_{false};
+  bool stalled_{false};  ///< this thread stood still, and nothing has been proven since
+  std::uint64_t proof_{0};
+  SteadyPoint observed_at_{};
   bool handing_over_{false};
   SteadyPoint last_leave_{};
   std::size_t leaves_{0};

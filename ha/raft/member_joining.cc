@@ -26,7 +26,6 @@ constexpr int kPatience = 10;
 }  // namespace
 
 Result<> Member::begin_pristine() {
-  ORCH_TRY(machine_.reset());
   ORCH_ASSIGN(const auto joined, data_->joined_as());
   if (joined) return open_engine(*joined, {});
   for (const std::string& peer : settings_.peers) {

@@ -21,6 +21,11 @@ using std::chrono::steady_clock;
 constexpr std::chrono::seconds kSlowDisk{5};
 constexpr std::chrono::seconds kLookEach{1};
 
+/// Between two looks of the engine's thread; for so long it may take for new what is older.
+milliseconds pause_allowed(const Settings& settings) {
+  return std::max(settings.election_timeout / 4, settings.heartbeat * 3 / 2);
+}
+
 }  // namespace
 
 bool Member::should_not_lead() const {
@@ -33,39 +38,55 @@ void Member::observe() {
   if (phase_ != Phase::Running) return;
   const OrchRaftView view = ::orch_raft_view(engine_);
   const bool leads = view.leads != 0;
+  notice_stall();
   if (leads != seen_leading_ || view.term != seen_term_) {
     led_term_ = 0;
-    active_ = proving_ = false;
+    active_ = proving_ = stalled_ = false;
     if (leads || seen_leading_) {
       log::info("raft: {} {} in term {}", settings_.advertise,
                 leads ? "was elected" : "does not lead any more", view.term);
     }
     seen_leading_ = leads;
     seen_term_ = view.term;
-    if (leads) on_leader(view);
+    if (leads) prove_lead(view.term);
   }
-  if (active_ && !should_not_lead()) {
+  if (!active_ || should_not_lead()) {
+    led_term_ = 0;
+  } else if (!stalled_) {
     // The others wait for at least the whole time before they elect another. libuv's clock is the
     // steady one, in milliseconds.
     const milliseconds all = settings_.election_timeout;
-    const nanoseconds by_contact = milliseconds(view.contact) + all * 3 / 4;
+    const nanoseconds by_contact = milliseconds(view.contact) + all - pause_allowed(settings_);
     const nanoseconds by_loop = steady_clock::now().time_since_epoch() + all / 2;
     led_until_ = std::min(by_contact, by_loop).count();
     led_term_ = view.term;
-  } else {
-    led_term_ = 0;
   }
   publish(view);
 }
 
+/// Answers that wait from before a pause look as if they came now: to the engine, too, which then
+/// says that a majority has just answered. A process may be stopped for any time.
+void Member::notice_stall() {
+  const SteadyPoint now = steady_clock::now();
+  const bool stood_still =
+      observed_at_ != SteadyPoint{} && now - observed_at_ > pause_allowed(settings_);
+  observed_at_ = now;
+  if (!stood_still) return;
+  stalled_ = true;
+  ++proof_;  // what is being proven now was asked before
+  proving_ = false;
+}
+
 /// What a new leader's predecessors had agreed on is only known when something of its own term is.
-void Member::on_leader(const OrchRaftView& view) {
+void Member::prove_lead(Term term) {
   proving_ = true;
   submit([this](std::uint64_t ticket) { return ::orch_raft_barrier(engine_, ticket); },
-         [this, term = view.term](int status) {
-           if (term != seen_term_ || !seen_leading_) return;
+         [this, term, proof = ++proof_](int status) {
+           if (term != seen_term_ || !seen_leading_ || proof != proof_) return;
            proving_ = false;
-           active_ = status == 0;
+           if (status != 0) return;
+           active_ = true;
+           stalled_ = false;
          });
 }
 
@@ -74,7 +95,8 @@ void Member::tick() {
   if (phase_ != Phase::Running) return;
   const OrchRaftView view = ::orch_raft_view(engine_);
   look_for_trouble(view);
-  if (view.leads != 0 && !active_ && !proving_ && view.term == seen_term_) on_leader(view);
+  if (view.leads != 0 && (!active_ || stalled_) && !proving_ && view.term == seen_term_)
+    prove_lead(view.term);
   const bool unfit = should_not_lead();
   ::orch_raft_abstain(engine_, unfit ? 1 : 0);
   if (unfit && view.leads != 0) leave_leadership();

@@ -293,9 +293,18 @@ Result<> Node::remove(const std::string& address) {
   using Kind = Change::Kind;
   const SteadyPoint deadline = steady_clock::now() + kChangeLimit;
   const MutexLock lock(changing_);
+  const std::vector<Server> servers = member_->servers();
+  const auto stays = [&](const Server& server) {
+    return server.role == ORCH_RAFT_VOTER && address_in(server.name) != address;
+  };
   bool found = false;
-  for (const Server& server : member_->servers()) {
+  for (const Server& server : servers) {
     if (address_in(server.name) != address) continue;
+    if (std::ranges::none_of(servers, stays)) {
+      return fail(
+          ErrorKind::Refused,
+          fmt::format("{} is the only node that votes: without it there is no group", address));
+    }
     found = true;
     ORCH_TRY(change({Kind::Remove, server.id, "", ORCH_RAFT_SPARE}, deadline));
   }

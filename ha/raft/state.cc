@@ -61,6 +61,20 @@ std::string read_file(const std::filesystem::path& file) {
 
 }  // namespace
 
+Result<> State::attach(const std::string& directory) {
+  ORCH_ASSIGN(
+      const auto a_server,
+      storage::select_text(database_, "select hostname from database_instance limit 1", {}));
+  ORCH_ASSIGN(const bool is_new, pair(directory));
+  if (is_new && a_server) {
+    log::warning(
+        "raft: {} and the backend {} have no past in common: this node begins as a new one, and "
+        "gets what was decided from the others",
+        directory, database_.name());
+  }
+  return {};
+}
+
 Result<bool> State::pair(const std::string& directory) {
   const std::filesystem::path folder(directory);
   const std::filesystem::path file = folder / kPairingFile;

@@ -27,10 +27,11 @@ class State final : public StateMachine {
   State(storage::Database& database, const Clock& clock, Forgotten forgotten = {})
       : database_(database), clock_(clock), forgotten_(std::move(forgotten)) {}
 
-  /// Makes sure that the database and the log in `directory`, which is made if it is missing,
-  /// belong together. Where they do not, the decisions in the database are thrown away: this node
-  /// is new to the group, and is fed by its log or by the other nodes. Whether that was so. Before
-  /// anything else. Errors: Denied for the directory; the database's.
+  /// Makes sure that the database and the log belong together. Where they do not, the decisions in
+  /// the database are thrown away, and that is told: this node is new to the group, and is fed by
+  /// its log or by the other nodes. Errors: Denied for the directory; the database's.
+  Result<> attach(const std::string& directory) override;
+  /// The same, without a word. Whether they did not.
   Result<bool> pair(const std::string& directory);
 
   Result<std::string> apply(Index index, std::string_view command) override;

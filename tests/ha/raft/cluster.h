@@ -4,6 +4,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <chrono>
 #include <cstdlib>
 #include <filesystem>
@@ -27,6 +28,8 @@ namespace orch::ha::raft::test {
 class Ledger final : public StateMachine {
  public:
   Result<std::string> apply(Index index, std::string_view command) override {
+    if (pause_ms_ > 0)
+      std::this_thread::sleep_for(std::chrono::milliseconds(pause_ms_.exchange(0)));
     const MutexLock lock(mutex_);
     if (!problem_.empty()) return fail(ErrorKind::Broken, problem_);
     if (index <= applied_) return std::string("again");
@@ -65,6 +68,8 @@ class Ledger final : public StateMachine {
     return {};
   }
 
+  /// The next command takes that long, and holds up the node.
+  void pause_for(std::chrono::milliseconds span) { pause_ms_ = span.count(); }
   void break_with(const std::string& problem) {
     const MutexLock lock(mutex_);
     problem_ = problem;
@@ -91,6 +96,7 @@ class Ledger final : public StateMachine {
   Index applied_ ORCH_GUARDED_BY(mutex_){0};
   int restored_ ORCH_GUARDED_BY(mutex_){0};
   std::string problem_ ORCH_GUARDED_BY(mutex_);
+  std::atomic<std::int64_t> pause_ms_{0};
 };
 
 /// "127.0.0.1:PORT" that nobody listens on.

@@ -67,6 +67,47 @@ TEST_CASE("what a program asks of another node, that node's program answers") {
   CHECK(silence.error().kind == ErrorKind::Unreachable);
 }
 
+TEST_CASE("a leader that stood still while another was elected does not lead for a moment longer") {
+  Cluster cluster(3);
+  REQUIRE(cluster.start_all());
+  std::size_t first = cluster.leader();
+  REQUIRE(first < 3);
+  for (int round = 0; round < 5; ++round) {
+    CAPTURE(round);
+    const Term term = cluster[first].leading().value_or(0);
+    REQUIRE(term != 0);
+    cluster.ledger(first).pause_for(std::chrono::milliseconds(1500));
+    std::thread proposing([&] { (void)cluster[first].propose("slow", kLong); });
+    std::size_t second = first;
+    CHECK(soon([&] {
+      for (std::size_t i = 0; i < 3; ++i) {
+        if (i != first && cluster[i].leading().value_or(0) > term) second = i;
+      }
+      return second != first;
+    }));
+    bool both = false;
+    CHECK(soon([&] {
+      for (int look = 0; look < 10000; ++look)
+        both |= cluster[first].leading() == term && cluster[second].leading().has_value();
+      return cluster[first].status().state == "Follower";
+    }));
+    CHECK_FALSE(both);
+    proposing.join();
+    first = cluster.leader();
+    REQUIRE(first < 3);
+  }
+}
+
+TEST_CASE("the last node that votes stays in the group") {
+  Cluster cluster(1);
+  REQUIRE(cluster.start(0));
+  REQUIRE(cluster.leader() == 0);
+  const auto refused = cluster[0].remove(cluster.address(0));
+  REQUIRE_FALSE(refused);
+  CHECK(refused.error().kind == ErrorKind::Refused);
+  CHECK(cluster[0].propose("a", kLong));
+}
+
 TEST_CASE("a leader that ends hands over, and nothing that was agreed on is lost") {
   Cluster cluster(3);
   REQUIRE(cluster.start_all());
