@@ -215,7 +215,7 @@ HttpResponse Api::answer_api(const HttpRequest& request, const Caller& who,
     return to_response(api_error("this call changes something: it must be a POST request"),
                        identity_);
   }
-  if (!route.local || route.asked_by_body) {
+  if (!route.local || (route.asked_by_body && !is_about_node(request))) {
     auto answer = answer_elsewhere(request, route.writes, route.asked_by_body);
     if (answer) return *std::move(answer);
   }

@@ -46,6 +46,16 @@ std::string leader_text(const ApiCall& call) {
   return leader.hostname + " held the lease last";
 }
 
+}  // namespace
+
+bool is_about_node(const HttpRequest& request) {
+  const auto asked = parse_command_request(request.body);
+  const Command* command = asked ? find_command(asked->command) : nullptr;
+  return command != nullptr && command->of_node;
+}
+
+namespace {
+
 /// A command of the catalog, run as `orch` runs it on a backend of its own, and its whole reply.
 ApiAnswer answer_command(ApiCall& call) {
   // A page of another site cannot send this type unasked.

@@ -59,8 +59,11 @@ class ServiceOrHere final : public Runner {
     request.args.host = this_host();
     RemoteService::Asked asked = service_->run(request, progress_);
     if (asked.begun || asked.reply || process_ == nullptr) return std::move(asked.reply);
+    const Error& why = asked.reply.error();
+    // A node that knows no leader knows nothing that holds (HA-23).
+    if (process_->config().raft.raft_enabled && why.by_server) return fail(why);
     // Whoever may use the backend may do this without the service, too.
-    go_on_here(asked.reply.error());
+    go_on_here(why);
     service_.reset();
     ORCH_TRY(get_ready());
     return command_.run(process_->services(), args);

@@ -128,6 +128,8 @@ struct Command {
   bool takes_list{false};
   /// Works on the backend's file or schema itself: no service can do it for another process.
   bool here{false};
+  /// About the node that is asked, whoever leads.
+  bool of_node{false};
   Result<Reply> (*run)(Services&, const Args&){nullptr};
 };
 

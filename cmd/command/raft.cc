@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include "cmd/command/families.h"
+#include "core/base/parallel.h"
 #include "core/base/text.h"
 #include "storage/statements.h"
 
@@ -21,6 +22,23 @@ Result<Group*> group_of(const Services& services) {
   return fail(ErrorKind::NotFound,
               "this is not a node of a raft group: ask a service that runs with RaftEnabled "
               "(--api URL)");
+}
+
+/// What the nodes that vote answer, this one's own answer included; who cannot be asked is left
+/// out.
+std::vector<std::pair<std::string, std::string>> ask_nodes(const Group& group, const Status& status,
+                                                           std::string_view question) {
+  std::vector<Result<std::string>> answers(status.peers.size(), std::string());
+  parallel_for(answers.size(), answers.size(), [&](std::size_t i) {
+    answers[i] = group.ask(status.peers[i].address, std::string(question));
+  });
+  std::vector<std::pair<std::string, std::string>> found;
+  for (std::size_t i = 0; i < answers.size(); ++i) {
+    if (answers[i] && status.peers[i].votes) {
+      found.emplace_back(status.peers[i].address, *answers[i]);
+    }
+  }
+  return found;
 }
 
 Result<Reply> run_status(Services& services, const Args& /*args*/) {
@@ -103,6 +121,14 @@ Json raft_status_json(const Services& services, const Group& group) {
           {"Peers", peers}};
 }
 
+std::vector<std::string> healthy_members(const Group& group) {
+  std::vector<std::string> healthy;
+  for (const auto& [address, answer] : ask_nodes(group, group.status(), kIsWell)) {
+    if (answer == kWell) healthy.push_back(address);
+  }
+  return healthy;
+}
+
 std::string full_address(const RaftSettings& settings, const std::string& address) {
   const std::size_t colon = address.rfind(':');
   const bool bare_v6 = address.find(':') != colon && !address.starts_with('[');
@@ -130,7 +156,12 @@ Result<> yield_to_hint(Group& group, const std::string& hint) {
     return peer.votes && peer.address.find(hint) != std::string::npos;
   });
   if (fits != status.peers.end()) return group.hand_over(fits->address);
-  return fail(ErrorKind::NotFound, fmt::format("no node's address contains '{}'", printable(hint)));
+  for (const auto& [address, host] : ask_nodes(group, status, kHostName)) {
+    if (host.find(hint) == std::string::npos) continue;
+    return address == status.leader ? Result<>() : group.hand_over(address);
+  }
+  return fail(ErrorKind::NotFound,
+              fmt::format("no node's address or host name contains '{}'", printable(hint)));
 }
 
 std::vector<Command> raft_commands() {
@@ -153,6 +184,7 @@ std::vector<Command> raft_commands() {
   };
   Command status = verb("raft status", "List the nodes of the raft group", run_status);
   status.access = Access::Read;
+  status.of_node = true;
   return {status,
           on_node("raft add", "Take a node into the raft group", run_add),
           on_node("raft remove", "Take a node out of the raft group", run_remove),

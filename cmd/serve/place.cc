@@ -26,6 +26,8 @@ namespace {
 constexpr std::size_t kFewestToAsk = 2;
 constexpr std::chrono::milliseconds kAgreePatience{3000};
 constexpr std::size_t kSample = 5;
+/// Since the backend answered last.
+constexpr std::chrono::seconds kUnwell{5};
 
 ha::raft::Settings raft_settings(const RaftSettings& from) {
   ha::raft::Settings settings;
@@ -66,7 +68,9 @@ Result<> Service::join_group() {
   settings.broken = [this](const std::string& why) {
     break_down(why);
   };
-  settings.answer = [this](std::string_view question) {
+  settings.answer = [this](std::string_view question) -> std::string {
+    if (question == kHostName) return self_.hostname;
+    if (question == kIsWell) return std::string(unwell_for() < kUnwell ? kWell : "");
     const MutexLock lock(questions_mutex_);
     return questioned_ == nullptr ? std::string() : answer_question(*questioned_, question);
   };

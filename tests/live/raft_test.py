@@ -255,6 +255,8 @@ class Raft(LiveCase):
         self.does("tag", c[2], "--tag", "by=command")
         self.agree("select tag_value from database_instance_tags", "command")
         self.assertIn(leader.address, self.does("raft", "status").out)
+        self.wait(lambda: sorted(leader.service.json("health")["Details"]["RaftHealthyMembers"])
+                  == sorted(node.address for node in self.nodes), "all nodes to be healthy members")
         other = self.followers(leader)[1]
         self.does("raft", "elect", other.address)
         self.wait(other.leads, "the node that was named to lead")
