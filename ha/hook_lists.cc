@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "core/base/mutex.h"
 #include "core/base/text.h"
 
 namespace orch::ha {
@@ -22,6 +23,26 @@ std::string said(const HookOutcome& outcome) {
   return (cut ? ": ..." : ": ") + printable(text);
 }
 
+/// What hook_counts() tells. Hooks run wherever somebody recovers something, with and without a
+/// service; so it is the process that counts.
+struct HookTally {
+  Mutex mutex;
+  std::map<std::string, HookCounts> counts ORCH_GUARDED_BY(mutex);
+};
+
+HookTally& hook_tally() {
+  static HookTally tally;
+  return tally;
+}
+
+void count_hook(std::string_view list, bool failed, std::chrono::nanoseconds took) {
+  HookTally& tally = hook_tally();
+  const MutexLock lock(tally.mutex);
+  HookCounts& counts = tally.counts[std::string(list)];
+  ++(failed ? counts.failed : counts.done);
+  counts.took += took;
+}
+
 /// A hook as it is run.
 struct PreparedHook {
   std::string name{};
@@ -31,14 +52,15 @@ struct PreparedHook {
 };
 
 /// "" when the hook did what it should.
-std::string run_one(const PreparedHook& hook, const HookSettings& settings, const HookWatch& watch,
-                    std::optional<SteadyPoint> deadline) {
+std::string run_one(std::string_view list, const PreparedHook& hook, const HookSettings& settings,
+                    const HookWatch& watch, std::optional<SteadyPoint> deadline) {
   if (watch.before) {
     if (auto allowed = watch.before(hook.name); !allowed) return allowed.error().message;
   }
   tell(watch, fmt::format("{}: running", hook.name));
   const auto outcome = run_hook(hook.text, hook.variables, hook.arguments, settings, deadline);
   const std::string failure = outcome ? failure_of(*outcome) : outcome.error().message;
+  count_hook(list, !failure.empty(), outcome ? outcome->took : std::chrono::milliseconds(0));
   if (!failure.empty()) {
     tell(watch, fmt::format("{}: failed: {}", hook.name, failure));
   } else if (outcome->asynchronous) {
@@ -64,7 +86,7 @@ Result<> run_all(const HookList& list,
       tell(watch, fmt::format("{}: was done before", hook.name));
       continue;
     }
-    const std::string failure = run_one(hook, settings, watch, deadline);
+    const std::string failure = run_one(list.name, hook, settings, watch, deadline);
     if (failure.empty() || first) continue;
     first = Error{ErrorKind::Refused, fmt::format("{} failed: {}", hook.name, failure)};
     if (list.stop_on_error) break;
@@ -93,6 +115,12 @@ Result<> run_take_master_hooks(const RecoverySettings& settings, const InstanceK
   };
   return run_all({"PostTakeMasterProcesses", settings.post_take_master_processes}, prepare,
                  hook_settings_of(settings), watch, std::nullopt);
+}
+
+std::map<std::string, HookCounts> hook_counts() {
+  HookTally& tally = hook_tally();
+  const MutexLock lock(tally.mutex);
+  return tally.counts;
 }
 
 HookSettings hook_settings_of(const RecoverySettings& settings) {

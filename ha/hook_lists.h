@@ -1,6 +1,9 @@
 #pragma once
 
+#include <chrono>
+#include <cstdint>
 #include <functional>
+#include <map>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -41,6 +44,15 @@ Result<> run_hooks(const HookList& list, const HookContext& context, const HookS
 /// have run.
 Result<> run_take_master_hooks(const RecoverySettings& settings, const InstanceKey& successor,
                                const InstanceKey& demoted, const HookWatch& watch);
+
+/// How the hooks of one list ended.
+struct HookCounts {
+  std::uint64_t done{0};  ///< among them those that were left to themselves
+  std::uint64_t failed{0};
+  std::chrono::nanoseconds took{0};  ///< all of them together
+};
+/// Of this process, since it began; by the list's name.
+[[nodiscard]] std::map<std::string, HookCounts> hook_counts();
 
 [[nodiscard]] HookSettings hook_settings_of(const RecoverySettings& settings);
 

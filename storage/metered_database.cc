@@ -13,17 +13,17 @@ using std::chrono::steady_clock;
 /// Lets one thread in at a time, as the databases do: so that it is seen how long others wait.
 class MeteredDatabase final : public Database {
   template <typename Work>
-  std::invoke_result_t<Work> timed(const Work& work) {
+  std::invoke_result_t<Work> timed(std::string_view sql, const Work& work) {
     const auto asked = steady_clock::now();
     const std::lock_guard lock(mutex_);
     const auto begun = steady_clock::now();
     auto result = work();
-    watch_({begun - asked, steady_clock::now() - begun, result ? "" : result.error().message});
+    watch_(sql, {begun - asked, steady_clock::now() - begun, result ? "" : result.error().message});
     return result;
   }
 
  public:
-  MeteredDatabase(std::unique_ptr<Database> inner, std::function<void(const QueryTimes&)> watch)
+  MeteredDatabase(std::unique_ptr<Database> inner, StatementWatch watch)
       : inner_(std::move(inner)), watch_(std::move(watch)) {}
 
   [[nodiscard]] const Dialect& dialect() const override { return inner_->dialect(); }
@@ -32,13 +32,13 @@ class MeteredDatabase final : public Database {
 
   Result<> select(std::string_view sql, std::span<const SqlValue> arguments,
                   const std::function<void(const Row&)>& each) override {
-    return timed([&] { return inner_->select(sql, arguments, each); });
+    return timed(sql, [&] { return inner_->select(sql, arguments, each); });
   }
   Result<std::int64_t> execute(std::string_view sql, std::span<const SqlValue> arguments) override {
-    return timed([&] { return inner_->execute(sql, arguments); });
+    return timed(sql, [&] { return inner_->execute(sql, arguments); });
   }
   Result<> execute_script(std::string_view sql) override {
-    return timed([&] { return inner_->execute_script(sql); });
+    return timed(sql, [&] { return inner_->execute_script(sql); });
   }
   Result<> transaction(const std::function<Result<>()>& work) override {
     const std::lock_guard lock(mutex_);
@@ -47,14 +47,13 @@ class MeteredDatabase final : public Database {
 
  private:
   std::unique_ptr<Database> inner_;
-  std::function<void(const QueryTimes&)> watch_;
+  StatementWatch watch_;
   std::recursive_mutex mutex_;
 };
 
 }  // namespace
 
-std::unique_ptr<Database> metered(std::unique_ptr<Database> database,
-                                  std::function<void(const QueryTimes&)> watch) {
+std::unique_ptr<Database> metered(std::unique_ptr<Database> database, StatementWatch watch) {
   return std::make_unique<MeteredDatabase>(std::move(database), std::move(watch));
 }
 

@@ -4,6 +4,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <string_view>
 
 #include "storage/database.h"
 
@@ -16,9 +17,10 @@ struct QueryTimes {
   std::string error{};  ///< "": none
 };
 
+using StatementWatch = std::function<void(std::string_view sql, const QueryTimes&)>;
+
 /// The same database, and `watch` is told of each statement; those of a transaction, one by one. It
 /// is called by whoever used the database, and must not use it.
-std::unique_ptr<Database> metered(std::unique_ptr<Database> database,
-                                  std::function<void(const QueryTimes&)> watch);
+std::unique_ptr<Database> metered(std::unique_ptr<Database> database, StatementWatch watch);
 
 }  // namespace orch::storage

@@ -12,6 +12,7 @@
 #include "cmd/serve/service.h"
 #include "cmd/version.h"
 #include "core/json/json.h"
+#include "ha/hook_lists.h"
 #include "storage/recovery_store.h"
 
 namespace orch::cmd {
@@ -91,6 +92,19 @@ void write_probe_latency(Exposition& out, const ProbeHistogram& histogram) {
   out.line("_count", "", static_cast<double>(below));
 }
 
+void write_hooks(Exposition& out) {
+  const auto lists = ha::hook_counts();
+  out.family("orch_hooks_total", "counter", "Hooks that were run, by list and outcome.");
+  for (const auto& [list, counts] : lists) {
+    out.value(counts.done, fmt::format("list=\"{}\",outcome=\"success\"", list));
+    out.value(counts.failed, fmt::format("list=\"{}\",outcome=\"fail\"", list));
+  }
+  out.family("orch_hook_seconds_total", "counter", "How long hooks ran, by list.");
+  for (const auto& [list, counts] : lists) {
+    out.value(std::chrono::duration<double>(counts.took).count(), fmt::format("list=\"{}\"", list));
+  }
+}
+
 }  // namespace
 
 HttpResponse prometheus_metrics(Service& service) {
@@ -119,6 +133,7 @@ HttpResponse prometheus_metrics(Service& service) {
     out.value(count, fmt::format("analysis=\"{}\",outcome=\"{}\"", label_value(labels.first),
                                  labels.second));
   }
+  write_hooks(out);
   out.one("orch_backend_writes_total", "counter", "Records written to the backend.",
           writes.written);
   out.one("orch_backend_failed_writes_total", "counter", "Batches that were not written.",
@@ -161,14 +176,12 @@ std::vector<NamedFigure> named_figures(Service& service) {
   put("discoveries.dead_instances", figures.dead_servers);
   put("instance.read_topology", figures.probes);
   put("instance.write", writes.written);
-  for (const std::string_view name :
-       {"analysis.change.write", "analysis.change.write.attempt", "audit.write",
-        "instance.access_denied", "instance.read", "instance_tls.read", "instance_tls.read_cache",
-        "instance_tls.write", "instance_tls.write_cache", "resolve.read_resolved",
-        "resolve.read_resolved_all", "resolve.read_unresolved", "resolve.write_resolved",
-        "resolve.write_unresolved"}) {
-    put(name, 0);
-  }
+  put("instance.access_denied", service.probe_log().denied());
+  for (const auto& [name, count] : service.statement_counts())
+    put(name, count);
+  // There is no cache of its own for who wants TLS: a server's record says it.
+  put("instance_tls.read_cache", 0);
+  put("instance_tls.write_cache", 0);
   const std::pair<std::string_view, std::string_view> kinds[] = {
       {"dead_master", "DeadMaster"},
       {"dead_co_master", "DeadCoMaster"},

@@ -128,14 +128,21 @@ Caller by_method(const HttpRequest& request, const HttpSettings& settings,
   return {.may_write = true};
 }
 
+/// StatusEndpoint itself, or, when that is the default, the route of that name below the prefix.
+bool is_status(const HttpRequest& request, const HttpSettings& settings) {
+  const std::string& endpoint = settings.status_endpoint;
+  if (endpoint == "/api/status") return request.path() == settings.url_prefix + endpoint;
+  return request.path() == endpoint;
+}
+
 }  // namespace
 
 Caller caller_of(const HttpRequest& request, const HttpSettings& settings,
                  const TokenCheck& is_live_token) {
   Caller caller = by_method(request, settings, is_live_token);
   if (caller.refusal) return caller;
-  const bool is_status = request.path() == settings.status_endpoint && !settings.status_ou_verify;
-  if (settings.use_mutual_tls && !is_status && settings.listen_socket.empty()) {
+  const bool is_exempt = !settings.status_ou_verify && is_status(request, settings);
+  if (settings.use_mutual_tls && !is_exempt && settings.listen_socket.empty()) {
     const auto& units = settings.ssl_valid_ous;
     const bool known = std::any_of(
         request.client_units.begin(), request.client_units.end(), [&](const std::string& unit) {

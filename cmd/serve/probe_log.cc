@@ -23,11 +23,17 @@ void ProbeLog::add(const Observation& seen) {
   const MutexLock lock(mutex_);
   ++histogram_.counts[static_cast<std::size_t>(place)];
   histogram_.sum_seconds += seconds;
+  if (seen.error && seen.error->kind == ErrorKind::Denied) ++denied_;
 }
 
 ProbeHistogram ProbeLog::histogram() const {
   const MutexLock lock(mutex_);
   return histogram_;
+}
+
+std::uint64_t ProbeLog::denied() const {
+  const MutexLock lock(mutex_);
+  return denied_;
 }
 
 }  // namespace orch::cmd

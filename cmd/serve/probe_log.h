@@ -45,11 +45,14 @@ class ProbeLog {
     return samples_.since(ago);
   }
   [[nodiscard]] ProbeHistogram histogram() const;
+  /// Looks that a server did not let in, since the start.
+  [[nodiscard]] std::uint64_t denied() const;
 
  private:
   Recent<ProbeSample> samples_;
   mutable Mutex mutex_;
   ProbeHistogram histogram_ ORCH_GUARDED_BY(mutex_);
+  std::uint64_t denied_ ORCH_GUARDED_BY(mutex_){0};
 };
 
 /// How many probes ran and waited at one moment.

@@ -68,9 +68,11 @@ Result<> Service::build() {
   query_log_ = std::make_unique<Recent<QuerySample>>(clock_, keep, kMostSamplesKept);
   write_log_ = std::make_unique<Recent<WriteSample>>(clock_, keep, kMostSamplesKept);
   ORCH_ASSIGN(auto backend, storage::open_backend(config().backend, open, clock_));
-  database_ = storage::metered(std::move(backend), [this](const storage::QueryTimes& times) {
-    query_log_->add({{}, times});
-  });
+  database_ = storage::metered(std::move(backend),
+                               [this](std::string_view sql, const storage::QueryTimes& times) {
+                                 query_log_->add({{}, times});
+                                 statements_.add(sql, !times.error.empty());
+                               });
   storage::OpenOptions impatient = open;
   impatient.read_timeout = config().service.lease_milliseconds / 2;
   ORCH_ASSIGN(lease_database_, storage::open_backend(config().backend, impatient, clock_));

@@ -16,6 +16,7 @@
 #include "cmd/serve/address_book.h"
 #include "cmd/serve/entry_writer.h"
 #include "cmd/serve/probe_log.h"
+#include "cmd/serve/statement_tally.h"
 #include "cmd/wire.h"
 #include "core/base/mutex.h"
 #include "core/base/worker_pool.h"
@@ -69,6 +70,7 @@ class Service {
   [[nodiscard]] const storage::WriteBehind& writes() const { return *writes_; }
   [[nodiscard]] const ProbeLog& probe_log() const { return *probe_log_; }
   [[nodiscard]] const Recent<QuerySample>& query_log() const { return *query_log_; }
+  [[nodiscard]] StatementTally::Counts statement_counts() const { return statements_.counts(); }
   [[nodiscard]] const Recent<WriteSample>& write_log() const { return *write_log_; }
   /// Automatic recoveries since the start: analysis code, and "success", "fail" or "refused".
   [[nodiscard]] std::map<std::pair<std::string, std::string>, std::uint64_t> recovery_counts()
@@ -143,6 +145,7 @@ class Service {
   SystemClock clock_;
   storage::NodeIdentity self_;
   std::unique_ptr<Recent<QuerySample>> query_log_;
+  StatementTally statements_;
   std::unique_ptr<Recent<WriteSample>> write_log_;
   std::unique_ptr<storage::Database> database_;
   std::unique_ptr<storage::Database> lease_database_;  ///< a connection that nobody else holds up

@@ -54,6 +54,18 @@ TEST_SUITE("ha/hook_lists") {
     CHECK(story.holds(": two"));
   }
 
+  TEST_CASE("how hooks ended is counted by list") {
+    Story story;
+    const HookCounts before = hook_counts()["PostIntermediateMasterFailoverProcesses"];
+    const std::vector<std::string> texts = {"exit 1", "true", "sleep 0.01"};
+    CHECK_FALSE(
+        run_hooks({"PostIntermediateMasterFailoverProcesses", texts}, {}, {}, story.watch()));
+    const HookCounts after = hook_counts()["PostIntermediateMasterFailoverProcesses"];
+    CHECK(after.done - before.done == 2);
+    CHECK(after.failed - before.failed == 1);
+    CHECK(after.took > before.took);
+  }
+
   TEST_CASE("the first that fails ends a list that must not fail") {
     Story story;
     const std::vector<std::string> texts = {"echo no; exit 3", "echo not reached"};

@@ -178,8 +178,12 @@ class Api(LiveCase):
         used = set(re.findall(r"\b(orch_\w+|process_\w+)", (TREE / "examples/prometheus-alerts.yml").read_text()))
         used |= set(re.findall(r"\b(orch_\w+?|process_\w+?)(?:_bucket)?\b", (TREE / "examples/grafana-dashboard.json").read_text()))
         self.assertEqual(used - names, set(), "the examples name metrics that there are not")
-        debug = json.loads(service.ask("/debug/metrics")[1])
+        service.details(f"begin-downtime/{c[2].host}/{c[2].port}/me/why/10m")
+        c.wait_for(lambda: service.json("/debug/metrics")["instance.write"] >= 2, "both to be looked at and written")
+        debug = service.json("/debug/metrics")
         self.assertEqual(debug["elect.is_elected"], 1)
+        for name in ("audit.write", "instance.read", "instance.read_topology", "instance.write", "discoveries.attempt"):
+            self.assertGreater(debug[name], 0, name)
 
 
 if __name__ == "__main__":

@@ -12,13 +12,13 @@ from live_case import ORCH, LiveCase
 
 
 class Service:
-    """One `orch serve` over HTTP; inside: what comes before the command (net.py)."""
+    """One `orch serve` over HTTP; listen="": where its configuration says; inside: what comes before the command (net.py)."""
 
     def __init__(self, case, log, config=None, listen="127.0.0.1:0", inside=()):
         self.case, self.log, self.base = case, open(log, "a+"), ""
         self.address = listen.partition(":")[0]
         self.process = subprocess.Popen(
-            [*inside, ORCH, "serve", "--config", config or case.write_config(), "--listen", listen],
+            [*inside, ORCH, "serve", "--config", config or case.write_config(), *(["--listen", listen] if listen else [])],
             stdout=self.log, stderr=self.log, stdin=subprocess.DEVNULL, cwd=case.folder)
 
     def answers(self):

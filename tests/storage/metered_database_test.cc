@@ -1,5 +1,6 @@
 #include "storage/metered_database.h"
 
+#include <string>
 #include <vector>
 
 #include <doctest/doctest.h>
@@ -13,8 +14,12 @@ TEST_SUITE("storage/metered_database") {
     auto opened = open_sqlite(":memory:", std::chrono::seconds(1));
     REQUIRE(opened);
     std::vector<QueryTimes> told;
+    std::string last;
     const auto database =
-        metered(*std::move(opened), [&](const QueryTimes& times) { told.push_back(times); });
+        metered(*std::move(opened), [&](std::string_view sql, const QueryTimes& times) {
+          told.push_back(times);
+          last = sql;
+        });
     REQUIRE(database->execute_script("create table t (a integer)"));
     REQUIRE(database->transaction([&]() -> Result<> {
       ORCH_TRY(database->execute("insert into t values (1)"));
@@ -30,6 +35,7 @@ TEST_SUITE("storage/metered_database") {
     REQUIRE(database->select("select a from t", {}, [&](const Row&) { ++rows; }));
     CHECK(rows == 2);
     CHECK(told.size() == 5);
+    CHECK(last == "select a from t");
   }
 }
 

@@ -134,7 +134,15 @@ TEST_SUITE("http access") {
     CHECK_FALSE(caller_of(request, settings, no_token).refusal);
     request.target = "/api/clusters?x=/api/status";  // the path counts, not the text
     CHECK(caller_of(request, settings, no_token).refusal);
+    settings.url_prefix = "/orch";
     request.target = "/api/status";
+    CHECK(caller_of(request, settings, no_token).refusal);
+    request.target = "/orch/api/status";
+    CHECK_FALSE(caller_of(request, settings, no_token).refusal);
+    settings.status_endpoint = "/up";  // of its own, which the prefix does not apply to
+    CHECK(caller_of(request, settings, no_token).refusal);
+    request.target = "/up";
+    CHECK_FALSE(caller_of(request, settings, no_token).refusal);
     settings.status_ou_verify = true;
     CHECK(caller_of(request, settings, no_token).refusal);
   }
