@@ -62,9 +62,9 @@ std::vector<ApiRoute> recovery_routes();  // recovering.cc
 std::vector<ApiRoute> node_routes();      // node.cc
 std::vector<ApiRoute> command_routes();
 /// Whether the command in a request's body asks the node itself.
-bool is_about_node(const HttpRequest& request);   // command.cc
-std::vector<ApiRoute> raft_routes();      // raft.cc
-std::vector<ApiRoute> unserved_routes();  // unserved.cc
+bool is_about_node(const HttpRequest& request);  // command.cc
+std::vector<ApiRoute> raft_routes();             // raft.cc
+std::vector<ApiRoute> unserved_routes();         // unserved.cc
 
 // Answers that many routes give.
 
