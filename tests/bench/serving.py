@@ -15,9 +15,9 @@ WATCHED = 60
 
 
 class Service:
-    def __init__(self, orch, config, log):
+    def __init__(self, orch, config, log, listen="127.0.0.1:0"):
         self.log = open(log, "w+")
-        self.process = subprocess.Popen([orch, "serve", "--config", config, "--listen", "127.0.0.1:0"],
+        self.process = subprocess.Popen([orch, "serve", "--config", config, "--listen", listen],
                                         stdin=subprocess.DEVNULL, stdout=self.log, stderr=self.log)
         self.base = ""
 
