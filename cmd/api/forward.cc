@@ -9,7 +9,8 @@
 
 #include "cmd/api/answer.h"
 #include "cmd/command/exchange.h"
-#include "cmd/http/peer.h"
+#include "cmd/http/address.h"
+#include "cmd/http/client.h"
 #include "core/base/text.h"
 
 namespace orch::cmd {
@@ -56,7 +57,13 @@ HttpRequest passed_on(const HttpRequest& request) {
 
 Result<std::unique_ptr<HttpConnection>> connect(const std::string& url, milliseconds silence,
                                                 const HttpSettings& settings) {
-  return connect_to_node(url, {.connect = kConnect, .silence = silence}, settings);
+  ORCH_ASSIGN(const HttpAddress address, parse_api_address(url));
+  HttpClientTls tls{.verify = !settings.ssl_skip_verify, .ca_file = settings.ssl_ca_file};
+  if (settings.use_mutual_tls) {
+    tls.certificate_file = settings.ssl_cert_file;
+    tls.key_file = settings.ssl_private_key_file;
+  }
+  return HttpConnection::open(address, tls, {.connect = kConnect, .silence = silence});
 }
 
 ErrorKind kind_of_status(int status) {

@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 
 #include "cmd/command/families.h"
+#include "cmd/command/raft.h"
 #include "cmd/command/services.h"
 #include "core/config/dump.h"
 #include "core/config/named_files.h"
@@ -34,6 +35,14 @@ Reply config_check(const LoadedConfig& loaded) {
   for (ConfigProblem& problem : check_named_files(loaded.config)) {
     locate(problem, loaded);
     problems.push_back(std::move(problem));
+  }
+  if (loaded.config.raft.raft_enabled) {
+    const Result<> sound = ha::raft::check_settings(raft_settings(loaded.config.raft));
+    if (!sound) {
+      ConfigProblem problem{.key = "RaftEnabled", .message = sound.error().message};
+      locate(problem, loaded);
+      problems.push_back(std::move(problem));
+    }
   }
   Reply reply;
   Json json{{"Files", loaded.files}, {"Problems", Json::array()}};

@@ -138,6 +138,22 @@ std::string full_address(const RaftSettings& settings, const std::string& addres
                  : fmt::format("{}:{}", address, settings.default_raft_port);
 }
 
+ha::raft::Settings raft_settings(const RaftSettings& from) {
+  ha::raft::Settings settings;
+  settings.bind = full_address(from, from.raft_bind);
+  settings.advertise = full_address(from, from.raft_advertise);
+  for (const std::string& node : from.raft_nodes)
+    settings.peers.push_back(full_address(from, node));
+  settings.data_dir = from.raft_data_dir;
+  settings.election_timeout = from.raft_election_timeout_milliseconds;
+  settings.heartbeat = from.raft_heartbeat_milliseconds;
+  settings.security.secret = from.raft_secret;
+  settings.security.certificate = from.raft_ssl_cert_file;
+  settings.security.key = from.raft_ssl_private_key_file;
+  settings.security.authority = from.raft_ssl_ca_file;
+  return settings;
+}
+
 Result<> yield_to(Group& group, const std::string& address) {
   const Status status = group.status();
   for (const Peer& peer : status.peers) {

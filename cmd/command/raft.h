@@ -9,6 +9,7 @@
 #include "core/config/settings.h"
 #include "core/json/json.h"
 #include "ha/raft/group.h"
+#include "ha/raft/settings.h"
 
 namespace orch::cmd {
 
@@ -25,6 +26,9 @@ Json raft_status_json(const Services& services, const ha::raft::Group& group);
 std::vector<std::string> healthy_members(const ha::raft::Group& group);
 /// With the port that is meant where none is written.
 std::string full_address(const RaftSettings& settings, const std::string& address);
+
+/// What a node of the configured group starts with, but for what it calls.
+ha::raft::Settings raft_settings(const RaftSettings& from);
 
 /// Lets the node with that address lead. Errors: NotFound; the group's.
 Result<> yield_to(ha::raft::Group& group, const std::string& address);

@@ -44,6 +44,12 @@ Result<> check_settings(const Settings& settings) {
     return fail(ErrorKind::InvalidInput,
                 fmt::format("raft: the list of nodes is without this one, {}", settings.advertise));
   }
+  std::vector<std::string> peers = settings.peers;
+  std::ranges::sort(peers);
+  if (const auto twice = std::ranges::adjacent_find(peers); twice != peers.end()) {
+    return fail(ErrorKind::InvalidInput,
+                fmt::format("raft: the list of nodes has {} twice", *twice));
+  }
   const bool sane = settings.heartbeat >= milliseconds(5) &&
                     settings.election_timeout >= 3 * settings.heartbeat &&
                     settings.election_timeout <= milliseconds(60000);

@@ -1,7 +1,10 @@
 #include "cmd/command/raft.h"
 
+#include <algorithm>
+
 #include <doctest/doctest.h>
 
+#include "cmd/command/config_check.h"
 #include "tests/ha/raft/fake_group.h"
 
 namespace orch::cmd {
@@ -59,6 +62,45 @@ TEST_SUITE("raft commands") {
     CHECK(yield_to_hint(nodes.leader, "de-2"));
     CHECK(nodes.all.handed_to == std::vector<std::string>{"node-2:10008"});
     CHECK_FALSE(yield_to_hint(nodes.leader, "elsewhere").has_value());
+  }
+
+  TEST_CASE("a hint may be part of a host name; who is away has none") {
+    ThreeOfThem nodes;
+    nodes.all.answers[{"node-0:10008", std::string(kHostName)}] = "orch-paris";
+    nodes.all.answers[{"node-2:10008", std::string(kHostName)}] = "orch-london";
+    CHECK(yield_to_hint(nodes.leader, "paris"));
+    CHECK(nodes.all.handed_to.empty());
+    CHECK(yield_to_hint(nodes.leader, "london"));
+    CHECK(nodes.all.handed_to == std::vector<std::string>{"node-2:10008"});
+    CHECK_FALSE(yield_to_hint(nodes.leader, "rome").has_value());
+  }
+
+  TEST_CASE("healthy is who answers that it is") {
+    ThreeOfThem nodes;
+    nodes.all.answers[{"node-0:10008", std::string(kIsWell)}] = kWell;
+    nodes.all.answers[{"node-2:10008", std::string(kIsWell)}] = "";
+    CHECK(healthy_members(nodes.leader) == std::vector<std::string>{"node-0:10008"});
+  }
+
+  TEST_CASE("the check of a configuration says what a node would not start with") {
+    LoadedConfig loaded;
+    RaftSettings& raft = loaded.config.raft;
+    raft = {.raft_enabled = true,
+            .raft_bind = "orch1",
+            .raft_advertise = "orch1",
+            .raft_data_dir = "/",
+            .raft_nodes = {"orch1", "orch2", "orch3"}};
+    const auto says = [&](std::string_view text) {
+      const std::vector<std::string> notes = config_check(loaded).notes;
+      return std::ranges::any_of(
+          notes, [text](const std::string& note) { return note.find(text) != std::string::npos; });
+    };
+    CHECK_FALSE(says("raft:"));
+    raft.raft_nodes = {"orch4", "orch2", "orch3"};
+    CHECK(says("RaftEnabled: raft: the list of nodes is without this one, orch1:10008"));
+    raft.raft_nodes = {"orch1", "orch2", "orch2:10008"};
+    CHECK(says("RaftEnabled: raft: the list of nodes has orch2:10008 twice"));
+    CHECK(config_check(loaded).failed);
   }
 }
 

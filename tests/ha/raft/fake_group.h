@@ -2,6 +2,7 @@
 
 #include <cstddef>
 #include <functional>
+#include <map>
 #include <optional>
 #include <string>
 #include <utility>
@@ -54,7 +55,9 @@ class FakeGroup {
     Result<> take_snapshot() override { return {}; }
     [[nodiscard]] Result<std::string> ask(const std::string& address,
                                           const std::string& question) const override {
-      return address + " was asked: " + question;
+      const auto known = all_.answers.find({address, question});
+      if (known == all_.answers.end()) return fail(ErrorKind::Unreachable, address + " is away");
+      return known->second;
     }
 
    private:
@@ -85,8 +88,9 @@ class FakeGroup {
   Term term{1};
   bool silent{false};
   std::vector<std::string> handed_to{};
-  std::vector<std::size_t> yields{};  ///< who did
-  std::function<void()> before{};     ///< is done once, just before the next proposal
+  std::map<std::pair<std::string, std::string>, std::string> answers{};  ///< to node and question
+  std::vector<std::size_t> yields{};                                     ///< who did
+  std::function<void()> before{};  ///< is done once, just before the next proposal
 };
 
 }  // namespace orch::ha::raft
