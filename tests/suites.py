@@ -225,7 +225,7 @@ def live(suite, flavor):
 QUICK = {"build": (build, 2400), "unit": (unit, 600), "lint": (lint, 300)}
 COMPILING = {"address": (address, 2400), "fuzz": (fuzz, 900), "thread": (thread, 2400),
              "quickstart": (quickstart, 2400), "install": (install, 120)}
-LANES = ({"live-mysql": (lambda s: live(s, "mysql"), 3000)},
+LANES = ({"live-mysql": (lambda s: live(s, "mysql"), 3400)},
          {"live-mariadb": (lambda s: live(s, "mariadb"), 1800),
           "live-mariadb11": (lambda s: live(s, "mariadb11"), 1800)})
 # clang-tidy takes many minutes, so that it runs only when it is named.

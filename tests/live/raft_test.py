@@ -198,6 +198,10 @@ class Raft(LiveCase):
         self.assertIn("knows no node that does", body)
         self.wait(lambda: leader.service.ask("health")[0] == 500, "the node to call itself unhealthy")
         self.assertEqual(leader.service.ask(f"tag/{c[1].host}/{c[1].port}?tag=x")[0], 503)
+        self.config.update(json.loads(leader.config.read_text()))
+        self.refuses("clusters", saying="knows no node that does")
+        self.refuses("-c", "clusters", saying="knows no node that does")
+        self.assertIn(leader.address, self.does("raft", "status").out)
         rest[0].start()
         self.leader([leader, rest[0]])
 
