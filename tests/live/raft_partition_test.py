@@ -13,7 +13,7 @@ class RaftCut(Cut):
     def setUp(self):
         super().setUp()
         self.config.update(BackendDB="sqlite", RaftEnabled=True, RaftSecret="raft_test_secret",
-                           RaftHeartbeatMilliseconds=50, RaftElectionTimeoutMilliseconds=500)
+                           RaftHeartbeatMilliseconds=150, RaftElectionTimeoutMilliseconds=1500)
         self.make_network(0, "mariadb")
         self.config["RaftNodes"] = [f"{site}:{PORT}" for site in self.sites]
         self.start_peers([("", 3306, None, site) for site in self.sites])

@@ -163,7 +163,10 @@ class SharedRounds(LiveCase):
         status, body = service.ask(f"discover/{cluster[1].host}/{cluster[1].port}")
         if status != 200:
             return False
-        seen = {i["Key"]["Port"]: i for i in service.json("all-instances")}
+        status, body = service.ask("all-instances")
+        if status != 200:  # another one leads since then
+            return False
+        seen = {i["Key"]["Port"]: i for i in json.loads(body)}
         return all(seen.get(n.port, {}).get("IsLastCheckValid") for n in cluster.nodes) and \
             len(seen[cluster[1].port]["Replicas"] or []) == 2
 
