@@ -57,25 +57,23 @@ ApiAnswer answer_health(ApiCall& call) {
   }
   const ha::raft::Group* group = call.service.coordination().group();
   const ha::raft::Status raft = group == nullptr ? ha::raft::Status{} : group->status();
-  const bool leads = group != nullptr && group->leading().has_value();
   // Without a majority it neither acts nor knows.
   const bool apart = group != nullptr && !call.service.watches();
   const bool healthy = !problem && nodes && !apart;
-  const Json details = {
-      {"Healthy", healthy},
-      {"Hostname", call.services.self().hostname},
-      {"Token", call.services.self().token},
-      {"IsActiveNode", call.service.leading().has_value()},
-      {"ActiveNode", node_json(active)},
-      {"Error", problem ? Json(problem->message)
-                : apart ? Json("no part of a quorum")
-                        : Json(nullptr)},
-      {"AvailableNodes", available},
-      {"RaftLeader", raft.leader},
-      {"IsRaftLeader", leads},
-      {"RaftLeaderURI", leader_url(call)},
-      {"RaftAdvertise", raft.self},
-      {"RaftHealthyMembers", leads ? healthy_members(*group) : std::vector<std::string>()}};
+  const Json details = {{"Healthy", healthy},
+                        {"Hostname", call.services.self().hostname},
+                        {"Token", call.services.self().token},
+                        {"IsActiveNode", call.service.leading().has_value()},
+                        {"ActiveNode", node_json(active)},
+                        {"Error", problem ? Json(problem->message)
+                                  : apart ? Json("no part of a quorum")
+                                          : Json(nullptr)},
+                        {"AvailableNodes", available},
+                        {"RaftLeader", raft.leader},
+                        {"IsRaftLeader", group != nullptr && group->leading().has_value()},
+                        {"RaftLeaderURI", leader_url(call)},
+                        {"RaftAdvertise", raft.self},
+                        {"RaftHealthyMembers", call.service.healthy_members()}};
   return healthy ? api_ok("Application node is healthy", dump(details))
                  : api_error("Application node is unhealthy", dump(details));
 }

@@ -60,11 +60,12 @@ std::vector<ApiRoute> reading_routes();   // reading.cc
 std::vector<ApiRoute> changing_routes();  // changing.cc
 std::vector<ApiRoute> recovery_routes();  // recovering.cc
 std::vector<ApiRoute> node_routes();      // node.cc
-std::vector<ApiRoute> command_routes();
+std::vector<ApiRoute> command_routes();   // command.cc
+std::vector<ApiRoute> raft_routes();      // raft.cc
+std::vector<ApiRoute> unserved_routes();  // unserved.cc
+
 /// Whether the command in a request's body asks the node itself.
-bool is_about_node(const HttpRequest& request);  // command.cc
-std::vector<ApiRoute> raft_routes();             // raft.cc
-std::vector<ApiRoute> unserved_routes();         // unserved.cc
+bool is_about_node(const HttpRequest& request);
 
 // Answers that many routes give.
 

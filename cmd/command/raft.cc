@@ -28,15 +28,16 @@ Result<Group*> group_of(const Services& services) {
 /// out.
 std::vector<std::pair<std::string, std::string>> ask_nodes(const Group& group, const Status& status,
                                                            std::string_view question) {
-  std::vector<Result<std::string>> answers(status.peers.size(), std::string());
-  parallel_for(answers.size(), answers.size(), [&](std::size_t i) {
-    answers[i] = group.ask(status.peers[i].address, std::string(question));
-  });
+  std::vector<std::string> voters;
+  for (const Peer& peer : status.peers) {
+    if (peer.votes) voters.push_back(peer.address);
+  }
+  std::vector<Result<std::string>> answers(voters.size(), std::string());
+  parallel_for(answers.size(), answers.size(),
+               [&](std::size_t i) { answers[i] = group.ask(voters[i], std::string(question)); });
   std::vector<std::pair<std::string, std::string>> found;
   for (std::size_t i = 0; i < answers.size(); ++i) {
-    if (answers[i] && status.peers[i].votes) {
-      found.emplace_back(status.peers[i].address, *answers[i]);
-    }
+    if (answers[i]) found.emplace_back(voters[i], *answers[i]);
   }
   return found;
 }
@@ -56,6 +57,10 @@ Result<Reply> run_status(Services& services, const Args& /*args*/) {
                                     status.self, status.state, status.term, status.committed,
                                     status.applied));
   if (!status.trouble.empty()) reply.notes.push_back(status.trouble);
+  if (status.leader.empty()) {
+    reply.failed = true;
+    reply.notes.emplace_back("no node is known to lead");
+  }
   Json json = raft_status_json(services, *group);
   json["Term"] = status.term;
   json["Committed"] = status.committed;

@@ -41,6 +41,7 @@ constexpr std::chrono::milliseconds kTick{1000};
 constexpr std::chrono::milliseconds kLetGo{1000};
 constexpr std::chrono::seconds kTidy{60};
 constexpr std::chrono::seconds kEntries{5};
+constexpr std::chrono::seconds kMembers{10};  // as orchestrator's nodes report that they are well
 
 }  // namespace
 
@@ -57,6 +58,8 @@ Result<> Service::write_codes() {
 void Service::keep_house() {
   ha::raft::Group* const group = coordination_->group();
   std::uint64_t applied = 0;
+  steady_clock::time_point members{};
+  bool led = false;
   steady_clock::time_point often{};
   steady_clock::time_point entries{};
   steady_clock::time_point tidy = steady_clock::now() + kTidy;
@@ -104,6 +107,11 @@ void Service::keep_house() {
     }
     const EngineFigures figures = engine_->figures();
     if (leads) give_way_if_blind(figures);
+    if (now >= members || leads != led) {
+      members = now + kMembers;
+      led = leads;
+      look_after_members(leads);
+    }
     mutex_.lock();
     queue_log_.push_back({figures.running, figures.queued});
     const auto most = static_cast<std::size_t>(

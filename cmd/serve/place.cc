@@ -87,6 +87,20 @@ Result<> Service::others_agree(const Analysis& analysis) {
       kAgreePatience);
 }
 
+/// Beside the requests: one that does not answer must not hold them up.
+void Service::look_after_members(bool leads) {
+  std::vector<std::string> healthy;
+  if (leads && coordination_->group() != nullptr)
+    healthy = cmd::healthy_members(*coordination_->group());
+  const MutexLock lock(mutex_);
+  healthy_ = std::move(healthy);
+}
+
+std::vector<std::string> Service::healthy_members() const {
+  const MutexLock lock(mutex_);
+  return healthy_;
+}
+
 /// A leader that the network has cut off from most servers, but not from the other nodes, heals
 /// nothing: one of those takes its place.
 void Service::give_way_if_blind(const EngineFigures& figures) {

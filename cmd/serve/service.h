@@ -80,6 +80,8 @@ class Service {
   /// Since when the oldest record that is not known to be dead was read; nothing when this node
   /// does not watch.
   [[nodiscard]] std::optional<std::chrono::milliseconds> data_age() const;
+  /// The nodes of a raft group that are well, as the one that leads has seen them lately.
+  [[nodiscard]] std::vector<std::string> healthy_members() const;
   /// Why the backend could not be written to lately.
   [[nodiscard]] std::optional<Error> backend_problem() const;
 
@@ -131,6 +133,7 @@ class Service {
   [[nodiscard]] bool asks_others() const;
   [[nodiscard]] Result<std::string> ask_node(const std::string& node, const std::string& question);
   [[nodiscard]] Result<> others_agree(const Analysis& analysis);
+  void look_after_members(bool leads);
   void give_way_if_blind(const EngineFigures& figures);
   void act(const Analysis& analysis, TimePoint since);
   void tell(const std::string& cluster, const std::vector<Analysis>& now);
@@ -171,6 +174,7 @@ class Service {
   std::string url_ ORCH_GUARDED_BY(mutex_);
   std::optional<Error> problem_ ORCH_GUARDED_BY(mutex_);
   std::optional<std::string> broken_ ORCH_GUARDED_BY(mutex_);
+  std::vector<std::string> healthy_ ORCH_GUARDED_BY(mutex_);
   std::set<InstanceKey> forgotten_ ORCH_GUARDED_BY(mutex_);  ///< by the group, and not yet here
   SteadyPoint well_at_ ORCH_GUARDED_BY(mutex_){};            ///< the backend, when it last was
   std::map<std::string, std::string> told_ ORCH_GUARDED_BY(mutex_);   ///< by cluster: not again
