@@ -212,15 +212,6 @@ class Node:
         self.launch()
         self.wait()
 
-    def make_anew(self, source, before=""):
-        """As an administrator does with a dead master that may hold what nobody else has: it begins with nothing, and
-        gets all from a server that has every binary log. before: statements that come first."""
-        shutil.rmtree(self.data)
-        subprocess.run(["cp", "-a", "--sparse=always", "--reflink=auto", self.software.template, self.data], check=True)
-        self.start()
-        self.sql(before)
-        self.follow(source)
-
     def signal(self, number):
         pid = self.pid()
         if pid:
