@@ -74,16 +74,12 @@ bool Service::asks_others() const {
   return quorum != "off" && (quorum.empty() ? others >= kFewestToAsk : others > 0);
 }
 
-Result<std::string> Service::ask_node(const std::string& node, const std::string& question) {
-  return coordination_->ask(node, question);
-}
-
 /// What this node sees with its own eyes needs no other's; that it sees nothing does (HA-15).
 Result<> Service::others_agree(const Analysis& analysis) {
   if (analysis.facts.reachable || !asks_others()) return {};
   return agree_on_death(
       analysis.key, coordination_->others(),
-      [this](const auto& node, const auto& question) { return ask_node(node, question); },
+      [this](const auto& node, const auto& question) { return coordination_->ask(node, question); },
       kAgreePatience);
 }
 
@@ -106,9 +102,10 @@ std::vector<std::string> Service::healthy_members() const {
 void Service::give_way_if_blind(const EngineFigures& figures) {
   if (figures.dead_servers < 2 || 2 * figures.dead_servers <= figures.servers || !asks_others())
     return;
-  const auto better = who_reaches(
-      engine_->unreached(kSample), coordination_->others(),
-      [this](const auto& node, const auto& question) { return ask_node(node, question); });
+  const auto better = who_reaches(engine_->unreached(kSample), coordination_->others(),
+                                  [this](const auto& node, const auto& question) {
+                                    return coordination_->ask(node, question);
+                                  });
   if (!better) return;
   log::warning(
       "this node does not reach {} of {} servers that most other nodes reach: {} is to lead",

@@ -131,7 +131,6 @@ class Service {
   void publish_masters();
   void look_up_hosts();
   [[nodiscard]] bool asks_others() const;
-  [[nodiscard]] Result<std::string> ask_node(const std::string& node, const std::string& question);
   [[nodiscard]] Result<> others_agree(const Analysis& analysis);
   void look_after_members(bool leads);
   void give_way_if_blind(const EngineFigures& figures);
