@@ -216,8 +216,17 @@ std::optional<Term> Member::led_term() const {
 }
 
 Status Member::status() const {
-  const MutexLock lock(mutex_);
-  return status_;
+  Status status = [this] {
+    const MutexLock lock(mutex_);
+    return status_;
+  }();
+  // The engine says that it leads for an election timeout after the others have gone, and before
+  // the first entry of its term: `leader-check` does not, and the two must not contradict.
+  if (status.state == "Leader" && !led_term()) {
+    status.state = "Candidate";
+    status.leader.clear();
+  }
+  return status;
 }
 
 std::vector<Server> Member::servers() const {
