@@ -42,9 +42,10 @@ class Serve(ServiceCase):
             c.wait_for(lambda: len(service.json(f"instance-replicas/{new.host}/{new.port}")) == 3 - turn,
                        "the service to see its replicas")
             master = new
-        recoveries = service.json("audit-recovery")
-        self.assertEqual([r["IsSuccessful"] for r in recoveries], [True] * 3)
-        self.assertEqual(len({r["UID"] for r in recoveries}), 3)
+        # The last of them writes down its end after the replicas have moved.
+        c.wait_for(lambda: [r["IsSuccessful"] for r in service.json("audit-recovery")] == [True] * 3,
+                   f"three recoveries to end well: {service.told()}")
+        self.assertEqual(len({r["UID"] for r in service.json("audit-recovery")}), 3)
 
     def test_a_frozen_master_is_replaced_and_takes_no_writes_when_it_wakes(self):
         self.config.update(MySQLConnectTimeoutSeconds=1, MySQLDiscoveryReadTimeoutSeconds=1)
