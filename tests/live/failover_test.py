@@ -178,14 +178,15 @@ class Failover(LiveCase):
         self.heals(c, c[2], [c[3]])
         self.assertEqual(c[2].sql("SELECT COUNT(*) FROM app.seq"), "6")
 
-    def test_what_lives_below_a_dead_replica_is_named(self):
+    def test_what_lives_below_a_dead_replica_follows_the_new_master_too(self):
         c = self.start(4, "1>2,1>3,3>4")
         self.discover(c)
         c[1].kill()
         c[3].kill()
-        done = self.does_in_part("failover", c.name)
-        self.assertFalse(self.read_only(c[2]))
-        self.assertIn(f"left behind: {c[4]}: follows {c[3]}", done.err)
+        done = self.does("failover", c.name)
+        self.assertIs(self.promoted(done, c), c[2])
+        self.assertIn(str(c[3]), done.out + done.err)
+        self.heals(c, c[2], [c[4]])
 
     def test_the_preferred_replica_fetches_what_another_received_and_is_promoted(self):
         c = self.lagging_star()

@@ -39,6 +39,16 @@ void add_cut_off(const Instance& silent, const Topology& fresh, std::vector<Lost
   }
 }
 
+/// Replicas of one that does not answer, and of such ones among them.
+void add_below(const InstanceKey& silent, const Topology& topology, const Topology& fresh,
+               std::set<InstanceKey>& keys) {
+  for (const Instance* below : topology.replicas_of(silent)) {
+    const Instance* now = fresh.find(below->key);
+    const bool is_new = keys.insert(below->key).second;
+    if (is_new && (now == nullptr || !answers(*now))) add_below(below->key, topology, fresh, keys);
+  }
+}
+
 std::vector<Step> look_at_all(const Topology& fresh, std::string_view why) {
   std::vector<Step> steps;
   for (const Instance& instance : fresh.instances()) {
@@ -178,8 +188,13 @@ std::optional<std::string> failed_promotion(const Progress& so_far, const Instan
 
 SiblingPlan sibling_moves(const InstanceKey& old_primary, const Instance& winner,
                           const Policy& policy, const Progress& so_far, const Topology& fresh) {
+  // With the primary gone, those below another dead server are left without anybody: that one's own
+  // recovery would look for a place among its siblings, which follow the new primary now.
+  const Instance* old_now = fresh.find(old_primary);
+  const bool is_gone = old_now == nullptr || !answers(*old_now);
   std::set<InstanceKey> keys;
   for (const Topology* topology : {&so_far.at_start, &fresh}) {
+    if (is_gone) add_below(old_primary, *topology, fresh, keys);
     for (const Instance* replica : topology->replicas_of(old_primary))
       keys.insert(replica->key);
   }
@@ -214,7 +229,7 @@ SiblingPlan sibling_moves(const InstanceKey& old_primary, const Instance& winner
     }
     if (!because.empty()) {
       plan.lost.push_back({key, std::move(because)});
-      if (!answers(*replica)) add_cut_off(*replica, fresh, plan.lost);
+      if (!is_gone && !answers(*replica)) add_cut_off(*replica, fresh, plan.lost);
       continue;
     }
     move.server = key;

@@ -227,6 +227,22 @@ TEST_SUITE("core/plan/recovery/dead_primary") {
     CHECK(because(outcome, 4) == "does not answer: connection refused");
   }
 
+  TEST_CASE("replicas of an intermediate master that died as well follow the new primary") {
+    for (const bool is_mariadb_case : {false, true}) {
+      FakeServers servers;
+      is_mariadb_case ? build_mariadb(servers) : build_mysql(servers);
+      servers.kill(db(1));
+      servers.kill(db(4));
+      const Outcome outcome = fail_over(servers);
+      REQUIRE_FALSE(outcome.error);
+      CHECK(outcome.account.promoted == db(3));
+      check_below(servers, 2, 3);
+      check_below(servers, 5, 3);
+      CHECK(outcome.account.moved == std::vector<InstanceKey>{db(2), db(5)});
+      CHECK(outcome.account.lost.size() == 1);
+    }
+  }
+
   TEST_CASE("a multi-source sibling is shown and not moved (DISC-8)") {
     FakeServers servers;
     build_mysql(servers);
