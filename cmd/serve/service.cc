@@ -364,7 +364,8 @@ std::vector<QueueSample> Service::queue_log(std::size_t count) const {
 namespace {
 
 /// What a running service cannot change: how it is reached, who is let in, and where it keeps its
-/// records. A change to it holds after the next start.
+/// records. A change to it holds after the next start. (Files of raft's certificates are read again
+/// where they are.)
 void keep_fixed(Config& next, const Config& now) {
   HttpSettings http = now.http;
   http.read_only = next.http.read_only;
@@ -391,6 +392,13 @@ Result<> Service::reload(const std::string& extra_file) {
   keep_fixed(loaded.config, config());
   // All that can be wrong with it is found out before any of it holds.
   ORCH_ASSIGN(EngineSettings settings, engine_settings(loaded.config));
+  if (ha::raft::Group* const group = coordination_->group()) {
+    const Result<> renewed = group->renew_certificates();
+    if (!renewed) {
+      return fail(renewed.error().kind,
+                  "the configuration stays as it is: " + renewed.error().message);
+    }
+  }
   {
     const MutexLock lock(mutex_);
     configs_.push_back(std::make_unique<const Config>(std::move(loaded.config)));

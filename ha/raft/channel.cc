@@ -38,8 +38,9 @@ void set_patience(uv_tcp_t* tcp, std::chrono::milliseconds silence) {
 
 }  // namespace
 
-Channel::Channel(uv_loop_t* loop, const TlsContext* tls, Limits limits, Events events)
-    : loop_(loop), context_(tls), limits_(limits), events_(std::move(events)) {
+Channel::Channel(uv_loop_t* loop, std::shared_ptr<const TlsContext> tls, Limits limits,
+                 Events events)
+    : loop_(loop), context_(std::move(tls)), limits_(limits), events_(std::move(events)) {
   timer_ = new uv_timer_t;  // each handle is deleted when libuv has closed it
   ::uv_timer_init(loop_, timer_);
   open(timer_);

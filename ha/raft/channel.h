@@ -34,7 +34,7 @@ class Channel {
   };
 
   /// `tls` may be nothing. Then and ever after it ends by close() alone.
-  Channel(uv_loop_t* loop, const TlsContext* tls, Limits limits, Events events);
+  Channel(uv_loop_t* loop, std::shared_ptr<const TlsContext> tls, Limits limits, Events events);
   ~Channel() = default;
   Channel(const Channel&) = delete;
   Channel& operator=(const Channel&) = delete;
@@ -76,7 +76,7 @@ class Channel {
   void regulate();
 
   uv_loop_t* loop_;
-  const TlsContext* context_;
+  std::shared_ptr<const TlsContext> context_;
   Limits limits_;
   Events events_;
   std::string host_{};  ///< of whom we connect to

@@ -74,6 +74,9 @@ class Group : public Leadership {
   /// Puts a question to another node, for Settings::answer there. Errors: Unreachable, Refused.
   [[nodiscard]] virtual Result<std::string> ask(const std::string& address,
                                                 const std::string& question) const = 0;
+  /// Reads the files of certificates again; connections that stand go on. Errors: InvalidInput,
+  /// and those from before stay.
+  virtual Result<> renew_certificates() = 0;
   /// Takes a snapshot now, and cuts the log.
   virtual Result<> take_snapshot() = 0;
 };

@@ -71,6 +71,7 @@ class Member {
   void lag(std::uint64_t id, const SharedAnswer<std::uint64_t>& answer);
   void ask(const std::string& address, const std::string& question,
            const SharedAnswer<std::string>& answer);
+  void renew_certificates(const SharedAnswer<>& answer);
 
   [[nodiscard]] std::optional<Term> led_term() const;
   [[nodiscard]] Status status() const;

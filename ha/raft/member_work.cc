@@ -163,4 +163,9 @@ void Member::ask(const std::string& address, const std::string& question,
                   [answer](const Result<std::string>& reply) { answer->give(reply); });
 }
 
+void Member::renew_certificates(const SharedAnswer<>& answer) {
+  if (phase_ == Phase::Closing || !transport_) return answer->give({});
+  answer->give(transport_->renew_certificates());
+}
+
 }  // namespace orch::ha::raft

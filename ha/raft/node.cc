@@ -173,6 +173,12 @@ Result<std::string> Node::ask(const std::string& address, const std::string& que
       steady_clock::now() + kFindingLimit);
 }
 
+Result<> Node::renew_certificates() {
+  return call<void>(
+      [](Member& member, const SharedAnswer<>& answer) { member.renew_certificates(answer); },
+      steady_clock::now() + kFindingLimit);
+}
+
 Result<> Node::take_snapshot() {
   return call<void>(
       [](Member& member, const SharedAnswer<>& answer) { member.take_snapshot(answer); },

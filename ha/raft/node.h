@@ -44,6 +44,7 @@ class Node final : public Group {
   Result<> remove(const std::string& address) override;
   [[nodiscard]] Result<std::string> ask(const std::string& address,
                                         const std::string& question) const override;
+  Result<> renew_certificates() override;
   Result<> take_snapshot() override;
 
  private:

@@ -83,9 +83,9 @@ Result<> load_certificates(SSL_CTX* context, const Security& security) {
 
 }  // namespace
 
-Result<std::unique_ptr<TlsContext>> TlsContext::make(const Security& security) {
-  if (!security.any()) return std::unique_ptr<TlsContext>();
-  std::unique_ptr<TlsContext> made(new TlsContext);
+Result<std::shared_ptr<const TlsContext>> TlsContext::make(const Security& security) {
+  if (!security.any()) return std::shared_ptr<const TlsContext>();
+  std::shared_ptr<TlsContext> made(new TlsContext);
   made->names_matter_ = security.names_matter;
   made->context_ = ::SSL_CTX_new(TLS_method());
   SSL_CTX* context = made->context_;
@@ -96,7 +96,7 @@ Result<std::unique_ptr<TlsContext>> TlsContext::make(const Security& security) {
   SSL_CTX_set_mode(context, SSL_MODE_AUTO_RETRY | SSL_MODE_RELEASE_BUFFERS);
   if (security.certified()) {
     ORCH_TRY(load_certificates(context, security));
-    return made;
+    return std::shared_ptr<const TlsContext>(std::move(made));
   }
   made->shared_key_ = key_of(security.secret);
   SSL_CTX_set_app_data(context, &made->shared_key_);
@@ -108,7 +108,7 @@ Result<std::unique_ptr<TlsContext>> TlsContext::make(const Security& security) {
   ::SSL_CTX_set_psk_server_callback(context, &key_for_client);
   // No certificate is believed, so that a server without the secret cannot show one instead.
   ::SSL_CTX_set_verify(context, SSL_VERIFY_PEER, nullptr);
-  return made;
+  return std::shared_ptr<const TlsContext>(std::move(made));
 }
 
 TlsContext::~TlsContext() {

@@ -55,11 +55,11 @@ class TlsSession {
   bool ready_{false};
 };
 
-/// What all connections of a node share.
+/// What all connections of a node share. It outlives each session that it made.
 class TlsContext {
  public:
   /// Nothing when `security` is empty. Errors: InvalidInput names the file that is of no use.
-  static Result<std::unique_ptr<TlsContext>> make(const Security& security);
+  static Result<std::shared_ptr<const TlsContext>> make(const Security& security);
   ~TlsContext();
   TlsContext(const TlsContext&) = delete;
   TlsContext& operator=(const TlsContext&) = delete;

@@ -42,12 +42,17 @@ Result<std::string> verdict_of(const std::string& frame) {
 Result<std::unique_ptr<Transport>> Transport::open(uv_loop_t* loop, Settings settings,
                                                    Handlers handlers) {
   std::unique_ptr<Transport> made(new Transport(loop, std::move(settings), std::move(handlers)));
-  ORCH_ASSIGN(made->tls_, TlsContext::make(made->settings_.security));
+  ORCH_TRY(made->renew_certificates());
   ORCH_TRY(made->listen());
   return made;
 }
 
 Transport::~Transport() = default;
+
+Result<> Transport::renew_certificates() {
+  ORCH_ASSIGN(tls_, TlsContext::make(settings_.security));
+  return {};
+}
 
 Result<> Transport::listen() {
   ORCH_ASSIGN(const Endpoint endpoint, parse_endpoint(settings_.bind));
@@ -83,7 +88,7 @@ Result<> Transport::listen() {
 }
 
 Channel* Transport::open_channel(Channel::Events events) {
-  auto made = std::make_unique<Channel>(loop_, tls_.get(), settings_.limits, std::move(events));
+  auto made = std::make_unique<Channel>(loop_, tls_, settings_.limits, std::move(events));
   Channel* channel = made.get();
   channels_.emplace(channel, std::move(made));
   return channel;

@@ -44,6 +44,9 @@ class Transport {
   Transport(const Transport&) = delete;
   Transport& operator=(const Transport&) = delete;
 
+  /// Reads the certificates again, for the connections to come. Errors: InvalidInput, and all
+  /// stays.
+  Result<> renew_certificates();
   /// From now on this node has a number, and takes streams.
   void identify(std::uint64_t id) { id_ = id; }
   /// Opens a stream to a node; `name` as name_of_life() makes it.
@@ -66,7 +69,7 @@ class Transport {
   uv_loop_t* loop_;
   Settings settings_;
   Handlers handlers_;
-  std::unique_ptr<TlsContext> tls_{};
+  std::shared_ptr<const TlsContext> tls_{};
   std::uint64_t id_{0};
   uv_tcp_t* listener_{nullptr};
   std::map<Channel*, std::unique_ptr<Channel>> channels_{};

@@ -14,9 +14,10 @@ from live_case import ORCH, LiveCase
 class Service:
     """One `orch serve` over HTTP; listen="": where its configuration says; inside: what comes before the command (net.py)."""
 
-    def __init__(self, case, log, config=None, listen="127.0.0.1:0", inside=()):
+    def __init__(self, case, log, config=None, listen="127.0.0.1:0", inside=(), trust=None):
         self.case, self.log, self.base = case, open(log, "a+"), ""
-        self.address = listen.partition(":")[0]
+        self.address = listen.rpartition(":")[0]
+        self.scheme, self.trust = "https" if trust else "http", trust
         self.process = subprocess.Popen(
             [*inside, ORCH, "serve", "--config", config or case.write_config(), *(["--listen", listen] if listen else [])],
             stdout=self.log, stderr=self.log, stdin=subprocess.DEVNULL, cwd=case.folder)
@@ -25,7 +26,7 @@ class Service:
         """Once it has said on which port it listens."""
         self.case.assertIsNone(self.process.poll(), self.told())
         found = re.search(r"serves port (\d+)", self.told())
-        self.base = f"http://{self.address}:{found[1]}/api/" if found else ""
+        self.base = f"{self.scheme}://{self.address}:{found[1]}/api/" if found else ""
         return self.base and self.ask("lb-check")[0] == 200
 
     def ask(self, path, **headers):
@@ -33,7 +34,7 @@ class Service:
         url = self.base.removesuffix("/api/") + path if path.startswith("/") else self.base + path
         request = urllib.request.Request(url, headers=headers)
         try:
-            with urllib.request.urlopen(request, timeout=120) as answer:
+            with urllib.request.urlopen(request, timeout=120, context=self.trust) as answer:
                 return answer.status, answer.read().decode()
         except urllib.error.HTTPError as error:
             return error.code, error.read().decode()

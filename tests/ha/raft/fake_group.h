@@ -53,6 +53,7 @@ class FakeGroup {
     Result<> add(const std::string& /*address*/) override { return {}; }
     Result<> remove(const std::string& /*address*/) override { return {}; }
     Result<> take_snapshot() override { return {}; }
+    Result<> renew_certificates() override { return {}; }
     [[nodiscard]] Result<std::string> ask(const std::string& address,
                                           const std::string& question) const override {
       const auto known = all_.answers.find({address, question});

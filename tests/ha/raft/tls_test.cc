@@ -6,7 +6,7 @@ namespace orch::ha::raft {
 
 namespace {
 
-std::unique_ptr<TlsContext> by_secret(const std::string& secret) {
+std::shared_ptr<const TlsContext> by_secret(const std::string& secret) {
   Security security;
   security.secret = Secret(secret);
   auto made = TlsContext::make(security);

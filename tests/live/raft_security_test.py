@@ -1,0 +1,163 @@
+"""Groups of nodes that know each other by certificates, that live at IPv6 addresses, and whose disk is full."""
+import json
+import signal
+import socket
+import ssl
+import subprocess
+import unittest
+
+import proxy
+from raft_case import RaftCase, RaftNode
+from software import certificates
+
+
+class RaftSecurity(RaftCase):
+    def secured(self):
+        """Mutual TLS between the nodes, and TLS for the API; each with files that can be renewed."""
+        certs = certificates()
+        for file in ("server-cert.pem", "server-key.pem", "ca.pem"):
+            (self.folder / file).write_bytes((certs / file).read_bytes())
+        cert, key, ca = (str(self.folder / file) for file in ("server-cert.pem", "server-key.pem", "ca.pem"))
+        self.config.update(RaftSecret="", RaftSSLCertFile=cert, RaftSSLPrivateKeyFile=key, RaftSSLCAFile=ca,
+                           UseSSL=True, SSLCertFile=cert, SSLPrivateKeyFile=key, SSLCAFile=ca)
+        self.trust = ssl.create_default_context(cafile=ca)
+        self.trust.load_verify_locations(certs / "other-ca.pem")
+
+    def test_nodes_know_each_other_by_certificates_and_a_takeover_through_a_follower_ends_with_its_answer(self):
+        self.secured()
+        c, leader = self.prepare(3)
+        follower = self.followers(leader)[0]
+        details = follower.service.details(f"graceful-master-takeover/{c.name}/{c[2].host}/{c[2].port}")
+        self.assertEqual(details["SuccessorKey"]["Port"], c[2].port)
+        self.config.update(json.loads(follower.config.read_text()))
+        self.does("tag", c[2], "--tag", "by=command")
+        self.agree("select tag_value from database_instance_tags", "command")
+        self.assertIn(leader.address, self.does("raft", "status").out)
+
+    def test_strangers_do_not_get_in_and_disturb_nobody(self):
+        self.secured()
+        c, leader = self.prepare(2)
+        host, _, port = leader.address.rpartition(":")
+        for words in (b"GET / HTTP/1.1\r\n\r\n", bytes(range(256)) * 400, b"\x16\x03\x01\xff\xff" + b"\x00" * 70000, b""):
+            with socket.create_connection((host, int(port)), timeout=10) as stranger:
+                try:
+                    stranger.sendall(words)
+                    stranger.shutdown(socket.SHUT_WR)
+                    while stranger.recv(4096):
+                        pass
+                except OSError:
+                    pass
+        # One that believes the same authority, and shows no certificate of it.
+        trust = ssl.create_default_context(cafile=self.config["RaftSSLCAFile"])
+        with self.assertRaises(OSError), trust.wrap_socket(socket.create_connection((host, int(port)), timeout=10),
+                                                           server_hostname=host) as stranger:
+            stranger.sendall(b"hello")
+            if not stranger.recv(1):
+                raise OSError("ended")
+        # A node of another authority that would like to belong to the group.
+        other = self.folder / "other"
+        other.mkdir()
+        certs = certificates()
+        subject = ["-subj", "/CN=a stranger", "-addext", "subjectAltName=IP:127.0.0.1"]
+        subprocess.run(["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "9", *subject, "-CA",
+                        certs / "other-ca.pem", "-CAkey", certs / "other-ca-key.pem", "-keyout", other / "key.pem",
+                        "-out", other / "cert.pem"], check=True, capture_output=True)
+        self.config.update(RaftSSLCertFile=str(other / "cert.pem"), RaftSSLPrivateKeyFile=str(other / "key.pem"))
+        ports = [int(n.address.rpartition(":")[2]) for n in self.nodes]
+        mine = proxy.free_ports(2)
+        stranger = RaftNode(self, len(ports), [*ports, mine[0]], mine[1])
+        self.addCleanup(stranger.end)
+        self.wait(stranger.answers, "the stranger to answer")
+        self.wait(lambda: "certificate" in leader.service.told() + stranger.service.told(),
+                  "somebody to say that a certificate is not believed")
+        self.assertNotIn(stranger.address, leader.service.json("raft-peers"))
+        self.assertEqual(stranger.service.ask("health")[0], 500)
+        self.assertTrue(leader.leads())
+        leader.service.details(f"tag/{c[2].host}/{c[2].port}?tag=still")
+        self.agree("select tag_name from database_instance_tags", "still")
+
+    def test_renewed_certificates_are_taken_without_a_restart_and_bad_ones_refused(self):
+        self.secured()
+        c, leader = self.prepare(2)
+        follower = self.followers(leader)[0]
+        cert = self.folder / "server-cert.pem"
+        good = cert.read_bytes()
+        cert.write_text("this is no certificate\n")
+        for node in self.nodes:
+            node.service.process.send_signal(signal.SIGHUP)
+        self.wait(lambda: all("the configuration stays as it is: certificate" in n.service.told() for n in self.nodes),
+                  "the nodes to refuse it")
+        # Of another authority, and all nodes are to believe that one from now on.
+        certs = certificates()
+        (self.folder / "ca.pem").write_bytes((certs / "other-ca.pem").read_bytes() + (certs / "ca.pem").read_bytes())
+        cert.write_bytes(good)
+        subprocess.run(["openssl", "req", "-x509", "-new", "-key", self.folder / "server-key.pem", "-days", "9", "-subj",
+                        "/CN=renewed", "-addext", "subjectAltName=IP:127.0.0.1", "-CA", certs / "other-ca.pem", "-CAkey",
+                        certs / "other-ca-key.pem", "-out", cert], check=True, capture_output=True)
+        for node in self.nodes:
+            node.service.process.send_signal(signal.SIGHUP)
+        self.wait(lambda: all("reload-configuration" in n.service.told() for n in self.nodes), "the nodes to take them")
+        # One that is started anew connects to the others, which show it what is new.
+        follower.kill()
+        follower.start()
+        self.wait(follower.answers, "the restarted node to answer")
+        self.followers(self.leader())
+        shown = subprocess.run(["openssl", "s_client", "-connect", leader.address, "-cert", cert, "-key",
+                                self.folder / "server-key.pem", "-CAfile", self.folder / "ca.pem"], input="",
+                               capture_output=True, text=True).stdout
+        self.assertIn("CN = renewed", shown)
+
+
+class RaftOnIpv6(RaftCase):
+    HOST = "[::1]"
+
+    def test_a_group_at_ipv6_addresses_heals_a_dead_master_and_its_dead_leader(self):
+        c, leader = self.prepare(3)
+        follower = self.followers(leader)[0]
+        self.assertEqual(follower.service.json("raft-leader"), leader.address)
+        follower.service.details(f"tag/{c[2].host}/{c[2].port}?tag=role")
+        self.agree("select tag_name from database_instance_tags", "role")
+        leader.kill()
+        c[1].kill()
+        self.healed_once(c, c[1])
+
+
+class RaftOnAFullDisk(RaftCase):
+    def mounted(self, node):
+        """A small disk of its own for the node's raft directory."""
+        place = node / "raft"
+        place.mkdir(parents=True)
+        subprocess.run(["mount", "-t", "tmpfs", "-o", "size=128m,mode=700", "orch-raft-test", place], check=True)
+        self.addCleanup(subprocess.run, ["umount", "-l", place], check=True)
+        return place
+
+    def test_a_leader_whose_disk_is_full_gives_its_place_away_and_says_why(self):
+        places = [self.mounted(self.folder / f"node{i}") for i in range(3)]
+        c, leader = self.prepare(3)
+        big = places[leader.number] / "somebody-elses"
+        with open(big, "wb") as file:
+            try:
+                while True:
+                    file.write(b"x" * 65536)
+                    file.flush()
+            except OSError as error:
+                self.assertEqual(error.errno, 28)
+        self.wait(lambda: not leader.leads(), "it to lead no more")
+        new = self.leader()
+        self.assertIsNot(new, leader)
+        self.assertIn("does not lead as long as", leader.service.told())
+        self.assertIn("MiB are free", leader.service.told())
+        new.service.details(f"tag/{c[2].host}/{c[2].port}?tag=meanwhile")
+        c[1].kill()
+        others = [n for n in self.nodes if n is not leader]
+        self.wait(lambda: {self.sql(n, "select is_successful from topology_recovery") for n in others} == {"1"},
+                  "the other two to agree on a recovery")
+        big.unlink()
+        if not leader.is_up():
+            leader.start()
+        self.healed_once(c, c[1])
+        self.agree("select tag_name from database_instance_tags", "meanwhile")
+
+
+if __name__ == "__main__":
+    unittest.main()
