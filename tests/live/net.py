@@ -16,6 +16,10 @@ import unittest
 CLONE_NEWNET = 0x40000000
 HUB = "10.77.0.254"
 NOBODY = "02:00:00:00:00:99"
+NETEM = ("netem", "delay", "80ms", "60ms", "loss", "5%")
+SLOW = ("tbf", "rate", "200kbit", "burst", "2kb", "latency", "300ms")
+DROP = ("add table ip spoiled; add chain ip spoiled in { type filter hook input priority 0; };"
+        "add rule ip spoiled in iif eth0 numgen random mod 100 < 5 drop")
 libc = ctypes.CDLL(None, use_errno=True)
 
 
@@ -35,6 +39,14 @@ def ip(lines, inside=()):
         raise OSError(f"ip: {done.stderr.strip()} in {lines}")
 
 
+def does(host, *command):
+    """-> whether it went well."""
+    try:
+        return subprocess.run([*host.inside, *command], capture_output=True).returncode == 0
+    except FileNotFoundError:
+        return False
+
+
 class Host:
     """inside: what to write before a command that is to run there."""
 
@@ -52,7 +64,7 @@ class Network:
     """Hosts 1 to `count`. To be made and closed by the main thread."""
 
     def __init__(self, count):
-        self.files, self.hosts = [this_namespace()], []
+        self.files, self.hosts, self.spoiled, self.how = [this_namespace()], [], [], ""
         try:
             self.make(count)
         except OSError:
@@ -87,10 +99,25 @@ class Network:
         for other in others if receive else []:
             self.drop(other, [host])
 
+    def spoil(self, hosts):
+        """What these send comes late, and part of it never. Where the kernel has no netem, they send slowly, so that
+        it queues for up to a third of a second, and a part of what they are sent is dropped."""
+        for host in hosts:
+            self.spoiled.append(host)
+            self.how = "netem"
+            if not does(host, "tc", "qdisc", "add", "dev", "eth0", "root", *NETEM):
+                self.how = "tbf and nft"
+                if not (does(host, "tc", "qdisc", "add", "dev", "eth0", "root", *SLOW) and does(host, "nft", DROP)):
+                    raise OSError("neither tc's netem nor its tbf with nft can spoil a network here")
+
     def heal(self):
-        """Everybody reaches everybody."""
+        """Everybody reaches everybody, soon."""
         for host in self.hosts:
             ip(["neigh flush dev eth0 nud permanent"], host.inside)
+        for host in self.spoiled:
+            does(host, "tc", "qdisc", "del", "dev", "eth0", "root")
+            does(host, "nft", "delete table ip spoiled")  # there is none where netem did it
+        self.spoiled.clear()
 
     def close(self):
         """This thread goes back to where it came from."""

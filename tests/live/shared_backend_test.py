@@ -5,12 +5,12 @@ import unittest
 import urllib.request
 
 import proxy
-from shared_rounds import NODES, SharedRounds
+from shared_rounds import SharedRounds
 
 
 class Galera(SharedRounds):
     def test_nodes_on_a_galera_server_each_heal_a_cluster_once_whatever_dies(self):
-        group = self.cluster("galera", NODES)
+        group = self.cluster("galera", self.NODES)
         self.open_backend(group[1])
         self.members = group.nodes
         self.start_peers([(n.host, n.port, n) for n in group.nodes])
@@ -23,14 +23,14 @@ class OneServer(SharedRounds):
         node.sql("SET GLOBAL read_only = 0")
         self.open_backend(node)
         self.members = [node]
-        self.start_peers([(node.host, node.port, None)] * NODES)
+        self.start_peers([(node.host, node.port, None)] * self.NODES)
         self.rounds()
 
     def test_a_proxy_sends_everybody_to_the_node_that_leads(self):
         node = self.cluster("mariadb", 1)[1]
         node.sql("SET GLOBAL read_only = 0")
         self.open_backend(node)
-        self.start_peers([(node.host, node.port, None)] * NODES)
+        self.start_peers([(node.host, node.port, None)] * self.NODES)
         front = proxy.Proxy(self.folder, proxy.LEADER, [p.listen for p in self.peers])
         self.addCleanup(front.end)
 
@@ -104,7 +104,7 @@ class Group(SharedRounds):
     ROUNDS = 2
 
     def start_members(self, *settings):
-        group = self.cluster("group", NODES, settings=settings)
+        group = self.cluster("group", self.NODES, settings=settings)
         self.open_backend(group[1])
         self.members = group.nodes
         return group
@@ -130,7 +130,7 @@ class Group(SharedRounds):
         self.addCleanup(front.end)
         # At first the proxy takes all of them for good.
         self.wait(lambda: any(c.good for c in checks) and all(c.told > 9 for c in checks), "the proxy to know the primary")
-        self.start_peers([("127.0.0.1", front.port, None)] * NODES)
+        self.start_peers([("127.0.0.1", front.port, None)] * self.NODES)
         self.rounds()
 
     def faults(self):

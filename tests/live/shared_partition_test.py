@@ -3,7 +3,7 @@ each master that dies or is cut off is replaced once. See net.py and shared_roun
 import unittest
 
 from net import network
-from shared_rounds import NODES, SharedRounds
+from shared_rounds import SharedRounds
 from software import Software
 
 SERVERS = 3
@@ -19,8 +19,8 @@ class Cut(SharedRounds):
     def make_network(self, more, flavor):
         for name in ("mariadb", flavor):
             Software(name).install()  # while there is a way to the mirror
-        self.net = network(self, SERVERS + NODES + more)
-        self.hosts, self.sites = self.net.hosts[:SERVERS], self.net.hosts[SERVERS:SERVERS + NODES]
+        self.net = network(self, SERVERS + self.NODES + more)
+        self.hosts, self.sites = self.net.hosts[:SERVERS], self.net.hosts[SERVERS:SERVERS + self.NODES]
 
     def master_dies(self, cluster, for_good):
         """It dies, or its host is cut off; then it is writable until somebody reaches it."""
@@ -77,7 +77,7 @@ class Galera(Cut):
 
     def test_nodes_with_a_galera_server_each_heal_a_cluster_once_whoever_is_cut_off(self):
         self.make_network(0, "galera")
-        group = self.cluster("galera", NODES, hosts=self.sites)
+        group = self.cluster("galera", self.NODES, hosts=self.sites)
         self.open_backend(group[1])
         self.members = group.nodes
         self.start_peers([(n.host, n.port, n, site) for n, site in zip(group.nodes, self.sites)])

@@ -18,12 +18,11 @@ import synchronous
 from live_case import PREFIX, LiveCase, numbers
 from service_case import Service
 from servers import Cluster
-from software import ADMIN_PASSWORD, COMMON_GRANTS, MARIADB_GRANTS
+from software import ADMIN_PASSWORD, COMMON_GRANTS, MARIADB_GRANTS, MYSQL_GRANTS
 
 ACT = re.compile(r"\s*(SET GLOBAL|STOP|START|CHANGE|RESET|KILL)\b", re.I)
 PATIENCE = 90
 PAUSE_BEFORE_RESTORING = 3
-NODES = 3
 
 
 class Peer:
@@ -80,7 +79,7 @@ class Peer:
 
 class SharedRounds(LiveCase):
     """self.members: the backend's servers; self.peers: the nodes."""
-    ROUNDS = 3
+    ROUNDS, NODES, MANAGED = 3, 3, "mariadb"
 
     def setUp(self):
         super().setUp()
@@ -106,7 +105,10 @@ class SharedRounds(LiveCase):
 
     def told(self):
         """What the nodes said lately."""
-        return "\n".join(f"--- {path.name}\n{path.read_text()[-9000:]}" for path in sorted(self.folder.glob("orch?.log")))
+        return "\n".join(f"--- {path.name}\n{self.lines_of(path)[-9000:]}" for path in sorted(self.folder.glob("orch?.log")))
+
+    def lines_of(self, log):
+        return log.read_text()
 
     def cluster(self, flavor, nodes, tree="", **options):
         cluster = Cluster.up(f"{PREFIX}{next(numbers)}", flavor, nodes, tree, **options)
@@ -148,10 +150,11 @@ class SharedRounds(LiveCase):
 
     def managed(self):
         """A master with two replicas, watched by the nodes."""
-        cluster = self.cluster("mariadb", 3, "star", settings=["general_log=1", "log_output=TABLE"],
+        cluster = self.cluster(self.MANAGED, 3, "star", settings=["general_log=1", "log_output=TABLE"],
                                hosts=self.hosts)
         for peer in self.peers:
-            grants = (MARIADB_GRANTS + COMMON_GRANTS).format(user=peer.user)
+            special = MYSQL_GRANTS if cluster.software.is_mysql else MARIADB_GRANTS
+            grants = (special + COMMON_GRANTS).format(user=peer.user)
             cluster[1].sql(f"CREATE USER {peer.user}@'%' IDENTIFIED BY '{ADMIN_PASSWORD}'; {grants}")
         for node in cluster.nodes[1:]:
             self.wait(lambda n=node: n.sql("SELECT COUNT(*) FROM mysql.user WHERE user LIKE 'orch_'")
@@ -246,7 +249,7 @@ class SharedRounds(LiveCase):
         self.heal(cluster)
         row.append(f"{time.monotonic() - began:.1f}")
         self.restore()
-        self.leader()
+        self.restored()
         self.wait(lambda: self.backend("SELECT COUNT(*) FROM orchestrator.orch_recovery_run WHERE stage <> 'ended'")
                   == "0", "all recoveries to end")
         acts = self.acts(cluster)
@@ -255,13 +258,27 @@ class SharedRounds(LiveCase):
         recovered = self.backend("SELECT COUNT(*) FROM orchestrator.topology_recovery WHERE is_successful = 1"
                                  f" AND port = {cluster[1].port} AND hostname = '{cluster[1].host}'")
         row += [">".join(actors), len(opened), recovered]
-        self.table.append(row)
-        print("   ", *row, sep="\t", flush=True)
-        text = "\n".join(map(str, acts))
-        self.assertEqual(len(actors), len(set(actors)), f"nodes acted side by side:\n{text}")
-        self.assertEqual(len(opened), 1, f"more than one was made a master:\n{text}")
+        self.note(row)
+        self.nobody_acts_out_of_turn(acts)
+        self.assertEqual(len(opened), 1, "not one was made a master:\n" + "\n".join(map(str, acts)))
         self.wait(lambda: len(self.writable(cluster)) == 1, "one writable server to be left")
         self.assertEqual(recovered, "1", self.told())
+        self.forget(cluster)
+
+    def restored(self):
+        """When all is there again, and the master replaced."""
+        self.leader()
+
+    def note(self, row):
+        self.table.append(row)
+        print("   ", *row, sep="\t", flush=True)
+
+    def nobody_acts_out_of_turn(self, acts):
+        actors = [user for i, (_, user, _, _) in enumerate(acts) if i == 0 or acts[i - 1][1] != user]
+        text = "\n".join(map(str, acts))
+        self.assertEqual(len(actors), len(set(actors)), f"nodes acted side by side:\n{text}")
+
+    def forget(self, cluster):
         self.leader().service.ask(f"forget-cluster/{self.writable(cluster)[0]}")
         self.leader().service.ask(f"forget/{cluster[1].host}/{cluster[1].port}")
         for node in cluster.nodes:  # its addresses stay its own: what the backend says about them does, too
