@@ -162,9 +162,13 @@ class Node:
     def __str__(self):
         return f"{self.host}:{self.port}"
 
+    def lay_out(self):
+        """A data directory as that of a server that was just installed."""
+        subprocess.run(["cp", "-a", "--sparse=always", "--reflink=auto", self.software.template, self.data], check=True)
+
     def create(self, options):
         (self.dir / "tmp").mkdir(parents=True)
-        subprocess.run(["cp", "-a", "--sparse=always", "--reflink=auto", self.software.template, self.data], check=True)
+        self.lay_out()
         # In a shared folder a MariaDB server that starts deletes the temporary tables of those that run.
         options = {"datadir": self.data, "tmpdir": self.dir / "tmp", "socket": "sock", "port": self.port,
                    "server_id": self.port, "bind_address": self.host, "report_host": self.host,
@@ -211,6 +215,15 @@ class Node:
     def start(self):
         self.launch()
         self.wait()
+
+    def make_anew(self, source, before=""):
+        """As an administrator does with a dead master that may hold what nobody else has: it begins with nothing, and
+        gets all from a server that has every binary log. before: statements that come first."""
+        shutil.rmtree(self.data)
+        self.lay_out()
+        self.start()
+        self.sql(before)
+        self.follow(source)
 
     def signal(self, number):
         pid = self.pid()
