@@ -29,7 +29,8 @@ DOCTEST = re.compile(r"test cases:\s*(\d+) \|\s*(\d+) passed \|\s*(\d+) failed")
 FAST = ("-Doptimization=0", "-Dcpp_args=-g1")  # to compile
 SEVERAL = ("-Dunity=on", "-Dunity_size=8")  # files as one: tests, too
 SANITIZERS = {"ASAN_OPTIONS": "detect_stack_use_after_return=1", "UBSAN_OPTIONS": "halt_on_error=1:print_stacktrace=1",
-              "TSAN_OPTIONS": "halt_on_error=1:second_deadlock_stack=1"}
+              "TSAN_OPTIONS": "halt_on_error=1:second_deadlock_stack=1",
+              "LSAN_OPTIONS": f"suppressions={TREE}/tests/leaks.txt:print_suppressions=0"}
 
 
 running = set()  # what the suites have started and not yet seen the end of
