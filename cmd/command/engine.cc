@@ -79,8 +79,8 @@ Result<> record_read(const Services& services, const std::set<InstanceKey>& read
     const Instance* known = fresh.find(key);
     return known == nullptr ? stored(key) : std::optional<Instance>(*known);
   });
+  ORCH_TRY(services.record(touched.found, std::chrono::steady_clock::now()));
   storage::InstanceStore writer = services.instances();
-  ORCH_TRY(writer.record(touched.found));
   for (const InstanceKey& key : unreachable)
     ORCH_TRY(writer.mark_checked(key, false));
   ORCH_TRY(services.clusters().rebuild_aliases());

@@ -128,6 +128,7 @@ Result<CrawlResult> crawl_and_record(const Services& services,
       keys.push_back(replica.key);
     return keys;
   };
+  const auto since = std::chrono::steady_clock::now();
   CrawlResult result =
       crawl([&](const InstanceKey& key,
                 SteadyPoint deadline) { return services.servers().probe(key, deadline); },
@@ -142,7 +143,7 @@ Result<CrawlResult> crawl_and_record(const Services& services,
   probe_writes(services, result.found);
   storage::InstanceStore store = services.instances();
   ORCH_TRY(keep_watched(services, result.found));
-  ORCH_TRY(store.record(result.found));
+  ORCH_TRY(services.record(result.found, since));
   // Why a server could not be read tells what it is sick with.
   std::vector<Observation> failed;
   for (const UnreachedKey& key : result.unreachable)
@@ -158,8 +159,8 @@ Result<CrawlResult> crawl_and_record(const Services& services,
 }
 
 Result<Instance> probe_and_record(const Services& services, const InstanceKey& key) {
-  const Observation seen =
-      services.servers().probe(key, std::chrono::steady_clock::now() + probe_limit(services));
+  const auto since = std::chrono::steady_clock::now();
+  const Observation seen = services.servers().probe(key, since + probe_limit(services));
   if (seen.outcome == ProbeOutcome::Skipped) {
     return fail(ErrorKind::Refused, fmt::format("{} is left alone: its replication user matches "
                                                 "DiscoveryIgnoreReplicationUsernameFilters",
@@ -175,7 +176,7 @@ Result<Instance> probe_and_record(const Services& services, const InstanceKey& k
   settle_all(one, rules, stored_instances(services));
   probe_writes(services, one.found);
   ORCH_TRY(keep_watched(services, one.found));
-  ORCH_TRY(services.instances().record(one.found));
+  ORCH_TRY(services.record(one.found, since));
   look_after_quarantine(services, {&one.found.front().instance, 1});
   return one.found.front().instance;
 }

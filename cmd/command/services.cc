@@ -41,6 +41,12 @@ Result<> append_line(const std::string& file, const std::string& line) {
 
 }  // namespace
 
+Result<> Services::record(std::span<const Observation> seen, SteadyPoint since) const {
+  // First: what another read has brought before must not be written over this.
+  if (parts_.learning) parts_.learning(seen, since);
+  return instances().record(seen);
+}
+
 storage::InstanceStore Services::instances() const {
   const DiscoverySettings& discovery = config().discovery;
   return {database(),
@@ -66,6 +72,7 @@ Services Services::with(const Leadership& leadership, Progress& progress, bool c
                   .self = parts_.self,
                   .group = parts_.group,
                   .forgetting = parts_.forgetting,
+                  .learning = parts_.learning,
                   .colour = colour});
   other.running_ = running_;
   return other;

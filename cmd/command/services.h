@@ -4,11 +4,13 @@
 #include <functional>
 #include <memory>
 #include <set>
+#include <span>
 #include <string>
 #include <string_view>
 
 #include "core/base/clock.h"
 #include "core/config/config.h"
+#include "core/model/observation.h"
 #include "core/model/replication_rules.h"
 #include "core/ports/ha.h"
 #include "core/ports/server.h"
@@ -55,6 +57,8 @@ class Services {
     ha::raft::Group* group{nullptr};  ///< that this process is a node of; it may be none
     /// Called before servers are deleted from the backend: what runs beside lets go of them.
     std::function<void(const std::set<InstanceKey>&)> forgetting{};
+    /// Told of servers that were read and recorded, all since the given time.
+    std::function<void(std::span<const Observation>, SteadyPoint)> learning{};
     bool colour{false};  ///< people read the answer on a terminal
   };
 
@@ -81,6 +85,9 @@ class Services {
   void forgetting(const std::set<InstanceKey>& keys) const {
     if (parts_.forgetting) parts_.forgetting(keys);
   }
+
+  /// Keeps what was read since `since`, and lets what runs beside know. Errors: the backend's.
+  Result<> record(std::span<const Observation> seen, SteadyPoint since) const;
 
   [[nodiscard]] storage::InstanceStore instances() const;
   [[nodiscard]] storage::ClusterStore clusters() const;

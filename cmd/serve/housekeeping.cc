@@ -213,9 +213,26 @@ Result<> Service::follow_backend() {
   return {};
 }
 
+/// What commands and recoveries have read is known before the next poll; what was read earlier and
+/// not written yet must not be written over it.
+void Service::learn(std::span<const Observation> found, SteadyPoint since) {
+  {
+    const MutexLock lock(questions_mutex_);
+    if (questioned_ == nullptr) return;
+    questioned_->learn(found, since);
+  }
+  if (!writes_->flush(steady_clock::now() + kLetGo)) {
+    log::warning("the backend is slow: what it says of servers may be old");
+  }
+}
+
 /// A read that is under way, or was not written yet, must not bring back what is being deleted.
 void Service::let_go(const std::set<InstanceKey>& keys) {
-  engine_->forget(keys);
+  {
+    const MutexLock lock(questions_mutex_);
+    if (questioned_ == nullptr) return;
+    questioned_->forget(keys);
+  }
   writes_->forget(keys);
   if (!writes_->flush(steady_clock::now() + kLetGo)) {
     log::warning("the backend is slow: what is forgotten may come back");

@@ -86,18 +86,21 @@ Result<> Service::build() {
   ORCH_ASSIGN(fleet_, Fleet::open(config(), *database_, clock_));
   progress_ = std::make_unique<QuietProgress>();
   ORCH_TRY(take_place());
-  services_ = std::make_unique<Services>(Services::Parts{.config = config(),
-                                                         .live_config = &config_,
-                                                         .clock = clock_,
-                                                         .database = &coordination_->database(),
-                                                         .servers = &fleet_->servers(),
-                                                         .leadership = coordination_->leadership(),
-                                                         .progress = *progress_,
-                                                         .self = self_,
-                                                         .group = coordination_->group(),
-                                                         .forgetting = [this](const auto& keys) {
-                                                           let_go(keys);
-                                                         }});
+  services_ = std::make_unique<Services>(
+      Services::Parts{.config = config(),
+                      .live_config = &config_,
+                      .clock = clock_,
+                      .database = &coordination_->database(),
+                      .servers = &fleet_->servers(),
+                      .leadership = coordination_->leadership(),
+                      .progress = *progress_,
+                      .self = self_,
+                      .group = coordination_->group(),
+                      .forgetting = [this](const auto& keys) { let_go(keys); },
+                      .learning =
+                          [this](auto found, auto since) {
+                            learn(found, since);
+                          }});
   own_ = std::make_unique<Services>(services_->on(*database_));
   asked_ = std::make_unique<Services>(services_->under(coordination_->asked()));
   entries_ = std::make_unique<EntryWriter>(*services_);

@@ -117,6 +117,7 @@ class Service {
   Result<> say_alive();
   Result<> read_marks();
   Result<> follow_backend();
+  void learn(std::span<const Observation> found, SteadyPoint since);
   void let_go(const std::set<InstanceKey>& keys);
   void let_go_of_forgotten();
   Result<> catch_up();
@@ -184,7 +185,7 @@ class Service {
       ORCH_GUARDED_BY(mutex_);
   std::deque<QueueSample> queue_log_ ORCH_GUARDED_BY(mutex_);
   Mutex questions_mutex_;
-  Engine* questioned_ ORCH_GUARDED_BY(questions_mutex_){nullptr};  ///< by other nodes
+  Engine* questioned_ ORCH_GUARDED_BY(questions_mutex_){nullptr};  ///< engine_, until it ends
   Mutex complaints_mutex_;
   std::map<std::string, SteadyPoint> complaints_
       ORCH_GUARDED_BY(complaints_mutex_);  ///< when they were last said

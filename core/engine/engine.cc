@@ -200,7 +200,11 @@ void Engine::take(const InstanceKey& key, const Observation& seen, TimePoint beg
     ++figures_.probes;
     if (!seen.found()) ++figures_.failed_probes;
     const auto found = schedules_.find(key);
-    if (found == schedules_.end()) return;  // forgotten meanwhile
+    if (found == schedules_.end()) return;                 // forgotten meanwhile
+    if (found->second.learnt_at >= found->second.begun) {  // it may be as it was before
+      found->second.running = found->second.again = false;
+      return plan(key, found->second, steady_clock::now());
+    }
     if (const auto source = found->second.candidate_of) {
       // A peer that reads the binary log, and its port was guessed.
       const Instance* named = picture_.find(*source);
@@ -245,8 +249,9 @@ void Engine::take(const InstanceKey& key, const Observation& seen, TimePoint beg
       meet(kept);
     }
     if (!term_) return;
+    // Under the lock: what is being forgotten must not come back.
+    if (doors_.record) doors_.record(kept);
   }
-  if (doors_.record) doors_.record(kept);
   if (quarantined && doors_.look_after) {
     recoveries_.submit([this, instance = kept.instance] { doors_.look_after(instance); });
   }
@@ -522,13 +527,6 @@ void Engine::set_marks(Marks marks, Circumstances circumstances) {
   const MutexLock lock(mutex_);
   picture_.set_marks(std::move(marks));
   circumstances_ = std::move(circumstances);
-}
-
-void Engine::look_at(const std::set<InstanceKey>& keys) {
-  const MutexLock lock(mutex_);
-  for (const InstanceKey& key : keys)
-    hurry_at_once(key);
-  schedule_changed_.notify_all();
 }
 
 bool Engine::drain(SteadyPoint deadline) {

@@ -7,6 +7,7 @@
 #include <memory>
 #include <optional>
 #include <set>
+#include <span>
 #include <string>
 #include <thread>
 #include <vector>
@@ -44,7 +45,7 @@ struct EngineSettings {
 
 /// What the engine asks of its surroundings; called by threads of the engine.
 struct EngineDoors {
-  /// A server was looked at: keep it. Must not block.
+  /// A server was looked at: keep it. Must not block, nor call the engine.
   std::function<void(const Observation&)> record{};
   /// A look at a server that needs more than the probe. May be empty.
   std::function<void(Observation&)> complete{};
@@ -103,8 +104,10 @@ class Engine {
   /// Servers that were not reached when they were last read, at most so many; those that were lost
   /// last come first.
   [[nodiscard]] std::vector<InstanceKey> unreached(std::size_t most) const;
-  /// Reads the servers now.
-  void look_at(const std::set<InstanceKey>& keys);
+  /// A command or a recovery has read these servers, all since `since`: it is known from now on,
+  /// and kept. Reads of the engine that began before count for nothing; what they have brought
+  /// since `since` stays.
+  void learn(std::span<const Observation> found, SteadyPoint since);
 
   /// No new recovery is begun. True when none runs any more, before the deadline.
   [[nodiscard]] bool drain(SteadyPoint deadline);
@@ -124,6 +127,7 @@ class Engine {
     unsigned failures{0};
     SteadyPoint begun{};                        ///< when it began to run
     SteadyPoint seen_at{};                      ///< when the latest probe ended
+    SteadyPoint learnt_at{};                    ///< see learn()
     bool hurried{false};                        ///< the next read is out of turn
     std::chrono::milliseconds pause{0};         ///< before the next read out of turn
     std::optional<InstanceKey> candidate_of{};  ///< a guess: kept only if it follows that server
@@ -142,6 +146,7 @@ class Engine {
   void run_analysis();
   void probe(const InstanceKey& key);
   void take(const InstanceKey& key, const Observation& seen, TimePoint begun);
+  void learn_one(const Observation& seen, SteadyPoint since) ORCH_REQUIRES(mutex_);
   void meet(const Observation& seen) ORCH_REQUIRES(mutex_);
   void meet_one(const InstanceKey& key, const std::optional<InstanceKey>& candidate_of)
       ORCH_REQUIRES(mutex_);

@@ -71,7 +71,17 @@ class EngineBench {
     doors.record = [this](const Observation& seen) {
       const MutexLock lock(mutex_);
       ++looks_[seen.found() ? seen.instance.key : seen.asked];
+      kept_.push_back(seen);
       changed_.notify_all();
+    };
+    doors.complete = [this](Observation& seen) {
+      mutex_.lock();
+      if (seen.instance.key == slow_) {
+        ++slow_reads_;
+        changed_.notify_all();
+        changed_.wait(mutex_, [&] { return seen.instance.key != slow_; });
+      }
+      mutex_.unlock();
     };
     doors.open_link = [this](const InstanceKey& key) -> Result<std::unique_ptr<WatchedSession>> {
       std::array<int, 2> ends{};
@@ -109,7 +119,16 @@ class EngineBench {
   void hold(bool on) {
     const MutexLock lock(mutex_);
     hold_ = on;
+    if (!on) slow_ = {};
     changed_.notify_all();
+  }
+  /// Reads of it have seen what they saw, and take until hold(false).
+  void slow_down(const InstanceKey& key) {
+    const MutexLock lock(mutex_);
+    slow_ = key;
+  }
+  [[nodiscard]] Observation read(const InstanceKey& key) {
+    return servers.probe(key, SteadyPoint::max());
   }
   /// The server's process dies: its kernel closes the connection.
   void kill(const InstanceKey& key) {
@@ -132,7 +151,10 @@ class EngineBench {
   std::map<InstanceKey, int> looks_;
   std::map<InstanceKey, int> other_ends_;
   std::vector<std::pair<InstanceKey, std::string>> acts_;
+  std::vector<Observation> kept_;
   bool hold_{false};
+  InstanceKey slow_{};
+  int slow_reads_{0};
   int acting_{0};
   int most_acting_{0};
 };
@@ -232,6 +254,72 @@ TEST_SUITE("engine") {
     bench.wait_for([&, before = bench.looks_[db(1)]] { return bench.looks_[db(1)] > before + 1; });
     bench.engine->forget({db(3)});
     CHECK(bench.engine->keys() == std::vector<InstanceKey>{db(1), db(2)});
+  }
+
+  TEST_CASE("what a command has read is known at once, though the next poll is an hour away") {
+    EngineBench bench;
+    bench.settings.master_poll = bench.settings.poll = std::chrono::hours(1);
+    bench.start();
+    bench.wait_for([&] { return bench.looks_[db(2)] > 0 && bench.looks_[db(3)] > 0; });
+    const SteadyPoint since = std::chrono::steady_clock::now();
+    bench.servers.set(db(2), [](Instance& master) {
+      master = test::writable(test::mysql(2, test::gtids("1-9")));
+      master.replicas = {db(1), db(3)};
+    });
+    for (const int number : {1, 3}) {
+      bench.servers.set(db(number), [&](Instance& replica) {
+        replica = test::following(test::mysql(number, test::gtids("1-9")), 2);
+        replica.replication_depth = 1;
+      });
+    }
+    bench.engine->learn(std::vector{bench.read(db(1)), bench.read(db(2)), bench.read(db(3))},
+                        since);
+    bench.wait_for([&] { return bench.other_ends_.contains(db(2)); });
+    bench.servers.set(db(1), [](Instance& replica) { replica = test::cut_off(replica); });
+    bench.kill(db(2));
+    bench.wait_for([&] { return bench.recovers(db(2)); });
+    const MutexLock lock(bench.mutex_);
+    for (const auto& [key, code] : bench.acts_)
+      CHECK(key == db(2));
+  }
+
+  TEST_CASE("a read that began before a command's change does not bring the old state back") {
+    EngineBench bench;
+    bench.start();
+    bench.wait_for([&] { return bench.looks_[db(3)] > 0; });
+    bench.slow_down(db(3));
+    bench.wait_for([&] { return bench.slow_reads_ > 0; });
+    bench.servers.set(db(3), [](Instance& replica) { replica.server.read_only = false; });
+    bench.engine->learn(std::vector{bench.read(db(3))}, std::chrono::steady_clock::now());
+    bench.mutex_.lock();
+    bench.kept_.clear();
+    bench.looks_.clear();
+    bench.mutex_.unlock();
+    bench.hold(false);
+    bench.wait_for([&] { return bench.looks_[db(3)] > 1; });
+    const MutexLock lock(bench.mutex_);
+    for (const Observation& seen : bench.kept_) {
+      if (seen.instance.key == db(3)) CHECK_FALSE(seen.instance.server.read_only);
+    }
+  }
+
+  TEST_CASE("a long look-around does not cover up what was read meanwhile") {
+    EngineBench bench;
+    bench.start();
+    bench.wait_for([&] { return bench.looks_[db(3)] > 0; });
+    const SteadyPoint since = std::chrono::steady_clock::now();
+    const Observation early = bench.read(db(3));
+    bench.servers.set(db(3), [](Instance& replica) { replica.server.read_only = false; });
+    bench.wait_for([&, before = bench.looks_[db(3)]] { return bench.looks_[db(3)] > before + 1; });
+    bench.mutex_.lock();
+    bench.kept_.clear();
+    bench.mutex_.unlock();
+    bench.engine->learn(std::vector{early}, since);
+    bench.wait_for([&, before = bench.looks_[db(3)]] { return bench.looks_[db(3)] > before; });
+    const MutexLock lock(bench.mutex_);
+    for (const Observation& seen : bench.kept_) {
+      if (seen.instance.key == db(3)) CHECK_FALSE(seen.instance.server.read_only);
+    }
   }
 
   TEST_CASE(
