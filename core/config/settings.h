@@ -92,7 +92,7 @@ struct RaftSettings {
   std::vector<std::string> raft_nodes{};
   std::string http_advertise{};
   std::chrono::milliseconds raft_heartbeat_milliseconds{100};
-  std::chrono::milliseconds raft_election_timeout_milliseconds{1000};
+  std::chrono::milliseconds raft_election_timeout_milliseconds{800};
   Secret raft_secret{};
   std::string raft_ssl_cert_file{};
   std::string raft_ssl_private_key_file{};

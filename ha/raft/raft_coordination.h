@@ -46,7 +46,7 @@ class InQuorum final : public Leadership {
 class RaftCoordination final : public Coordination {
  public:
   struct Settings {
-    std::chrono::milliseconds election_timeout{1000};
+    std::chrono::milliseconds election_timeout{800};
     std::chrono::milliseconds heartbeat{100};
   };
   RaftCoordination(storage::Database& own, Group& group, const Settings& settings);

@@ -17,7 +17,7 @@ struct Settings {
   std::string advertise{};           ///< host:port that others reach this node by: its name
   std::vector<std::string> peers{};  ///< all nodes, this one too; empty: this one alone
   std::string data_dir{};
-  std::chrono::milliseconds election_timeout{1000};
+  std::chrono::milliseconds election_timeout{800};
   std::chrono::milliseconds heartbeat{100};
   Security security{};
   unsigned snapshot_after{1024};  ///< entries of the log

@@ -86,7 +86,7 @@ constexpr Documented kDocumented[] = {
     {"RaftNodes", "[]string", "[]"},
     {"HTTPAdvertise", "string", R"("")"},
     {"RaftHeartbeatMilliseconds", "int", "100"},
-    {"RaftElectionTimeoutMilliseconds", "int", "1000"},
+    {"RaftElectionTimeoutMilliseconds", "int", "800"},
     {"RaftSecret", "string", R"("")"},
     {"RaftSSLCertFile", "string", R"("")"},
     {"RaftSSLPrivateKeyFile", "string", R"("")"},
