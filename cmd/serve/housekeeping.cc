@@ -3,14 +3,13 @@
 // What the service does every so often: it follows the backend, keeps it in order, carries on what
 // was cut off, and tells others who the masters are.
 
-#include <malloc.h>
-
 #include <algorithm>
 #include <set>
 #include <utility>
 
 #include "cmd/command/engine.h"
 #include "cmd/command/kv.h"
+#include "cmd/serve/memory.h"
 #include "core/base/log.h"
 #include "ha/raft/group.h"
 #include "ha/recovery.h"
@@ -40,6 +39,7 @@ using std::chrono::steady_clock;
 constexpr std::chrono::milliseconds kTick{1000};
 constexpr std::chrono::milliseconds kLetGo{1000};
 constexpr std::chrono::seconds kTidy{60};
+constexpr std::chrono::seconds kStarted{3};  // what only a start needs was needed by then
 constexpr std::chrono::seconds kEntries{5};
 constexpr std::chrono::seconds kMembers{10};  // as orchestrator's nodes report that they are well
 
@@ -63,6 +63,7 @@ void Service::keep_house() {
   steady_clock::time_point often{};
   steady_clock::time_point entries{};
   steady_clock::time_point tidy = steady_clock::now() + kTidy;
+  steady_clock::time_point memory = steady_clock::now() + kStarted;
   // Earlier than that, not all servers have been looked at.
   steady_clock::time_point publish =
       steady_clock::now() + 3 * config().discovery.instance_poll_seconds;
@@ -95,7 +96,10 @@ void Service::keep_house() {
       tidy = now + kTidy;
       if (leads) note_problem(tidy_decisions(), "caretaking");
       if (keeps) note_problem(tidy_own(), "caretaking");
-      ::malloc_trim(0);
+    }
+    if (now >= memory) {
+      memory = now + kTidy;
+      give_memory_back();
     }
     if (now >= publish) {
       publish = now + kTidy;

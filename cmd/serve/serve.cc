@@ -1,6 +1,5 @@
 #include "cmd/serve/serve.h"
 
-#include <malloc.h>
 #include <pthread.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
@@ -22,6 +21,7 @@
 #include "cmd/http/gzip.h"
 #include "cmd/http/server.h"
 #include "cmd/serve/graphite.h"
+#include "cmd/serve/memory.h"
 #include "cmd/serve/service.h"
 #include "cmd/version.h"
 #include "core/base/log.h"
@@ -39,13 +39,6 @@ std::size_t raise_descriptor_limit() {
   if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return 1024;
   const rlim_t before = std::exchange(limit.rlim_cur, limit.rlim_max);
   return ::setrlimit(RLIMIT_NOFILE, &limit) == 0 ? limit.rlim_cur : before;
-}
-
-/// What a first look at a fleet or a large answer needs for a moment goes back to the system
-/// (mallopt(3); by itself the allocator keeps more and more, for each thread).
-void bound_allocator() {
-  ::mallopt(M_ARENA_MAX, 4);
-  ::mallopt(M_MMAP_THRESHOLD, 256 * 1024);
 }
 
 /// One message to the service manager, where there is one: sd_notify(3).
