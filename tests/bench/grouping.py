@@ -1,22 +1,25 @@
 """A raft group of three `orch serve` on loopback with the default timings: how soon another leads, what a command
 and waiting cost."""
 import contextlib
-import http.client
 import os
 import re
 import shutil
+import socket
+import sqlite3
 import statistics
 import subprocess
 import time
 from pathlib import Path
 
 import proxy
-from serving import Service
+from serving import Service, first_write
 from software import Problem
 
 NODES = 3
 ROUNDS = 30
 COMMANDS = 300
+BOTH = 25
+SERVERS = 10_000
 
 
 def wait(condition, what, pause=0.02, seconds=120):
@@ -114,19 +117,27 @@ class Caller:
         self.find()
 
     def find(self):
-        self.connection = http.client.HTTPConnection(self.made.listen[self.made.leader()], timeout=30)
+        host, port = self.made.listen[self.made.leader()].split(":")
+        self.connection = socket.create_connection((host, int(port)), 30)
 
     def change(self, number):
-        """-> whether it was done."""
-        self.connection.request("GET", f"/api/begin-downtime/db-{number}.example/3306/bench/{number}/10h")
-        answer = self.connection.getresponse()
-        text = answer.read()
-        if answer.status == 503:
+        """-> whether it was done. By hand: Python's client takes a good part of a millisecond for itself."""
+        self.connection.sendall(f"GET /api/begin-downtime/db-{number}.example/3306/bench/{number}/10h HTTP/1.1\r\n"
+                                "Host: bench\r\n\r\n".encode())
+        answer = b""
+        while not (whole := re.match(rb"HTTP/1.1 (\d+) .*?\r\nContent-Length: (\d+)\r\n.*?\r\n\r\n(.*)", answer, re.S)) \
+                or len(whole[3]) < int(whole[2]):
+            more = self.connection.recv(65536)
+            if not more:
+                raise Problem(f"the connection ended after {answer}")
+            answer += more
+        status = int(whole[1])
+        if status == 503:
             self.refused += 1
             self.find()
-        elif answer.status != 200:
-            raise Problem(f"{answer.status} {text.decode()}")
-        return answer.status == 200
+        elif status != 200:
+            raise Problem(answer.decode())
+        return status == 200
 
 
 def publishing(made):
@@ -170,3 +181,49 @@ def idling(made, seconds=20):
         lines.append(f"{100 * (node.cpu_seconds() - cpu) / seconds:.2f} % of a core, {node.memory_mib():.1f} MiB, "
                      f"{(sent(made, number) - data) / seconds / (NODES - 1):.0f} bytes/s to each peer")
     return lines
+
+
+def losing_both(start_group, up):
+    """From the SIGKILL of a master and of the leader at once to the first row at the master's successor."""
+    times = []
+    for _ in range(BOTH):
+        cluster = up()
+        try:
+            with start_group() as made:
+                leader, ports = made.leader(), {node.port for node in cluster.nodes}
+                for node in cluster.nodes:
+                    made.nodes[leader].ask(f"discover/{node.host}/{node.port}")
+
+                def known(node):
+                    return ports == {i["Key"]["Port"] for i in node.ask("all-instances") or [] if i["IsLastCheckValid"]}
+                wait(lambda: all(known(node) for node in made.nodes), "all nodes to see the servers")
+                time.sleep(1)  # the watched connections are there
+                wrote = first_write(cluster.nodes[1:])
+                start = time.perf_counter()
+                cluster[1].kill()
+                made.kill(leader)
+                times.append(wrote() - start)
+        finally:
+            cluster.down()
+    return spread(times)
+
+
+def catching_up(made):
+    """From the start of a node that has lost its disk until it has what the group knows of so many servers."""
+    caller = Caller(made)
+    for number in range(SERVERS):
+        while not caller.change(number):
+            pass
+    follower = (made.leader() + 1) % NODES
+    made.kill(follower)
+    made.forget(follower)
+    start = time.perf_counter()
+    made.start(follower)
+
+    def has_all():
+        with contextlib.suppress(sqlite3.OperationalError), contextlib.closing(
+                sqlite3.connect(f"file:{made.folder / f'raft{follower}.db'}?mode=ro", uri=True)) as file:
+            return file.execute("SELECT COUNT(*) FROM database_instance_downtime").fetchone()[0] >= SERVERS
+        return False
+    wait(has_all, "the node to have all")
+    return f"{time.perf_counter() - start:.2f} s"
