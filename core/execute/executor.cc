@@ -16,6 +16,7 @@ using std::chrono::milliseconds;
 
 constexpr milliseconds kFirstPause{10};
 constexpr milliseconds kLongestPause{500};
+constexpr milliseconds kSettling{1000};
 
 Pace with_defaults(Pace pace) {
   if (!pace.now)
@@ -66,6 +67,19 @@ Instance merged(Instance probed, const Instance* record,
   probed.freshness.is_recently_checked = true;
   probed.freshness.is_up_to_date = true;
   return probed;
+}
+
+/// Those whose receiver a step has started and that has not connected yet; a detached one never
+/// will.
+std::set<InstanceKey> still_connecting(const Topology& now, const std::vector<StepResult>& steps) {
+  std::set<InstanceKey> found;
+  for (const StepResult& result : steps) {
+    const Instance* server = now.find(result.step.server);
+    if (server == nullptr || change_in<StartReplication>(result.step.action) == nullptr) continue;
+    const bool connects = server->replication.io_state == ThreadState::Other;
+    if (connects && answers(*server) && !is_detached_source(*server)) found.insert(server->key);
+  }
+  return found;
 }
 
 }  // namespace
@@ -297,6 +311,20 @@ Result<> Executor::Session::ask(const Step& step) {
 }
 
 /// The term is asked for as late as can be: a node that lost it changes nothing more.
+Topology Executor::settled(const Outcome& outcome) {
+  const Pace& pace = settings_.pace;
+  const SteadyPoint end = pace.now() + kSettling;
+  Topology now = outcome.topology;
+  milliseconds pause = kFirstPause;
+  std::set<InstanceKey> connecting = still_connecting(now, outcome.steps);
+  while (!connecting.empty() && pace.now() < end && pace.pause(pause)) {
+    now = survey(now, connecting);
+    connecting = still_connecting(now, outcome.steps);
+    pause = std::min(pause * 2, kLongestPause);
+  }
+  return now;
+}
+
 Result<> Executor::Session::may_change() {
   const std::optional<Term> now = owner.leadership_.proven();
   const MutexLock lock(mutex);

@@ -94,6 +94,10 @@ class Executor {
 
   [[nodiscard]] Outcome run(const Planner& planner, const Topology& records, const RunScope& scope);
 
+  /// The outcome's topology, with the servers whose receiver it has started read again until that
+  /// has connected, for a second at most: whoever asks next shall not be told that it does not run.
+  [[nodiscard]] Topology settled(const Outcome& outcome);
+
  private:
   struct Session;
   Servers& servers_;

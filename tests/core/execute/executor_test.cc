@@ -26,24 +26,28 @@ struct Bench {
     servers.add(following(mysql(4, gtids("1-100")), 2));
   }
 
-  Outcome run(const Planner& planner, int leadership_answers = -1) {
-    const FakeLeadership leadership(leadership_answers);
-    ExecutorSettings settings;
-    settings.width = 1;
-    settings.pace.now = [this] {
+  ExecutorSettings settings() {
+    ExecutorSettings made;
+    made.width = 1;
+    made.pace.now = [this] {
       return SteadyPoint(waited);
     };
-    settings.pace.pause = [this](std::chrono::milliseconds time) {
+    made.pace.pause = [this](std::chrono::milliseconds time) {
       waited += time;
       return true;
     };
-    Executor executor(servers, leadership, locks, observer, settings);
+    return made;
+  }
+
+  Outcome run(const Planner& planner, int leadership_answers = -1) {
+    const FakeLeadership leadership(leadership_answers);
+    Executor executor(servers, leadership, locks, observer, settings());
     return executor.run(planner, servers.records(), RunScope{servers.keys(), "test", true});
   }
 };
 
 /// Notes who is probed, and until when.
-class NotingServers final : public Servers {
+class NotingServers : public Servers {
  public:
   explicit NotingServers(FakeServers& servers) : servers_(servers) {}
 
@@ -80,6 +84,22 @@ class NotingServers final : public Servers {
   FakeServers& servers_;
   Mutex mutex_;
   std::vector<std::pair<InstanceKey, SteadyPoint>> probes_;
+};
+
+/// A receiver that runs is seen connecting so many times.
+class SlowToConnect final : public NotingServers {
+ public:
+  SlowToConnect(FakeServers& servers, int times) : NotingServers(servers), times_(times) {}
+
+  Observation probe(const InstanceKey& key, SteadyPoint deadline) override {
+    Observation seen = NotingServers::probe(key, deadline);
+    ThreadState& receiver = seen.instance.replication.io_state;
+    if (receiver == ThreadState::Running && times_-- > 0) receiver = ThreadState::Other;
+    return seen;
+  }
+
+ private:
+  int times_;
 };
 
 std::string message(const Outcome& outcome) {
@@ -247,5 +267,25 @@ TEST_SUITE("core/execute/executor") {
     CHECK(noting.probes_of(db(1)) ==
           std::vector<SteadyPoint>{SteadyPoint(std::chrono::milliseconds(300))});
     CHECK(noting.probes_of(db(2)).size() == 2);
+  }
+
+  TEST_CASE("a receiver that was just started gets a moment to connect before it is told of") {
+    const auto told_after = [](int times) {
+      Bench bench;
+      SlowToConnect slow(bench.servers, times);
+      const FakeLeadership leadership;
+      Executor executor(slow, leadership, bench.locks, bench.observer, bench.settings());
+      // Reattaching waits for nothing: the source may be dead.
+      REQUIRE_FALSE(bench.run(detach(db(3), {})).error);
+      const Outcome outcome = executor.run(reattach(db(3), {}), bench.servers.records(),
+                                           RunScope{{db(3)}, "test", true});
+      REQUIRE_FALSE(outcome.error);
+      CHECK(outcome.topology.find(db(3))->replication.io_state == ThreadState::Other);
+      const Topology settled = executor.settled(outcome);
+      CHECK(bench.waited <= std::chrono::milliseconds(1500));
+      return settled.find(db(3))->replication.io_state;
+    };
+    CHECK(told_after(4) == ThreadState::Running);
+    CHECK(told_after(1000) == ThreadState::Other);
   }
 }
