@@ -11,6 +11,7 @@
 #include "core/model/cluster_filter.h"
 #include "storage/analysis_store.h"
 #include "storage/audit_store.h"
+#include "storage/journal_store.h"
 #include "storage/recovery_store.h"
 
 namespace orch::cmd {
@@ -20,7 +21,7 @@ namespace {
 constexpr std::size_t kPage = 20;
 constexpr std::size_t kMostRecords = 5000;
 constexpr std::chrono::minutes kRecent{5};
-/// Within this a second call for the same instance is the same call (client.md, 6.4).
+/// Within this a second call for the same instance is the same call: the shell client makes two.
 constexpr std::chrono::seconds kSameCall{60};
 
 ApiRoute recovery_reading(std::string pattern, std::function<ApiAnswer(ApiCall&)> answer) {
@@ -258,17 +259,17 @@ std::function<ApiAnswer(ApiCall&)> answer_recovery(std::string command, std::str
   };
 }
 
-/// A recovery of the instance that ended well a moment ago.
+/// What an earlier call, or the service by itself, has just done about the instance's failure.
 std::optional<RecoveryRecord> recovered_just_now(const ApiCall& call, const InstanceKey& key) {
-  const auto all = recoveries_of(call).list("", 0, kPage);
-  if (!all) return std::nullopt;
-  for (const RecoveryRecord& record : *all) {
-    if (record.failed == key && record.successful && record.ended &&
-        call.services.clock().now() - *record.ended < kSameCall) {
-      return record;
-    }
-  }
-  return std::nullopt;
+  auto records = recoveries_of(call).list("", 0, kPage);
+  if (!records) return std::nullopt;
+  const auto journal = call.services.store<storage::JournalStore>();
+  // A takeover, and whatever else has a name of its own, was another request.
+  std::erase_if(*records, [&](const RecoveryRecord& record) {
+    const auto run = journal.find_run(record.uid);
+    return record.failed == key && run && *run && !(*run)->command.empty();
+  });
+  return repeated_recovery(*records, key, call.services.clock().now());
 }
 
 ApiAnswer answer_recover_with(ApiCall& call, const std::string& command) {
@@ -431,6 +432,18 @@ std::function<ApiAnswer(ApiCall&)> answer_plan(const std::string& which) {
 }
 
 }  // namespace
+
+std::optional<RecoveryRecord> repeated_recovery(const std::vector<RecoveryRecord>& newest_first,
+                                                const InstanceKey& key, TimePoint now) {
+  for (const RecoveryRecord& record : newest_first) {
+    if (record.successor == key) return std::nullopt;
+    if (record.failed == key && record.successful && record.ended &&
+        now - *record.ended < kSameCall) {
+      return record;
+    }
+  }
+  return std::nullopt;
+}
 
 std::vector<ApiRoute> recovery_routes() {
   const auto failover = answer_recovery("force-master-failover", "MasterRecovery");

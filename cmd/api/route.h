@@ -2,6 +2,7 @@
 
 #include <functional>
 #include <map>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -13,6 +14,7 @@
 #include "cmd/http/message.h"
 #include "core/base/result.h"
 #include "core/json/json.h"
+#include "core/model/recovery.h"
 
 namespace orch::cmd {
 
@@ -77,5 +79,11 @@ std::function<ApiAnswer(ApiCall&)> answer_key(std::string command, std::string m
 std::function<ApiAnswer(ApiCall&)> answer_bare(std::string command);
 /// The same path under another first word.
 ApiRoute renamed(const ApiRoute& route, std::string_view name);
+
+/// What a `recover` of `key` that finds nothing to do repeats: the failure was dealt with a moment
+/// ago, and the instance has not been put back in its place since. `newest_first`: without those of
+/// `key` that were asked for otherwise.
+std::optional<RecoveryRecord> repeated_recovery(const std::vector<RecoveryRecord>& newest_first,
+                                                const InstanceKey& key, TimePoint now);
 
 }  // namespace orch::cmd

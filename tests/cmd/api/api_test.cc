@@ -123,6 +123,35 @@ TEST_SUITE("api answers") {
     CHECK(to_response(api_bare("\"OK\""), "x").body == "\"OK\"");
     CHECK(to_response(api_bare("\"Not leader\"", 503), "x").status == 503);
   }
+
+  TEST_CASE(
+      "a recovery that is asked for once more is told of, as long as nothing has come after it") {
+    const InstanceKey old{"db1", 3306};
+    const InstanceKey other{"db2", 3306};
+    const TimePoint now{std::chrono::hours(1)};
+    const auto recovered = [](const InstanceKey& failed, const InstanceKey& by, TimePoint ended) {
+      RecoveryRecord record;
+      record.failed = failed;
+      record.successor = by;
+      record.successful = true;
+      record.ended = ended;
+      return record;
+    };
+    const RecoveryRecord just_now = recovered(old, other, now - std::chrono::seconds(2));
+    const auto found = repeated_recovery({just_now}, old, now);
+    REQUIRE(found);
+    CHECK(found->successor == other);
+    CHECK_FALSE(repeated_recovery({just_now}, other, now));
+    CHECK_FALSE(repeated_recovery({just_now}, old, now + std::chrono::minutes(2)));
+    // It has its place again.
+    CHECK_FALSE(repeated_recovery({recovered(other, old, now), just_now}, old, now));
+    RecoveryRecord in_vain = just_now;
+    in_vain.successful = false;
+    CHECK_FALSE(repeated_recovery({in_vain}, old, now));
+    RecoveryRecord under_way = just_now;
+    under_way.ended.reset();
+    CHECK_FALSE(repeated_recovery({under_way}, old, now));
+  }
 }
 
 }  // namespace orch::cmd
