@@ -18,6 +18,7 @@ AT_ONCE = 3
 # What says by itself which servers it wants, or is not about servers, is run once.
 ONLY_WITH = dict.fromkeys(("abuse_test", "access_test", "raft_partition_test", "raft_security_test",
                            "shared_backend_test", "shared_partition_test", "soak_test"), "mariadb")
+ONLY_WITH["group_test"] = "mysql"
 MOST_AGAIN = 2  # more than that is no chance
 FAILURE = re.compile(r"^={70}\n((?:ERROR|FAIL): .*?)(?=^={70}$|^-{70}\nRan )", re.M | re.S)
 

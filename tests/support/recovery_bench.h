@@ -65,6 +65,23 @@ inline void build_mysql(FakeServers& servers) {
   servers.add(following(mysql(5, gtids("1-95")), 4));
 }
 
+/// A replication group of db1, the primary, db2 and db3; db4 is a replica of db1.
+inline void build_group(FakeServers& servers) {
+  for (const int number : {1, 2, 3}) {
+    Instance member = mysql(number, gtids("1-100"));
+    member.group.name = "g";
+    member.group.primary = db(1);
+    member.group.state = "ONLINE";
+    member.group.role = number == 1 ? "PRIMARY" : "SECONDARY";
+    member.server.read_only = number != 1;
+    for (const int other : {1, 2, 3}) {
+      if (other != number) member.group.others.push_back(db(other));
+    }
+    servers.add(member);
+  }
+  servers.add(following(mysql(4, gtids("1-100")), 1));
+}
+
 inline void build_mariadb(FakeServers& servers) {
   servers.add(writable(mariadb(1, "0-1-100")));
   servers.add(following(mariadb(2, "0-1-90"), 1, "0-1-95"));

@@ -33,6 +33,8 @@ class Failover {
     }
     if (const Instance* winner = promoted()) return follow_up(*winner);
     if (std::string text = objection_to_tops(); !text.empty()) return refuse(std::move(text));
+    if (std::string text = objection_to_group(*failed_, fresh_); !text.empty())
+      return refuse(std::move(text));
     return towards_promotion();
   }
 

@@ -148,6 +148,19 @@ bool is_writable_top(const Instance& instance) {
          !instance.server.read_only;
 }
 
+std::string objection_to_group(const Instance& server, const Topology& fresh) {
+  for (const InstanceKey& other : server.group.others) {
+    const Instance* member = fresh.find(other);
+    if (member == nullptr || !answers(*member) || member->group.name != server.group.name) continue;
+    return to_string(server.key) + " is in a replication group, and " + to_string(other) +
+           " of it answers: the group elects a primary by itself, and one from outside would be a "
+           "second one. To have another primary, call group_replication_set_as_primary() on a "
+           "member; to move the replicas of a dead one, run 'orch recover " +
+           to_string(server.key) + "'";
+  }
+  return "";
+}
+
 bool is_promoted(const Progress& so_far, const Instance& instance) {
   if (!answers(instance) || instance.server.read_only) return false;
   if (so_far.facts.winner != instance.key) return false;

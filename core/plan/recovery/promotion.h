@@ -31,6 +31,10 @@ namespace orch {
 /// Whether the server follows nobody, and takes writes.
 [[nodiscard]] bool is_writable_top(const Instance& instance);
 
+/// Why nobody outside its group may take the server's place: the group elects a primary by itself,
+/// which takes writes. "" when the server is in no group, or no other member answers.
+[[nodiscard]] std::string objection_to_group(const Instance& server, const Topology& fresh);
+
 /// Whether it takes writes because this plan, or an earlier run of it by the facts, promoted it.
 [[nodiscard]] bool is_promoted(const Progress& so_far, const Instance& instance);
 

@@ -36,6 +36,20 @@ TEST_SUITE("core/plan/recovery/dead_primary") {
     CHECK(place(quick, waits_for<ReplicatesFrom>) < place(db(3), waits_for<AppliedReceived>));
   }
 
+  TEST_CASE("nobody outside takes the place of a dead primary whose group lives") {
+    FakeServers servers;
+    build_group(servers);
+    servers.kill(db(1));
+    const Outcome refused = fail_over(servers);
+    REQUIRE(refused.error);
+    CHECK(refused.error->message.find("db2:3306 of it answers") != std::string::npos);
+    CHECK(servers.writable().empty());
+    servers.kill(db(2));
+    servers.kill(db(3));
+    REQUIRE_FALSE(fail_over(servers).error);
+    CHECK(servers.writable() == std::vector<InstanceKey>{db(4)});
+  }
+
   TEST_CASE("the replica that received most is drained, promoted, and followed by the others") {
     for (const bool is_mariadb_case : {false, true}) {
       FakeServers servers;

@@ -31,6 +31,15 @@ TEST_SUITE("core/plan/recovery/takeover") {
     }
   }
 
+  TEST_CASE("nobody outside takes a replication group's writes over") {
+    FakeServers servers;
+    build_group(servers);
+    const Outcome refused = take_over(servers, db(4));
+    REQUIRE(refused.error);
+    CHECK(refused.error->message.find("is in a replication group") != std::string::npos);
+    CHECK(servers.changes().empty());
+  }
+
   TEST_CASE("without -auto the old primary's replication stays stopped") {
     FakeServers servers;
     build_mysql(servers);
