@@ -24,34 +24,36 @@ Result<Group*> group_of(const Services& services) {
               "(--api URL)");
 }
 
-/// What the nodes that vote answer, this one's own answer included; who cannot be asked is left
-/// out.
-std::vector<std::pair<std::string, std::string>> ask_nodes(const Group& group, const Status& status,
-                                                           std::string_view question) {
-  std::vector<std::string> voters;
-  for (const Peer& peer : status.peers) {
-    if (peer.votes) voters.push_back(peer.address);
-  }
-  std::vector<Result<std::string>> answers(voters.size(), std::string());
-  parallel_for(answers.size(), answers.size(),
-               [&](std::size_t i) { answers[i] = group.ask(voters[i], std::string(question)); });
-  std::vector<std::pair<std::string, std::string>> found;
-  for (std::size_t i = 0; i < answers.size(); ++i) {
-    if (answers[i]) found.emplace_back(voters[i], *answers[i]);
-  }
-  return found;
+/// What the nodes answer, this one included, in the order of `status.peers`.
+std::vector<Result<std::string>> ask_nodes(const Group& group, const Status& status,
+                                           std::string_view question) {
+  std::vector<Result<std::string>> answers(status.peers.size(), std::string());
+  parallel_for(answers.size(), answers.size(), [&](std::size_t i) {
+    answers[i] = group.ask(status.peers[i].address, std::string(question));
+  });
+  return answers;
+}
+
+std::string_view health_of(const Result<std::string>& answer) {
+  if (!answer) return "no answer";
+  return *answer == kWell ? "well" : "unwell";
 }
 
 Result<Reply> run_status(Services& services, const Args& /*args*/) {
   ORCH_ASSIGN(Group* const group, group_of(services));
   const Status status = group->status();
   Reply reply;
-  reply.table.heading = {"node", "role", "votes"};
-  for (const Peer& peer : status.peers) {
-    const bool leads = peer.address == status.leader;
+  const std::vector<Result<std::string>> answers = ask_nodes(*group, status, kIsWell);
+  Json nodes = Json::array();
+  reply.table.heading = {"node", "role", "votes", "health"};
+  for (std::size_t i = 0; i < answers.size(); ++i) {
+    const Peer& peer = status.peers[i];
+    const std::string role = peer.address == status.leader ? "leader" : "follower";
+    const std::string health(health_of(answers[i]));
     reply.lines.push_back(peer.address);
-    reply.table.rows.push_back(
-        {peer.address, leads ? "leader" : "follower", peer.votes ? "yes" : "no"});
+    reply.table.rows.push_back({peer.address, role, peer.votes ? "yes" : "no", health});
+    nodes.push_back(
+        {{"Address", peer.address}, {"Role", role}, {"Votes", peer.votes}, {"Health", health}});
   }
   reply.notes.push_back(fmt::format("{} is {} in term {}; {} entries agreed on, {} carried out",
                                     status.self, status.state, status.term, status.committed,
@@ -65,6 +67,8 @@ Result<Reply> run_status(Services& services, const Args& /*args*/) {
   json["Term"] = status.term;
   json["Committed"] = status.committed;
   json["Applied"] = status.applied;
+  json["Nodes"] = std::move(nodes);
+  json["Trouble"] = status.trouble;
   reply.json = dump(json);
   return reply;
 }
@@ -128,8 +132,11 @@ Json raft_status_json(const Services& services, const Group& group) {
 
 std::vector<std::string> healthy_members(const Group& group) {
   std::vector<std::string> healthy;
-  for (const auto& [address, answer] : ask_nodes(group, group.status(), kIsWell)) {
-    if (answer == kWell) healthy.push_back(address);
+  const Status status = group.status();
+  const std::vector<Result<std::string>> answers = ask_nodes(group, status, kIsWell);
+  for (std::size_t i = 0; i < answers.size(); ++i) {
+    if (status.peers[i].votes && answers[i] && *answers[i] == kWell)
+      healthy.push_back(status.peers[i].address);
   }
   return healthy;
 }
@@ -177,8 +184,10 @@ Result<> yield_to_hint(Group& group, const std::string& hint) {
     return peer.votes && peer.address.find(hint) != std::string::npos;
   });
   if (fits != status.peers.end()) return group.hand_over(fits->address);
-  for (const auto& [address, host] : ask_nodes(group, status, kHostName)) {
-    if (host.find(hint) == std::string::npos) continue;
+  const std::vector<Result<std::string>> hosts = ask_nodes(group, status, kHostName);
+  for (std::size_t i = 0; i < hosts.size(); ++i) {
+    if (!status.peers[i].votes || !hosts[i] || hosts[i]->find(hint) == std::string::npos) continue;
+    const std::string& address = status.peers[i].address;
     return address == status.leader ? Result<>() : group.hand_over(address);
   }
   return fail(ErrorKind::NotFound,

@@ -98,6 +98,7 @@ class Member {
   void begin_group();
   void become_newcomer();
   void ask_to_join();
+  void stay_outside(const std::string& leader);
 
   // What goes on all the time
   void observe();
@@ -140,6 +141,8 @@ class Member {
   std::map<std::string, Peered> peered_{};  ///< while asking
   SteadyPoint asking_since_{};
   SteadyPoint last_join_request_{};
+  SteadyPoint leader_known_at_{};
+  std::string outside_{};  ///< why this node is not in the group; empty: nothing says so
 
   std::uint64_t last_ticket_{0};
   std::map<std::uint64_t, Done> calls_{};

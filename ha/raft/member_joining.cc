@@ -19,6 +19,7 @@ namespace {
 constexpr std::string_view kState = "state";
 constexpr std::string_view kIdentity = "identity";
 constexpr std::string_view kJoin = "join ";
+constexpr std::string_view kToBeAdded = " is to be added first";
 constexpr std::chrono::seconds kJoinEach{1};
 /// For how many election timeouts a new group waits for all of its nodes.
 constexpr int kPatience = 10;
@@ -97,22 +98,38 @@ void Member::become_newcomer() {
 }
 
 /// As long as this node has no vote, as far as it knows: a leader may have gone while it took it
-/// in.
+/// in. And when it hears of no leader: one that was removed meanwhile is told nothing any more.
 void Member::ask_to_join() {
   const SteadyPoint now = std::chrono::steady_clock::now();
   if (now - last_join_request_ < kJoinEach) return;
-  for (const Server& server : read_servers()) {
-    if (server.id == id_ && server.role == ORCH_RAFT_VOTER) return;
+  const std::vector<Server> servers = read_servers();
+  const bool votes = std::ranges::any_of(servers, [this](const Server& server) {
+    return server.id == id_ && server.role == ORCH_RAFT_VOTER;
+  });
+  if (leader_known_at_ == SteadyPoint{}) leader_known_at_ = now;
+  if (votes && ::orch_raft_view(engine_).leader != 0) {
+    leader_known_at_ = now;
+    outside_.clear();
   }
+  if (votes && now - leader_known_at_ < kPatience * settings_.election_timeout) return;
   last_join_request_ = now;
   for (const std::string& peer : settings_.peers) {
     if (peer == settings_.advertise) continue;
     transport_->ask(peer, fmt::format("{}{:016x} {}", kJoin, id_, settings_.advertise),
-                    [peer](const Result<std::string>& answer) {
+                    [this, peer](const Result<std::string>& answer) {
                       log::debug("raft: asked {} to be taken in: {}", peer,
                                  answer ? *answer : answer.error().message);
+                      if (answer && answer->ends_with(kToBeAdded)) stay_outside(peer);
                     });
   }
+}
+
+void Member::stay_outside(const std::string& leader) {
+  const bool news = outside_.empty();
+  outside_ = fmt::format(
+      "is not in the group, says {}, which leads it: 'orch raft add {}' there takes it in", leader,
+      settings_.advertise);
+  if (news) log::error("raft: {} {}", settings_.advertise, outside_);
 }
 
 std::string Member::on_question(std::string_view question) {
@@ -143,7 +160,7 @@ std::string Member::on_join_request(std::string_view rest) {
     known |= address_in(server.name) == address;
   }
   // Nobody comes in just by knocking.
-  if (!known) return fmt::format("{} is to be added first", address);
+  if (!known) return address + std::string(kToBeAdded);
   joining_(address, id);
   return "will be taken in";
 }

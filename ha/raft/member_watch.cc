@@ -200,6 +200,7 @@ void Member::publish(const OrchRaftView& view) {
   }
   status.trouble = !broken_.empty()    ? broken_
                    : !trouble_.empty() ? trouble_
+                   : !outside_.empty() ? outside_
                    : !member           ? "has no vote in the group; asks its nodes to be taken in"
                                        : "";
   const MutexLock lock(mutex_);

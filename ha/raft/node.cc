@@ -291,7 +291,15 @@ Result<> Node::add(const std::string& address) {
   ORCH_TRY(prove(settings_.election_timeout));
   const SteadyPoint now = steady_clock::now();
   ORCH_ASSIGN(const std::uint64_t id, number_at(address, now + kFindingLimit));
-  if (id == first_id_of(address) && !find(id)) {
+  const auto known = find(id);
+  if (known && address_in(known->name) != address) {
+    return fail(
+        ErrorKind::Refused,
+        fmt::format("{} is in the group already, as {}: if that is not where others reach it any "
+                    "more, remove that first",
+                    address, address_in(known->name)));
+  }
+  if (id == first_id_of(address) && !known) {
     return fail(
         ErrorKind::Refused,
         fmt::format("{} has a group of its own: start it with this group's nodes in its list, and "

@@ -117,7 +117,13 @@ class Raft(RaftCase):
         other = self.followers(leader)[1]
         self.does("raft", "elect", other.address)
         self.wait(other.leads, "the node that was named to lead")
-        for node in self.nodes:
+        leader.kill()
+        self.wait(lambda: follower.service.ask("routed-leader-check")[0] == 200, "the rest to know it")
+        nodes = json.loads(self.does("raft", "status", "--json").out)["Nodes"]
+        self.assertEqual({node["Address"]: node["Health"] for node in nodes},
+                         {leader.address: "no answer", other.address: "well", follower.address: "well"})
+        self.refuses("raft", "add", f"localhost:{follower.address.rpartition(':')[2]}", saying="is in the group already, as")
+        for node in (other, follower):
             node.end()
         self.refuses("tag", c[2], "--tag", "by=nobody", saying="none was found")
 

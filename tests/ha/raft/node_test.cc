@@ -219,12 +219,43 @@ TEST_CASE("nodes are added and removed while the group works") {
   const auto again = cluster[leader].remove(cluster.address(gone));
   REQUIRE(!again);
   CHECK(again.error().kind == ErrorKind::NotFound);
-  // It knocks, and stays outside all the same; until it is added again.
+  // It knocks, and stays outside all the same, and says so; until it is added again.
+  const auto says_so = [&] {
+    return cluster[gone].status().trouble.find("is not in the group") != std::string::npos;
+  };
+  REQUIRE(soon(says_so));
   REQUIRE(cluster.put("c"));
   CHECK(cluster.ledger(gone).commands().size() == 3);
   const auto back = cluster[cluster.leader()].add(cluster.address(gone));
   REQUIRE_MESSAGE(back, back.error().message);
   CHECK(cluster.all_know({"a", "b0", "b1", "c"}));
+  CHECK(soon([&] { return cluster[gone].status().trouble.empty(); }));
+}
+
+TEST_CASE("a node that was removed while it was away says so when it comes back") {
+  Cluster cluster(3);
+  REQUIRE(cluster.start_all());
+  REQUIRE(cluster.put("a"));
+  const std::size_t gone = (cluster.leader() + 1) % 3;
+  cluster.stop(gone);
+  REQUIRE(cluster[cluster.leader()].remove(cluster.address(gone)));
+  REQUIRE(cluster.start(gone));
+  CHECK(soon([&] {
+    return cluster[gone].status().trouble.find("is not in the group") != std::string::npos;
+  }));
+  CHECK(cluster[gone].status().leader.empty());
+}
+
+TEST_CASE("a node that the group knows by another name is not added once more") {
+  Cluster cluster(1);
+  REQUIRE(cluster.start(0));
+  REQUIRE(cluster.put("a"));
+  const std::string address = cluster.address(0);
+  const auto refused = cluster[0].add("localhost" + address.substr(address.rfind(':')));
+  REQUIRE(!refused);
+  CHECK(refused.error().message.find("is in the group already, as " + address) !=
+        std::string::npos);
+  CHECK(cluster[0].status().peers.size() == 1);
 }
 
 TEST_CASE("a node with a group of its own is not added to another") {
