@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <future>
 #include <iterator>
+#include <set>
 
 #include <fmt/format.h>
 
@@ -29,6 +30,8 @@ constexpr std::string_view kRegistered = "registered";  ///< hooks that may say 
 constexpr std::string_view kHealing = "healing";        ///< servers are changed
 constexpr std::string_view kSettling = "settling";      ///< done: records, and hooks that follow
 constexpr std::string_view kFailing = "failing";        ///< likewise, when nothing was promoted
+
+constexpr std::string_view kCutOffUntouched = "it was cut off before it changed any server";
 
 bool is_takeover(const RecoveryWork& work) {
   return work.kind == RecoveryKind::GracefulTakeover;
@@ -67,11 +70,6 @@ std::vector<HookList> lists_after(const RecoveryWork& work, const RecoverySettin
   return lists;
 }
 
-Result<> check_leads(const Parts& parts) {
-  if (parts.leadership.leading()) return {};
-  return fail(ErrorKind::Conflict, "this node does not lead");
-}
-
 /// One recovery from its registration to its last hook.
 class Recovery {
  public:
@@ -84,6 +82,7 @@ class Recovery {
     result_.work = work;
     result_.uid = journal_.run().uid;
     result_.resumed = resumed;
+    remember(earlier_);
     context_ = hook_context(work, result_.uid, parts.self.hostname);
     context_.auto_master_recovery =
         filter_matches(parts.config.recovery.recover_master_cluster_filters);
@@ -103,6 +102,10 @@ class Recovery {
     return std::any_of(steps.begin(), steps.end(),
                        [](const storage::JournalEntry& entry) { return entry.point_of_no_return; });
   }
+  void remember(const EarlierSteps& steps) {
+    for (const storage::JournalEntry& step : steps)
+      if (step.state == storage::JournalState::Done) done_.insert(step.action);
+  }
   [[nodiscard]] bool filter_matches(const std::vector<std::string>& entries) const {
     const Result<ClusterFilter> filter = ClusterFilter::compile(entries);
     return filter && filter->matches(work().cluster, work().cluster_alias);
@@ -110,6 +113,7 @@ class Recovery {
   [[nodiscard]] const RecoveryWork& work() const { return result_.work; }
   [[nodiscard]] HookWatch hook_watch();
   Result<> run_list(const HookList& list);
+  Result<> inherit();
   Result<> enroll();
   Result<bool> open();
   void publish(const InstanceKey& master);
@@ -134,6 +138,7 @@ class Recovery {
   RecoveryOutcome result_;
   HookContext context_;
   bool registered_{false};
+  std::set<std::string> done_{};        ///< hooks that had ended before this process began
   std::future<Result<>> publishing_{};  ///< the last member: its work uses the others
 };
 
@@ -157,9 +162,7 @@ void Recovery::tell(const std::string& message) {
 HookWatch Recovery::hook_watch() {
   HookWatch watch;
   watch.is_done = [this](const std::string& hook) {
-    return std::any_of(earlier_.begin(), earlier_.end(), [&](const storage::JournalEntry& entry) {
-      return entry.action == hook && entry.state == storage::JournalState::Done;
-    });
+    return done_.contains(hook);
   };
   watch.before = [this](const std::string& hook) -> Result<> {
     ORCH_TRY(check_term());
@@ -191,12 +194,25 @@ Result<> Recovery::announce(bool actionable) {
   detection.affected_count = static_cast<std::int64_t>(work().replicas.size());
   detection.actionable = actionable;
   ORCH_ASSIGN(const bool first, store.claim_detection(detection));
-  if (!first) return {};
+  if (!first) return inherit();
   const Result<> announced = run_list(
       {"OnFailureDetectionProcesses", parts_.config.recovery.on_failure_detection_processes, true});
   if (announced) return {};
   ORCH_TRY(store.end_detections_of(work().failed));
   return fail(announced.error());
+}
+
+/// The failure lasts: what hooks have done for a recovery of it that was cut off before it changed
+/// a server is done.
+Result<> Recovery::inherit() {
+  const storage::JournalStore journal(parts_.database, parts_.clock);
+  ORCH_ASSIGN(const auto run, journal.find_latest(work().failed, journal_.run().kind));
+  if (!run || run->uid == result_.uid || run->stage != storage::kEndedStage) return {};
+  ORCH_ASSIGN(const auto record, recovery_store(parts_).find(run->uid));
+  if (!record || record->errors.empty() || record->errors.front() != kCutOffUntouched) return {};
+  ORCH_ASSIGN(const EarlierSteps earlier, journal.list(run->uid));
+  remember(earlier);
+  return {};
 }
 
 Result<> Recovery::enroll() {
@@ -428,20 +444,6 @@ Result<Topology> records_of(const Parts& parts, const RecoveryWork& work,
   return Topology(std::move(records));
 }
 
-Result<> take_ownership(const Parts& parts, storage::RecoveryRun& run) {
-  const storage::RecoveryOwner before = run.owner;
-  run.owner = owner_of(parts);
-  storage::JournalStore journal(parts.database, parts.clock);
-  ORCH_ASSIGN(const bool taken, journal.take_over(run.uid, before, run.owner));
-  if (!taken) {
-    return fail(ErrorKind::Conflict,
-                "somebody else has just begun to carry on recovery " + run.uid);
-  }
-  storage::MaintenanceStore locks(parts.database, parts.clock, parts.self);
-  ORCH_ASSIGN([[maybe_unused]] const std::int64_t freed, locks.end_all_of(before.node));
-  return {};
-}
-
 Result<RecoveryOutcome> carry_on(const Parts& parts, storage::RecoveryRun run) {
   ORCH_ASSIGN(const RecoveryWork work, read_work(run));
   const bool lives = owner_lives(parts, run);
@@ -471,8 +473,7 @@ Result<RecoveryOutcome> carry_on(const Parts& parts, storage::RecoveryRun run) {
     return recovery.close(Error{ErrorKind::Broken, std::move(because)});
   }
   if (!touched && !settling) {
-    return recovery.close(
-        Error{ErrorKind::Conflict, "it was cut off before it changed any server"});
+    return recovery.close(Error{ErrorKind::Conflict, std::string(kCutOffUntouched)});
   }
   return recovery.carry_out(records);
 }

@@ -9,6 +9,7 @@
 #include "core/base/text.h"
 #include "core/model/cluster_filter.h"
 #include "storage/lease_store.h"
+#include "storage/maintenance_store.h"
 
 namespace orch::ha {
 
@@ -253,6 +254,25 @@ Result<std::int64_t> register_recovery(const Parts& parts, const RecoveryWork& w
   };
   ORCH_TRY(parts.database.transaction(work_in_one));
   return id;
+}
+
+Result<> check_leads(const Parts& parts) {
+  if (parts.leadership.leading()) return {};
+  return fail(ErrorKind::Conflict, "this node does not lead");
+}
+
+Result<> take_ownership(const Parts& parts, storage::RecoveryRun& run) {
+  const storage::RecoveryOwner before = run.owner;
+  run.owner = owner_of(parts);
+  storage::JournalStore journal(parts.database, parts.clock);
+  ORCH_ASSIGN(const bool taken, journal.take_over(run.uid, before, run.owner));
+  if (!taken) {
+    return fail(ErrorKind::Conflict,
+                "somebody else has just begun to carry on recovery " + run.uid);
+  }
+  storage::MaintenanceStore locks(parts.database, parts.clock, parts.self);
+  ORCH_ASSIGN([[maybe_unused]] const std::int64_t freed, locks.end_all_of(before.node));
+  return {};
 }
 
 }  // namespace orch::ha

@@ -50,4 +50,11 @@ Result<> check_automatic(const Parts& parts, const RecoveryWork& work);
 Result<std::int64_t> register_recovery(const Parts& parts, const RecoveryWork& work,
                                        const storage::RecoveryRun& run);
 
+/// Errors: Conflict.
+Result<> check_leads(const Parts& parts);
+
+/// Makes this process the owner of a recovery whose owner is gone, and ends that one's locks.
+/// Errors: Conflict, another process was faster.
+Result<> take_ownership(const Parts& parts, storage::RecoveryRun& run);
+
 }  // namespace orch::ha

@@ -162,6 +162,18 @@ Result<std::vector<RecoveryRun>> JournalStore::list_unfinished() const {
                    {std::string(kEndedStage)});
 }
 
+Result<std::optional<RecoveryRun>> JournalStore::find_latest(const InstanceKey& failed,
+                                                             const std::string& kind) const {
+  // A uid begins with the time.
+  ORCH_ASSIGN(std::vector<RecoveryRun> runs,
+              list_runs(database_,
+                        " where hostname = ? and port = ? and kind = ?"
+                        " order by recovery_uid desc limit 1",
+                        {failed.hostname, static_cast<std::int64_t>(failed.port), kind}));
+  if (runs.empty()) return std::optional<RecoveryRun>();
+  return std::optional<RecoveryRun>(std::move(runs.front()));
+}
+
 Result<bool> JournalStore::take_over(const std::string& uid, const RecoveryOwner& from,
                                      const RecoveryOwner& to) {
   ORCH_ASSIGN(const std::int64_t rows,

@@ -73,6 +73,9 @@ class JournalStore {
   [[nodiscard]] Result<std::optional<RecoveryRun>> find_run(const std::string& uid) const;
   /// Those that have not ended, oldest first.
   [[nodiscard]] Result<std::vector<RecoveryRun>> list_unfinished() const;
+  /// The one that was begun last for a failed server.
+  [[nodiscard]] Result<std::optional<RecoveryRun>> find_latest(const InstanceKey& failed,
+                                                               const std::string& kind) const;
   /// Gives an unfinished run from one owner to another, unless somebody was faster: then false.
   Result<bool> take_over(const std::string& uid, const RecoveryOwner& from,
                          const RecoveryOwner& to);

@@ -408,6 +408,29 @@ TEST_SUITE("ha/recovery interrupted") {
     CHECK(world->servers.writable() == std::vector<InstanceKey>{db(2)});
   }
 
+  TEST_CASE("hooks that had ended for what was cut off do not run again while the failure lasts") {
+    const Plan plan{"", RecoveryKind::DeadMaster, false, false};
+    const auto world = world_of(plan);
+    const HookLog log(*world);
+    REQUIRE(cut_off(*world, plan, 1, false));
+    CHECK(log.lines().size() == 3);
+    world->run("delete from orch_recovery_journal where hostname <> ''");
+    world->run("update orch_recovery_run set stage = 'registered'");
+    world->run(
+        "update orch_recovery_journal set state = 'intent', ended_at = null where action like "
+        "'%2 of 2'");
+    world->bury_owner();
+    REQUIRE(resume(world->process(), "1"));
+    REQUIRE(recover(world->process(), work_of(plan)));
+    CHECK(world->servers.writable() == std::vector<InstanceKey>{db(2)});
+    std::vector<std::string> lines = log.lines();
+    std::erase_if(lines, [](const std::string& line) { return line.starts_with("unsuccessful"); });
+    CHECK(lines ==
+          std::vector<std::string>{"detection db1 {successorHost}", "pre-1 db1 {successorHost}",
+                                   "pre-2 db1 {successorHost}", "pre-2 db1 {successorHost}",
+                                   "post-master db1 db2", "post-1 db1 db2", "post-2 db1 db2"});
+  }
+
   TEST_CASE("a takeover that was cut off and cannot be finished is undone") {
     const Plan plan{"", RecoveryKind::GracefulTakeover, true, false};
     const auto world = world_of(plan);

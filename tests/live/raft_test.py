@@ -72,13 +72,14 @@ class Raft(RaftCase):
         self.healed_once(c, c[1])
 
     def test_a_recovery_whose_leader_dies_is_finished_by_the_next_one(self):
-        marker = self.folder / "hook"
-        self.config["PreFailoverProcesses"] = [f"echo x >> {marker}; sleep 5"]
+        ended, marker = self.folder / "ended", self.folder / "hook"
+        self.config["PreFailoverProcesses"] = [f"echo x >> {ended}", f"echo x >> {marker}; sleep 5"]
         c, leader = self.prepare()
         c[1].kill()
         self.wait(marker.exists, "the hook to run")
         leader.kill()
         self.healed_once(c, c[1])
+        self.assertEqual((len(ended.read_text().splitlines()), len(marker.read_text().splitlines())), (1, 2))
 
     def test_a_leader_that_was_frozen_in_a_recovery_does_nothing_more_of_it(self):
         before, after = self.folder / "before", self.folder / "after"
