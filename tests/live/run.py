@@ -16,9 +16,11 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 AT_ONCE = 3
 # What says by itself which servers it wants, or is not about servers, is run once.
-ONLY_WITH = dict.fromkeys(("abuse_test", "access_test", "raft_partition_test", "raft_security_test",
+ONLY_WITH = {"group_test": "mysql"} | dict.fromkeys(("abuse_test", "access_test", "raft_partition_test", "raft_security_test",
                            "shared_backend_test", "shared_partition_test", "soak_test"), "mariadb")
-ONLY_WITH["group_test"] = "mysql"
+# What is about orch and not about a server's release is not asked again of the second MariaDB.
+NO_RELEASE = {"api_test", "bad_input_test", "client_test", "hooks_test", "kv_test", "partition_test", "raft_test", "remote_test",
+              "routes_test", "shadow_test"}
 MOST_AGAIN = 2  # more than that is no chance
 FAILURE = re.compile(r"^={70}\n((?:ERROR|FAIL): .*?)(?=^={70}$|^-{70}\nRan )", re.M | re.S)
 
@@ -56,7 +58,7 @@ def main():
     if modules and modules[0] == "--here":
         sys.exit(run_module(modules[1]))
     modules = modules or [m for m in sorted(path.stem for path in HERE.glob("*_test.py"))
-                          if ONLY_WITH.get(m, flavor) == flavor]
+                          if ONLY_WITH.get(m, flavor) == flavor and not (flavor == "mariadb11" and m in NO_RELEASE)]
 
     def child(module):
         done = subprocess.run([sys.executable, __file__, flavor, "--here", module], cwd=HERE, text=True,
