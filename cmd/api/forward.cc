@@ -81,6 +81,12 @@ ErrorKind kind_of_status(int status) {
   }
 }
 
+HttpResponse silent_leader(const Error& error, int status) {
+  ApiAnswer refusal = api_error("the leader does not answer: " + error.message);
+  refusal.status = status;
+  return to_response(refusal, "");
+}
+
 }  // namespace
 
 bool was_forwarded(const HttpRequest& request) {
@@ -94,11 +100,7 @@ HttpResponse forwarded(const HttpRequest& request, const std::string& url, bool 
     return connection->ask(passed_on(request));
   };
   Result<HttpResponse> answer = ask();
-  if (!answer) {
-    ApiAnswer refusal = api_error("the leader does not answer: " + answer.error().message);
-    refusal.status = 502;
-    return to_response(refusal, "");
-  }
+  if (!answer) return silent_leader(answer.error(), 502);
   HttpResponse response = *std::move(answer);
   std::erase_if(response.headers, [](const auto& header) { return is_for_one_hop(header.first); });
   return response;
@@ -106,13 +108,15 @@ HttpResponse forwarded(const HttpRequest& request, const std::string& url, bool 
 
 HttpResponse forwarded_command(const HttpRequest& request, const std::string& url,
                                const HttpSettings& settings) {
+  Result<std::unique_ptr<HttpConnection>> opened = connect(url, kShort, settings);
+  // Nothing was done: whoever asks may ask again, of the next leader.
+  if (!opened) return silent_leader(opened.error(), 503);
   HttpResponse response;
-  response.stream = [request, url, settings](const HttpResponse::Send& send) {
-    const auto connection = connect(url, kShort, settings);
-    if (!connection) return send(reply_line(fail(connection.error())));
+  response.stream = [request, connection = std::shared_ptr<HttpConnection>(*std::move(opened))](
+                        const HttpResponse::Send& send) {
     bool heard_lines = false;
     const auto answer =
-        (*connection)->ask(passed_on(request), [&](int status, std::string_view piece) {
+        connection->ask(passed_on(request), [&](int status, std::string_view piece) {
           if (status != 200) return;
           heard_lines = true;
           send(std::string(piece));

@@ -2,6 +2,7 @@
 
 #include <cstdlib>
 #include <optional>
+#include <thread>
 
 #include <fmt/format.h>
 
@@ -18,6 +19,11 @@ using std::chrono::milliseconds;
 constexpr HttpPatience kCheck{.connect = milliseconds(1000), .silence = milliseconds(1000)};
 /// A service at work says every five seconds that it lives.
 constexpr HttpPatience kCommand{.connect = milliseconds(5000), .silence = milliseconds(30'000)};
+
+/// Longer than an election takes by default, the time until the leader is missed included.
+constexpr milliseconds kElection{8000};
+constexpr milliseconds kTryAgain{200};
+constexpr int kNobodyLeads = 503;
 
 std::string environment(const char* name) {
   const char* value = std::getenv(name);
@@ -141,8 +147,20 @@ Error RemoteService::refusal(const HttpResponse& answer) const {
 }
 
 RemoteService::Asked RemoteService::run(const CommandRequest& request, Progress& progress) const {
+  const auto deadline = std::chrono::steady_clock::now() + kElection;
+  while (true) {
+    const bool last = std::chrono::steady_clock::now() >= deadline;
+    if (auto asked = run_once(request, progress, last)) return *std::move(asked);
+    progress.show("no node leads: waiting for the nodes to elect one");
+    std::this_thread::sleep_for(kTryAgain);
+    progress.show("");
+  }
+}
+
+std::optional<RemoteService::Asked> RemoteService::run_once(const CommandRequest& request,
+                                                            Progress& progress, bool last) const {
   const auto connection = HttpConnection::open(address_, access_.tls, kCommand);
-  if (!connection) return {false, fail(connection.error())};
+  if (!connection) return Asked{false, fail(connection.error())};
   HttpRequest question = request_for("POST", "orch/command");
   question.headers.emplace_back("Content-Type", "application/json");
   question.body = to_text(request);
@@ -156,12 +174,13 @@ RemoteService::Asked RemoteService::run(const CommandRequest& request, Progress&
       pending.erase(0, end + 1);
     }
   });
-  if (answer && answer->status != 200) return {false, fail(refusal(*answer))};
-  if (reply) return {true, *std::move(reply)};
+  if (answer && answer->status == kNobodyLeads && !last) return std::nullopt;
+  if (answer && answer->status != 200) return Asked{false, fail(refusal(*answer))};
+  if (reply) return Asked{true, *std::move(reply)};
   const std::string why =
       answer ? to_string(address_) + ": it ended without an answer" : answer.error().message;
-  return {true,
-          fail(ErrorKind::Unreachable, why + "; whether the command was carried out is not known")};
+  return Asked{true, fail(ErrorKind::Unreachable,
+                          why + "; whether the command was carried out is not known")};
 }
 
 Result<std::string> RemoteService::get(const std::string& path) const {

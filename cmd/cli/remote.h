@@ -38,7 +38,8 @@ class RemoteService {
                                       const std::vector<HttpAddress>& addresses, bool must_lead,
                                       bool ask_one);
 
-  /// What became of a command. Not begun: the service did nothing at all.
+  /// What became of a command. Not begun: the service did nothing at all. While the nodes elect a
+  /// leader it is asked again, for as long as an election takes.
   struct Asked {
     bool begun{false};
     Result<Reply> reply;
@@ -50,6 +51,9 @@ class RemoteService {
  private:
   RemoteService(const ServiceAccess& access, HttpAddress address)
       : access_(access), address_(std::move(address)) {}
+  /// Nothing: no node leads just now.
+  [[nodiscard]] std::optional<Asked> run_once(const CommandRequest& request, Progress& progress,
+                                              bool last) const;
   [[nodiscard]] HttpRequest request_for(std::string_view method, const std::string& path) const;
   [[nodiscard]] Result<int> check(const std::string& path) const;
   [[nodiscard]] Error refusal(const HttpResponse& answer) const;

@@ -106,6 +106,14 @@ class Raft(RaftCase):
             f"graceful-master-takeover/{c.name}/{c[2].host}/{c[2].port}")
         self.assertEqual(details["SuccessorKey"]["Port"], c[2].port)
 
+    def test_a_command_given_while_there_is_no_leader_waits_for_the_next_one(self):
+        c, leader = self.prepare(2)
+        follower = self.followers(leader)[0]
+        self.config.update(json.loads(follower.config.read_text()))
+        leader.kill()
+        self.does("tag", c[2], "--tag", "by=patience")
+        self.agree("select tag_value from database_instance_tags", "patience")
+
     def test_commands_find_the_leader_by_themselves(self):
         c, leader = self.prepare(2)
         follower = self.followers(leader)[0]
