@@ -65,7 +65,8 @@ class Group : public Leadership {
   virtual Result<Term> prove(std::chrono::milliseconds limit) = 0;
 
   [[nodiscard]] virtual Status status() const = 0;
-  /// Hands leadership to `address`, or to any other when it is empty.
+  /// Hands leadership to `address`, or to any other when it is empty, and waits until that node
+  /// leads and all that answer know it. Errors: Unreachable, with what is not so yet.
   virtual Result<> hand_over(const std::string& address) = 0;
   /// Does not become leader during `span`; hands leadership over when this node has it.
   virtual Result<> yield(std::chrono::milliseconds span) = 0;

@@ -43,6 +43,10 @@ struct Change {
 /// What a question to the program that uses a node, and not to the node, begins with.
 inline constexpr std::string_view kProgram = "program ";
 
+/// A question: who leads, as that node knows it, "" when it knows nobody. One that was elected
+/// names itself as soon as it acts as leader.
+inline constexpr std::string_view kLeaderKnown = "leader";
+
 /// One node of a group, as the loop's thread knows it. Everything but led_term(), status() and
 /// servers() is called by that thread alone.
 class Member {

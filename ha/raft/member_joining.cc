@@ -138,6 +138,7 @@ std::string Member::on_question(std::string_view question) {
   if (question == kState) {
     return runs && ::orch_raft_view(engine_).last > 1 ? "data" : "fresh";
   }
+  if (question == kLeaderKnown) return status().leader;
   if (question == kIdentity) return fmt::format("{:016x}", runs ? id_ : 0);
   if (question.rfind(kJoin, 0) == 0) return on_join_request(question.substr(kJoin.size()));
   if (question.rfind(kProgram, 0) == 0 && settings_.answer) {

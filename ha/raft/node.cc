@@ -8,6 +8,7 @@
 #include <fmt/format.h>
 
 #include "core/base/log.h"
+#include "core/base/text.h"
 #include "ha/raft/endpoint.h"
 #include "ha/raft/loop.h"
 #include "ha/raft/member.h"
@@ -153,9 +154,50 @@ Result<Term> Node::prove(milliseconds limit) {
 }
 
 Result<> Node::hand_over(const std::string& address) {
-  return call<void>([address](Member& member,
-                              const SharedAnswer<>& answer) { member.hand_over(address, answer); },
-                    steady_clock::now() + 3 * settings_.election_timeout);
+  const SteadyPoint deadline = steady_clock::now() + 3 * settings_.election_timeout;
+  ORCH_TRY(
+      call<void>([address](Member& member,
+                           const SharedAnswer<>& answer) { member.hand_over(address, answer); },
+                 deadline));
+  return address == settings_.advertise ? Result<>() : await_leader(address, deadline);
+}
+
+/// Whoever asked for it may ask any node next.
+Result<> Node::await_leader(const std::string& leader, SteadyPoint deadline) {
+  while (true) {
+    const std::string elected = leader.empty() ? status().leader : leader;
+    std::vector<std::string> unaware;
+    if (!elected.empty() && elected != settings_.advertise) {
+      unaware = unaware_of(elected, deadline);
+      if (unaware.empty()) return {};
+    }
+    if (steady_clock::now() < deadline && pause()) continue;
+    if (unaware.empty()) return fail(ErrorKind::Unreachable, "it is not known who leads now");
+    return fail(ErrorKind::Unreachable,
+                fmt::format("the leadership was handed to {}, but {} {} not know it as leader yet",
+                            elected, join(unaware, ", "), unaware.size() == 1 ? "does" : "do"));
+  }
+}
+
+std::vector<std::string> Node::unaware_of(const std::string& leader, SteadyPoint deadline) const {
+  const Status own = status();
+  std::vector<std::pair<std::string, SharedAnswer<std::string>>> asked;
+  std::vector<std::string> unaware;
+  if (own.leader != leader) unaware.push_back(own.self);
+  for (const Peer& peer : own.peers) {
+    if (peer.address == own.self) continue;
+    auto answer = std::make_shared<Answer<std::string>>();
+    const bool posted = loop_->post(
+        [this, to = peer.address, answer] { member_->ask(to, std::string(kLeaderKnown), answer); });
+    if (posted) asked.emplace_back(peer.address, std::move(answer));
+  }
+  for (const auto& [address, answer] : asked) {
+    const auto known = answer->wait_until(deadline);
+    const bool is_silent = !known || !*known;
+    // One that is away will learn it when it is back; the new leader itself must be there.
+    if (is_silent ? address == leader : **known != leader) unaware.push_back(address);
+  }
+  return unaware;
 }
 
 Result<> Node::yield(milliseconds span) {

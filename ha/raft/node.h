@@ -61,11 +61,17 @@ class Node final : public Group {
   template <typename T>
   Result<T> call(std::function<void(Member&, const SharedAnswer<T>&)> task,
                  SteadyPoint deadline) const;
+  /// Waits until `leader` leads ("": whoever was elected in this node's place), and all nodes that
+  /// answer know it.
+  Result<> await_leader(const std::string& leader, SteadyPoint deadline);
+  /// Which of the nodes that answer name another leader, or none.
+  [[nodiscard]] std::vector<std::string> unaware_of(const std::string& leader,
+                                                    SteadyPoint deadline) const;
   Result<> change(const Change& step, SteadyPoint deadline);
   Result<> admit(const std::string& address, std::uint64_t id, SteadyPoint deadline);
   Result<std::uint64_t> number_at(const std::string& address, SteadyPoint deadline);
   Result<> promote(std::uint64_t id, SteadyPoint deadline);
-  /// False when this node ends.
+  /// A moment; false when this node ends.
   bool pause();
   [[nodiscard]] std::optional<Server> find(std::uint64_t id) const;
 

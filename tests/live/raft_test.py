@@ -125,7 +125,9 @@ class Raft(RaftCase):
                   == sorted(node.address for node in self.nodes), "all nodes to be healthy members")
         other = self.followers(leader)[1]
         self.does("raft", "elect", other.address)
-        self.wait(other.leads, "the node that was named to lead")
+        self.assertTrue(other.leads())
+        for node in self.nodes:
+            self.assertEqual(node.service.json("raft-leader"), other.address)
         leader.kill()
         self.wait(lambda: follower.service.ask("routed-leader-check")[0] == 200, "the rest to know it")
         nodes = json.loads(self.does("raft", "status", "--json").out)["Nodes"]

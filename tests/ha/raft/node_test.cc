@@ -289,6 +289,39 @@ TEST_CASE("leadership is handed to the node that is named") {
   CHECK(refused.error().kind == ErrorKind::Refused);
 }
 
+TEST_CASE("when a hand-over has ended, its heir leads and every node knows it") {
+  Cluster cluster(3);
+  REQUIRE(cluster.start_all());
+  std::size_t leader = cluster.leader();
+  for (int round = 0; round < 20; ++round) {
+    CAPTURE(round);
+    const std::size_t heir = (leader + 1) % 3;
+    // What is known at once is looked at when the group was at rest before.
+    if (!cluster[leader].hand_over(round % 2 == 0 ? cluster.address(heir) : "")) {
+      leader = cluster.leader();
+      continue;
+    }
+    const std::string known = cluster[leader].status().leader;
+    if (round % 2 == 0) CHECK(known == cluster.address(heir));
+    for (std::size_t i = 0; i < 3; ++i) {
+      CHECK(cluster[i].status().leader == known);
+      if (cluster.address(i) == known) CHECK(cluster[i].leading());
+    }
+    leader = cluster.leader();
+  }
+}
+
+TEST_CASE("a hand-over with a node away does not wait for it") {
+  Cluster cluster(3);
+  REQUIRE(cluster.start_all());
+  const std::size_t leader = cluster.leader();
+  const std::size_t heir = (leader + 1) % 3;
+  cluster.stop((leader + 2) % 3);
+  // A voter may be behind just then; once it was handed over, it would be refused.
+  CHECK(soon([&] { return cluster[leader].hand_over(cluster.address(heir)).has_value(); }));
+  CHECK(cluster[heir].leading());
+}
+
 TEST_CASE("a node that yields hands over, and does not lead even when the leader ends") {
   Cluster cluster(3);
   REQUIRE(cluster.start_all());
