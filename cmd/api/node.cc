@@ -42,6 +42,12 @@ std::string leader_url(const ApiCall& call) {
   return raft_status_json(call.services, *group)["LeaderURI"].get<std::string>();
 }
 
+/// Why a node has no group, when it knows: it may have been taken out of it.
+std::string apart_text(const ha::raft::Status& raft) {
+  const std::string text = "no part of a quorum";
+  return raft.trouble.empty() ? text : fmt::format("{}: {} {}", text, raft.self, raft.trouble);
+}
+
 ApiAnswer answer_health(ApiCall& call) {
   const std::optional<Error> problem = call.service.backend_problem();
   storage::Node active;
@@ -66,7 +72,7 @@ ApiAnswer answer_health(ApiCall& call) {
                         {"IsActiveNode", call.service.leading().has_value()},
                         {"ActiveNode", node_json(active)},
                         {"Error", problem ? Json(problem->message)
-                                  : apart ? Json("no part of a quorum")
+                                  : apart ? Json(apart_text(raft))
                                           : Json(nullptr)},
                         {"AvailableNodes", available},
                         {"RaftLeader", raft.leader},

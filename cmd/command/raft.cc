@@ -68,7 +68,6 @@ Result<Reply> run_status(Services& services, const Args& /*args*/) {
   json["Committed"] = status.committed;
   json["Applied"] = status.applied;
   json["Nodes"] = std::move(nodes);
-  json["Trouble"] = status.trouble;
   reply.json = dump(json);
   return reply;
 }
@@ -127,7 +126,8 @@ Json raft_status_json(const Services& services, const Group& group) {
           {"IsPartOfQuorum", is_sound(status) && !status.leader.empty()},
           {"Leader", status.leader},
           {"LeaderURI", url ? url->value_or("") : ""},
-          {"Peers", peers}};
+          {"Peers", peers},
+          {"Trouble", status.trouble}};
 }
 
 std::vector<std::string> healthy_members(const Group& group) {

@@ -102,7 +102,7 @@ class Member {
   void begin_group();
   void become_newcomer();
   void ask_to_join();
-  void stay_outside(const std::string& leader);
+  void stay_outside(const std::string& leader, std::string_view answer);
 
   // What goes on all the time
   void observe();

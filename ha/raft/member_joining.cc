@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <set>
 #include <utility>
 
 #include <fmt/format.h>
@@ -20,6 +21,7 @@ constexpr std::string_view kState = "state";
 constexpr std::string_view kIdentity = "identity";
 constexpr std::string_view kJoin = "join ";
 constexpr std::string_view kToBeAdded = " is to be added first";
+constexpr std::string_view kElsewhere = " is in the group as ";
 constexpr std::chrono::seconds kJoinEach{1};
 /// For how many election timeouts a new group waits for all of its nodes.
 constexpr int kPatience = 10;
@@ -113,23 +115,41 @@ void Member::ask_to_join() {
   }
   if (votes && now - leader_known_at_ < kPatience * settings_.election_timeout) return;
   last_join_request_ = now;
-  for (const std::string& peer : settings_.peers) {
+  // Those of the list, and those it knew when it still heard of them.
+  std::set<std::string> others(settings_.peers.begin(), settings_.peers.end());
+  for (const Server& server : servers)
+    others.emplace(address_in(server.name));
+  for (const std::string& peer : others) {
     if (peer == settings_.advertise) continue;
     transport_->ask(peer, fmt::format("{}{:016x} {}", kJoin, id_, settings_.advertise),
                     [this, peer](const Result<std::string>& answer) {
                       log::debug("raft: asked {} to be taken in: {}", peer,
                                  answer ? *answer : answer.error().message);
-                      if (answer && answer->ends_with(kToBeAdded)) stay_outside(peer);
+                      if (answer) stay_outside(peer, *answer);
                     });
   }
 }
 
-void Member::stay_outside(const std::string& leader) {
-  const bool news = outside_.empty();
-  outside_ = fmt::format(
-      "is not in the group, says {}, which leads it: 'orch raft add {}' there takes it in", leader,
-      settings_.advertise);
-  if (news) log::error("raft: {} {}", settings_.advertise, outside_);
+/// What to do about it depends on the log that this node has: a founder's number is its address.
+void Member::stay_outside(const std::string& leader, std::string_view answer) {
+  const std::string& self = settings_.advertise;
+  std::string why;
+  if (answer.ends_with(kToBeAdded)) {
+    why = fmt::format(
+        "is not in the group, says {}, which leads it: {}'orch raft add {}' there "
+        "takes it in",
+        leader, id_ == first_id_of(self) ? "with an empty RaftDataDir, " : "", self);
+  } else if (const std::size_t at = answer.find(kElsewhere); at != std::string_view::npos) {
+    const std::string known = printable(answer.substr(at + kElsewhere.size()));
+    why = fmt::format(
+        "is in the group as {0}, says {1}, which leads it: 'orch raft remove {0}' and "
+        "'orch raft add {2}' there tell it of the new address",
+        known, leader, self);
+  } else {
+    return;
+  }
+  if (why != outside_) log::error("raft: {} {}", self, why);
+  outside_ = std::move(why);
 }
 
 std::string Member::on_question(std::string_view question) {
@@ -157,7 +177,11 @@ std::string Member::on_join_request(std::string_view rest) {
   const std::string address(rest.substr(space + 1));
   bool known = false;
   for (const Server& server : read_servers()) {
-    if (server.id == id && server.role == ORCH_RAFT_VOTER) return "is one of the group";
+    if (server.id == id && server.role == ORCH_RAFT_VOTER) {
+      const std::string_view there = address_in(server.name);
+      if (there == address) return "is one of the group";
+      return fmt::format("{}{}{}", address, kElsewhere, there);
+    }
     known |= address_in(server.name) == address;
   }
   // Nobody comes in just by knocking.

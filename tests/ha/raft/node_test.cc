@@ -246,6 +246,49 @@ TEST_CASE("a node that was removed while it was away says so when it comes back"
   CHECK(cluster[gone].status().leader.empty());
 }
 
+TEST_CASE("a removed node that began with the group gets in again with an empty directory") {
+  Cluster cluster(3);
+  REQUIRE(cluster.start_all());
+  REQUIRE(cluster.put("a"));
+  const std::size_t gone = (cluster.leader() + 1) % 3;
+  REQUIRE(cluster[cluster.leader()].remove(cluster.address(gone)));
+  CHECK(soon([&] {
+    return cluster[gone].status().trouble.find("with an empty RaftDataDir, 'orch raft add") !=
+           std::string::npos;
+  }));
+  cluster.stop(gone);
+  cluster.lose_disk(gone);
+  REQUIRE(cluster.start(gone));
+  REQUIRE(soon([&] { return cluster[cluster.leader()].add(cluster.address(gone)).has_value(); }));
+  CHECK(cluster.all_know({"a"}));
+  CHECK(soon([&] { return cluster[gone].status().trouble.empty(); }));
+}
+
+TEST_CASE("a node that the group knows at another address says so, and how to mend it") {
+  Cluster cluster(2);
+  REQUIRE(cluster.start_all());
+  REQUIRE(cluster.put("a"));
+  const std::size_t moved = cluster.grow();
+  REQUIRE(cluster.start(moved));
+  REQUIRE(cluster[cluster.leader()].add(cluster.address(moved)));
+  CHECK(cluster.all_know({"a"}));
+  cluster.stop(moved);
+  Settings settings = cluster.settings(moved);
+  settings.bind = settings.advertise = test::free_address();
+  settings.peers = {cluster.address(0), settings.advertise};
+  REQUIRE(cluster.start(moved, settings));
+  CHECK(soon([&] {
+    return cluster[moved].status().trouble.find("is in the group as " + cluster.address(moved)) !=
+           std::string::npos;
+  }));
+  const std::size_t leader = cluster.leader();
+  REQUIRE(cluster[leader].remove(cluster.address(moved)));
+  REQUIRE(soon([&] { return cluster[cluster.leader()].add(settings.advertise).has_value(); }));
+  REQUIRE(cluster.put("b"));
+  CHECK(soon([&] { return cluster.ledger(moved).commands().size() == 2; }));
+  CHECK(soon([&] { return cluster[moved].status().trouble.empty(); }));
+}
+
 TEST_CASE("a node that the group knows by another name is not added once more") {
   Cluster cluster(1);
   REQUIRE(cluster.start(0));
