@@ -109,7 +109,11 @@ Result<> check_past(const Parts& parts, const RecoveryWork& work) {
   std::chrono::seconds pause{0};
   std::optional<TimePoint> last_failure;
   for (const RecoveryRecord& record : past) {
-    if (record.acknowledged || !record.ended || now - *record.ended >= period) continue;
+    if (record.acknowledged || !record.ended) continue;
+    const auto ago = now - *record.ended;
+    // Of a time to come: the clock was set back. How long ago it was nobody knows; nothing may wait
+    // until the clock is there again, which may be hours.
+    if (ago >= period || ago < -period) continue;
     if (blocks(record, work)) {
       ORCH_TRY(store.save_blocked(work.failed, work.cluster, work.analysis, record.id));
       return fail(ErrorKind::Conflict,
@@ -117,7 +121,7 @@ Result<> check_past(const Parts& parts, const RecoveryWork& work) {
                               "('orch ack-cluster-recoveries' ends the block)",
                               work.cluster_alias, record.id, period.count()));
     }
-    if (record.successful || record.failed != work.failed) continue;
+    if (record.successful || record.failed != work.failed || ago < -kFirstPause) continue;
     pause = pause.count() == 0 ? kFirstPause : std::min(pause * 2, period);
     last_failure = std::max(last_failure.value_or(*record.ended), *record.ended);
   }

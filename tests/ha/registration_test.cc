@@ -127,6 +127,24 @@ TEST_SUITE("ha/registration") {
     CHECK(objection().empty());
   }
 
+  TEST_CASE_FIXTURE(Automatic, "a clock that is set back makes no block last for hours") {
+    REQUIRE(recover(process(), wanted));
+    wanted.failed = db(2);
+    wanted.cluster = "db2:3306";
+    clock.advance(-std::chrono::seconds(1800));
+    CHECK_FALSE(objection().empty());
+    clock.advance(-std::chrono::seconds(1801));
+    CHECK(objection().empty());
+  }
+
+  TEST_CASE_FIXTURE(Automatic, "a clock that is set back makes no pause after a failure last") {
+    fail_once();
+    clock.advance(-std::chrono::seconds(60));
+    CHECK(objection().empty());
+    fail_once();
+    CHECK(objection() == "the recovery of db1:3306 failed, and is not tried again for 10 s");
+  }
+
   TEST_CASE_FIXTURE(Automatic, "what failed is tried again, after pauses that grow") {
     fail_once();
     CHECK(objection() == "the recovery of db1:3306 failed, and is not tried again for 10 s");
