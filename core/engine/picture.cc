@@ -20,12 +20,19 @@ std::string complaint_of(const Observation& seen) {
 
 /// What the check that has just ended says of the record.
 void keep_times(Freshness& freshness, const Observation& seen, TimePoint begun, TimePoint ended) {
-  freshness.last_attempted_check = begun;
+  // The clock may have been set back while the check went on, or since the last one: what is of a
+  // time to come would make a server that is there look as if it hung, or a dead one as if it
+  // had just been seen.
+  freshness.last_attempted_check = std::min(begun, ended);
   freshness.last_checked = ended;
   freshness.last_check_partial_success = seen.outcome != ProbeOutcome::Failed;
   freshness.last_error = seen.error;
   const bool clean = seen.outcome == ProbeOutcome::Clean;
-  if (clean) freshness.last_seen = ended;
+  if (clean) {
+    freshness.last_seen = ended;
+  } else if (freshness.last_seen && *freshness.last_seen >= ended) {
+    freshness.last_seen = ended - std::chrono::seconds(1);
+  }
   freshness.is_last_check_valid = clean;
   freshness.is_up_to_date = true;
   freshness.is_recently_checked = true;

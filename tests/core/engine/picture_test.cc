@@ -68,6 +68,18 @@ TEST_SUITE("picture") {
     CHECK(own.probe_errors.at(db(1)) == "db1: gone");
   }
 
+  TEST_CASE("a server that dies as the clock is set back was not seen after it died") {
+    Picture picture = small_cluster();
+    const TimePoint earlier = kBefore - std::chrono::hours(1);
+    picture.take(not_seen(db(1), "db1: gone"), earlier, earlier);
+    const Freshness& dead = picture.find(db(1))->freshness;
+    CHECK(*dead.last_seen < *dead.last_checked);
+    picture.take(seen_clean(test::following(test::mysql(2, test::gtids("1-9")), 1)), kLater,
+                 earlier);
+    const Freshness& alive = picture.find(db(2))->freshness;
+    CHECK(*alive.last_attempted_check <= *alive.last_seen);
+  }
+
   TEST_CASE("a replica is silent since the look after which nothing new had come") {
     Picture picture = small_cluster();
     const auto look = [&](std::uint64_t heartbeats, std::int64_t position, TimePoint when) {
