@@ -16,8 +16,9 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 AT_ONCE = 3
 # What says by itself which servers it wants, or is not about servers, is run once.
-ONLY_WITH = {"group_test": "mysql"} | dict.fromkeys(("abuse_test", "access_test", "raft_partition_test", "raft_security_test",
-                           "shared_backend_test", "shared_partition_test", "soak_test"), "mariadb")
+ONLY_WITH = {"group_test": "mysql"} | dict.fromkeys(
+    ("abuse_test", "access_test", "raft_clock_test", "raft_partition_test", "raft_security_test", "shared_backend_test",
+     "shared_partition_test", "soak_test"), "mariadb")
 # What is about orch and not about a server's release is not asked again of the second MariaDB.
 NO_RELEASE = {"api_test", "bad_input_test", "client_test", "hooks_test", "kv_test", "partition_test", "raft_test", "remote_test",
               "routes_test", "shadow_test"}
