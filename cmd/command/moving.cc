@@ -39,22 +39,6 @@ Reply below_reply(const InstanceKey& key, const InstanceKey& source) {
   return reply;
 }
 
-Result<Reply> move_one(Services& services, const Args& args, std::string_view name, MakeMove make) {
-  ORCH_ASSIGN(const Instance instance, known_instance(services, args));
-  ORCH_ASSIGN(const Instance destination, known_destination(services, args));
-  ORCH_ASSIGN(Policy policy, moving_policy(services, args));
-  std::set<InstanceKey> subjects{instance.key, destination.key};
-  if (is_valid(instance.replication.source)) subjects.insert(instance.replication.source);
-  const Operation operation{.planner = make(instance.key, destination.key, std::move(policy)),
-                            .subjects = std::move(subjects),
-                            .name = std::string(name),
-                            .about = instance.key,
-                            .message = fmt::format("relocated {} below {}", to_string(instance.key),
-                                                   to_string(destination.key))};
-  return run_or_show(services, operation, args,
-                     [&](const Outcome&) { return below_reply(instance.key, destination.key); });
-}
-
 Result<ReplicaFilter> filter_argument(const Args& args) {
   if (args.pattern.empty()) return ReplicaFilter([](const Instance&) { return true; });
   ORCH_ASSIGN(Pattern pattern, Pattern::compile(args.pattern));
@@ -83,6 +67,49 @@ Result<std::set<InstanceKey>> two_above(const Services& services, const Instance
   return keys;
 }
 
+namespace {
+
+/// They go without a binlog server that cannot go itself.
+Result<> add_those_below_binlog_servers(const Services& services, std::set<InstanceKey>& subjects) {
+  for (const InstanceKey& key : std::set<InstanceKey>(subjects)) {
+    ORCH_ASSIGN(const std::optional<Instance> record, services.instances().find(key));
+    if (!record || !record->server.binlog_server) continue;
+    ORCH_ASSIGN(const std::set<InstanceKey> below, replicas_of(services, key));
+    subjects.insert(below.begin(), below.end());
+  }
+  return {};
+}
+
+/// The servers whose log the binlog servers among these hand out: one may go by way of them.
+Result<> add_owners_of_logs(const Services& services, std::set<InstanceKey>& subjects) {
+  for (const InstanceKey& key : std::set<InstanceKey>(subjects)) {
+    ORCH_ASSIGN(const std::optional<Instance> record, services.instances().find(key));
+    if (!record || !record->server.binlog_server) continue;
+    ORCH_ASSIGN(const std::set<InstanceKey> above, two_above(services, key));
+    subjects.insert(above.begin(), above.end());
+  }
+  return {};
+}
+
+}  // namespace
+
+Result<Reply> move_one(Services& services, const Args& args, std::string_view name, MakeMove make) {
+  ORCH_ASSIGN(const Instance instance, known_instance(services, args));
+  ORCH_ASSIGN(const Instance destination, known_destination(services, args));
+  ORCH_ASSIGN(Policy policy, moving_policy(services, args));
+  std::set<InstanceKey> subjects{instance.key, destination.key};
+  if (is_valid(instance.replication.source)) subjects.insert(instance.replication.source);
+  ORCH_TRY(add_owners_of_logs(services, subjects));
+  const Operation operation{.planner = make(instance.key, destination.key, std::move(policy)),
+                            .subjects = std::move(subjects),
+                            .name = std::string(name),
+                            .about = instance.key,
+                            .message = fmt::format("relocated {} below {}", to_string(instance.key),
+                                                   to_string(destination.key))};
+  return run_or_show(services, operation, args,
+                     [&](const Outcome&) { return below_reply(instance.key, destination.key); });
+}
+
 Result<Reply> move_by_one(Services& services, const Args& args, std::string_view name,
                           MakeMoveUp make) {
   ORCH_ASSIGN(const InstanceKey key, instance_argument(services, args));
@@ -107,7 +134,10 @@ Result<Reply> move_many(Services& services, const Args& args, std::string_view n
   ORCH_ASSIGN(ReplicaFilter filter, filter_argument(args));
   ORCH_ASSIGN(std::set<InstanceKey> subjects, replicas_of(services, of.key));
   if (subjects.empty()) return keys_reply({});
+  ORCH_TRY(add_those_below_binlog_servers(services, subjects));
   subjects.insert(destination.key);
+  if (of.server.binlog_server) subjects.insert(of.key);
+  ORCH_TRY(add_owners_of_logs(services, subjects));
   ORCH_ASSIGN(Policy policy, moving_policy(services, args));
   const Operation operation{
       .planner = make(of.key, destination.key, std::move(filter), std::move(policy)),

@@ -7,7 +7,8 @@ namespace orch {
 namespace {
 
 bool has_lower_version(const Instance& replica, const Instance& source) {
-  return !replica.server.binlog_server &&
+  // The version of a binlog server says nothing about the log that it hands on.
+  return !replica.server.binlog_server && !source.server.binlog_server &&
          is_smaller_major_version(replica.server.version, source.server.version);
 }
 

@@ -21,7 +21,8 @@ Words words_of(const Instance& instance) {
   Words words;
   const ServerVersion version = parse_server_version(instance.server.version);
   words.mariadb = is_mariadb(instance);
-  if (words.mariadb) return words;
+  // MaxScale knows the old words only, and its own version number is none of MySQL's.
+  if (words.mariadb || instance.server.binlog_server) return words;
   words.change_source = version >= ServerVersion{8, 0, 23};
   words.replica = version >= ServerVersion{8, 0, 22};
   words.public_key = version >= ServerVersion{8, 0, 4};
@@ -61,6 +62,8 @@ std::string thread_words(ReplicationThreads threads) {
 
 std::string thread_statement(const char* verb, const Words& words, const Instance& instance,
                              ReplicationThreads threads) {
+  // A binlog server has one thread, and applies nothing.
+  if (instance.server.binlog_server) threads = ReplicationThreads::Both;
   return std::string(verb) + (words.replica ? " REPLICA" : " SLAVE") +
          connection_name(words, instance) + thread_words(threads) + channel_suffix(words, instance);
 }

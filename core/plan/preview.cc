@@ -59,7 +59,11 @@ void receive_all(Instance& instance, const Topology& topology) {
     return;
   }
   Replication& replication = instance.replication;
+  if (source->server.binlog_server && is_before(replication.read, source->replication.exec)) {
+    replication.read = source->replication.exec;
+  }
   const Position before = received_position(instance);
+  if (replication.read.empty()) replication.read = source->server.binlog;
   if (replication.read.empty()) replication.read = {"binlog.000001", 4, BinlogType::Binary};
   const Position arrived = united(before, executed_position(*source));
   if (const auto* set = std::get_if<GtidSet>(&arrived)) {
@@ -82,6 +86,7 @@ void point(Instance& instance, const PointTo& target) {
   set_threads(instance, ReplicationThreads::Both, false);
   if (target.positioning == Positioning::Coordinates) {
     replication.read = replication.exec = target.coordinates;
+    instance.gtid.uses_mariadb = instance.gtid.uses_oracle = false;
   } else if (target.positioning != Positioning::Keep) {
     instance.gtid.uses_mariadb = is_mariadb(instance);
     instance.gtid.uses_oracle = !is_mariadb(instance);
@@ -125,11 +130,22 @@ void apply(Instance& instance, const Change& change, const Topology& topology) {
   }
 }
 
+BinlogCoordinates later(const BinlogCoordinates& a, const BinlogCoordinates& b) {
+  return is_before(a, b) ? b : a;
+}
+
 void fulfil(Instance& instance, const Condition& condition) {
   if (std::holds_alternative<AppliedReceived>(condition)) {
     set_executed(instance, received_position(instance));
+    instance.replication.exec = later(instance.replication.exec, instance.replication.read);
   } else if (const auto* executed = std::get_if<HasExecuted>(&condition)) {
-    set_executed(instance, united(executed_position(instance), executed->position));
+    // Coordinates are in the source's log, also for one whose GTIDs are known.
+    const auto* place = std::get_if<BinlogCoordinates>(&executed->position);
+    if (place != nullptr) {
+      instance.replication.exec = later(instance.replication.exec, *place);
+    } else {
+      set_executed(instance, united(executed_position(instance), executed->position));
+    }
   } else if (std::holds_alternative<ReplicatesFrom>(condition)) {
     set_threads(instance, ReplicationThreads::Both, true);
   } else {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <atomic>
 #include <memory>
 #include <optional>
@@ -100,6 +101,11 @@ inline std::string because(const Outcome& outcome, int number) {
     if (lost.key == db(number)) return lost.because;
   }
   return "not lost";
+}
+
+inline bool did(const FakeServers& servers, const std::string& change) {
+  const std::vector<std::string> all = servers.changes();
+  return std::find(all.begin(), all.end(), change) != all.end();
 }
 
 /// Why it failed; "" when it went well.

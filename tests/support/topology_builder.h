@@ -81,6 +81,25 @@ inline Instance following(Instance instance, int source, const std::string& rece
   return instance;
 }
 
+/// Without GTID: it has executed that much of its source's log.
+inline Instance by_coordinates(int number, int source, std::int64_t place) {
+  Instance instance = following(mysql(number, ""), source);
+  instance.gtid = {};
+  instance.gtid.mode = "OFF";
+  instance.replication.read = instance.replication.exec = {"bin.000001", place, BinlogType::Binary};
+  return instance;
+}
+
+/// MaxScale as a binlog server, which has fetched that much of its source's log.
+inline Instance binlog_server(int number, int source, std::int64_t place) {
+  Instance instance = by_coordinates(number, source, place);
+  instance.server.version = "2.4.11-maxscale";
+  instance.server.binlog_server = true;
+  instance.server.binlog_format = "INHERIT";
+  instance.server.binlog = {};
+  return instance;
+}
+
 /// Its source is gone.
 inline Instance cut_off(Instance instance) {
   instance.replication.io_state = ThreadState::Other;

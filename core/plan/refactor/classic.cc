@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "core/plan/binlog_family.h"
 #include "core/plan/refactor/move.h"
 #include "core/plan/refactor/parts.h"
 
@@ -138,9 +139,12 @@ Decision move_all_up(const InstanceKey& of, const ReplicaFilter& filter, const P
                      const Progress& so_far, const Topology& fresh) {
   const Result<Upward> up = upward(so_far.at_start, of, filter, policy);
   if (!up) return GiveUp{up.error(), {}};
-  if (!up->by_gtid) return next_upward(*up, policy, so_far, fresh);
+  const Instance* top = so_far.at_start.find(up->to);
+  const bool one_log = top != nullptr && hand_out_one_log(so_far.at_start, of, up->to);
+  if (!one_log && !up->by_gtid) return next_upward(*up, policy, so_far, fresh);
   if (up->movers.empty()) return next_of_moves({}, up->refused, policy, so_far, fresh);
-  MovePlan plan = gtid_plan(up->movers, *so_far.at_start.find(up->to), policy);
+  MovePlan plan =
+      one_log ? family_plan(up->movers, *top, policy) : gtid_plan(up->movers, *top, policy);
   plan.refused.insert(plan.refused.end(), up->refused.begin(), up->refused.end());
   return next_of_moves(plan.moves, plan.refused, policy, so_far, fresh);
 }
@@ -187,6 +191,11 @@ Decision next_below(const Instance& server, const Instance& sibling, const Polic
 
 Decision move_beside(const InstanceKey& server, const InstanceKey& sibling, const Policy& policy,
                      const Progress& so_far, const Topology& fresh) {
+  const Instance* asked = so_far.at_start.find(server);
+  if (asked != nullptr && server != sibling &&
+      hand_out_one_log(so_far.at_start, asked->replication.source, sibling)) {
+    return relocate(server, sibling, policy)(so_far, fresh);
+  }
   const auto check = [&]() -> Result<> {
     ORCH_ASSIGN(const Instance* mover, readable_replica(so_far.at_start, server));
     ORCH_ASSIGN(const Instance* below, readable_replica(so_far.at_start, sibling));

@@ -4,6 +4,7 @@
 #include <iterator>
 #include <utility>
 
+#include "core/plan/binlog_family.h"
 #include "core/plan/refactor/parts.h"
 
 namespace orch {
@@ -49,7 +50,12 @@ Decision match_many(const InstanceKey& of, const InstanceKey& destination,
                     const Topology& fresh) {
   auto replicas = chosen_replicas(so_far.at_start, of, destination, filter, "match-replicas");
   if (!replicas) return GiveUp{std::move(replicas).error(), {}};
-  const MovePlan plan = match_plan(*replicas, *so_far.at_start.find(destination), policy);
+  const Topology& at_start = so_far.at_start;
+  const bool one_log = hand_out_one_log(at_start, of, destination);
+  if (!one_log) *replicas = with_those_below_binlog_servers(at_start, *std::move(replicas));
+  const Instance& below = *at_start.find(destination);
+  const MovePlan plan =
+      one_log ? family_plan(*replicas, below, policy) : match_plan(*replicas, below, policy);
   Decision decision = next_of_moves(plan.moves, plan.refused, policy, so_far, fresh);
   auto* stuck = std::get_if<GiveUp>(&decision);
   if (stuck != nullptr && !stuck->account.lost.empty()) {
@@ -88,8 +94,8 @@ Decision next_local_source(const InstanceKey& server, const Policy& policy, cons
     Decision up = relocate(server, top, policy)(so_far, fresh);
     if (!std::holds_alternative<Done>(up)) return up;
   }
-  const MovePlan plan =
-      best_plan(so_far.at_start.siblings_of(server), *so_far.at_start.find(server), policy);
+  const MovePlan plan = best_plan(so_far.at_start, so_far.at_start.siblings_of(server),
+                                  *so_far.at_start.find(server), policy);
   Decision decision = next_of_moves(plan.moves, plan.refused, policy, so_far, fresh);
   if (auto* done = std::get_if<Done>(&decision)) done->account.promoted = server;
   return decision;
@@ -137,19 +143,29 @@ bool may_match(const Instance& server, const Instance& destination, const Policy
   return policy.pseudo_gtid && server.gtid.uses_pseudo && destination.gtid.uses_pseudo;
 }
 
-MovePlan best_plan(const std::vector<const Instance*>& replicas, const Instance& destination,
-                   const Policy& policy) {
+MovePlan best_plan(const Topology& topology, const std::vector<const Instance*>& replicas,
+                   const Instance& destination, const Policy& policy) {
+  std::vector<const Instance*> in_family;
+  std::vector<const Instance*> others;
+  for (const Instance* replica : replicas) {
+    const bool one_log = hand_out_one_log(topology, replica->replication.source, destination.key);
+    (one_log ? in_family : others).push_back(replica);
+  }
+  others = with_those_below_binlog_servers(topology, std::move(others));
+  std::erase_if(others, [&](const Instance* one) { return one->key == destination.key; });
   std::vector<const Instance*> by_gtid;
   std::vector<const Instance*> matched;
-  for (const Instance* replica : replicas) {
+  for (const Instance* replica : others) {
     const bool match =
         !gtid_compatible(*replica, destination) && may_match(*replica, destination, policy);
     (match ? matched : by_gtid).push_back(replica);
   }
   MovePlan plan = gtid_plan(by_gtid, destination, policy);
-  MovePlan rest = match_plan(matched, destination, policy);
-  std::move(rest.moves.begin(), rest.moves.end(), std::back_inserter(plan.moves));
-  std::move(rest.refused.begin(), rest.refused.end(), std::back_inserter(plan.refused));
+  for (MovePlan rest :
+       {match_plan(matched, destination, policy), family_plan(in_family, destination, policy)}) {
+    std::move(rest.moves.begin(), rest.moves.end(), std::back_inserter(plan.moves));
+    std::move(rest.refused.begin(), rest.refused.end(), std::back_inserter(plan.refused));
+  }
   return plan;
 }
 

@@ -16,8 +16,11 @@ namespace orch {
 /// Each of them below `destination`, where check_match() lets it.
 [[nodiscard]] MovePlan match_plan(const std::vector<const Instance*>& replicas,
                                   const Instance& destination, const Policy& policy);
-/// Each by GTID where that is possible, else by Pseudo-GTID where both use it (REF-16).
-[[nodiscard]] MovePlan best_plan(const std::vector<const Instance*>& replicas,
+/// Each at its own coordinates where both sources hand out one log; else by GTID where that is
+/// possible, else by Pseudo-GTID where both use it (REF-16). A binlog server that cannot go is
+/// refused, and its replicas go without it.
+[[nodiscard]] MovePlan best_plan(const Topology& topology,
+                                 const std::vector<const Instance*>& replicas,
                                  const Instance& destination, const Policy& policy);
 [[nodiscard]] bool may_match(const Instance& server, const Instance& destination,
                              const Policy& policy);

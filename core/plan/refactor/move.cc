@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "core/plan/binlog_family.h"
 #include "core/plan/undo.h"
 
 namespace orch {
@@ -31,6 +32,9 @@ class Mover {
     if (follows && (was_pointed() || !move_.even_if_same)) return finish();
     if (!answers(*server_)) return lost(silence_of(*server_));
     if (const Step* given_back = was_given_back()) return lost(given_back->why);
+    if (move_.same_log && move_.target.positioning == Positioning::Coordinates) {
+      if (auto not_yet = learn_coordinates()) return *std::move(not_yet);
+    }
     if (runs(server_->replication.io_state) || runs(server_->replication.sql_state)) {
       // It may still apply what it holds, and MariaDB would throw that away once it is stopped.
       if (waited_in_vain() && destination_ != nullptr) {
@@ -76,12 +80,14 @@ class Mover {
       const auto* change = change_in<StopReplication>(action);
       return change != nullptr && change->threads == ReplicationThreads::Both;
     });
+    const StepResult* pointed = latest(so_far_, move_.server, is_change<PointTo>);
+    // One that was started below another server has not been given back.
+    if (stop == nullptr || (pointed != nullptr && !pointed->error && pointed > stop))
+      return nullptr;
     const StepResult* last = latest(so_far_, move_.server, [](const Action& action) {
       return std::holds_alternative<Change>(action);
     });
-    const bool given_back =
-        stop != nullptr && !was_pointed() && is_change<StartReplication>(last->step.action);
-    return given_back ? &last->step : nullptr;
+    return is_change<StartReplication>(last->step.action) ? &last->step : nullptr;
   }
 
   [[nodiscard]] bool was_pointed() const {
@@ -137,7 +143,9 @@ class Mover {
     const Replication& replication = server_->replication;
     const bool applied = standing(AppliedReceived{}, *server_).state == Standing::State::Holds;
     const bool waited = latest(so_far_, move_.server, waits_for<AppliedReceived>) != nullptr;
-    const bool may_apply = replication.last_sql_error.empty() && replication.sql_delay.count() == 0;
+    // A binlog server applies nothing, and has one thread only.
+    const bool may_apply = replication.last_sql_error.empty() &&
+                           replication.sql_delay.count() == 0 && !server_->server.binlog_server;
     const bool start_first = applier_goes_first(*server_);
     if (!waited && may_apply && start_first) {
       steps.push_back(step(StartReplication{ReplicationThreads::Applier}, "apply what it holds"));
@@ -164,7 +172,11 @@ class Mover {
     if (destination_ != nullptr && answers(*destination_)) {
       if (auto held_back = wait_for_destination()) return *held_back;
     }
+    if (move_.same_log) {
+      if (auto held_back = wait_for_log()) return *std::move(held_back);
+    }
     PointTo target = move_.target;
+    if (move_.same_log) target.coordinates = server_->replication.exec;
     if (target.positioning == Positioning::Coordinates && !uses_gtid(*server_)) {
       target.equals = server_->replication.exec;
     }
@@ -232,6 +244,72 @@ class Mover {
                 to_string(move_.target.source) + " may lack");
   }
 
+  /// One that follows by GTID may have asked for little of the source's log, and its coordinates
+  /// stand at the beginning of a file until it has come to the end.
+  [[nodiscard]] std::optional<MoveState> learn_coordinates() const {
+    const bool by_gtid = uses_gtid(*server_) && source_ != nullptr && answers(*source_) &&
+                         !source_->server.binlog_server;
+    if (server_->replication.exec.empty() || (by_gtid && !was_running())) {
+      return lost("does not replicate, so that its coordinates are not known");
+    }
+    if (!by_gtid) return std::nullopt;
+    const StepResult* waited = latest(so_far_, move_.server, waits_for<HasExecuted>);
+    if (waited != nullptr && waited->error) return lost(waited->error->message);
+    if (waited != nullptr) return std::nullopt;
+    return MoveState{MoveState::Kind::Working,
+                     {{move_.server,
+                       WaitFor{HasExecuted{Position(source_->server.binlog)},
+                               policy_.reasonable_maintenance_replication_lag,
+                               {}},
+                       "its coordinates must be those of what it has",
+                       {},
+                       false,
+                       {}}},
+                     ""};
+  }
+
+  [[nodiscard]] bool was_running() const {
+    return runs(server_->replication.sql_state) ||
+           latest(so_far_, move_.server, is_change<StopReplication>) != nullptr;
+  }
+
+  /// Nothing when the destination has all that the server has of the log which both know.
+  [[nodiscard]] std::optional<MoveState> wait_for_log() const {
+    if (destination_ == nullptr || !answers(*destination_)) return std::nullopt;
+    const Replication& replication = server_->replication;
+    const BinlogCoordinates& there = handed_out_up_to(*destination_);
+    // What it received and did not apply comes again from there; a binlog server's is half a
+    // transaction.
+    const bool has_more =
+        !server_->server.binlog_server && is_before(replication.exec, replication.read);
+    const BinlogCoordinates& here = has_more ? replication.read : replication.exec;
+    if (there.empty() || !is_before(there, here)) return std::nullopt;
+    if (destination_->server.binlog_server && replica_running(*destination_) &&
+        !destination_waited_for(here)) {
+      return wait_on_destination(here);
+    }
+    return lost("has " + to_string(missing(there, here)) + " of a log that " +
+                to_string(move_.target.source) + " has less of");
+  }
+
+  [[nodiscard]] bool destination_waited_for(const Position& what) const {
+    return latest(so_far_, move_.target.source, [&](const Action& action) {
+             return waits_for<HasExecuted>(action) &&
+                    std::get<HasExecuted>(std::get<WaitFor>(action).condition).position == what;
+           }) != nullptr;
+  }
+
+  [[nodiscard]] MoveState wait_on_destination(const Position& what) const {
+    return {MoveState::Kind::Working,
+            {{move_.target.source,
+              WaitFor{HasExecuted{what}, policy_.reasonable_maintenance_replication_lag, {}},
+              "it must have what " + to_string(move_.server) + " has",
+              {},
+              false,
+              {}}},
+            ""};
+  }
+
   /// A sibling that is behind: it must have what the server has.
   [[nodiscard]] std::optional<MoveState> wait_for_sibling() const {
     if (destination_ == nullptr || move_.equal_at || !replica_running(*destination_)) {
@@ -242,15 +320,7 @@ class Mover {
     if (!sibling || !is_before(destination_->replication.exec, here)) return std::nullopt;
     const StepResult* waited = latest(so_far_, move_.target.source, waits_for<HasExecuted>);
     if (waited != nullptr && waited->error) return lost(waited->error->message);
-    return MoveState{
-        MoveState::Kind::Working,
-        {{move_.target.source,
-          WaitFor{HasExecuted{here}, policy_.reasonable_maintenance_replication_lag, {}},
-          "it must have what " + to_string(move_.server) + " has",
-          {},
-          false,
-          {}}},
-        ""};
+    return wait_on_destination(here);
   }
 
   /// Nothing when the destination holds all that the server has executed and received.
@@ -268,21 +338,11 @@ class Mover {
     }
     const Difference ahead = missing(held, executed);
     if (ahead.empty()) return std::nullopt;
-    const bool waited =
-        latest(so_far_, move_.target.source, [&](const Action& action) {
-          return waits_for<HasExecuted>(action) &&
-                 std::get<HasExecuted>(std::get<WaitFor>(action).condition).position == executed;
-        }) != nullptr;
-    if (waited || move_.destination_holds || !replica_running(*destination_)) {
+    if (destination_waited_for(executed) || move_.destination_holds ||
+        !replica_running(*destination_)) {
       return lost("has " + to_string(ahead) + " that " + to_string(move_.target.source) + " lacks");
     }
-    const Step wait{
-        move_.target.source,
-        WaitFor{HasExecuted{executed}, policy_.reasonable_maintenance_replication_lag, {}},
-        "it must have what " + to_string(move_.server) + " has",
-        {},
-        false};
-    return MoveState{MoveState::Kind::Working, {wait}, ""};
+    return wait_on_destination(executed);
   }
 
   const Move& move_;

@@ -29,6 +29,9 @@ struct Move {
   /// Without GTID: who has executed exactly that much of the present source's log goes on at the
   /// target's coordinates.
   std::optional<BinlogCoordinates> equal_at{};
+  /// The destination hands out the log that it reads now, so that it goes on at the same
+  /// coordinates; it is not moved while the destination has less of that log.
+  bool same_log{false};
 };
 
 /// Where a move stands: what to do next, or how it ended.

@@ -12,34 +12,6 @@ namespace orch {
 
 namespace {
 
-Decision next_regroup(const InstanceKey& of, RegroupBy by, const Policy& policy,
-                      const Progress& so_far, const Topology& fresh) {
-  const Topology& at_start = so_far.at_start;
-  std::vector<const Instance*> replicas = at_start.replicas_of(of);
-  if (replicas.empty()) return Done{};
-  const Choice choice = choose_candidate(at_start, of, policy);
-  const Instance* leader = choice.winner ? at_start.find(*choice.winner) : nullptr;
-  if (leader == nullptr || leader->replication.source != of) {
-    std::string text = "Could not regroup replicas of " + to_string(of) +
-                       "; error: chooseCandidateReplica: no candidate replica found";
-    if (!choice.ranked.empty()) {
-      text += ": " + to_string(choice.ranked.front().key) + ": " + choice.ranked.front().because;
-    }
-    return GiveUp{Error{ErrorKind::Refused, std::move(text)}, {}};
-  }
-  std::erase(replicas, leader);
-  const MovePlan plan = by == RegroupBy::Gtid         ? gtid_plan(replicas, *leader, policy)
-                        : by == RegroupBy::PseudoGtid ? match_plan(replicas, *leader, policy)
-                                                      : best_plan(replicas, *leader, policy);
-  Decision decision = next_of_moves(plan.moves, plan.refused, policy, so_far, fresh);
-  if (auto* done = std::get_if<Done>(&decision)) done->account.promoted = leader->key;
-  if (auto* stuck = std::get_if<GiveUp>(&decision)) {
-    stuck->because.message =
-        "Could not regroup replicas of " + to_string(of) + "; error: " + stuck->because.message;
-  }
-  return decision;
-}
-
 Decision next_of_binlog_servers(const InstanceKey& of, const Policy& policy, const Progress& so_far,
                                 const Topology& fresh) {
   std::vector<const Instance*> servers = so_far.at_start.replicas_of(of);
@@ -56,9 +28,44 @@ Decision next_of_binlog_servers(const InstanceKey& of, const Policy& policy, con
   }
   const InstanceKey key = (*leader)->key;
   servers.erase(leader);
-  const MovePlan plan = repoint_plan(servers, key);
+  const MovePlan plan = repoint_plan(servers, key, so_far.at_start);
   Decision decision = next_of_moves(plan.moves, plan.refused, policy, so_far, fresh);
   if (auto* done = std::get_if<Done>(&decision)) done->account.promoted = key;
+  return decision;
+}
+
+Decision next_regroup(const InstanceKey& of, RegroupBy by, const Policy& policy,
+                      const Progress& so_far, const Topology& fresh) {
+  const Topology& at_start = so_far.at_start;
+  std::vector<const Instance*> replicas = at_start.replicas_of(of);
+  if (replicas.empty()) return Done{};
+  const bool only_binlog_servers =
+      std::all_of(replicas.begin(), replicas.end(),
+                  [](const Instance* one) { return one->server.binlog_server || !answers(*one); });
+  if (by == RegroupBy::Best && only_binlog_servers) {
+    return next_of_binlog_servers(of, policy, so_far, fresh);
+  }
+  const Choice choice = choose_candidate(at_start, of, policy);
+  const Instance* leader = choice.winner ? at_start.find(*choice.winner) : nullptr;
+  if (leader == nullptr || leader->replication.source != of) {
+    std::string text = "Could not regroup replicas of " + to_string(of) +
+                       "; error: chooseCandidateReplica: no candidate replica found";
+    if (!choice.ranked.empty()) {
+      text += ": " + to_string(choice.ranked.front().key) + ": " + choice.ranked.front().because;
+    }
+    return GiveUp{Error{ErrorKind::Refused, std::move(text)}, {}};
+  }
+  std::erase(replicas, leader);
+  const MovePlan plan = by == RegroupBy::Gtid ? gtid_plan(replicas, *leader, policy)
+                        : by == RegroupBy::PseudoGtid
+                            ? match_plan(replicas, *leader, policy)
+                            : best_plan(at_start, replicas, *leader, policy);
+  Decision decision = next_of_moves(plan.moves, plan.refused, policy, so_far, fresh);
+  if (auto* done = std::get_if<Done>(&decision)) done->account.promoted = leader->key;
+  if (auto* stuck = std::get_if<GiveUp>(&decision)) {
+    stuck->because.message =
+        "Could not regroup replicas of " + to_string(of) + "; error: " + stuck->because.message;
+  }
   return decision;
 }
 

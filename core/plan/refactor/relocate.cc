@@ -2,9 +2,11 @@
 
 #include <utility>
 
+#include "core/plan/binlog_family.h"
 #include "core/plan/refactor/classic.h"
 #include "core/plan/refactor/match.h"
 #include "core/plan/refactor/parts.h"
+#include "core/plan/refactor/two_legs.h"
 
 namespace orch {
 
@@ -48,6 +50,12 @@ Move kept_move(const Instance& server, const InstanceKey& destination, std::stri
   Move move = gtid_move(server, destination, std::move(why));
   move.target.positioning = Positioning::Keep;
   move.even_if_same = true;
+  return move;
+}
+
+Move repointed(const Instance& server, const InstanceKey& destination, const Topology& topology) {
+  Move move = kept_move(server, destination, "repoint");
+  move.same_log = is_binlog_server(topology, destination);
   return move;
 }
 
@@ -100,6 +108,9 @@ Result<MovePlan> relocation(const Topology& topology, const InstanceKey& server_
   if (server->replication.source == destination_key) {
     return MovePlan{{kept_move(*server, destination_key, "repoint")}, {}};
   }
+  if (hand_out_one_log(topology, server->replication.source, destination_key)) {
+    return family_plan({server}, *destination, policy);
+  }
   if (gtid_compatible(*server, *destination) && !server->server.binlog_server) {
     ORCH_TRY(check_gtid_move(*server, *destination, policy));
     const std::string why = "move below " + to_string(destination_key);
@@ -110,6 +121,53 @@ Result<MovePlan> relocation(const Topology& topology, const InstanceKey& server_
   }
   return refusal("Relocating " + to_string(server_key) + " below " + to_string(destination_key) +
                  " turns to be too complex; please do it manually");
+}
+
+/// Whose log a binlog server hands out, below which the server goes first: on its way to one of
+/// another family, or away from one when nothing leads straight from there to the destination.
+/// Nothing when it needs no such stop.
+std::optional<InstanceKey> way_stop(const Topology& topology, const InstanceKey& server_key,
+                                    const InstanceKey& destination_key, const Policy& policy) {
+  const Instance* server = topology.find(server_key);
+  const Instance* destination = topology.find(destination_key);
+  if (server == nullptr || destination == nullptr || !is_replica(*server)) return std::nullopt;
+  const InstanceKey& source = server->replication.source;
+  if (hand_out_one_log(topology, source, destination_key)) return std::nullopt;
+  if (!objection_to_relocation(topology, *server, *destination, policy).empty()) {
+    return std::nullopt;
+  }
+  if (destination->server.binlog_server) {
+    return answers(*destination) ? std::optional(owner_of_log(topology, destination_key))
+                                 : std::nullopt;
+  }
+  const bool straight = server->server.binlog_server || gtid_compatible(*server, *destination) ||
+                        may_match(*server, *destination, policy) ||
+                        by_coordinates(topology, server_key, destination_key, policy) != nullptr;
+  if (straight || !is_binlog_server(topology, source)) return std::nullopt;
+  return owner_of_log(topology, source);
+}
+
+/// Those of the replicas that came below the owner of the destination's log.
+Planner onward(const std::vector<InstanceKey>& keys, const InstanceKey& destination,
+               const Policy& policy) {
+  return planner_for(
+      [=](const Topology& now) -> Result<MovePlan> {
+        std::vector<const Instance*> arrived;
+        std::vector<LostReplica> refused;
+        const InstanceKey owner = owner_of_log(now, destination);
+        for (const InstanceKey& key : keys) {
+          const Instance* replica = now.find(key);
+          if (replica->replication.source == owner) {
+            arrived.push_back(replica);
+          } else {
+            refused.push_back({key, "could not be moved below " + to_string(owner)});
+          }
+        }
+        MovePlan plan = family_plan(arrived, *now.find(destination), policy);
+        plan.refused.insert(plan.refused.end(), refused.begin(), refused.end());
+        return plan;
+      },
+      policy);
 }
 
 }  // namespace
@@ -159,15 +217,39 @@ Result<std::vector<const Instance*>> chosen_replicas(const Topology& topology,
   return chosen;
 }
 
-MovePlan repoint_plan(const std::vector<const Instance*>& replicas,
-                      const InstanceKey& destination) {
+MovePlan repoint_plan(const std::vector<const Instance*>& replicas, const InstanceKey& destination,
+                      const Topology& topology) {
   MovePlan plan;
   for (const Instance* replica : replicas) {
     if (std::string text = objection_to_moving(*replica, "repoint"); !text.empty()) {
       plan.refused.push_back({replica->key, std::move(text)});
     } else {
-      plan.moves.push_back(kept_move(*replica, destination, "repoint"));
+      plan.moves.push_back(repointed(*replica, destination, topology));
     }
+  }
+  return plan;
+}
+
+MovePlan family_plan(const std::vector<const Instance*>& replicas, const Instance& destination,
+                     const Policy& policy) {
+  MovePlan plan;
+  for (const Instance* replica : replicas) {
+    std::string text = objection_to_moving(*replica, "repoint");
+    if (text.empty() && !answers(destination)) {
+      text = to_string(destination.key) + ": last check invalid: it " + silence_of(destination);
+    }
+    if (auto can = can_replicate_from(*replica, destination, policy.rules());
+        text.empty() && !can) {
+      text = can.error().message;
+    }
+    if (!text.empty()) {
+      plan.refused.push_back({replica->key, std::move(text)});
+      continue;
+    }
+    Move move = gtid_move(*replica, destination.key, "move below " + to_string(destination.key));
+    move.target.positioning = Positioning::Coordinates;
+    move.same_log = true;
+    plan.moves.push_back(std::move(move));
   }
   return plan;
 }
@@ -197,6 +279,10 @@ MovePlan gtid_plan(const std::vector<const Instance*>& replicas, const Instance&
 Planner relocate(InstanceKey server, InstanceKey destination, Policy policy) {
   return [=](const Progress& so_far, const Topology& fresh) -> Decision {
     const Topology& at_start = so_far.at_start;
+    if (const auto stop = way_stop(at_start, server, destination, policy)) {
+      return next_of_two_legs(relocate(server, *stop, policy), *stop,
+                              relocate(server, destination, policy), so_far, fresh);
+    }
     auto plan = relocation(at_start, server, destination, policy);
     if (plan) return next_of_moves(plan->moves, plan->refused, policy, so_far, fresh);
     if (auto classic = by_coordinates(at_start, server, destination, policy)) {
@@ -237,19 +323,21 @@ Planner repoint(InstanceKey server, std::optional<InstanceKey> destination, Poli
         } else if (destination) {
           return fail(ErrorKind::NotFound, unknown(target));
         }
-        return MovePlan{{kept_move(*moved, target, "repoint")}, {}};
+        return MovePlan{{repointed(*moved, target, at_start)}, {}};
       },
       policy);
 }
 
-Planner relocate_replicas(InstanceKey of, InstanceKey destination, ReplicaFilter filter,
-                          Policy policy) {
+namespace {
+
+Planner relocate_replicas_straight(InstanceKey of, InstanceKey destination, ReplicaFilter filter,
+                                   Policy policy) {
   return planner_for(
       [=](const Topology& at_start) -> Result<MovePlan> {
         ORCH_ASSIGN(const auto replicas,
                     chosen_replicas(at_start, of, destination, filter, "relocate-replicas"));
-        if (of == destination) return repoint_plan(replicas, destination);
-        MovePlan plan = best_plan(replicas, *at_start.find(destination), policy);
+        if (of == destination) return repoint_plan(replicas, destination, at_start);
+        MovePlan plan = best_plan(at_start, replicas, *at_start.find(destination), policy);
         if (!plan.moves.empty() || plan.refused.empty()) return plan;
         return refusal(
             "Relocating " + std::to_string(replicas.size()) + " replicas of " + to_string(of) +
@@ -259,11 +347,34 @@ Planner relocate_replicas(InstanceKey of, InstanceKey destination, ReplicaFilter
       policy);
 }
 
+}  // namespace
+
+Planner relocate_replicas(InstanceKey of, InstanceKey destination, ReplicaFilter filter,
+                          Policy policy) {
+  return [=](const Progress& so_far, const Topology& fresh) -> Decision {
+    const Topology& at_start = so_far.at_start;
+    const Planner straight = relocate_replicas_straight(of, destination, filter, policy);
+    const bool needs_stop = is_binlog_server(at_start, destination) && of != destination &&
+                            !hand_out_one_log(at_start, of, destination);
+    if (!needs_stop) return straight(so_far, fresh);
+    auto replicas = chosen_replicas(at_start, of, destination, filter, "relocate-replicas");
+    if (!replicas) return GiveUp{std::move(replicas).error(), {}};
+    std::vector<InstanceKey> keys;
+    const InstanceKey stop = owner_of_log(at_start, destination);
+    for (const Instance* replica : *replicas) {
+      if (replica->key != stop) keys.push_back(replica->key);
+    }
+    return next_of_two_legs(relocate_replicas_straight(of, stop, filter, policy), stop,
+                            onward(keys, destination, policy), so_far, fresh);
+  };
+}
+
 Planner move_replicas_gtid(InstanceKey of, InstanceKey destination, ReplicaFilter filter,
                            Policy policy) {
   return [=](const Progress& so_far, const Topology& fresh) -> Decision {
     auto replicas = chosen_replicas(so_far.at_start, of, destination, filter, "move-replicas-gtid");
     if (!replicas) return GiveUp{std::move(replicas).error(), {}};
+    *replicas = with_those_below_binlog_servers(so_far.at_start, *std::move(replicas));
     const MovePlan plan = gtid_plan(*replicas, *so_far.at_start.find(destination), policy);
     Decision decision = next_of_moves(plan.moves, plan.refused, policy, so_far, fresh);
     auto* done = std::get_if<Done>(&decision);
@@ -283,7 +394,7 @@ Planner repoint_replicas(InstanceKey of, std::optional<InstanceKey> destination,
         const InstanceKey target = destination.value_or(of);
         ORCH_ASSIGN(const auto replicas,
                     chosen_replicas(at_start, of, target, filter, "repoint-replicas"));
-        return repoint_plan(replicas, target);
+        return repoint_plan(replicas, target, at_start);
       },
       policy);
 }
@@ -296,7 +407,7 @@ Planner take_siblings(InstanceKey server, Policy policy) {
         if (!is_replica(*taker)) {
           return refusal("take-siblings: instance " + to_string(server) + " is not a replica.");
         }
-        return best_plan(at_start.siblings_of(server), *taker, policy);
+        return best_plan(at_start, at_start.siblings_of(server), *taker, policy);
       },
       policy);
 }

@@ -15,7 +15,8 @@ namespace orch {
 // start; texts of refusals are those of the contract (cli document, 7.1 to 7.4).
 
 /// By the best method that applies (refactoring document, 8.1): repoint, GTID, Pseudo-GTID, by
-/// coordinates below a sibling or one level up.
+/// coordinates below a sibling or one level up. To and from a binlog server by way of the server
+/// whose log that one hands out.
 [[nodiscard]] Planner relocate(InstanceKey server, InstanceKey destination, Policy policy);
 /// By GTID only (5.5), also compares what both have executed (REF-11).
 [[nodiscard]] Planner move_gtid(InstanceKey server, InstanceKey destination, Policy policy);
@@ -49,7 +50,10 @@ struct MovePlan {
 };
 /// Each of them below `destination` at the position where it is.
 [[nodiscard]] MovePlan repoint_plan(const std::vector<const Instance*>& replicas,
-                                    const InstanceKey& destination);
+                                    const InstanceKey& destination, const Topology& topology);
+/// Each of them below `destination`, which hands out the log that they read now, GTID off.
+[[nodiscard]] MovePlan family_plan(const std::vector<const Instance*>& replicas,
+                                   const Instance& destination, const Policy& policy);
 /// Each of them below `destination` by GTID, where check_gtid_move() lets it.
 [[nodiscard]] MovePlan gtid_plan(const std::vector<const Instance*>& replicas,
                                  const Instance& destination, const Policy& policy);

@@ -81,6 +81,14 @@ TEST_SUITE("core/model/replication_rules") {
     CHECK_FALSE(replication_warning(p.replica, p.source));
   }
 
+  TEST_CASE("the version of a binlog server says nothing of the log that it hands on") {
+    Pair p;
+    p.source.server.version = "22.08.1-maxscale";
+    CHECK(p.reason() != "");
+    p.source.server.binlog_server = true;
+    CHECK(p.reason() == "");
+  }
+
   TEST_CASE("DISC-5: a two-digit major version is higher than a one-digit one") {
     Pair p;
     p.replica.server.version = "10.11.6-MariaDB";

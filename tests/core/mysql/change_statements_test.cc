@@ -77,6 +77,18 @@ TEST_SUITE("core/mysql/change_statements") {
     }
   }
 
+  TEST_CASE("a binlog server is told the old words, whatever its version, and of no thread") {
+    Instance server = binlog_server(2, 1, 700);
+    server.server.version = "22.08.1-maxscale";
+    CHECK(shown(server, StopReplication{ReplicationThreads::Receiver}) == "STOP SLAVE");
+    CHECK(shown(server, StartReplication{}) == "START SLAVE");
+    PointTo target = point_to(Positioning::Coordinates);
+    target.coordinates = {"bin.000003", 4, BinlogType::Binary};
+    CHECK(shown(server, target) ==
+          "CHANGE MASTER TO MASTER_HOST='db9', MASTER_PORT=3307, MASTER_LOG_FILE='bin.000003', "
+          "MASTER_LOG_POS=4");
+  }
+
   TEST_CASE("a GTID replica keeps its positioning; one without GTID is told coordinates") {
     PointTo target = point_to();
     target.coordinates = {"bin.000003", 77, BinlogType::Binary};

@@ -2,8 +2,6 @@
 
 #include "core/plan/refactor/classic.h"
 
-#include <algorithm>
-
 #include <doctest/doctest.h>
 
 #include "tests/support/recovery_bench.h"
@@ -13,25 +11,11 @@ using namespace orch::test;  // NOLINT(google-build-using-namespace)
 
 namespace {
 
-/// Follows by coordinates, and is that far in its source's log.
-Instance at_place(int number, int source, std::int64_t place) {
-  Instance instance = following(mysql(number, ""), source);
-  instance.gtid = {};
-  instance.gtid.mode = "OFF";
-  instance.replication.read = instance.replication.exec = {"bin.000001", place, BinlogType::Binary};
-  return instance;
-}
-
 Instance top() {
   Instance instance = writable(mysql(1, ""));
   instance.gtid = {};
   instance.gtid.mode = "OFF";
   return instance;
-}
-
-bool did(const FakeServers& servers, const std::string& change) {
-  const std::vector<std::string> all = servers.changes();
-  return std::find(all.begin(), all.end(), change) != all.end();
 }
 
 }  // namespace
@@ -40,8 +24,8 @@ TEST_SUITE("core/plan/refactor/classic") {
   TEST_CASE("up by coordinates: the source stands still, and its place becomes the replica's") {
     FakeServers servers;
     servers.add(top());
-    servers.add(at_place(2, 1, 700));
-    servers.add(at_place(3, 2, 1000));  // all of what db2's own log holds
+    servers.add(by_coordinates(2, 1, 700));
+    servers.add(by_coordinates(3, 2, 1000));  // all of what db2's own log holds
     const Outcome outcome = run_plan(servers, move_up(db(3), Policy{}));
     CHECK(said(outcome) == "");
     CHECK(did(servers, "db3:3306 replicate from db1:3306 at bin.000001:700"));
@@ -53,8 +37,8 @@ TEST_SUITE("core/plan/refactor/classic") {
   TEST_CASE("up by coordinates: one that does not come to where its source stands, stays") {
     FakeServers servers;
     servers.add(top());
-    servers.add(at_place(2, 1, 700));
-    servers.add(at_place(3, 2, 900));
+    servers.add(by_coordinates(2, 1, 700));
+    servers.add(by_coordinates(3, 2, 900));
     servers.freeze_applier(db(3));
     const Outcome outcome = run_plan(servers, move_up(db(3), Policy{}));
     CHECK(mentions(said(outcome), "db3:3306"));
@@ -68,8 +52,8 @@ TEST_SUITE("core/plan/refactor/classic") {
       CAPTURE(place);
       FakeServers servers;
       servers.add(top());
-      servers.add(at_place(2, 1, 300));
-      servers.add(at_place(3, 1, place));
+      servers.add(by_coordinates(2, 1, 300));
+      servers.add(by_coordinates(3, 1, place));
       const Outcome outcome = run_plan(servers, move_below(db(3), db(2), Policy{}));
       CHECK(said(outcome) == "");
       CHECK(did(servers, place < 300 ? "db3:3306 start replication until bin.000001:300"
