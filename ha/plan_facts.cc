@@ -46,6 +46,11 @@ void write_facts(const PlanFacts& facts, storage::RecoveryRun& run) {
                         {"Message", facts.giving_up->message}};
   }
   if (facts.orphans) rest["Orphans"] = storage::join_keys(*facts.orphans);
+  if (facts.place_at_promotion) rest["Place"] = to_string(*facts.place_at_promotion);
+  if (facts.continuation) {
+    rest["Continuation"] = {{"Server", storage::join_keys({facts.continuation->server})},
+                            {"At", to_string(facts.continuation->at)}};
+  }
   run.facts = dump(rest);
 }
 
@@ -59,6 +64,12 @@ PlanFacts read_facts(const storage::RecoveryRun& run) {
   const Json rest = Json::parse(run.facts, nullptr, false);
   if (member(rest, "Orphans") != nullptr) {
     facts.orphans = storage::split_keys(text_member(rest, "Orphans"));
+  }
+  facts.place_at_promotion = parse_binlog_coordinates(text_member(rest, "Place"));
+  if (const Json* continuation = member(rest, "Continuation")) {
+    const auto servers = storage::split_keys(text_member(*continuation, "Server"));
+    const auto at = parse_binlog_coordinates(text_member(*continuation, "At"));
+    if (servers.size() == 1 && at) facts.continuation = Continuation{servers.front(), *at};
   }
   const Json* giving_up = member(rest, "GivingUp");
   if (giving_up == nullptr) return facts;

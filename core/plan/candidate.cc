@@ -6,6 +6,7 @@
 
 #include "core/base/text.h"
 #include "core/plan/preference.h"
+#include "core/plan/recovery/binlog_servers.h"
 #include "core/plan/step.h"
 
 namespace orch {
@@ -28,6 +29,7 @@ Dominant dominant_of(const std::vector<const Instance*>& instances) {
   std::map<std::pair<int, int>, std::size_t> versions;
   std::map<int, std::size_t> formats;
   for (const Instance* instance : instances) {
+    if (instance->server.binlog_server) continue;
     const ServerVersion version = parse_server_version(instance->server.version);
     ++versions[{version.major, version.minor}];
     ++formats[format_weight(instance->server.binlog_format)];
@@ -46,8 +48,16 @@ Dominant dominant_of(const std::vector<const Instance*>& instances) {
   return dominant;
 }
 
+/// One that reads the failed server's log from binlog servers alone: its replicas go on below
+/// these, and need not find in its own log what it has applied.
+bool need_not_log(const Topology& topology, const Instance& instance, const Instance* failed) {
+  return failed != nullptr && only_binlog_servers(topology, failed->key) &&
+         reads_log_of(topology, instance, failed->key);
+}
+
 /// What speaks against promoting it, whatever the others have; "" = nothing.
-std::string objection_to(const Instance& instance, const Instance* failed, const Policy& policy) {
+std::string objection_to(const Instance& instance, const Instance* failed, const Policy& policy,
+                         const Topology& topology) {
   if (!answers(instance)) return silence_of(instance);
   if (instance.server.binlog_server) return "is a binlog server";
   if (is_group_secondary(instance)) return "is a secondary member of a replication group";
@@ -55,7 +65,9 @@ std::string objection_to(const Instance& instance, const Instance* failed, const
     return "replicates from " + std::to_string(instance.replication.channels) + " sources";
   }
   if (!instance.server.log_bin) return "has no binary log";
-  if (!instance.server.log_replica_updates) return "does not log replica updates";
+  if (!instance.server.log_replica_updates && !need_not_log(topology, instance, failed)) {
+    return "does not log replica updates";
+  }
   if (instance.promotion_rule == PromotionRule::MustNot) return "promotion rule must_not";
   if (is_banned(instance, policy)) return "matches PromotionIgnoreHostnameFilters";
   if (failed != nullptr) {
@@ -72,7 +84,8 @@ std::string objection_to(const Instance& instance, const Instance* failed, const
 /// What ranks a server. Compared member by member, larger is better; the key decides the rest.
 struct Rank {
   bool by_gtid{false};
-  bool is_whole{true};  ///< no filters: it has all rows of what it received
+  bool is_whole{true};    ///< no filters: it has all rows of what it received
+  bool continues{false};  ///< binlog servers can go on below it, and fill it up before
   std::uint64_t received{0};
   bool is_top{false};  ///< follows nobody: its promotion was begun already
   std::uint64_t executed{0};
@@ -153,6 +166,10 @@ Rank rank_of(const Topology& topology, const Instance& instance, const Instance*
   const Position received = usable_position(instance);
   const Position executed = executed_position(instance);
   rank.is_whole = !instance.replication.has_filters;
+  const Instance* leading = leading_binlog_server(topology, failed_key);
+  rank.continues = leading != nullptr && only_binlog_servers(topology, failed_key) &&
+                   reads_log_of(topology, instance, failed_key) &&
+                   objection_to_continuing(instance, *leading).empty();
   rank.by_gtid = is_known(received) && !std::holds_alternative<BinlogCoordinates>(received);
   bool has_errant = false;
   if (rank.by_gtid) {
@@ -188,6 +205,7 @@ Rank rank_of(const Topology& topology, const Instance& instance, const Instance*
 bool is_better(const Rank& a, const Rank& b) {
   if (a.by_gtid != b.by_gtid) return a.by_gtid;
   if (a.is_whole != b.is_whole) return a.is_whole;
+  if (a.continues != b.continues) return a.continues;
   if (a.received != b.received) return a.received > b.received;
   if (a.is_top != b.is_top) return a.is_top;
   if (a.executed != b.executed) return a.executed > b.executed;
@@ -209,6 +227,7 @@ std::string compared_with_winner(const Instance& instance, const Rank& rank, con
                                                "has errant transactions"};
   if (rank.is_whole != best.is_whole)
     return "filters what it replicates, so that rows may be missing";
+  if (rank.continues != best.continues) return "binlog servers cannot go on in its log";
   if (rank.received != best.received || compare(rank.read, best.read) != 0) {
     const Difference rest = missing(received_position(instance), received_position(winner));
     return "behind by " + to_string(rest);
@@ -229,10 +248,13 @@ std::vector<const Instance*> contenders(const Topology& topology, const Instance
   std::vector<const Instance*> found = topology.replicas_of(failed);
   const Instance* failed_instance = topology.find(failed);
   const std::size_t direct = found.size();
-  for (std::size_t i = 0; i < direct; ++i) {
-    if (objection_to(*found[i], failed_instance, policy).empty()) continue;
+  for (std::size_t i = 0; i < found.size(); ++i) {
+    // Below a binlog server, however many there are on the way, all is as below the failed one.
+    if (i >= direct && !found[i]->server.binlog_server) continue;
+    if (objection_to(*found[i], failed_instance, policy, topology).empty()) continue;
     for (const Instance* below : topology.replicas_of(found[i]->key)) {
-      if (below->key != failed) found.push_back(below);
+      const bool is_new = std::find(found.begin(), found.end(), below) == found.end();
+      if (below->key != failed && is_new) found.push_back(below);
     }
   }
   for (const Instance* root : topology.roots()) {
@@ -288,8 +310,8 @@ struct Contender {
 };
 
 std::string judge(const Instance& instance, const Instance* failed, const InstanceKey& failed_key,
-                  const Policy& policy, const Dominant& dominant) {
-  std::string text = objection_to(instance, failed, policy);
+                  const Policy& policy, const Dominant& dominant, const Topology& topology) {
+  std::string text = objection_to(instance, failed, policy, topology);
   if (text.empty()) text = root_objection(instance, failed_key);
   if (text.empty() && policy.fail_master_promotion_if_sql_thread_not_up_to_date &&
       !has_applied_all(instance)) {
@@ -350,7 +372,7 @@ Choice choose_candidate(const Topology& topology, const InstanceKey& failed, con
   std::vector<Contender> order;
   for (const Instance* instance : all) {
     Contender one{instance, rank_of(topology, *instance, failed_instance, failed),
-                  judge(*instance, failed_instance, failed, policy, dominant)};
+                  judge(*instance, failed_instance, failed, policy, dominant, topology)};
     for (const Verdict& verdict : ruled_out) {
       if (verdict.key == instance->key && one.objection.empty()) one.objection = verdict.because;
     }
@@ -377,19 +399,19 @@ Verdict judge_designated(const Topology& topology, const InstanceKey& failed,
   if (!belongs || designated == failed) {
     return {designated, false, "is not a replica of " + to_string(failed)};
   }
-  const std::string text = objection_to(*instance, topology.find(failed), policy);
+  const std::string text = objection_to(*instance, topology.find(failed), policy, topology);
   return {designated, text.empty(), text.empty() ? "named by the operator" : text};
 }
 
 namespace {
 
 /// What `heir` lacks of what the dead server had by its record; nothing when that is not known.
-std::optional<Difference> known_loss(const Instance& dead, const Instance& heir,
-                                     const InstanceKey& failed) {
+std::optional<Difference> known_loss(const Topology& topology, const Instance& dead,
+                                     const Instance& heir) {
   const Position had = executed_position(dead);
   const Position has = usable_position(heir);
   if (is_known(had) && had.index() == has.index()) return missing(has, had);
-  const bool same_log = heir.replication.source == failed && !heir.replication.read.empty();
+  const bool same_log = reads_log_of(topology, heir, dead.key) && !heir.replication.read.empty();
   if (!dead.server.binlog.empty() && same_log) {
     return missing(heir.replication.read, dead.server.binlog);
   }
@@ -414,7 +436,7 @@ Loss loss_with(const Topology& topology, const InstanceKey& failed, const Instan
   const std::string later =
       answers(*dead) ? ""
                      : "; what " + to_string(failed) + " wrote after its last record is unknown";
-  const auto of_dead = known_loss(*dead, *heir, failed);
+  const auto of_dead = known_loss(topology, *dead, *heir);
   Loss loss{"unknown: no position of " + to_string(failed) + " is on record that compares with " +
                 to_string(winner) + "'s",
             std::nullopt};

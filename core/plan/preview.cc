@@ -123,6 +123,9 @@ void apply(Instance& instance, const Change& change, const Topology& topology) {
   } else if (const auto* until = std::get_if<StartUntil>(&change)) {
     set_threads(instance, ReplicationThreads::Receiver, true);
     instance.replication.exec = until->until;
+  } else if (const auto* flush = std::get_if<FlushBinaryLogs>(&change)) {
+    for (int i = 0; i < flush->times; ++i)
+      instance.server.binlog = next_log(instance.server.binlog).value_or(instance.server.binlog);
   } else if (const auto* history = std::get_if<ResetGtidHistory>(&change)) {
     instance.gtid.executed = instance.gtid.purged = history->executed;
     instance.replication.retrieved_gtid_set = history->executed;

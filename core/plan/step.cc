@@ -222,6 +222,8 @@ void remember(PlanFacts& facts, const PlanFacts& news) {
   if (news.winner) facts.winner = news.winner;
   if (news.at_promotion) facts.at_promotion = news.at_promotion;
   if (news.position_at_promotion) facts.position_at_promotion = news.position_at_promotion;
+  if (news.place_at_promotion) facts.place_at_promotion = news.place_at_promotion;
+  if (news.continuation) facts.continuation = news.continuation;
   if (news.lost_transactions) facts.lost_transactions = news.lost_transactions;
   if (news.stood_at) facts.stood_at = news.stood_at;
   if (news.orphans) facts.orphans = news.orphans;

@@ -106,15 +106,27 @@ struct StepResult {
 
 // --- Decisions ---
 
+/// Where binlog servers go on in the log of that server: its binary logs were brought to the name
+/// that follows theirs.
+struct Continuation {
+  InstanceKey server{};
+  BinlogCoordinates at{};
+  friend bool operator==(const Continuation&, const Continuation&) = default;
+};
+
 /// What a planner knows and cannot read from the servers again.
 struct PlanFacts {
   std::optional<InstanceKey> winner{};
   std::optional<BinlogCoordinates> at_promotion{};  ///< the winner's own log, before new writes
   std::optional<Position> position_at_promotion{};
+  /// How far the winner was in the failed server's log, by the word of a binlog server as well.
+  std::optional<BinlogCoordinates> place_at_promotion{};
+  std::optional<Continuation> continuation{};
   std::optional<std::string> lost_transactions{};
   /// Where a primary that was made read-only stood when it was first looked at.
   std::optional<Position> stood_at{};
-  /// The replicas of a server that is not replaced, as they were when the run began.
+  /// The replicas of a server that is not replaced, or the binlog servers of one that is, as they
+  /// were when the run began.
   std::optional<std::vector<InstanceKey>> orphans{};
   /// Set when the plan has failed and only undoes what it can.
   std::optional<Error> giving_up{};

@@ -28,6 +28,8 @@ TEST_SUITE("ha/plan_facts") {
     facts.at_promotion = BinlogCoordinates{"bin.000007", 1234, BinlogType::Binary};
     facts.position_at_promotion = Position{*GtidSet::parse(test::gtids("1-100"))};
     facts.lost_transactions = "3 transactions";
+    facts.place_at_promotion = BinlogCoordinates{"bin.000003", 77, BinlogType::Binary};
+    facts.continuation = Continuation{{"db2", 3307}, {"bin.000004", 4, BinlogType::Binary}};
     facts.orphans = std::vector<InstanceKey>{{"db3", 3306}, {"db4", 3307}};
     facts.giving_up = Error{ErrorKind::Unreachable, "it \"does\" not answer"};
     storage::RecoveryRun run;
@@ -37,6 +39,8 @@ TEST_SUITE("ha/plan_facts") {
     CHECK(read.at_promotion == facts.at_promotion);
     CHECK(read.position_at_promotion == facts.position_at_promotion);
     CHECK(read.lost_transactions == facts.lost_transactions);
+    CHECK(read.place_at_promotion == facts.place_at_promotion);
+    CHECK(read.continuation == facts.continuation);
     CHECK(read.orphans == facts.orphans);
     CHECK(read.giving_up == facts.giving_up);
     storage::RecoveryRun empty;

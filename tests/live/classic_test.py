@@ -172,6 +172,57 @@ class Classic(LiveCase):
         self.refuses("-c", "purge-binary-logs", "-i", c[1], saying="expecting --binlog value")
         self.assertIn(name(4), self.logs(c[1]))
 
+    def test_logs_that_were_brought_to_those_of_the_old_master_go_on_where_these_end(self):
+        """What becomes of a binlog server, for which the third server stands here."""
+        c = self.start(3, gtid=False)
+        self.discover(c)
+        base, number = self.logs(c[1])[-1].rsplit(".", 1)
+
+        def name(more):
+            return f"{base}.{int(number) + more:0{len(number)}}"
+        self.does("-c", "flush-binary-logs", "-i", c[1], "--binlog", name(5))
+        self.fill(c[1], 1)
+        self.arrives(10, at=c.nodes)
+        for node in (c[2], c[3]):
+            self.does("-c", "stop-replica", "-i", node)
+        # One that is to be promoted is still as closed as can be.
+        c[2].sql("SET GLOBAL super_read_only = 1" if IS_MYSQL else "SET GLOBAL read_only = 1")
+        self.does("-c", "flush-binary-logs", "-i", c[2], "--binlog", name(6))
+        self.assertEqual(self.logs(c[2])[-1], name(6))
+        self.does("-c", "reset-replica", "-i", c[2])
+        self.does("-c", "set-writeable", "-i", c[2])
+        word, change = ("SOURCE", "CHANGE REPLICATION SOURCE TO") if IS_MYSQL else ("MASTER", "CHANGE MASTER TO")
+        host, port = str(c[2]).rsplit(":", 1)
+        c[3].sql(f"{change} {word}_HOST='{host}', {word}_PORT={port}, {word}_LOG_FILE='{name(6)}', {word}_LOG_POS=4")
+        self.does("-c", "start-replica", "-i", c[3])
+        self.fill(c[2], 11)
+
+        def purged():
+            self.does("-c", "purge-binary-logs", "-i", c[2], "--binlog", name(6))
+            return self.logs(c[2]) == [name(6)]
+        c.wait_for(purged, "the older logs to be dropped")
+        self.fill(c[2], 21)
+        self.follows(c[3], c[2])
+        self.arrives(30, at=[c[3]])
+        for node in (c[2], c[3]):
+            self.assertEqual(self.rows(node), [f"{n}\t1" for n in range(1, 31)], str(node))
+
+    def test_coordinates_after_a_move_by_gtid_are_those_of_what_the_replica_has(self):
+        """Nothing is written meanwhile: the replica goes on by coordinates where it went by GTID."""
+        c = self.start(3)
+        self.fill(c[1], 1)
+        self.arrives(10, at=c.nodes)
+        self.discover(c)
+        self.does("-c", "relocate", "-i", c[3], "-d", c[2])
+        source = c[2].sql("SHOW BINARY LOG STATUS" if IS_MYSQL else "SHOW MASTER STATUS").split()[:2]
+
+        def executed():
+            status = c[3].replica_status()
+            names = ("Relay_Source_Log_File", "Exec_Source_Log_Pos") if IS_MYSQL else \
+                ("Relay_Master_Log_File", "Exec_Master_Log_Pos")
+            return [status[name] for name in names] == source
+        c.wait_for(executed, "the coordinates to come to the end of the source's log")
+
     @unittest.skipUnless(IS_MYSQL, "MariaDB tells no executed set")
     def test_errant_gtids_are_injected_or_forgotten(self):
         c = self.start(3)

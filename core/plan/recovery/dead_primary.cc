@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "core/plan/candidate.h"
+#include "core/plan/recovery/binlog_servers.h"
 #include "core/plan/recovery/fetching.h"
 #include "core/plan/recovery/holdings.h"
 #include "core/plan/recovery/promotion.h"
@@ -133,7 +134,11 @@ class Failover {
     if (auto decision = fence_and_freeze(winner)) return *std::move(decision);
     if (auto decision = fetch_from_failed(winner)) return *std::move(decision);
     if (auto run = drain(winner)) return *std::move(run);
+    if (auto decision = fetch_from_binlog_server(winner, request_, policy_, so_far_, fresh_)) {
+      return *std::move(decision);
+    }
     if (auto decision = catch_up(winner)) return *std::move(decision);
+    if (auto run = line_up(winner)) return *std::move(run);
     return promote(winner);
   }
 
@@ -281,6 +286,9 @@ class Failover {
     }
     // While the old primary sends, the replicas go on receiving.
     if (hooks.empty() && still_sends(winner)) return std::nullopt;
+    if (auto fill = fill_binlog_server(*failed_, policy_, so_far_, fresh_); fill && hooks.empty()) {
+      return *std::move(fill);
+    }
     return freeze(winner, std::move(hooks));
   }
 
@@ -320,8 +328,9 @@ class Failover {
                                  Change{StartReplication{ReplicationThreads::Applier}},
                                  "with both threads stopped it would lose what it received"));
       }
-      Step stop = step(replica->key,
-                       Change{StopReplication{ReplicationThreads::Receiver, !answers(*failed_)}},
+      const auto threads =
+          replica->server.binlog_server ? ReplicationThreads::Both : ReplicationThreads::Receiver;
+      Step stop = step(replica->key, Change{StopReplication{threads, !answers(*failed_)}},
                        "see what it has received");
       stop.limit = policy_.freeze_limit;
       run.steps.push_back(std::move(stop));
@@ -426,7 +435,8 @@ class Failover {
   /// The winner follows another replica already (this run's doing, or an interrupted one's).
   [[nodiscard]] std::optional<Decision> catching_up(const Instance& winner) const {
     const Instance* source = fresh_.source_of(winner.key);
-    if (source == nullptr || source->key == request_.failed || !answers(*source)) {
+    if (source == nullptr || source->key == request_.failed || !answers(*source) ||
+        source->server.binlog_server) {
       return std::nullopt;
     }
     const Position wanted = fetched_position(winner, *source);
@@ -448,9 +458,23 @@ class Failover {
     return run;
   }
 
+  [[nodiscard]] std::optional<Run> line_up(const Instance& winner) const {
+    if (!policy_.apply_promotion) return std::nullopt;
+    return line_up_logs(winner, request_.failed, so_far_, fresh_);
+  }
+
+  /// Who holds what the winner lacks; null when nobody does.
+  [[nodiscard]] const Instance* ahead_at_promotion(const Instance& winner) const {
+    const Instance* ahead = ahead_of(winner, request_.failed, received_position, fresh_);
+    if (ahead != nullptr || !reads_log_of(fresh_, winner, request_.failed)) return ahead;
+    const Instance* leading = leading_binlog_server(fresh_, request_.failed);
+    const bool has_more =
+        leading != nullptr && is_before(winner.replication.exec, leading->replication.exec);
+    return has_more ? leading : nullptr;
+  }
+
   [[nodiscard]] Decision promote(const Instance& winner) const {
-    const Loss loss = loss_with(fresh_, request_.failed, winner.key,
-                                ahead_of(winner, request_.failed, received_position, fresh_));
+    const Loss loss = loss_with(fresh_, request_.failed, winner.key, ahead_at_promotion(winner));
     if (policy_.refuses_data_loss &&
         (!loss.transactions || *loss.transactions > policy_.data_loss_max)) {
       return refuse("DataLossPolicy is refuse, and promoting " + to_string(winner.key) +
@@ -473,6 +497,7 @@ class Failover {
     run.facts.at_promotion = winner.server.binlog;
     run.facts.position_at_promotion = promoted_position(winner, request_.failed, fresh_);
     run.facts.lost_transactions = loss.text;
+    note_place(run.facts, winner, request_.failed, fresh_);
     return run;
   }
 
@@ -488,6 +513,7 @@ class Failover {
     if (policy_.apply_promotion) {
       if (auto rest = finish_promotion(winner, so_far_); !rest.empty()) return Run{rest, {}};
     }
+    if (auto purge = purge_older_logs(winner, so_far_, fresh_)) return Run{{*purge}, {}};
     if (answers(*failed_) && !failed_->server.read_only) {
       if (latest(so_far_, failed_->key, is_change<SetReadOnly>) == nullptr) {
         return Run{{step(failed_->key, Change{SetReadOnly{true}},

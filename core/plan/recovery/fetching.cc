@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "core/plan/recovery/binlog_servers.h"
 #include "core/plan/recovery/holdings.h"
 #include "core/plan/refactor/match.h"
 #include "core/plan/refactor/parts.h"
@@ -82,7 +83,7 @@ Position promoted_position(const Instance& winner, const InstanceKey& failed,
                            const Topology& fresh) {
   Position has = executed_position(winner);
   if (!std::holds_alternative<BinlogCoordinates>(has)) return has;
-  if (winner.replication.source == failed) return has;
+  if (reads_log_of(fresh, winner, failed)) return has;
   // It fetched from another: what that one has of the failed server's log, it has, too.
   const Instance* source = fresh.source_of(winner.key);
   if (source == nullptr || source->replication.source != failed || !answers(*source)) return {};

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "core/plan/candidate.h"
+#include "core/plan/recovery/binlog_servers.h"
 #include "core/plan/step.h"
 
 namespace orch {
@@ -23,11 +24,12 @@ const Instance* ahead_of(const Instance& winner, const InstanceKey& failed,
                          Position (*measure)(const Instance&), const Topology& fresh) {
   const Position held = usable_position(winner);
   // Coordinates of another log than the failed server's do not compare.
-  const bool of_another = winner.replication.source != failed;
+  const bool of_another = !reads_log_of(fresh, winner, failed);
   if (std::holds_alternative<BinlogCoordinates>(held) && of_another) return nullptr;
   const Instance* best = nullptr;
   for (const Instance* replica : fresh.replicas_of(failed)) {
-    if (!answers(*replica)) continue;
+    // A binlog server has the log and no rows: see fetch_from_binlog_server().
+    if (!answers(*replica) || replica->server.binlog_server) continue;
     const Position there = measure(*replica);
     if (there.index() != held.index() || contains(held, there)) continue;
     if (replica->key != winner.key && is_only_errant(*replica, held, fresh)) continue;

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "core/base/text.h"
+#include "core/plan/binlog_family.h"
 #include "core/plan/candidate.h"
 #include "core/plan/refactor/move.h"
 #include "core/plan/refactor/relocate.h"
@@ -37,12 +38,20 @@ std::string objection_to(const Instance& orphan, const Instance* refuge, const T
   if (!answers(*refuge)) return silence_of(*refuge);
   if (refuge->key == orphan.key) return "is itself";
   if (fresh.is_below(refuge->key, orphan.key)) return "is below it";
+  if (hand_out_one_log(fresh, orphan.replication.source, refuge->key)) {
+    const auto can = can_replicate_from(orphan, *refuge, policy.rules());
+    return can ? "" : can.error().message;
+  }
   if (auto can = check_gtid_move(orphan, *refuge, policy); !can) return can.error().message;
   return "";
 }
 
-Move move_to(const Instance& orphan, const Refuge& refuge) {
+Move move_to(const Instance& orphan, const Refuge& refuge, const Topology& fresh) {
   Move move;
+  if (hand_out_one_log(fresh, orphan.replication.source, refuge.server)) {
+    move.target.positioning = Positioning::Coordinates;
+    move.same_log = true;
+  }
   move.server = orphan.key;
   move.target.source = refuge.server;
   move.why = refuge.why;
@@ -68,7 +77,7 @@ MoveState next_of_orphan(const Instance& orphan, const std::vector<Refuge>& refu
         continue;
       }
     }
-    MoveState state = next_of_move(move_to(orphan, refuge), so_far, fresh, policy);
+    MoveState state = next_of_move(move_to(orphan, refuge, fresh), so_far, fresh, policy);
     if (state.kind != MoveState::Kind::Lost) return state;
     note(refuge, state.because);
   }

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "core/plan/candidate.h"
+#include "core/plan/recovery/binlog_servers.h"
 #include "core/plan/undo.h"
 
 namespace orch {
@@ -39,13 +40,22 @@ void add_cut_off(const Instance& silent, const Topology& fresh, std::vector<Lost
   }
 }
 
-/// Replicas of one that does not answer, and of such ones among them.
-void add_below(const InstanceKey& silent, const Topology& topology, const Topology& fresh,
-               std::set<InstanceKey>& keys) {
-  for (const Instance* below : topology.replicas_of(silent)) {
+/// Who is left without a source when another server takes the primary's place.
+struct CutOff {
+  bool below_silent{true};           ///< those below a replica that does not answer, too
+  bool below_binlog_servers{false};  ///< those below a binlog server, too (REC-24)
+};
+
+void add_below(const InstanceKey& source, const CutOff& cut_off, const Topology& topology,
+               const Topology& fresh, std::set<InstanceKey>& keys) {
+  for (const Instance* below : topology.replicas_of(source)) {
     const Instance* now = fresh.find(below->key);
-    const bool is_new = keys.insert(below->key).second;
-    if (is_new && (now == nullptr || !answers(*now))) add_below(below->key, topology, fresh, keys);
+    const bool silent = now == nullptr || !answers(*now);
+    const bool goes_on =
+        silent ? cut_off.below_silent : now->server.binlog_server && cut_off.below_binlog_servers;
+    if (keys.insert(below->key).second && goes_on) {
+      add_below(below->key, cut_off, topology, fresh, keys);
+    }
   }
 }
 
@@ -63,20 +73,46 @@ std::vector<Step> look_at_all(const Topology& fresh, std::string_view why) {
 /// as much goes on where that log ended at the promotion, others by Pseudo-GTID. Why it cannot; ""
 /// when it may.
 std::string set_place(const Instance& replica, const InstanceKey& old_primary, const Policy& policy,
-                      const Progress& so_far, Move& move) {
+                      const Progress& so_far, const Topology& fresh, Move& move) {
   const PlanFacts& facts = so_far.facts;
-  const auto* executed = facts.position_at_promotion
+  const auto* executed = facts.place_at_promotion ? &*facts.place_at_promotion
+                         : facts.position_at_promotion
                              ? std::get_if<BinlogCoordinates>(&*facts.position_at_promotion)
                              : nullptr;
-  if (executed != nullptr && facts.at_promotion && replica.replication.source == old_primary) {
+  if (executed != nullptr && facts.at_promotion && reads_log_of(fresh, replica, old_primary)) {
     move.equal_at = *executed;
     move.target.coordinates = *facts.at_promotion;
+    const Instance* leading = leading_binlog_server(fresh, old_primary);
+    if (leading != nullptr && leading->key != replica.key &&
+        !is_before(leading->replication.exec, *executed)) {
+      move.gather_at = leading->key;
+    }
   }
   move.target.positioning = Positioning::Coordinates;
   move.by_pseudo_gtid = policy.pseudo_gtid && replica.gtid.uses_pseudo;
   if (move.equal_at || move.by_pseudo_gtid) return "";
   return "follows neither by GTID nor by Pseudo-GTID, and how far the new primary was in its "
          "source's log is not known";
+}
+
+/// The same for a binlog server: it goes on in the log that follows its last one. Why it cannot;
+/// "" when it may.
+std::string set_continuation(const Instance& server, const Instance& winner,
+                             const InstanceKey& old_primary, const Policy& policy,
+                             const Progress& so_far, const Topology& fresh, Move& move) {
+  if (!continues_logs(so_far.facts, winner.key)) {
+    return "is a binlog server, and the log of " + to_string(winner.key) +
+           " does not go on where its own ends";
+  }
+  if (std::string text = set_place(server, old_primary, policy, so_far, fresh, move);
+      !text.empty() || !move.equal_at) {
+    return text.empty() ? "is not known to hand out the log of " + to_string(old_primary) : text;
+  }
+  move.target.coordinates = so_far.facts.continuation->at;
+  // The others come below this one to get what they lack.
+  const Instance* leading = leading_binlog_server(fresh, old_primary);
+  move.after_others = leading != nullptr && leading->key == server.key;
+  return "";
 }
 
 bool semi_sync_failed(const Progress& so_far, const InstanceKey& server) {
@@ -206,10 +242,12 @@ SiblingPlan sibling_moves(const InstanceKey& old_primary, const Instance& winner
   const Instance* old_now = fresh.find(old_primary);
   const bool is_gone = old_now == nullptr || !answers(*old_now);
   std::set<InstanceKey> keys;
+  const bool logs_continue = continues_logs(so_far.facts, winner.key);
   for (const Topology* topology : {&so_far.at_start, &fresh}) {
-    if (is_gone) add_below(old_primary, *topology, fresh, keys);
-    for (const Instance* replica : topology->replicas_of(old_primary))
-      keys.insert(replica->key);
+    add_below(old_primary, {is_gone, !logs_continue}, *topology, fresh, keys);
+  }
+  if (logs_continue && so_far.facts.orphans) {
+    keys.insert(so_far.facts.orphans->begin(), so_far.facts.orphans->end());
   }
   // A run that was interrupted may have pointed some there and not started them.
   const Instance* before = so_far.at_start.find(winner.key);
@@ -233,12 +271,14 @@ SiblingPlan sibling_moves(const InstanceKey& old_primary, const Instance& winner
       because = "replicates from " + std::to_string(replica->replication.channels) + " sources";
     } else if (!follows && is_group_secondary(*replica)) {
       because = "is a secondary member of a replication group";
+    } else if (!follows && replica->server.binlog_server) {
+      because = set_continuation(*replica, winner, old_primary, policy, so_far, fresh, move);
     } else if (!follows) {
       const bool by_gtid = gtid_compatible(*replica, winner);
       const auto can = by_gtid ? can_replicate_from_gtid(*replica, winner, policy.rules())
                                : can_replicate_from(*replica, winner, policy.rules());
       if (!can) because = can.error().message;
-      if (can && !by_gtid) because = set_place(*replica, old_primary, policy, so_far, move);
+      if (can && !by_gtid) because = set_place(*replica, old_primary, policy, so_far, fresh, move);
     }
     if (!because.empty()) {
       plan.lost.push_back({key, std::move(because)});
@@ -249,9 +289,14 @@ SiblingPlan sibling_moves(const InstanceKey& old_primary, const Instance& winner
     move.target.source = winner.key;
     move.why = "follow the new primary";
     move.always_start = true;
-    if (!move.equal_at) move.destination_holds = so_far.facts.position_at_promotion;
+    const auto& holds = so_far.facts.position_at_promotion;
+    if (!move.equal_at && holds && executed_position(*replica).index() == holds->index()) {
+      move.destination_holds = holds;
+    }
     plan.moves.push_back(std::move(move));
   }
+  std::stable_partition(plan.moves.begin(), plan.moves.end(),
+                        [](const Move& move) { return !move.after_others; });
   return plan;
 }
 

@@ -2,12 +2,9 @@
 
 #include <utility>
 
-#include "core/base/result.h"
 #include "core/plan/refactor/parts.h"
 
 namespace orch {
-
-namespace {
 
 constexpr std::uint64_t kMostFlushes = 1'000;
 
@@ -30,6 +27,8 @@ Result<std::uint64_t> flushes_until(const std::string& current, const std::strin
   }
   return *to - *from;
 }
+
+namespace {
 
 Result<> check_purge(const Instance& server, const Topology& topology, const std::string& up_to) {
   const std::string key = to_string(server.key);

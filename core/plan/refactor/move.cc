@@ -80,12 +80,10 @@ class Mover {
       const auto* change = change_in<StopReplication>(action);
       return change != nullptr && change->threads == ReplicationThreads::Both;
     });
-    const StepResult* pointed = latest(so_far_, move_.server, is_change<PointTo>);
-    // One that was started below another server has not been given back.
-    if (stop == nullptr || (pointed != nullptr && !pointed->error && pointed > stop))
-      return nullptr;
+    if (stop == nullptr || was_pointed()) return nullptr;
+    // What is started to come to a place is waited for, and is on its way.
     const StepResult* last = latest(so_far_, move_.server, [](const Action& action) {
-      return std::holds_alternative<Change>(action);
+      return std::holds_alternative<Change>(action) || waits_for<HasExecuted>(action);
     });
     return is_change<StartReplication>(last->step.action) ? &last->step : nullptr;
   }
@@ -94,6 +92,11 @@ class Mover {
     const StepResult* last = latest(so_far_, move_.server, is_change<PointTo>);
     return last != nullptr && !last->error &&
            change_in<PointTo>(last->step.action)->source == move_.target.source;
+  }
+
+  /// It follows the binlog server where it gathers, by this run's doing or an interrupted one's.
+  [[nodiscard]] bool gathered() const {
+    return move_.gather_at && server_->replication.source == *move_.gather_at;
   }
 
   [[nodiscard]] bool waited_in_vain() const {
@@ -207,6 +210,7 @@ class Mover {
         return lost("has executed " + to_string(missing(*move_.equal_at, replication.exec)) +
                     " that " + destination + " lacks");
       }
+      if (move_.gather_at) return gather();
       if (!move_.by_pseudo_gtid) {
         return lost("stopped at " + to_string(replication.exec) + ", before " +
                     to_string(*move_.equal_at) +
@@ -231,10 +235,51 @@ class Mover {
     return std::nullopt;
   }
 
+  /// It goes below the binlog server until it has come to the place that is known.
+  [[nodiscard]] MoveState gather() const {
+    const Instance& server = *server_;
+    const StepResult* tried = latest(so_far_, server.key, [&](const Action& action) {
+      const auto* target = change_in<PointTo>(action);
+      return (target != nullptr && target->source == *move_.gather_at) ||
+             is_change<StartUntil>(action) || waits_for<HasExecuted>(action);
+    });
+    if (tried != nullptr && tried->error) return lost(tried->error->message);
+    if (tried != nullptr && waits_for<HasExecuted>(tried->step.action)) {
+      return lost("did not come to " + to_string(*move_.equal_at) + " below " +
+                  to_string(*move_.gather_at));
+    }
+    const std::string why = "come to where the new source was";
+    MoveState state;
+    if (!gathered()) {
+      PointTo target;
+      target.source = *move_.gather_at;
+      target.positioning = Positioning::Coordinates;
+      target.coordinates = server.replication.exec;
+      state.steps.push_back(step(std::move(target), why));
+    }
+    // A binlog server knows no UNTIL; the one above it stands still.
+    if (server.server.binlog_server) {
+      state.steps.push_back(step(StartReplication{}, why));
+    } else {
+      state.steps.push_back(step(StartUntil{*move_.equal_at}, why));
+    }
+    state.steps.push_back({server.key,
+                           WaitFor{HasExecuted{*move_.equal_at}, policy_.bulk_wait, {}},
+                           why,
+                           {},
+                           false,
+                           {}});
+    return state;
+  }
+
   /// What it received and did not apply is thrown away when it is pointed elsewhere: it must come
   /// again from there.
   [[nodiscard]] std::optional<MoveState> hold_back_unapplied() const {
     const Replication& replication = server_->replication;
+    // What a binlog server has read and does not hand out is half a transaction.
+    if (server_->server.binlog_server) return std::nullopt;
+    // What it got below this one is more than the new source has, and it applied none of it.
+    if (gathered()) return std::nullopt;
     if (!is_before(replication.exec, replication.read)) return std::nullopt;
     const bool comes_again = move_.equal_at ? !is_before(*move_.equal_at, replication.read)
                                             : source_ != nullptr && answers(*source_);
@@ -389,10 +434,13 @@ Decision next_of_moves(const std::vector<Move>& moves, const std::vector<LostRep
   Account account;
   account.lost = refused;
   std::vector<MoveState> states;
+  bool any_working = false;
   for (const Move& move : moves) {
+    if (move.after_others && any_working) continue;
     MoveState state = next_of_move(move, so_far, fresh, policy);
     if (state.kind == MoveState::Kind::Moved) account.moved.push_back(move.server);
     if (state.kind == MoveState::Kind::Lost) account.lost.push_back({move.server, state.because});
+    any_working = any_working || state.kind == MoveState::Kind::Working;
     states.push_back(std::move(state));
   }
   run.steps = next_steps_of(std::move(states));

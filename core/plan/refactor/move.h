@@ -29,6 +29,10 @@ struct Move {
   /// Without GTID: who has executed exactly that much of the present source's log goes on at the
   /// target's coordinates.
   std::optional<BinlogCoordinates> equal_at{};
+  /// With `equal_at`: a binlog server, below which one that is not there yet gets there first.
+  std::optional<InstanceKey> gather_at{};
+  /// Begins when the others are done: they may gather at this one.
+  bool after_others{false};
   /// The destination hands out the log that it reads now, so that it goes on at the same
   /// coordinates; it is not moved while the destination has less of that log.
   bool same_log{false};

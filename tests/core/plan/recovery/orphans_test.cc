@@ -131,4 +131,21 @@ TEST_SUITE("core/plan/recovery/orphans") {
     CHECK(to_string(outcome.account.promoted.value_or(db(0))) == "db4:3306");
     check_below(servers, 5, 4);
   }
+
+  TEST_CASE(
+      "replicas of a dead binlog server keep their coordinates below its sibling, or its source") {
+    for (const bool behind : {false, true}) {
+      FakeServers servers;
+      servers.add(writable(mysql(1, "")));
+      servers.add(binlog_server(2, 1, 900));
+      servers.add(binlog_server(3, 1, behind ? 800 : 900));
+      servers.add(by_coordinates(4, 2, 850));
+      servers.kill(db(2));
+      const Outcome outcome = run_plan(servers, dead_intermediate(db(2), Policy{}));
+      CHECK(said(outcome) == "");
+      CHECK(did(servers, behind ? "db4:3306 replicate from db1:3306 at bin.000001:850"
+                                : "db4:3306 replicate from db3:3306 at bin.000001:850"));
+      check_below(servers, 4, behind ? 1 : 3);
+    }
+  }
 }
