@@ -234,6 +234,19 @@ TEST_SUITE("core/plan/recovery/binlog_servers") {
     }
   }
 
+  TEST_CASE("one whose logs can be brought there goes before one that has received more") {
+    FakeServers servers;
+    build_only_binlog_servers(servers);
+    servers.add(with_own_log(in_log(by_coordinates(4, 3, 900), "bin.000007"), "bin.000009"));
+    servers.add(with_own_log(in_log(by_coordinates(5, 2, 750), "bin.000007"), "bin.000007"));
+    const Outcome outcome = fail_over(servers);
+    CHECK(said(outcome) == "");
+    CHECK(outcome.account.promoted == db(5));
+    CHECK(did(servers, "db5:3306 flush binary logs 1 times"));
+    CHECK(outcome.account.lost.empty());
+    check_below(servers, 4, 3);
+  }
+
   TEST_CASE("a replica of a binlog server that died, too, follows the new master") {
     FakeServers servers;
     build_only_binlog_servers(servers);
