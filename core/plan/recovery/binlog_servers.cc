@@ -135,8 +135,9 @@ std::optional<Run> line_up_logs(const Instance& winner, const InstanceKey& faile
   run.facts.continuation = Continuation{winner.key, next};
   // Some will be below others when a run is cut off.
   run.facts.orphans.emplace();
-  for (const Instance* replica : fresh.replicas_of(failed))
+  for (const Instance* replica : fresh.replicas_of(failed)) {
     run.facts.orphans->push_back(replica->key);
+  }
   return run;
 }
 

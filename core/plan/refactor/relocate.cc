@@ -277,7 +277,8 @@ MovePlan gtid_plan(const std::vector<const Instance*>& replicas, const Instance&
 }
 
 Planner relocate(InstanceKey server, InstanceKey destination, Policy policy) {
-  return [=](const Progress& so_far, const Topology& fresh) -> Decision {
+  return [server = std::move(server), destination = std::move(destination),
+          policy = std::move(policy)](const Progress& so_far, const Topology& fresh) -> Decision {
     const Topology& at_start = so_far.at_start;
     if (const auto stop = way_stop(at_start, server, destination, policy)) {
       return next_of_two_legs(relocate(server, *stop, policy), *stop,
