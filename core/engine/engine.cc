@@ -333,15 +333,16 @@ void Engine::run_analysis() {
         std::min_element(dirty_.begin(), dirty_.end(),
                          [](const auto& a, const auto& b) { return a.second < b.second; });
     const SteadyPoint now = steady_clock::now();
-    if (next->second > now) {
-      clusters_changed_.wait_until(mutex_, next->second);
+    const SteadyPoint due = next->second;  // the wait looks at it without the lock
+    if (due > now) {
+      clusters_changed_.wait_until(mutex_, due);
       continue;
     }
     std::set<std::string> clusters;
     std::erase_if(dirty_, [&](const auto& each) {
-      const bool due = each.second <= now;
-      if (due) clusters.insert(each.first);
-      return due;
+      const bool is_due = each.second <= now;
+      if (is_due) clusters.insert(each.first);
+      return is_due;
     });
     mutex_.unlock();
     for (const std::string& cluster : clusters)
