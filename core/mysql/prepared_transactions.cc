@@ -10,7 +10,10 @@ namespace orch {
 
 namespace {
 
-constexpr std::chrono::milliseconds kPause{50};
+/// InnoDB answers INNODB_TRX out of a cache, which it renews only when nobody has read it for a
+/// tenth of a second (MySQL manual, "Persistence and Consistency of InnoDB Transaction and Locking
+/// Information"): whoever asks more often sees for ever what there was.
+constexpr std::chrono::milliseconds kPause{120};
 
 constexpr std::string_view kRecover = "XA RECOVER CONVERT XID";
 constexpr std::string_view kRecoverPlain = "XA RECOVER";  // MariaDB knows no CONVERT XID
