@@ -69,24 +69,15 @@ Result<std::set<InstanceKey>> two_above(const Services& services, const Instance
 
 namespace {
 
-/// They go without a binlog server that cannot go itself.
-Result<> add_those_below_binlog_servers(const Services& services, std::set<InstanceKey>& subjects) {
+/// Adds what stands around those among the subjects that are binlog servers.
+Result<> add_around_binlog_servers(const Services& services, std::set<InstanceKey>& subjects,
+                                   Result<std::set<InstanceKey>> (*around)(const Services&,
+                                                                           const InstanceKey&)) {
   for (const InstanceKey& key : std::set<InstanceKey>(subjects)) {
     ORCH_ASSIGN(const std::optional<Instance> record, services.instances().find(key));
     if (!record || !record->server.binlog_server) continue;
-    ORCH_ASSIGN(const std::set<InstanceKey> below, replicas_of(services, key));
-    subjects.insert(below.begin(), below.end());
-  }
-  return {};
-}
-
-/// The servers whose log the binlog servers among these hand out: one may go by way of them.
-Result<> add_owners_of_logs(const Services& services, std::set<InstanceKey>& subjects) {
-  for (const InstanceKey& key : std::set<InstanceKey>(subjects)) {
-    ORCH_ASSIGN(const std::optional<Instance> record, services.instances().find(key));
-    if (!record || !record->server.binlog_server) continue;
-    ORCH_ASSIGN(const std::set<InstanceKey> above, two_above(services, key));
-    subjects.insert(above.begin(), above.end());
+    ORCH_ASSIGN(const std::set<InstanceKey> found, around(services, key));
+    subjects.insert(found.begin(), found.end());
   }
   return {};
 }
@@ -99,7 +90,8 @@ Result<Reply> move_one(Services& services, const Args& args, std::string_view na
   ORCH_ASSIGN(Policy policy, moving_policy(services, args));
   std::set<InstanceKey> subjects{instance.key, destination.key};
   if (is_valid(instance.replication.source)) subjects.insert(instance.replication.source);
-  ORCH_TRY(add_owners_of_logs(services, subjects));
+  // One may go by way of the server whose log a binlog server hands out.
+  ORCH_TRY(add_around_binlog_servers(services, subjects, two_above));
   const Operation operation{.planner = make(instance.key, destination.key, std::move(policy)),
                             .subjects = std::move(subjects),
                             .name = std::string(name),
@@ -134,10 +126,12 @@ Result<Reply> move_many(Services& services, const Args& args, std::string_view n
   ORCH_ASSIGN(ReplicaFilter filter, filter_argument(args));
   ORCH_ASSIGN(std::set<InstanceKey> subjects, replicas_of(services, of.key));
   if (subjects.empty()) return keys_reply({});
-  ORCH_TRY(add_those_below_binlog_servers(services, subjects));
+  // Those below go without a binlog server that cannot go itself.
+  ORCH_TRY(add_around_binlog_servers(services, subjects, replicas_of));
   subjects.insert(destination.key);
   if (of.server.binlog_server) subjects.insert(of.key);
-  ORCH_TRY(add_owners_of_logs(services, subjects));
+  // One may go by way of the server whose log a binlog server hands out.
+  ORCH_TRY(add_around_binlog_servers(services, subjects, two_above));
   ORCH_ASSIGN(Policy policy, moving_policy(services, args));
   const Operation operation{
       .planner = make(of.key, destination.key, std::move(filter), std::move(policy)),
