@@ -13,6 +13,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -50,10 +51,11 @@ class Suite:
         self.name, self.end = name, time.monotonic() + seconds
         self.log_path = LOGS / f"{name}.log"
         self.passed = self.failed = self.skipped = 0
+        self.counting = threading.Lock()
 
-    def run(self, *command, cwd=TREE, **env):
+    def run(self, *command, cwd=TREE, log_path=None, **env):
         """Runs a command -> exit code, what it printed. It is killed when the suite's time is over."""
-        with open(self.log_path, "a+", errors="replace") as log:
+        with open(log_path or self.log_path, "a+", errors="replace") as log:
             log.write(f"$ {' '.join(map(str, command))}\n")
             log.flush()
             start = log.seek(0, os.SEEK_END)
@@ -86,12 +88,16 @@ class Suite:
         self.skipped += 1
         print(f"!!! SKIPPED {self.name}: {why}", flush=True)
 
-    def counted(self, code, text, what):
-        """Counts the tests of a program that says how many passed, or else the program as one test."""
+    def counted(self, code, text, what, cases=None):
+        """Counts the tests of a program that says how many passed, or else the program as one test.
+
+        Of a part of a program it is known how many they are: doctest counts all of them as passed.
+        """
         found = DOCTEST.search(text)
         ended = list(SUMMARY.finditer(text))
         if found:
-            self.passed, failed = self.passed + int(found[2]), int(found[3])
+            failed = int(found[3])
+            self.passed += int(found[2]) if cases is None else cases - failed
         elif ended:
             self.passed, failed = self.passed + int(ended[-1][1]), int(ended[-1][2])
             self.skipped += int(ended[-1][3] or 0)
@@ -127,9 +133,35 @@ def build(suite):
         compile_all(suite, "build")
 
 
+PARTS = 8  # of each test program
+AT_ONCE = 6  # they wait more than they compute
+
+
+def run_parts(suite, tests, *before, **env):
+    """Runs test programs in parts beside each other, each a drawing of the program's tests."""
+    def run(part):
+        name, command, number, first, last = part
+        path = LOGS / f"{suite.name}.{name}.{number}.log"
+        code, text = suite.run(*before, *command, "--order-by=rand", "--rand-seed=1", f"--first={first}",
+                               f"--last={last}", log_path=path, **env)
+        with suite.counting:
+            with open(suite.log_path, "a") as log:
+                log.write(path.read_text(errors="replace"))
+            path.unlink()
+            suite.counted(code, text, f"{name}, tests {first} to {last}", last - first + 1)
+
+    parts = []
+    for name, command, _ in tests:
+        cases = int(re.search(r"filters: (\d+)", subprocess.check_output([*before, *command, "--count"], text=True))[1])
+        ends = [cases * part // PARTS for part in range(PARTS + 1)]
+        parts += [(name, command, number, first + 1, last)
+                  for number, (first, last) in enumerate(zip(ends, ends[1:])) if last > first]
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        list(pool.map(run, parts))
+
+
 def unit(suite):
-    for name, command, _ in [t for t in tests_of("build") if t[2]]:
-        suite.counted(*suite.run(*command), name)
+    run_parts(suite, [t for t in tests_of("build") if t[2]])
 
 
 SLOW_LINT = ("lint headers", "lint tidy")  # they compile
@@ -148,9 +180,8 @@ def sanitized(suite, folder, sanitizer, programs=None, *options):
         return
     chosen = [t for t in tests_of(folder) if t[2] and (programs is None or t[0] in programs)]
     if compile_all(suite, folder, *sorted({os.path.relpath(t[1][0], TREE / folder) for t in chosen})):
-        for name, command, _ in chosen:
-            # With randomised addresses the thread sanitizer refuses to start on some kernels.
-            suite.counted(*suite.run("setarch", "-R", *command, **SANITIZERS), f"{name} with {sanitizer}")
+        # With randomised addresses the thread sanitizer refuses to start on some kernels.
+        run_parts(suite, chosen, "setarch", "-R", **SANITIZERS)
 
 
 def address(suite):
@@ -226,9 +257,9 @@ def live(suite, flavor):
 QUICK = {"build": (build, 2400), "unit": (unit, 600), "lint": (lint, 300)}
 COMPILING = {"address": (address, 2400), "fuzz": (fuzz, 900), "thread": (thread, 2400),
              "quickstart": (quickstart, 2400), "install": (install, 120)}
-LANES = ({"live-mysql": (lambda s: live(s, "mysql"), 3400)},
-         {"live-mariadb": (lambda s: live(s, "mariadb"), 1800),
-          "live-mariadb11": (lambda s: live(s, "mariadb11"), 1800)})
+LANES = ({"live-mysql": (lambda s: live(s, "mysql"), 3400),
+          "live-mariadb11": (lambda s: live(s, "mariadb11"), 1800)},
+         {"live-mariadb": (lambda s: live(s, "mariadb"), 1800)})
 # clang-tidy takes many minutes, so that it runs only when it is named.
 BY_NAME = {"tidy": (lambda s: lint(s, slow=True), 2400)}
 DEFAULT = {**QUICK, **COMPILING, **LANES[0], **LANES[1]}

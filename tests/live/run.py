@@ -19,9 +19,9 @@ AT_ONCE = 3
 ONLY_WITH = {"group_test": "mysql"} | dict.fromkeys(
     ("abuse_test", "access_test", "raft_clock_test", "raft_partition_test", "raft_security_test", "shared_backend_test",
      "shared_partition_test", "soak_test"), "mariadb")
-# What is about orch and not about a server's release is not asked again of the second MariaDB.
-NO_RELEASE = {"api_test", "bad_input_test", "client_test", "hooks_test", "kv_test", "partition_test", "raft_test", "remote_test",
-              "routes_test", "shadow_test"}
+# What a server's release may change is asked again of the second MariaDB.
+RELEASE = {"backend_test", "classic_test", "co_master_test", "discover_test", "failover_test", "move_test", "pseudo_gtid_test",
+           "repair_test", "schema_test", "takeover_test", "write_probe_test"}
 MOST_AGAIN = 2  # more than that is no chance
 FAILURE = re.compile(r"^={70}\n((?:ERROR|FAIL): .*?)(?=^={70}$|^-{70}\nRan )", re.M | re.S)
 
@@ -59,7 +59,7 @@ def main():
     if modules and modules[0] == "--here":
         sys.exit(run_module(modules[1]))
     modules = modules or [m for m in sorted(path.stem for path in HERE.glob("*_test.py"))
-                          if ONLY_WITH.get(m, flavor) == flavor and not (flavor == "mariadb11" and m in NO_RELEASE)]
+                          if ONLY_WITH.get(m, flavor) == flavor and (flavor != "mariadb11" or m in RELEASE)]
 
     def child(module):
         done = subprocess.run([sys.executable, __file__, flavor, "--here", module], cwd=HERE, text=True,
