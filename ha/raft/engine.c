@@ -9,6 +9,8 @@
 
 typedef int (*SendFunction)(struct raft_io* io, struct raft_io_send* request,
                             const struct raft_message* message, raft_io_send_cb callback);
+typedef int (*StartFunction)(struct raft_io* io, unsigned milliseconds, raft_io_tick_cb tick,
+                             raft_io_recv_cb receive);
 
 struct OrchRaft {
   struct raft raft;
@@ -19,6 +21,8 @@ struct OrchRaft {
   raft_uv_accept_cb accept;
   raft_uv_transport_close_cb links_closed;
   SendFunction send;
+  StartFunction start;
+  raft_io_recv_cb receive;
   int abstains;
   int transfers;
   raft_time hurried_at;
@@ -209,6 +213,28 @@ static int send_corrected(struct raft_io* io, struct raft_io_send* request,
   return raft->send(io, request, message, callback);
 }
 
+// A snapshot that arrives while the node takes one of its own waits in libraft, whose pointer to it
+// is cleared before it is followed (0.22.1: takeSnapshotCb()). It is dropped here, as libraft drops
+// one that arrives while another is installed: the leader sends it again.
+static void receive_guarded(struct raft_io* io, struct raft_message* message) {
+  struct raft* engine = io->data;
+  struct OrchRaft* raft = engine->data;
+  if (message->type == RAFT_INSTALL_SNAPSHOT && engine->legacy.snapshot_taking) {
+    raft_free(message->install_snapshot.data.base);
+    raft_configuration_close(&message->install_snapshot.conf);
+    return;
+  }
+  raft->receive(io, message);
+}
+
+static int start_guarded(struct raft_io* io, unsigned milliseconds, raft_io_tick_cb tick,
+                         raft_io_recv_cb receive) {
+  struct raft* engine = io->data;
+  struct OrchRaft* raft = engine->data;
+  raft->receive = receive;
+  return raft->start(io, milliseconds, tick, receive_guarded);
+}
+
 void orch_raft_abstain(struct OrchRaft* raft, int abstain) {
   raft->abstains = abstain;
 }
@@ -272,6 +298,8 @@ struct OrchRaft* orch_raft_open(struct uv_loop_s* loop, const struct OrchRaftSet
   raft_set_snapshot_trailing(&raft->raft, settings->snapshot_trailing);
   raft->send = raft->io.send;
   raft->io.send = send_corrected;
+  raft->start = raft->io.start;
+  raft->io.start = start_guarded;
   return raft;
 }
 

@@ -76,22 +76,29 @@ Result<> RaftCoordination::attempt(milliseconds unwell) {
   const bool too_long = unwell >= kUnwell;
   leadership_.set_unwell(too_long);
   if (too_long) return group_.yield(settings_.election_timeout * kYieldFor);
+  const std::optional<Term> term = group_.leading();
   std::string url;
   {
     const MutexLock lock(mutex_);
+    if (told_in_ == term) return {};
     url = url_;
   }
-  if (url.empty() || !group_.leading()) return {};
+  if (url.empty() || !term) return {};
   const std::string self = group_.status().self;
   ORCH_ASSIGN(const std::string known, url_of(self));
-  if (known == url) return {};
-  return storage::save_rows(shared_, "orch_raft_node", {"address"}, {"address", "url"},
-                            {{self, url}});
+  if (known != url) {
+    ORCH_TRY(storage::save_rows(shared_, "orch_raft_node", {"address"}, {"address", "url"},
+                                {{self, url}}));
+  }
+  const MutexLock lock(mutex_);
+  if (url == url_) told_in_ = term;
+  return {};
 }
 
 void RaftCoordination::announce(const std::string& url) {
   const MutexLock lock(mutex_);
   url_ = url;
+  told_in_.reset();
 }
 
 Result<> RaftCoordination::resign() {

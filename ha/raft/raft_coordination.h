@@ -84,6 +84,8 @@ class RaftCoordination final : public Coordination {
   InQuorum in_quorum_;
   mutable Mutex mutex_;
   std::string url_ ORCH_GUARDED_BY(mutex_);
+  /// The term that this node leads in, once the group knows its URL.
+  std::optional<Term> told_in_ ORCH_GUARDED_BY(mutex_);
 };
 
 }  // namespace orch::ha::raft
