@@ -9,7 +9,11 @@ namespace orch::ha {
 
 namespace {
 
+using storage::JournalState;
+
 constexpr std::size_t kToldOutput = 1000;
+constexpr std::string_view kUnknownEnd =
+    "its process was gone before it ended; it is not run twice: look how far it came";
 
 void tell(const HookWatch& watch, const std::string& message) {
   if (watch.tell) watch.tell(message);
@@ -82,11 +86,17 @@ Result<> run_all(const HookList& list,
   for (const std::string& text : list.texts) {
     PreparedHook hook = prepare(text);
     hook.name = fmt::format("{} {} of {}", list.name, ++number, list.texts.size());
-    if (watch.is_done && watch.is_done(hook.name)) {
-      tell(watch, fmt::format("{}: was done before", hook.name));
+    const auto earlier = watch.earlier ? watch.earlier(hook.name) : std::nullopt;
+    const bool failed = earlier == JournalState::Failed && !list.stop_on_error;
+    if (earlier == JournalState::Done || failed) {
+      tell(watch,
+           fmt::format("{}: was {} before", hook.name, failed ? "tried, and failed," : "done"));
       continue;
     }
-    const std::string failure = run_one(list.name, hook, settings, watch, deadline);
+    const bool unknown = earlier == JournalState::Intent && !list.stop_on_error;
+    if (unknown) tell(watch, fmt::format("{}: {}", hook.name, kUnknownEnd));
+    const std::string failure =
+        unknown ? std::string(kUnknownEnd) : run_one(list.name, hook, settings, watch, deadline);
     if (failure.empty() || first) continue;
     first = Error{ErrorKind::Refused, fmt::format("{} failed: {}", hook.name, failure)};
     if (list.stop_on_error) break;

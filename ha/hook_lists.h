@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <functional>
 #include <map>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -11,13 +12,15 @@
 #include "core/base/result.h"
 #include "core/config/settings.h"
 #include "core/execute/hooks.h"
+#include "storage/journal_store.h"
 
 namespace orch::ha {
 
 /// Learns what hooks do while they do it; each function may be empty. `hook` is
 /// "PreFailoverProcesses 1 of 2".
 struct HookWatch {
-  std::function<bool(const std::string& hook)> is_done{};  ///< by an earlier run: skipped
+  /// How far an earlier run of the same recovery had come with it.
+  std::function<std::optional<storage::JournalState>(const std::string& hook)> earlier{};
   /// Before it starts; a failure keeps it from starting, and counts as its own.
   std::function<Result<>(const std::string& hook)> before{};
   std::function<void(const std::string& hook, const std::string& failure)> after{};
@@ -33,8 +36,10 @@ struct HookList {
 };
 
 /// Runs the texts one after the other (recovery document, 16): values from `context`, each within
-/// its time, and none beyond `deadline`. Errors: Refused, naming the list, the hook's place in it
-/// and what it said.
+/// its time, and none beyond `deadline`. What an earlier run did is not done again. Nor is what it
+/// had begun, of which nobody knows how it ended: that is an error, unless the list stops on errors
+/// and the answer is waited for, so that the hook is asked again. Errors: Refused, naming the list,
+/// the hook's place in it and what it said.
 Result<> run_hooks(const HookList& list, const HookContext& context, const HookSettings& settings,
                    const HookWatch& watch, std::optional<SteadyPoint> deadline = std::nullopt);
 

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <future>
 #include <iterator>
-#include <set>
+#include <map>
 
 #include <fmt/format.h>
 
@@ -104,7 +104,7 @@ class Recovery {
   }
   void remember(const EarlierSteps& steps) {
     for (const storage::JournalEntry& step : steps)
-      if (step.state == storage::JournalState::Done) done_.insert(step.action);
+      hooks_before_[step.action] = step.state;
   }
   [[nodiscard]] bool filter_matches(const std::vector<std::string>& entries) const {
     const Result<ClusterFilter> filter = ClusterFilter::compile(entries);
@@ -138,7 +138,7 @@ class Recovery {
   RecoveryOutcome result_;
   HookContext context_;
   bool registered_{false};
-  std::set<std::string> done_{};        ///< hooks that had ended before this process began
+  std::map<std::string, storage::JournalState> hooks_before_{};  ///< of another process
   std::future<Result<>> publishing_{};  ///< the last member: its work uses the others
 };
 
@@ -161,8 +161,10 @@ void Recovery::tell(const std::string& message) {
 
 HookWatch Recovery::hook_watch() {
   HookWatch watch;
-  watch.is_done = [this](const std::string& hook) {
-    return done_.contains(hook);
+  watch.earlier = [this](const std::string& hook) -> std::optional<storage::JournalState> {
+    const auto found = hooks_before_.find(hook);
+    if (found == hooks_before_.end()) return std::nullopt;
+    return found->second;
   };
   watch.before = [this](const std::string& hook) -> Result<> {
     ORCH_TRY(check_term());

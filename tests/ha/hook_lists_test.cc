@@ -99,8 +99,8 @@ TEST_SUITE("ha/hook_lists") {
   TEST_CASE("what was done before is not done again; what may not begin does not") {
     Story story;
     HookWatch watch = story.watch();
-    watch.is_done = [](const std::string& hook) {
-      return hook.ends_with("1 of 2");
+    watch.earlier = [](const std::string& hook) {
+      return hook.ends_with("1 of 2") ? std::optional(storage::JournalState::Done) : std::nullopt;
     };
     const std::vector<std::string> texts = {"echo one", "echo two"};
     CHECK(run_hooks({"PostFailoverProcesses", texts}, {}, {}, watch));
@@ -113,6 +113,26 @@ TEST_SUITE("ha/hook_lists") {
     REQUIRE_FALSE(ran);
     CHECK(ran.error().message.find("the journal is gone") != std::string::npos);
     CHECK(story.ended.size() == 1);
+  }
+
+  TEST_CASE("a hook whose process was gone is not run twice, unless its answer is waited for") {
+    Story story;
+    HookWatch watch = story.watch();
+    watch.earlier = [](const std::string& hook) -> std::optional<storage::JournalState> {
+      if (hook.ends_with("1 of 3")) return storage::JournalState::Intent;
+      if (hook.ends_with("2 of 3")) return storage::JournalState::Failed;
+      return std::nullopt;
+    };
+    const std::vector<std::string> texts = {"echo one", "echo two", "echo three"};
+    const auto after = run_hooks({"PostFailoverProcesses", texts}, {}, {}, watch);
+    REQUIRE_FALSE(after);
+    CHECK(after.error().message.find("PostFailoverProcesses 1 of 3 failed: its process was gone") ==
+          0);
+    CHECK(story.begun == std::vector<std::string>{"PostFailoverProcesses 3 of 3"});
+    CHECK(story.holds("2 of 3: was tried, and failed, before"));
+    story.begun.clear();
+    CHECK(run_hooks({"PreFailoverProcesses", texts, true}, {}, {}, watch));
+    CHECK(story.begun.size() == 3);
   }
 
   TEST_CASE("after a take-master hooks get host:port as arguments and variables (REC-46)") {

@@ -158,7 +158,7 @@ class Serve(ServiceCase):
         first.process.send_signal(signal.SIGCONT)
         c.wait_for(lambda: first.ask("leader-check")[0] == 404, "the first to notice")
         time.sleep(2)  # for all that it might do
-        self.assertEqual(log.read_text().split(), ["A", "A", "B", "last"])
+        self.assertEqual(log.read_text().split(), ["A", "B", "last"])
         self.assertEqual(len(second.json("audit-recovery")), 1)
 
     def test_a_recovery_whose_node_dies_is_finished_by_the_next_leader_and_once(self):
@@ -178,8 +178,7 @@ class Serve(ServiceCase):
         c.wait_for(second.leads, "the second node to lead")
         c.wait_for(lambda: [r["RecoveryEndTimestamp"] != "" and r["IsSuccessful"] for r in second.json("audit-recovery")]
                    == [True], "the recovery to be finished")
-        hooks = self.folder / "hooks.log"
-        c.wait_for(lambda: hooks.read_text().split() == ["pre", "post", "post"], "the hook that was cut off to run again")
+        self.assertEqual((self.folder / "hooks.log").read_text().split(), ["pre", "post"])
         self.assertEqual(self.writable(c.nodes), [new])
 
     def test_a_configuration_that_is_bad_is_refused_and_the_old_one_stays(self):
