@@ -135,13 +135,22 @@ bool makes_table(std::string_view statement) {
   return statement.starts_with("CREATE TABLE");
 }
 
-Result<> apply_schema(Database& database, const std::string& version, const Clock& clock) {
+/// A table that is there keeps its own.
+std::string with_engine(const std::string& statement, const std::string& engine) {
+  constexpr std::string_view kWritten = " ENGINE=InnoDB";
+  const std::size_t at = statement.rfind(kWritten);
+  if (at == std::string::npos) return statement;
+  return std::string(statement).replace(at, kWritten.size(), " ENGINE=" + engine);
+}
+
+Result<> apply_schema(Database& database, const std::string& version, const std::string& engine,
+                      const Clock& clock) {
   const Schema schema = schema_for(database);
   // A MySQL server commits each statement by itself; all of them can be said again.
   return database.transaction([&]() -> Result<> {
     // An index or a seed row may need a column that is added in between.
     for (const std::string& statement : schema.statements) {
-      if (makes_table(statement)) ORCH_TRY(database.execute(statement));
+      if (makes_table(statement)) ORCH_TRY(database.execute(with_engine(statement, engine)));
     }
     ORCH_TRY(add_missing_columns(database, schema));
     ORCH_TRY(drop_former(database, schema));
@@ -171,7 +180,7 @@ Result<> migrate(Database& database, const MigrateOptions& options, const Clock&
   // Kept in the file: readers and one writer at a time go on side by side. First, so that a failure
   // leaves nothing recorded. A database in memory stays as it is.
   if (is_sqlite(database)) ORCH_TRY(database.execute("pragma journal_mode = wal"));
-  if (Result<> applied = apply_schema(database, version, clock); !applied) {
+  if (Result<> applied = apply_schema(database, version, options.engine, clock); !applied) {
     // A server that takes no writes may have got it from where it was deployed, by now.
     const auto deployed = is_deployed(database, version);
     return !version.empty() && deployed && *deployed ? Result<>{} : applied;

@@ -10,6 +10,7 @@ namespace orch::storage {
 
 struct MigrateOptions {
   std::string version{};           ///< ours; "" has the schema applied every time
+  std::string engine{"InnoDB"};    ///< MySQLOrchestratorStorageEngine: of the tables that it makes
   bool redeploy{false};            ///< apply it although our version is recorded
   bool panic_if_different{false};  ///< PanicIfDifferentDatabaseDeploy
 };

@@ -254,8 +254,8 @@ class MySqlDatabase final : public Database {
                     std::max<std::int64_t>(
                         1, std::chrono::floor<std::chrono::seconds>(read_timeout_ / 2).count()));
     for (const std::string& statement :
-         {std::string(
-              "set session sql_mode = 'PIPES_AS_CONCAT', time_zone = '+00:00', autocommit = 1"),
+         {std::string("set session sql_mode = 'PIPES_AS_CONCAT,NO_ENGINE_SUBSTITUTION', time_zone "
+                      "= '+00:00', autocommit = 1"),
           lock_wait, "use " + quoted}) {
       auto done = connection->query(statement, deadline());
       if (!done && statement.starts_with("use ") && done.error().kind == ErrorKind::NotFound) {

@@ -26,6 +26,7 @@ Result<std::unique_ptr<Database>> open_backend(const BackendSettings& settings,
   if (update) {
     const MigrateOptions migration{
         .version = options.version,
+        .engine = settings.mysql_orchestrator_storage_engine,
         .redeploy = options.redeploy,
         .panic_if_different = settings.panic_if_different_database_deploy};
     ORCH_TRY(migrate(*database, migration, clock));

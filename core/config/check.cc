@@ -21,6 +21,12 @@ using StringList = std::vector<std::string>;
 /// A day, in seconds: who waits longer has switched recovery off.
 constexpr std::uint64_t kLongestConfirmation = 86'400;
 
+bool is_plain(std::string_view name) {
+  constexpr std::string_view kLetters =
+      "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_";
+  return !name.empty() && name.find_first_not_of(kLetters) == std::string_view::npos;
+}
+
 class Checker {
  public:
   void report(Severity severity, std::string_view key, std::string message) {
@@ -79,14 +85,16 @@ class Checker {
   /// "schema.table", in letters that need no quotes.
   void table(std::string_view key, std::string_view text) {
     const std::vector<std::string_view> names = split(text, '.');
-    const auto is_plain = [](std::string_view name) {
-      constexpr std::string_view kLetters =
-          "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_";
-      return !name.empty() && name.find_first_not_of(kLetters) == std::string_view::npos;
-    };
     if (names.size() == 2 && is_plain(names[0]) && is_plain(names[1])) return;
     report(Severity::Error, key,
            fmt::format("'{}' is no schema.table of letters, digits and '_'", printable(text)));
+  }
+
+  /// What becomes a part of statements.
+  void plain(std::string_view key, std::string_view text) {
+    if (is_plain(text)) return;
+    report(Severity::Error, key,
+           fmt::format("'{}' is no name of letters, digits and '_'", printable(text)));
   }
 
   /// As one_of(), for words on which data depends: a slip of the pen must not choose another.
@@ -235,6 +243,7 @@ void check_service_times(const ServiceSettings& service, Checker& checker) {
 }
 
 void check_words(const Config& config, Checker& checker) {
+  checker.plain("MySQLOrchestratorStorageEngine", config.backend.mysql_orchestrator_storage_engine);
   checker.one_of("BackendDB", config.backend.backend_db, {"", "mysql", "sqlite", "sqlite3"});
   checker.one_of("HostnameResolveMethod", config.discovery.hostname_resolve_method,
                  {"none", "default", "cname", "ip"});

@@ -63,6 +63,7 @@ struct BackendSettings {
   std::string mysql_orchestrator_host{};
   std::uint64_t mysql_orchestrator_port{3306};
   std::string mysql_orchestrator_database{};
+  std::string mysql_orchestrator_storage_engine{"InnoDB"};
   std::string mysql_orchestrator_user{};
   Secret mysql_orchestrator_password{};
   std::string mysql_orchestrator_credentials_config_file{};

@@ -49,6 +49,17 @@ class Backend(LiveCase):
         node.kill()
         self.refuses("clusters", saying=f"backend database {node}")
 
+    def test_its_tables_have_the_engine_that_is_wanted(self):
+        node = self.backend()
+        self.config["MySQLOrchestratorStorageEngine"] = "MyISAM"
+        self.does("-c", "clusters")
+        self.assertEqual(node.sql("SELECT DISTINCT engine FROM information_schema.tables WHERE table_schema = 'orchestrator'"),
+                         "MyISAM")
+        self.config.update(MySQLOrchestratorDatabase="other", MySQLOrchestratorStorageEngine="NOSUCH")
+        self.refuses("clusters", saying="NOSUCH")
+        self.config["MySQLOrchestratorStorageEngine"] = "InnoDB; DROP"
+        self.refuses("clusters", saying="MySQLOrchestratorStorageEngine")
+
     def test_nodes_that_share_it_heal_a_cluster_once_whoever_leads(self):
         node = self.backend()
         self.config.update(RecoverMasterClusterFilters=["*"], LeaseMilliseconds=1500)

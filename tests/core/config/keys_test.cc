@@ -61,6 +61,7 @@ constexpr Documented kDocumented[] = {
     {"MySQLOrchestratorHost", "string", R"("")"},
     {"MySQLOrchestratorPort", "uint", "3306"},
     {"MySQLOrchestratorDatabase", "string", R"("")"},
+    {"MySQLOrchestratorStorageEngine", "string", R"("InnoDB")"},
     {"MySQLOrchestratorUser", "string", R"("")"},
     {"MySQLOrchestratorPassword", "string", R"("")"},
     {"MySQLOrchestratorCredentialsConfigFile", "string", R"("")"},
