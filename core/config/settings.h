@@ -54,7 +54,6 @@ struct HttpSettings {
   std::vector<std::string> oauth_scopes{};
 };
 
-/// Backend database.
 struct BackendSettings {
   std::string backend_db{"mysql"};
   std::string sqlite3_data_file{};
