@@ -35,13 +35,6 @@ Json node_json(const storage::Node& node) {
           {"LastReported", kZeroTime}};
 }
 
-/// Where the leader of the raft group answers; "" without one.
-std::string leader_url(const ApiCall& call) {
-  const ha::raft::Group* group = call.service.coordination().group();
-  if (group == nullptr) return "";
-  return raft_status_json(call.services, *group)["LeaderURI"].get<std::string>();
-}
-
 /// Why a node has no group, when it knows: it may have been taken out of it.
 std::string apart_text(const ha::raft::Status& raft) {
   const std::string text = "no part of a quorum";
@@ -50,22 +43,23 @@ std::string apart_text(const ha::raft::Status& raft) {
 
 ApiAnswer answer_health(ApiCall& call) {
   const std::optional<Error> problem = call.service.backend_problem();
+  const Result<Neighbours> read = call.service.neighbours();
+  const Neighbours around = read ? *read : Neighbours{};
   storage::Node active;
-  if (const auto leader = call.service.coordination().leader(); leader && *leader) {
-    active.identity = (*leader)->node;
-    if ((*leader)->since) active.first_seen = format_time(*(*leader)->since);
-    if ((*leader)->renewed) active.last_seen = format_time(*(*leader)->renewed);
+  if (around.leader) {
+    active.identity = around.leader->node;
+    if (around.leader->since) active.first_seen = format_time(*around.leader->since);
+    if (around.leader->renewed) active.last_seen = format_time(*around.leader->renewed);
   }
   Json available = Json::array();
-  const auto nodes = call.services.store<storage::NodeStore>().list_active();
-  for (const storage::Node& node : nodes ? *nodes : std::vector<storage::Node>()) {
+  for (const storage::Node& node : around.nodes) {
     if (node.mode == "HttpMode") available.push_back(node_json(node));
   }
   const ha::raft::Group* group = call.service.coordination().group();
   const ha::raft::Status raft = group == nullptr ? ha::raft::Status{} : group->status();
   // Without a majority it neither acts nor knows.
   const bool apart = group != nullptr && !call.service.watches();
-  const bool healthy = !problem && nodes && !apart;
+  const bool healthy = !problem && read && !apart;
   const Json details = {{"Healthy", healthy},
                         {"Hostname", call.services.self().hostname},
                         {"Token", call.services.self().token},
@@ -73,11 +67,12 @@ ApiAnswer answer_health(ApiCall& call) {
                         {"ActiveNode", node_json(active)},
                         {"Error", problem ? Json(problem->message)
                                   : apart ? Json(apart_text(raft))
+                                  : !read ? Json(read.error().message)
                                           : Json(nullptr)},
                         {"AvailableNodes", available},
                         {"RaftLeader", raft.leader},
                         {"IsRaftLeader", group != nullptr && group->leading().has_value()},
-                        {"RaftLeaderURI", leader_url(call)},
+                        {"RaftLeaderURI", around.leader_url},
                         {"RaftAdvertise", raft.self},
                         {"RaftHealthyMembers", call.service.healthy_members()}};
   return healthy ? api_ok("Application node is healthy", dump(details))

@@ -97,6 +97,15 @@ std::vector<std::string> Service::healthy_members() const {
   return healthy_;
 }
 
+Result<Neighbours> Service::read_neighbours() const {
+  Neighbours found;
+  ORCH_ASSIGN(found.leader, coordination_->leader());
+  if (const ha::raft::Group* group = coordination_->group(); group != nullptr)
+    found.leader_url = raft_status_json(*asked_, *group)["LeaderURI"].get<std::string>();
+  ORCH_ASSIGN(found.nodes, asked_->store<storage::NodeStore>().list_active());
+  return found;
+}
+
 /// A leader that the network has cut off from most servers, but not from the other nodes, heals
 /// nothing: one of those takes its place.
 void Service::give_way_if_blind(const EngineFigures& figures) {

@@ -103,6 +103,7 @@ Result<> Service::build() {
                           }});
   own_ = std::make_unique<Services>(services_->on(*database_));
   asked_ = std::make_unique<Services>(services_->under(coordination_->asked()));
+  neighbours_ = std::make_unique<NeighbourReader>([this] { return read_neighbours(); });
   entries_ = std::make_unique<EntryWriter>(*services_);
   probe_log_ =
       std::make_unique<ProbeLog>(clock_, config().discovery.discovery_collection_retention_seconds);

@@ -15,6 +15,7 @@
 #include "cmd/fleet.h"
 #include "cmd/serve/address_book.h"
 #include "cmd/serve/entry_writer.h"
+#include "cmd/serve/neighbours.h"
 #include "cmd/serve/probe_log.h"
 #include "cmd/serve/statement_tally.h"
 #include "cmd/wire.h"
@@ -82,6 +83,8 @@ class Service {
   [[nodiscard]] std::optional<std::chrono::milliseconds> data_age() const;
   /// The nodes of a raft group that are well, as the one that leads has seen them lately.
   [[nodiscard]] std::vector<std::string> healthy_members() const;
+  /// Who else works beside this node. Errors: as NeighbourReader.
+  [[nodiscard]] Result<Neighbours> neighbours() { return neighbours_->read(); }
   /// Why the backend could not be written to lately.
   [[nodiscard]] std::optional<Error> backend_problem() const;
 
@@ -115,6 +118,7 @@ class Service {
   void keep_place();
   void keep_house();
   Result<> say_alive();
+  [[nodiscard]] Result<Neighbours> read_neighbours() const;
   Result<> read_marks();
   Result<> follow_backend();
   void learn(std::span<const Observation> found, SteadyPoint since);
@@ -160,6 +164,7 @@ class Service {
   std::unique_ptr<Services> services_;  ///< of the service itself
   std::unique_ptr<Services> own_;       ///< the same, on this node's own backend
   std::unique_ptr<Services> asked_;     ///< of requests
+  std::unique_ptr<NeighbourReader> neighbours_;
   std::unique_ptr<EntryWriter> entries_;
   std::unique_ptr<ProbeLog> probe_log_;
   std::unique_ptr<storage::WriteBehind> writes_;

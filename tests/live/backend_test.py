@@ -1,4 +1,5 @@
 """A real server as the backend: the stores' own tests on it, and nodes that share it."""
+import json
 import os
 import subprocess
 import unittest
@@ -83,6 +84,8 @@ class Backend(LiveCase):
         # The backend is away for a moment: whoever leads stops believing in it, and leads again.
         node.freeze()
         c.wait_for(lambda: other.ask("leader-check")[0] == 404, "the node to stop leading")
+        status, told = other.ask("health", patience=10)
+        self.assertEqual((status, json.loads(told)["Details"]["Healthy"]), (500, False), told)
         node.thaw()
         c.wait_for(other.leads, "the node to lead again")
 

@@ -29,12 +29,12 @@ class Service:
         self.base = f"{self.scheme}://{self.address}:{found[1]}/api/" if found else ""
         return self.base and self.ask("lb-check")[0] == 200
 
-    def ask(self, path, **headers):
+    def ask(self, path, patience=120, **headers):
         """-> status, body; of a path below /api/, or below / when it begins so."""
         url = self.base.removesuffix("/api/") + path if path.startswith("/") else self.base + path
         request = urllib.request.Request(url, headers=headers)
         try:
-            with urllib.request.urlopen(request, timeout=120, context=self.trust) as answer:
+            with urllib.request.urlopen(request, timeout=patience, context=self.trust) as answer:
                 return answer.status, answer.read().decode()
         except urllib.error.HTTPError as error:
             return error.code, error.read().decode()
