@@ -422,11 +422,12 @@ Result<> Connection::State::read_rows(MYSQL_RES& rows, const Wait& wait, ResultS
     if (into.rows.size() > kMostRows || bytes > kMostBytes) return absurd("an endless answer");
     if (steady_clock::now() > wait.deadline) return absurd("rows until the deadline passed");
   }
-  if (::mysql_errno(mysql) != 0) return lost(wait, "reading rows");
+  if (::mysql_errno(mysql) != 0 && !refusal(0)) return lost(wait, "reading rows");
   return {};
 }
 
-/// Reads what the statement at hand answered; an error means that the session is gone.
+/// Reads what the statement at hand answered, up to a refusal; an error means that the session is
+/// gone.
 Result<ResultSet> Connection::State::read_result(const Wait& wait, std::size_t& bytes) {
   ResultSet set;
   const std::size_t width = ::mysql_field_count(mysql);
@@ -452,6 +453,9 @@ Result<Answers> Connection::State::read_answers(std::size_t statements, const Wa
   for (std::size_t results = 0;; ++results) {
     if (results >= statements + kMostExtraResults) return absurd("too many answers");
     ORCH_ASSIGN(ResultSet set, read_result(wait, bytes));
+    // Some statements send their columns before they see that they cannot do it.
+    answers.refused = refusal(answers.results.size());
+    if (answers.refused) break;
     // A procedure answers more than once; only the first answer counts.
     if (answers.results.size() < statements) answers.results.push_back(std::move(set));
     const int more = ::mysql_next_result(mysql);

@@ -103,6 +103,8 @@ class PseudoGtid(LiveCase):
 
     def test_logs_tell_where_entries_and_places_are(self):
         c = self.start(3, gtid=False)
+        for _ in range(3):  # so that there is no first relay log any more
+            c[2].sql("STOP REPLICA; START REPLICA")
         entry = ENTRY.format(1, 2, 3)
         c[1].sql(entry)
         self.write(c[1], 1)

@@ -321,6 +321,35 @@ TEST_SUITE("core/mysql/connection") {
     CHECK(connection->usable());
   }
 
+  TEST_CASE("a statement that is refused among its rows leaves the session usable") {
+    const std::string column(
+        "\x03"
+        "def\0\0\0\x01x\0\x0c\x21\0\xff\0\0\0\xfd\0\0\0\0\0",
+        25);
+    const std::string rows = mysql_packet(1, "\x01") + mysql_packet(2, column) +
+                             mysql_packet(3, std::string_view("\xfe\0\0\x02\0", 5)) +
+                             mysql_packet(4,
+                                          "\x01"
+                                          "a");
+    const FakeTcpServer server([&](const Peer& peer) {
+      log_in(peer);
+      while (!peer.receive().empty())
+        peer.send(rows + mysql_error(5, 1220, "Could not find target log"));
+    });
+    auto connection = Connection::connect(options_for(server.port()), late());
+    REQUIRE(connection);
+    for (int time = 0; time < 2; ++time) {
+      const std::string statements[] = {"SHOW RELAYLOG EVENTS IN 'gone'", "SELECT 2"};
+      const auto answers = connection->query_many(statements, late());
+      REQUIRE(answers);
+      REQUIRE(answers->refused);
+      CHECK(answers->results.empty());
+      CHECK(answers->refused->index == 0);
+      CHECK(answers->refused->code == 1220);
+      CHECK(connection->usable());
+    }
+  }
+
   TEST_CASE("error numbers mean what a caller can do about them") {
     CHECK(kind_of_server_error(1227) == ErrorKind::Denied);
     CHECK(kind_of_server_error(1290) == ErrorKind::Refused);
