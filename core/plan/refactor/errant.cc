@@ -25,6 +25,11 @@ Result<GtidSet> errant_of(const Topology& at_start, const InstanceKey& key,
     return refusal(operation + " requested for " + to_string(key) +
                    " but it is not using oracle-gtid");
   }
+  const auto none = [&] {
+    return refusal(operation + " will not operate on " + to_string(key) +
+                   " because no errant GTID is found");
+  };
+  if (!is_replica(*server)) return none();
   const Instance* source = at_start.source_of(key);
   if (source == nullptr || !answers(*source)) {
     return refusal(operation + ": what is errant on " + to_string(key) +
@@ -36,10 +41,7 @@ Result<GtidSet> errant_of(const Topology& at_start, const InstanceKey& key,
   for (const Instance* above : at_start.ancestors_of(key))
     errant.remove_uuid(above->server.uuid);
   errant = errant.minus(of_source);
-  if (errant.empty()) {
-    return refusal(operation + " will not operate on " + to_string(key) +
-                   " because no errant GTID is found");
-  }
+  if (errant.empty()) return none();
   return errant;
 }
 

@@ -13,7 +13,9 @@ TEST_SUITE("core/plan/refactor/errant") {
     servers.add(writable(mysql(1, gtids("1-100"))));
     servers.add(following(mysql(2, gtids("1-100") + "," + gtids("1-3", 2)), 1, gtids("1-100")));
     servers.add(following(mysql(3, gtids("1-100")), 1));
-    CHECK(mentions(said(run_plan(servers, reset_errant(db(3), Policy{}))), "no errant GTID"));
+    for (const int none : {1, 3}) {
+      CHECK(mentions(said(run_plan(servers, reset_errant(db(none), Policy{}))), "no errant GTID"));
+    }
     servers.add(following(mysql(4, gtids("1-100")), 2));
     CHECK(mentions(said(run_plan(servers, reset_errant(db(2), Policy{}))), "it has 1 replicas"));
     CHECK(said(run_plan(servers, inject_errant(db(2), Policy{}))) == "");
