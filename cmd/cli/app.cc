@@ -222,6 +222,7 @@ int unknown_verb(const std::string& verb, const std::vector<std::string>& argume
   const std::vector<const Command*> group = commands_of_group(verb);
   if (group.empty()) {
     std::string text = fmt::format("there is no verb '{}'", printable(verb));
+    if (find_command(verb) != nullptr) text += fmt::format(", only 'orch -c {}'", verb);
     const std::vector<std::string_view> near = nearest_commands(verb);
     for (const std::string_view name : near) {
       text += fmt::format("{}{}", name == near.front() ? "; do you mean " : ", ", name);

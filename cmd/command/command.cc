@@ -90,6 +90,7 @@ std::vector<std::string_view> nearest_commands(std::string_view name) {
   constexpr std::size_t kFarthest = 3;
   std::vector<std::pair<std::size_t, std::string_view>> near;
   for (const Command& command : catalog()) {
+    if (command.offer == Offer::Legacy) continue;
     const std::size_t distance = edit_distance(name.substr(0, 64), command.name);
     if (distance <= kFarthest) near.emplace_back(distance, command.name);
   }

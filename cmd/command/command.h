@@ -143,7 +143,7 @@ const Command* find_command(std::string_view name);
 /// The name that an old spelling stands for; other names as they are.
 std::string canonical_name(std::string_view name);
 
-/// The catalog names nearest to a mistyped one, best first, at most three.
+/// The verbs nearest to a mistyped one, best first, at most three.
 std::vector<std::string_view> nearest_commands(std::string_view name);
 
 /// "90s", "3h", "4w" -> seconds. Errors: InvalidInput with the contract's text.

@@ -34,6 +34,7 @@ TEST_SUITE("cmd/command/command") {
     REQUIRE_FALSE(near.empty());
     CHECK(near.front() == "topology");
     CHECK(nearest_commands("xyzzyxyzzyxyzzy").empty());
+    CHECK(nearest_commands("replication-analysis").empty());
   }
 
   TEST_CASE("simple times are digits and one unit") {
