@@ -20,20 +20,29 @@ bool follows(const Instance* server, const InstanceKey& master) {
          server->replication.source == master && server->server.read_only;
 }
 
-/// The cluster is called after its new master; an old one that is away is alone.
+/// The cluster is called after its new master. An old one that does not follow it is alone, with
+/// those who still follow that: two roots in one cluster would hide one of them.
 Result<> rename_after_promotion(const Parts& parts, const RecoveryWork& work,
                                 const Outcome& outcome) {
   storage::InstanceStore instances = parts.instances;
   storage::ClusterStore clusters = parts.clusters;
-  const std::string name = to_string(*outcome.account.promoted);
+  const InstanceKey& promoted = *outcome.account.promoted;
+  const std::string name = to_string(promoted);
   if (work.cluster != name) {
     ORCH_ASSIGN([[maybe_unused]] const std::int64_t renamed,
                 instances.rename_cluster(work.cluster, name));
     ORCH_TRY(clusters.rename(work.cluster, name));
   }
-  const Instance* old_master = outcome.topology.find(work.failed);
-  if (old_master == nullptr || !answers(*old_master)) {
+  const Topology& now = outcome.topology;
+  if (now.find(work.failed) == nullptr) {
     ORCH_TRY(instances.save_cluster_name(work.failed, to_string(work.failed)));
+  }
+  for (const Instance& server : now.instances()) {
+    const bool stays = server.key == promoted || now.is_below(server.key, promoted);
+    if (stays || server.cluster_name != work.cluster) continue;
+    const std::vector<const Instance*> above = now.ancestors_of(server.key);
+    const InstanceKey& top = above.empty() ? server.key : above.back()->key;
+    ORCH_TRY(instances.save_cluster_name(server.key, to_string(top)));
   }
   return {};
 }

@@ -117,6 +117,29 @@ TEST_SUITE("ha/recovery") {
           }) == 1);
   }
 
+  TEST_CASE_FIXTURE(RecoveryFixture, "who does not follow the new master is not in its cluster") {
+    using namespace orch::test;  // NOLINT(google-build-using-namespace)
+    const auto cluster_of = [&](const std::string& host) {
+      return value("select cluster_name from database_instance where hostname = '" + host + "'");
+    };
+    servers.add(in_cluster(following(mysql(4, gtids("1-100")), 1), 1));
+    save_records();
+    servers.kill(db(4));
+    bool lives = true;
+    SUBCASE("the old one lives") {}
+    SUBCASE("the old one is dead, too") {
+      servers.kill(db(1));
+      lives = false;
+    }
+    const auto outcome = recover(process(), work(RecoveryKind::DeadMaster));
+    REQUIRE_MESSAGE((outcome && !outcome->error), text_of(outcome));
+    CHECK(servers.at(db(1)).server.read_only == lives);
+    CHECK(cluster_of("db2") == "db2:3306");
+    CHECK(cluster_of("db3") == "db2:3306");
+    CHECK(cluster_of("db1") == "db1:3306");
+    CHECK(cluster_of("db4") == "db1:3306");
+  }
+
   TEST_CASE_FIXTURE(Dead, "a key-value store that hangs delays no replica's move (kv.md, 3.1)") {
     // Consul answers only once db3 has been moved below the new master.
     struct Watcher final : StepObserver {

@@ -213,6 +213,8 @@ class Failover(LiveCase):
         new = self.promoted(done, c)
         self.assertIn(str(c[4]), done.out + done.err)
         self.heals(c, new, [n for n in c.nodes[1:3] if n is not new])
+        lines = self.does("-c", "topology", "-i", new).lines
+        self.assertTrue(lines[0].startswith(str(new)), lines)
 
     def test_the_old_master_comes_back_read_only_and_can_join_again(self):
         c = self.start(3)
