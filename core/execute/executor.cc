@@ -372,6 +372,7 @@ Result<> Executor::Session::wait(const Step& step, const WaitFor& wait) {
   SteadyPoint last_progress = pace.now();
   std::string last_position;
   std::string reason = "it does not answer";
+  bool was_seen = false;
   milliseconds pause = kFirstPause;
   const std::string server = to_string(step.server);
   while (true) {
@@ -384,10 +385,12 @@ Result<> Executor::Session::wait(const Step& step, const WaitFor& wait) {
         return fail(ErrorKind::Refused, server + ": " + now.reason);
       }
       reason = now.reason;
+      was_seen = true;
       std::string position = to_string(executed_position(seen.instance));
       if (position != last_position) last_progress = pace.now();
       last_position = std::move(position);
-    } else if (seen.error) {
+    } else if (seen.error && (!was_seen || pace.now() < end)) {
+      // The last look has no time left, and fails for that.
       reason = seen.error->message;
     }
     const bool stalled = wait.stall_limit && pace.now() - last_progress >= *wait.stall_limit;

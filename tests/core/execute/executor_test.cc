@@ -102,6 +102,23 @@ class SlowToConnect final : public NotingServers {
   int times_;
 };
 
+/// Can be read only while there is time.
+class Punctual final : public NotingServers {
+ public:
+  explicit Punctual(Bench& bench) : NotingServers(bench.servers), bench_(bench) {}
+
+  Observation probe(const InstanceKey& key, SteadyPoint deadline) override {
+    if (SteadyPoint(bench_.waited) < deadline) return NotingServers::probe(key, deadline);
+    Observation seen;
+    seen.asked = key;
+    seen.error = Error{ErrorKind::Unreachable, "no answer in time"};
+    return seen;
+  }
+
+ private:
+  Bench& bench_;
+};
+
 std::string message(const Outcome& outcome) {
   return outcome.error ? outcome.error->message : "no error";
 }
@@ -161,6 +178,26 @@ TEST_SUITE("core/execute/executor") {
     bench.servers.set(db(2), [](Instance& i) { i.gtid.executed = gtids("1-90"); });
     (void)bench.run(move_gtid(db(3), db(2), {}));
     CHECK(bench.waited <= std::chrono::seconds(60));
+  }
+
+  TEST_CASE("a wait in vain tells what it waited for, not that its last look had no time") {
+    Bench bench;
+    Punctual punctual(bench);
+    const FakeLeadership leadership;
+    Executor executor(punctual, leadership, bench.locks, bench.observer, bench.settings());
+    const Planner planner = [](const Progress& so_far, const Topology&) -> Decision {
+      if (!so_far.steps.empty()) return GiveUp{so_far.steps.back().error.value_or(Error{}), {}};
+      return Run{{Step{.server = db(2), .action = WaitFor{IsStopped{}}}}, {}};
+    };
+    const Outcome outcome = executor.run(planner, bench.servers.records(),
+                                         RunScope{bench.servers.keys(), "test", false});
+    CHECK(message(outcome) ==
+          "db2:3306: waited 10s in vain: " + standing(IsStopped{}, bench.servers.at(db(2))).reason);
+    bench.servers.kill(db(2));
+    bench.waited = {};
+    CHECK_FALSE(message(executor.run(planner, bench.servers.records(),
+                                     RunScope{bench.servers.keys(), "test", false}))
+                    .ends_with(standing(IsStopped{}, bench.servers.at(db(2))).reason));
   }
 
   TEST_CASE("relocations that cannot be are refused with the contract's texts") {
