@@ -166,7 +166,7 @@ Result<Outcome> carry_out(const Services& services, const Operation& operation, 
   stop_on_signals();
   Outcome outcome = executor.run(operation.planner, records,
                                  {.probe = operation.subjects, .reason = operation.name});
-  if (!outcome.error) outcome.topology = executor.settled(outcome);
+  outcome.topology = executor.settled(outcome);
   services.progress().show("");
   std::set<InstanceKey> read = operation.subjects;
   for (const StepResult& result : outcome.steps)

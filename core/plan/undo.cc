@@ -31,6 +31,19 @@ std::optional<ReplicationThreads> threads_to_start(const Instance& before, const
   return std::nullopt;
 }
 
+/// Where it followed its former source by GTID, follows another now, in vain, and can go back.
+bool can_go_back(const Instance& before, const Instance& now, const Progress& so_far,
+                 const Topology& fresh) {
+  if (!answers(now) || !is_replica(before) || !uses_gtid(before) || !uses_gtid(now)) return false;
+  const StepResult* pointed = latest(so_far, before.key, is_change<PointTo>);
+  if (pointed == nullptr || pointed->error || pointed->step.credentials_from) return false;
+  const InstanceKey& former = before.replication.source;
+  const InstanceKey& present = change_in<PointTo>(pointed->step.action)->source;
+  if (present == former || now.replication.source != present || replica_running(now)) return false;
+  const Instance* source = fresh.find(former);
+  return source != nullptr && answers(*source) && !fresh.is_below(former, before.key);
+}
+
 bool last_change_started_it(const Progress& so_far, const InstanceKey& server) {
   const StepResult* last = latest(
       so_far, server, [](const Action& action) { return std::holds_alternative<Change>(action); });
@@ -61,6 +74,33 @@ std::vector<Step> undo_thread_steps(const Progress& so_far, const Topology& fres
                        false,
                        {}});
     }
+  }
+  return steps;
+}
+
+std::vector<Step> undo_link_steps(const Progress& so_far, const Topology& fresh,
+                                  const std::vector<LostReplica>& lost) {
+  std::vector<Step> steps;
+  if (is_past_return(so_far)) return steps;
+  for (const LostReplica& one : lost) {
+    const Instance* before = so_far.at_start.find(one.key);
+    const Instance* now = fresh.find(one.key);
+    if (before == nullptr || now == nullptr || !can_go_back(*before, *now, so_far, fresh)) continue;
+    const auto add = [&](Change change) {
+      steps.push_back({one.key, std::move(change), one.because, {}, false, {}});
+    };
+    if (!replication_threads_stopped(*now)) {
+      const Instance* present = fresh.source_of(one.key);
+      add(StopReplication{ReplicationThreads::Both, present == nullptr || !answers(*present)});
+    }
+    PointTo back;
+    back.source = before->replication.source;
+    add(std::move(back));
+    const bool receiver = runs(before->replication.io_state);
+    const bool applier = runs(before->replication.sql_state);
+    if (receiver && applier) add(StartReplication{});
+    if (receiver && !applier) add(StartReplication{ReplicationThreads::Receiver});
+    if (!receiver && applier) add(StartReplication{ReplicationThreads::Applier});
   }
   return steps;
 }

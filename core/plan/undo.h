@@ -13,6 +13,12 @@ namespace orch {
 [[nodiscard]] std::vector<Step> undo_thread_steps(const Progress& so_far, const Topology& fresh,
                                                   const std::vector<LostReplica>& lost = {});
 
+/// Points those that are `lost` below their former source again, and starts the threads that ran:
+/// by GTID, where the new source does not let them replicate and the former one answers. Only as
+/// long as nothing is promoted.
+[[nodiscard]] std::vector<Step> undo_link_steps(const Progress& so_far, const Topology& fresh,
+                                                const std::vector<LostReplica>& lost);
+
 /// Makes those writable that this run made read-only. Only as long as nothing is promoted.
 [[nodiscard]] std::vector<Step> undo_read_only_steps(const Progress& so_far, const Topology& fresh);
 

@@ -60,6 +60,17 @@ class Moves(LiveCase):
         self.does("-c", "discover", "-i", c[1])
         self.refuses("-c", "relocate", "-i", c[2], "-d", c[1], saying=str(c[2]))
 
+    def test_a_replica_that_its_new_source_turns_away_goes_back(self):
+        c = self.start(3)
+        self.discover(c)
+        on, off = ("SET GLOBAL super_read_only=0; ", "; SET GLOBAL super_read_only=1") if IS_MYSQL else ("", "")
+        c[2].sql(f"{on}SET sql_log_bin=0; ALTER USER repl@'%' ACCOUNT LOCK{off}")
+        self.refuses("-c", "relocate", "-i", c[3], "-d", c[2], saying="[Ll]ocked")
+        self.follows(c[3], c[1])
+        self.assertRegex(self.does("-c", "topology", "-i", c[1]).out, rf"\+ {c[3]} \[\d+s,ok,")
+        self.write(c[1], 1)
+        self.arrives(1, at=c.nodes[1:])
+
     def test_a_dry_run_changes_nothing(self):
         c = self.start(3)
         self.discover(c)

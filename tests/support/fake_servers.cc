@@ -69,6 +69,11 @@ void FakeServers::write_on_promotion(const InstanceKey& key, const std::string& 
   written_late_[key] = executed;
 }
 
+void FakeServers::purge_all(const InstanceKey& key) {
+  const MutexLock lock(mutex_);
+  purged_.insert(key);
+}
+
 void FakeServers::keep_credentials(const InstanceKey& key) {
   const MutexLock lock(mutex_);
   silent_about_credentials_.insert(key);
@@ -132,6 +137,10 @@ void FakeServers::replicate() {
   for (auto& [key, instance] : servers_) {
     if (dead_.count(key) > 0 || !is_replica(instance)) continue;
     const Topology now = living();
+    if (purged_.count(instance.replication.source) > 0) {
+      instance.replication.io_state = ThreadState::Stopped;
+      instance.replication.last_io_error = "Got fatal error 1236";
+    }
     if (runs(instance.replication.io_state)) {
       const ThreadState applier = instance.replication.sql_state;
       const Step start{key, Change{StartReplication{ReplicationThreads::Receiver}}, "", {}, false,

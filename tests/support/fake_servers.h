@@ -31,6 +31,8 @@ class FakeServers final : public Servers {
   void deny(const InstanceKey& key);
   /// Somebody whom read_only does not bind writes to it, when another server becomes writable.
   void write_on_promotion(const InstanceKey& key, const std::string& executed);
+  /// Has purged what its replicas ask for.
+  void purge_all(const InstanceKey& key);
   /// Tells no replication user.
   void keep_credentials(const InstanceKey& key);
   /// The next `times` changes of that kind on that server are refused.
@@ -73,6 +75,7 @@ class FakeServers final : public Servers {
   std::set<InstanceKey> frozen_;
   std::set<InstanceKey> shut_;
   std::set<InstanceKey> denying_;
+  std::set<InstanceKey> purged_;
   std::map<InstanceKey, std::string> written_late_;
   std::set<InstanceKey> silent_about_credentials_;
   std::map<std::pair<InstanceKey, std::size_t>, int> refusals_;

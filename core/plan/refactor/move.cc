@@ -444,6 +444,7 @@ Decision next_of_moves(const std::vector<Move>& moves, const std::vector<LostRep
     states.push_back(std::move(state));
   }
   run.steps = next_steps_of(std::move(states));
+  if (run.steps.empty()) run.steps = undo_link_steps(so_far, fresh, account.lost);
   if (run.steps.empty()) run.steps = undo_thread_steps(so_far, fresh, account.lost);
   if (!run.steps.empty()) return run;
   if (account.lost.empty() || !account.moved.empty()) return Done{std::move(account)};

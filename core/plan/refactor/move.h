@@ -58,8 +58,8 @@ struct MoveState {
                                      const Topology& fresh, const Policy& policy);
 
 /// The next decision about several moves, side by side. A server that cannot be moved gets its
-/// threads back as they were. Done when one was moved or there was nothing to do; those not
-/// moved, and `refused`, are lost.
+/// threads, and by GTID its source, back as they were. Done when one was moved or there was nothing
+/// to do; those not moved, and `refused`, are lost.
 [[nodiscard]] Decision next_of_moves(const std::vector<Move>& moves,
                                      const std::vector<LostReplica>& refused, const Policy& policy,
                                      const Progress& so_far, const Topology& fresh);

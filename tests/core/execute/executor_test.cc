@@ -162,6 +162,27 @@ TEST_SUITE("core/execute/executor") {
     CHECK(outcome.left.empty());
   }
 
+  TEST_CASE("a replica that its new source does not let replicate goes back") {
+    Bench bench;
+    bench.servers.purge_all(db(2));
+    bench.servers.set(db(4), [](Instance& i) { i.replication.source = db(1); });
+    CHECK(message(bench.run(relocate(db(3), db(2), {}))).find("error 1236") != std::string::npos);
+    CHECK(bench.servers.at(db(3)).replication.source == db(1));
+    CHECK(replica_running(bench.servers.at(db(3))));
+    const auto all = [](const Instance&) {
+      return true;
+    };
+    CHECK(bench.run(relocate_replicas(db(1), db(2), all, {})).error);
+    for (const int number : {3, 4}) {
+      CHECK(bench.servers.at(db(number)).replication.source == db(1));
+      CHECK(replica_running(bench.servers.at(db(number))));
+    }
+    // One that cannot go back is left where it was brought.
+    bench.servers.kill(db(1));
+    CHECK(bench.run(relocate(db(3), db(2), {})).error);
+    CHECK(bench.servers.at(db(3)).replication.source == db(2));
+  }
+
   TEST_CASE("a destination that lacks what the replica has is refused (REF-11)") {
     Bench bench;
     bench.servers.freeze_applier(db(2));
