@@ -3,6 +3,8 @@
 #include <cstdio>
 #include <utility>
 
+#include "core/model/gtid_set.h"
+
 namespace orch {
 
 namespace {
@@ -265,6 +267,36 @@ std::vector<SqlStatement> stop_without_waiting(SqlStatement stop, const Instance
   return statements;
 }
 
+/// One of the tags in a set; "" when there is none.
+std::string a_tag_of(const std::string& gtids) {
+  const Result<GtidSet> set = GtidSet::parse(gtids);
+  if (!set) return "";
+  for (const auto& [origin, intervals] : set->intervals()) {
+    if (!origin.tag.empty()) return origin.tag;
+  }
+  return "";
+}
+
+/// Without the privileges for the last statement the server would be left without its history:
+/// what comes before the reset changes nothing, and is refused without them, too.
+std::vector<SqlStatement> reset_history(const ResetGtidHistory& history,
+                                        const ServerVersion& version) {
+  std::vector<SqlStatement> statements;
+  // 5.7 sets gtid_purged only where nothing is executed.
+  if (version >= ServerVersion{8, 0, 0}) {
+    statements.push_back(plain("SET GLOBAL gtid_purged = @@GLOBAL.gtid_purged"));
+  }
+  if (const std::string tag = a_tag_of(history.executed); !tag.empty()) {
+    statements.push_back(plain("SET SESSION gtid_next = " + sql_quoted("AUTOMATIC:" + tag)));
+    statements.push_back(plain("SET SESSION gtid_next = 'AUTOMATIC'"));
+  }
+  // RESET MASTER is gone in 8.4; its successor came with 8.2.
+  statements.push_back(
+      plain(version >= ServerVersion{8, 2, 0} ? "RESET BINARY LOGS AND GTIDS" : "RESET MASTER"));
+  statements.push_back(plain("SET GLOBAL gtid_purged = " + sql_quoted(history.executed)));
+  return statements;
+}
+
 }  // namespace
 
 std::vector<SqlStatement> statements_for(const Instance& instance, const Change& change,
@@ -305,11 +337,7 @@ std::vector<SqlStatement> statements_for(const Instance& instance, const Change&
     return {plain("PURGE BINARY LOGS TO " + sql_quoted(purge->up_to))};
   }
   if (const auto* history = std::get_if<ResetGtidHistory>(&change)) {
-    // RESET MASTER is gone in 8.4; its successor came with 8.2.
-    return {plain(parse_server_version(instance.server.version) >= ServerVersion{8, 2, 0}
-                      ? "RESET BINARY LOGS AND GTIDS"
-                      : "RESET MASTER"),
-            plain("SET GLOBAL gtid_purged = " + sql_quoted(history->executed))};
+    return reset_history(*history, parse_server_version(instance.server.version));
   }
   std::vector<SqlStatement> statements;
   if (const auto* inject = std::get_if<InjectEmptyTransactions>(&change)) {

@@ -41,9 +41,19 @@ TEST_SUITE("core/mysql/change_statements") {
     CHECK(shown(mysql_version("8.4.3"), until) ==
           "START REPLICA UNTIL SOURCE_LOG_FILE = 'it''s.000003', SOURCE_LOG_POS = 77");
     CHECK(shown(mysql_version("8.0.35"), ResetGtidHistory{"a:1-2"}) ==
+          "SET GLOBAL gtid_purged = @@GLOBAL.gtid_purged; RESET MASTER; "
+          "SET GLOBAL gtid_purged = 'a:1-2'");
+    CHECK(shown(mysql_version("5.7.44"), ResetGtidHistory{"a:1-2"}) ==
           "RESET MASTER; SET GLOBAL gtid_purged = 'a:1-2'");
     CHECK(shown(mysql_version("8.4.3"), ResetGtidHistory{"a:1-2"}) ==
-          "RESET BINARY LOGS AND GTIDS; SET GLOBAL gtid_purged = 'a:1-2'");
+          "SET GLOBAL gtid_purged = @@GLOBAL.gtid_purged; RESET BINARY LOGS AND GTIDS; "
+          "SET GLOBAL gtid_purged = 'a:1-2'");
+    const std::string tagged = "3e11fa47-71ca-11e1-9e33-c80aa9429562:1-5:nightly:1-2";
+    CHECK(shown(mysql_version("8.4.3"), ResetGtidHistory{tagged}) ==
+          "SET GLOBAL gtid_purged = @@GLOBAL.gtid_purged; "
+          "SET SESSION gtid_next = 'AUTOMATIC:nightly'; SET SESSION gtid_next = 'AUTOMATIC'; "
+          "RESET BINARY LOGS AND GTIDS; SET GLOBAL gtid_purged = '" +
+              tagged + "'");
     CHECK(shown(mysql_version("8.4.3"), InjectEmptyTransactions{{"a:1"}}) ==
           "SET SESSION gtid_next = 'a:1'; BEGIN; COMMIT; SET SESSION gtid_next = 'AUTOMATIC'");
     CHECK(shown(mysql_version("8.4.3"), PurgeBinaryLogs{"bin.000009"}) ==
