@@ -15,6 +15,7 @@
 #include "core/base/stop.h"
 #include "ha/maintenance_locks.h"
 #include "ha/recovery.h"
+#include "storage/journal_store.h"
 
 namespace orch::cmd {
 
@@ -229,6 +230,31 @@ Result<ha::RecoveryWork> work_for(const Services& services, const Analysis& anal
 
 namespace {
 
+/// Nothing calls for a recovery of the instance, or not any more: one that was cut off when it had
+/// done the most of it is carried on all the same. Nothing where there is none.
+Result<Reply> carry_on_if_cut_off(const Services& services, const Args& args,
+                                  const InstanceKey& failed) {
+  ORCH_ASSIGN(const std::vector<storage::RecoveryRun> runs,
+              services.store<storage::JournalStore>().list_unfinished());
+  const auto run = std::find_if(runs.begin(), runs.end(),
+                                [&](const storage::RecoveryRun& r) { return r.failed == failed; });
+  Reply reply = keys_reply({});
+  if (run == runs.end()) return reply;
+  if (args.dry_run || args.noop) {
+    reply.notes.push_back(
+        fmt::format("a recovery of {} has begun and not ended: 'orch recovery resume {}' carries "
+                    "it on",
+                    to_string(failed), run->uid));
+    return reply;
+  }
+  ORCH_ASSIGN(const std::unique_ptr<RecoveryEngine> engine, RecoveryEngine::make(services));
+  stop_on_signals();
+  const Result<ha::RecoveryOutcome> outcome = ha::resume(engine->parts(), run->uid);
+  services.progress().show("");
+  if (!outcome) return fail(outcome.error());
+  return recovery_reply(*outcome, args.legacy, false);
+}
+
 /// Does about an instance what its analysis calls for; nothing where nothing is wrong with it.
 Result<Reply> recover_if_failed(const Services& services, const Args& args, bool hooks) {
   ORCH_ASSIGN(const Instance instance, known_instance(services, args));
@@ -240,7 +266,7 @@ Result<Reply> recover_if_failed(const Services& services, const Args& args, bool
   const auto analysis = std::find_if(analyses.begin(), analyses.end(), [&](const Analysis& each) {
     return each.key == instance.key && each.recovery;
   });
-  if (analysis == analyses.end()) return keys_reply({});
+  if (analysis == analyses.end()) return carry_on_if_cut_off(services, args, instance.key);
   ORCH_ASSIGN(ha::RecoveryWork work, work_for(services, *analysis, owner_argument(args)));
   work.hooks = hooks;
   ORCH_ASSIGN(const std::optional<InstanceKey> designated, designated_argument(services, args));

@@ -14,7 +14,9 @@ ENDLESS = "(WITH RECURSIVE c(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM c) SELE
 UNTOUCHED = 2
 
 
-class Resume(LiveCase):
+class CutOff(LiveCase):
+    """Recoveries of which the process is killed at a step."""
+
     def setUp(self):
         super().setUp()
         self.log = self.folder / "hooks.log"
@@ -96,6 +98,8 @@ class Resume(LiveCase):
         self.assertEqual(len(lines), 3, lines)
         self.assertEqual(len(set(lines)), 3, lines)
 
+
+class Resume(CutOff):
     def test_a_takeover_killed_at_any_step_is_finished(self):
         c = self.start(3)
         self.discover(c)
