@@ -18,6 +18,9 @@ namespace orch::cmd {
 
 namespace {
 
+/// Longer than check_hand_over() waits for prepared transactions.
+constexpr std::chrono::seconds kAskLimit{5};
+
 std::string failure_text(const Outcome& outcome) {
   std::string text = outcome.error->message;
   for (const std::string& left : outcome.left)
@@ -80,6 +83,21 @@ Result<> keep_equivalences(const Services& services, const Topology& before,
         {server->replication.source, *target->equals}, {target->source, target->coordinates}));
   }
   return {};
+}
+
+/// What a step of a plan that is only shown would be told.
+Result<> ask_server(Servers& servers, const Instance& before, const Step& step) {
+  const SteadyPoint deadline = std::chrono::steady_clock::now() + kAskLimit;
+  const bool fences = std::holds_alternative<Fence>(step.action) && answers(before);
+  Result<> told;
+  if (fences || std::holds_alternative<CheckHandOver>(step.action)) {
+    told = servers.check_hand_over(before, deadline);
+  } else if (std::holds_alternative<ReadCredentials>(step.action)) {
+    const auto found = servers.replication_credentials(before, deadline);
+    if (!found) told = fail(found.error());
+  }
+  if (told || told.error().message.starts_with(to_string(before.key))) return told;
+  return fail(std::move(told).error().within(to_string(before.key)));
 }
 
 }  // namespace
@@ -189,7 +207,10 @@ Result<Reply> show_plan(const Services& services, const Operation& operation) {
   Executor executor(services.servers(), services.leadership(), locks, silent,
                     executor_settings(services));
   const Topology fresh = executor.survey(records, operation.subjects);
-  const Preview plan = preview(operation.planner, fresh);
+  const Preview plan =
+      preview(operation.planner, fresh, [&](const Instance& before, const Step& step) {
+        return ask_server(services.servers(), before, step);
+      });
   const StatementSettings words{.use_super_read_only =
                                     services.config().connection.use_super_read_only};
   const Done* done = std::get_if<Done>(&plan.end);

@@ -156,13 +156,36 @@ void fulfil(Instance& instance, const Condition& condition) {
   }
 }
 
-/// What will never be, as the server stands now.
+/// How long the wait would be patient with a server that executes nothing.
+std::chrono::seconds patience(const WaitFor& wait) {
+  return std::min(wait.limit, wait.stall_limit.value_or(wait.limit));
+}
+
+/// What will never be, as the server stands now, or not as soon as anybody waits for it.
 std::optional<Error> foreseen_error(const Instance& before, const Step& step) {
   const auto* wait = std::get_if<WaitFor>(&step.action);
   if (wait == nullptr) return std::nullopt;
   const Standing now = standing(wait->condition, before);
-  if (now.state != Standing::State::Never) return std::nullopt;
-  return Error{ErrorKind::Refused, to_string(before.key) + ": " + now.reason};
+  const std::string key = to_string(before.key);
+  if (now.state == Standing::State::Never) {
+    return Error{ErrorKind::Refused, key + ": " + now.reason};
+  }
+  if (now.state == Standing::State::Holds) return std::nullopt;
+  // Its next transaction is as old as its lag, and due when it is as old as the delay. Without a
+  // source it tells no lag.
+  const Replication& replication = before.replication;
+  const auto due =
+      replication.sql_delay - replication.seconds_behind.value_or(std::chrono::seconds(0));
+  if (due <= patience(*wait)) return std::nullopt;
+  return Error{ErrorKind::Unreachable,
+               key + ": would be waited for " + std::to_string(patience(*wait).count()) +
+                   "s in vain: it is delayed by " + std::to_string(replication.sql_delay.count()) +
+                   "s, and " + now.reason};
+}
+
+/// A fence that meets prepared transactions has made the server read-only all the same.
+bool is_done_in_part(const Step& step, const Error& error) {
+  return std::holds_alternative<Fence>(step.action) && error.kind == ErrorKind::Conflict;
 }
 
 Topology with(const Topology& topology, Instance changed) {
@@ -185,7 +208,7 @@ Instance simulated(const Instance& instance, const Step& step, const Topology& t
   return after;
 }
 
-Preview preview(const Planner& planner, const Topology& topology) {
+Preview preview(const Planner& planner, const Topology& topology, const Foresight& foresight) {
   Preview result;
   Progress so_far;
   so_far.at_start = topology;
@@ -208,9 +231,13 @@ Preview preview(const Planner& planner, const Topology& topology) {
       if (const Instance* before = fresh.find(step.server)) {
         result.steps.push_back({step, *before});
         error = foreseen_error(*before, step);
+        if (foresight && !error) {
+          if (Result<> asked = foresight(*before, step); !asked) error = std::move(asked).error();
+        }
         // Only the servers' logs tell the place; to look there takes a server that stands still.
         if (std::holds_alternative<Align>(step.action)) found = {"<place found>", 4};
-        if (!error) fresh = with(fresh, simulated(*before, step, fresh));
+        if (!error || is_done_in_part(step, *error))
+          fresh = with(fresh, simulated(*before, step, fresh));
       }
       so_far.steps.push_back({std::move(step), std::move(error), std::move(found)});
     }

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <functional>
 #include <variant>
 #include <vector>
 
@@ -19,8 +20,13 @@ struct Preview {
   std::variant<Done, GiveUp> end{};
 };
 
+/// What a step would come upon, for those steps of which that can be had without changing anything;
+/// success for all others.
+using Foresight = std::function<Result<>(const Instance& before, const Step& step)>;
+
 /// Asks the planner again and again, with a topology to which the steps were applied in thought.
-[[nodiscard]] Preview preview(const Planner& planner, const Topology& topology);
+[[nodiscard]] Preview preview(const Planner& planner, const Topology& topology,
+                              const Foresight& foresight = nullptr);
 
 /// The server after the step, as intended. `topology` is what else is known.
 [[nodiscard]] Instance simulated(const Instance& instance, const Step& step,

@@ -101,7 +101,8 @@ class Takeover(LiveCase):
         self.discover(c)
         c[1].sql("XA START 'pending'; INSERT INTO app.seq (seq, server) VALUES (77, 1); XA END 'pending'; "
                  "XA PREPARE 'pending'")
-        self.refuses("takeover", c.name, "--to", c[2], saying="1 prepared XA transaction")
+        for words in (("explain", "takeover"), ("takeover",)):
+            self.refuses(*words, c.name, "--to", c[2], saying="1 prepared XA transaction")
         self.assertFalse(self.read_only(c[1]))
         self.assertTrue(self.read_only(c[2]))
         c[1].sql("XA COMMIT 'pending'")

@@ -51,7 +51,7 @@ class Failover {
   [[nodiscard]] std::string objection() const {
     const std::string key = to_string(request_.failed);
     if (failed_ == nullptr) return "Error reading " + key;
-    if (request_.co_master) return "";
+    if (request_.co_master) return objection_to_passive(*failed_, so_far_, fresh_);
     if (fresh_.are_co_sources(failed_->key, failed_->replication.source)) {
       return key + " is a co-master with " + to_string(failed_->replication.source) +
              ": failing over co-masters is not supported";

@@ -197,6 +197,19 @@ std::string objection_to_group(const Instance& server, const Topology& fresh) {
   return "";
 }
 
+std::string objection_to_passive(const Instance& failed, const Progress& so_far,
+                                 const Topology& fresh) {
+  const Instance* partner = fresh.source_of(failed.key);
+  const bool is_pair = partner != nullptr && fresh.are_co_sources(failed.key, partner->key);
+  // Once a winner is chosen, the failed server may be read-only because it was fenced.
+  if (!is_pair || so_far.facts.winner || !answers(failed) || !failed.server.read_only) return "";
+  if (!answers(*partner) || partner->server.read_only) return "";
+  const std::string other = to_string(partner->key);
+  return to_string(failed.key) + " answers and is read-only, and its co-master " + other +
+         " takes the writes: there is nothing to fail over ('orch failover " + other +
+         "' replaces the other)";
+}
+
 bool is_promoted(const Progress& so_far, const Instance& instance) {
   if (!answers(instance) || instance.server.read_only) return false;
   if (so_far.facts.winner != instance.key) return false;

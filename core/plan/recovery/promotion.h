@@ -34,6 +34,11 @@ namespace orch {
 /// Why nobody outside its group may take the server's place: the group elects a primary by itself,
 /// which takes writes. "" when the server is in no group, or no other member answers.
 [[nodiscard]] std::string objection_to_group(const Instance& server, const Topology& fresh);
+/// What speaks against failing over a co-master that lives and takes no writes, beside a partner
+/// that does: the pair would be parted for nothing, and the next failure held for a second one. ""
+/// when nothing does.
+[[nodiscard]] std::string objection_to_passive(const Instance& failed, const Progress& so_far,
+                                               const Topology& fresh);
 
 /// Whether it takes writes because this plan, or an earlier run of it by the facts, promoted it.
 [[nodiscard]] bool is_promoted(const Progress& so_far, const Instance& instance);

@@ -450,4 +450,45 @@ TEST_SUITE("core/plan/recovery/dead_primary") {
           lines.end());
     CHECK(servers.changes().empty());
   }
+
+  TEST_CASE("a preview does not wait longer for a delayed applier than the failover would") {
+    for (const int delay : {3600, 200}) {
+      FakeServers servers;
+      servers.add(writable(mariadb(1, "0-1-100")));
+      Instance delayed = following(mariadb(2, "0-1-80"), 1, "0-1-100");
+      delayed.replication.sql_delay = std::chrono::seconds(delay);
+      servers.add(delayed);
+      servers.add(following(mariadb(3, "0-1-90"), 1));
+      const Topology records = servers.records();
+      std::vector<Instance> all(records.instances().begin(), records.instances().end());
+      all.front() = unseen(all.front());
+      const Preview plan = preview(failover({db(1), {}}, Policy{}), Topology(all));
+      REQUIRE(std::holds_alternative<Done>(plan.end));
+      const Account& account = std::get<Done>(plan.end).account;
+      CHECK(account.promoted == (delay == 3600 ? db(3) : db(2)));
+      CHECK(mentions(account.lost_transactions, "db2:3306 has received") == (delay == 3600));
+    }
+  }
+
+  TEST_CASE("a passive co-master that lives is not failed over while its partner takes writes") {
+    for (const bool partner_lives : {true, false}) {
+      FakeServers servers;
+      servers.add(following(mysql(1, gtids("1-100")), 2));
+      servers.add(writable(following(mysql(2, gtids("1-100")), 1)));
+      servers.add(following(mysql(3, gtids("1-100")), 2));
+      if (!partner_lives) servers.kill(db(2));
+      const InstanceKey failed = partner_lives ? db(1) : db(2);
+      const InstanceKey heir = partner_lives ? db(2) : db(1);
+      const Outcome outcome = run_plan(
+          servers, failover({.failed = failed, .designated = heir, .co_master = true}, {}));
+      if (!partner_lives) {
+        CHECK_FALSE(outcome.error);
+        CHECK(servers.writable() == std::vector<InstanceKey>{db(1)});
+        continue;
+      }
+      REQUIRE(outcome.error);
+      CHECK(mentions(outcome.error->message, "nothing to fail over"));
+      CHECK(servers.changes().empty());
+    }
+  }
 }

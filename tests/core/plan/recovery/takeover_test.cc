@@ -234,6 +234,21 @@ TEST_SUITE("core/plan/recovery/takeover") {
     CHECK(found);
   }
 
+  TEST_CASE("a preview refuses what a server says would be refused") {
+    FakeServers servers;
+    build_mysql(servers);
+    const Foresight prepared = [](const Instance& before, const Step& step) -> Result<> {
+      const bool asks = std::holds_alternative<CheckHandOver>(step.action);
+      if (!asks || before.key != db(1)) return {};
+      return fail(ErrorKind::Conflict, "1 prepared XA transaction");
+    };
+    const Planner planner = takeover({db(1), db(2), true, true}, Policy{});
+    CHECK(std::holds_alternative<Done>(preview(planner, servers.records()).end));
+    const Preview plan = preview(planner, servers.records(), prepared);
+    REQUIRE(std::holds_alternative<GiveUp>(plan.end));
+    CHECK(mentions(std::get<GiveUp>(plan.end).because.message, "1 prepared XA transaction"));
+  }
+
   TEST_CASE("refusals come before anything is changed, with the contract's texts") {
     struct Case {
       const char* text;
