@@ -536,12 +536,14 @@ Result<RecoveryOutcome> recover(const Parts& parts, const RecoveryWork& work) {
   ORCH_ASSIGN(std::optional<storage::RecoveryRun> unfinished, find_unfinished(parts, work));
   if (unfinished) {
     const std::string uid = unfinished->uid;
-    const bool same_kind = unfinished->kind == to_string(work.kind);
+    const bool same_work =
+        unfinished->kind == to_string(work.kind) && unfinished->failed == work.failed;
     ORCH_ASSIGN(RecoveryOutcome finished, carry_on(parts, *std::move(unfinished)));
     parts.teller.say(fmt::format(
         "recovery {} had been cut off: {}", uid,
         finished.error ? "it was ended: " + finished.error->message : "it was finished first"));
-    if (!finished.error && same_kind) return finished;
+    const bool as_wished = !work.designated || work.designated == finished.outcome.account.promoted;
+    if (!finished.error && same_work && as_wished) return finished;
     for (const std::vector<std::string>* lines :
          {&finished.outcome.account.notes, &finished.outcome.left, &finished.notes}) {
       for (const std::string& line : *lines)

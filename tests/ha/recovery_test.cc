@@ -414,6 +414,23 @@ TEST_SUITE("ha/recovery interrupted") {
     CHECK(world->recoveries().list("", 0)->size() == 1);
   }
 
+  TEST_CASE("what was cut off is no answer to a run that names another replica") {
+    const Plan plan{"", RecoveryKind::DeadMaster, false, false};
+    for (const int wanted : {2, 3}) {
+      const auto world = world_of(plan);
+      REQUIRE(cut_off(*world, plan, 2, true));
+      world->bury_owner();
+      RecoveryWork other = work_of(plan);
+      other.designated = db(wanted);
+      const auto outcome = recover(world->process(), other);
+      CHECK(world->servers.writable() == std::vector<InstanceKey>{db(2)});
+      REQUIRE(outcome.has_value() == (wanted == 2));
+      if (outcome) continue;
+      CHECK(outcome.error().kind == ErrorKind::Conflict);
+      CHECK(outcome.error().message.find("db2:3306 is the master now") != std::string::npos);
+    }
+  }
+
   TEST_CASE("what was cut off before it changed anything is ended, and a new run begins") {
     const Plan plan{"", RecoveryKind::DeadMaster, true, false};
     const auto world = world_of(plan);
