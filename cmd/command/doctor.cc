@@ -139,6 +139,21 @@ void look_at(Services& services, std::vector<Instance> records, Patient& patient
   patient.topology = Topology(std::move(records));
 }
 
+/// Those who took the place of members that are in quarantine.
+void look_at_successors(Services& services, const std::vector<storage::Quarantine>& quarantine,
+                        const std::vector<Instance>& members, Patient& patient) {
+  for (const storage::Quarantine& entry : quarantine) {
+    const bool is_member = std::any_of(members.begin(), members.end(), [&](const Instance& member) {
+      return member.key == entry.key;
+    });
+    if (!is_member) continue;
+    const auto deadline = std::chrono::steady_clock::now() + probe_limit(services);
+    Observation seen = services.servers().probe(entry.successor, deadline);
+    std::optional<Instance>& successor = patient.quarantined[entry.key];
+    if (seen.found()) successor = std::move(seen.instance);
+  }
+}
+
 Json findings_json(const Patient& patient, const std::vector<Finding>& findings) {
   Json list = Json::array();
   for (const Finding& finding : findings) {
@@ -201,10 +216,9 @@ Result<Reply> run_doctor(Services& services, const Args& args) {
                     .maintenance = surgery.circumstances.maintenance,
                     .policy = surgery.policy};
     ORCH_ASSIGN(patient.alias, services.clusters().alias_of(cluster));
-    for (const storage::Quarantine& entry : quarantine)
-      patient.quarantined.insert(entry.key);
     patient.settings = settings_for(services, surgery, patient);
     ORCH_ASSIGN(std::vector<Instance> records, services.instances().list({.cluster = cluster}));
+    look_at_successors(services, quarantine, records, patient);
     services.progress().show(fmt::format("reading {} servers of {}", records.size(), cluster));
     look_at(services, std::move(records), patient);
     services.progress().show("");

@@ -2,7 +2,7 @@
 
 #include <functional>
 #include <map>
-#include <set>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -55,7 +55,9 @@ struct Patient {
   std::map<InstanceKey, std::string> unreached{};  ///< and why
   std::map<InstanceKey, Examination> examined{};
   std::map<InstanceKey, MaintenanceMark> maintenance{};
-  std::set<InstanceKey> quarantined{};
+  /// Those in quarantine, and who took their place, as that one was just read; nothing when it does
+  /// not answer.
+  std::map<InstanceKey, std::optional<Instance>> quarantined{};
   Policy policy{};
   DoctorSettings settings{};
 };

@@ -151,15 +151,43 @@ void check_versions(const Round& round) {
   }
 }
 
+/// One that was replaced, and what it had committed that the new master never got: to follow the
+/// new one it must be without them.
+void check_replaced(const Round& round, const Instance& old, const std::optional<Instance>& heir) {
+  if (!heir) {
+    round.add(
+        Badness::Critical, "master-read-only", old.key,
+        "it is read-only and in quarantine: another took its place, which does not answer, so "
+        "that it is not known whether this one has transactions that the other lacks",
+        "'orch quarantine list' names the other one");
+    return;
+  }
+  const Position has = executed_position(old);
+  const Position there = executed_position(*heir);
+  const bool compares = is_known(has) && has.index() == there.index() &&
+                        !std::holds_alternative<BinlogCoordinates>(has);
+  const Difference extra = compares ? missing(there, has) : Difference{};
+  const std::string heir_key = to_string(heir->key);
+  round.add(Badness::Critical, "master-read-only", old.key,
+            "it is read-only and in quarantine: " + heir_key + " took its place",
+            extra.empty() ? "let it follow " + heir_key : "see errant-gtids, before it follows");
+  if (extra.empty()) return;
+  round.add(
+      Badness::Critical, "errant-gtids", old.key,
+      "it has transactions that " + heir_key + ", which took its place, lacks: " + to_string(extra),
+      "look at them in its binary log; set it up anew from " + heir_key +
+          " before it follows that one");
+}
+
 void check_read_only(const Round& round) {
   if (round.master != nullptr && answers(*round.master) && round.master->server.read_only) {
-    const std::string key = to_string(round.master->key);
-    const bool replaced = round.patient.quarantined.contains(round.master->key);
-    round.add(Badness::Critical, "master-read-only", round.master->key,
-              replaced ? "it is read-only and in quarantine: another took its place"
-                       : "the master is read-only",
-              replaced ? "let it follow the new master; 'orch quarantine list' names that one"
-                       : "orch set-writeable " + key);
+    const auto replaced = round.patient.quarantined.find(round.master->key);
+    if (replaced != round.patient.quarantined.end()) {
+      check_replaced(round, *round.master, replaced->second);
+    } else {
+      round.add(Badness::Critical, "master-read-only", round.master->key, "the master is read-only",
+                "orch set-writeable " + to_string(round.master->key));
+    }
   }
   for (const Instance* replica : round.replicas) {
     if (!replica->replication.configured) continue;

@@ -378,8 +378,29 @@ TEST_SUITE("core/doctor/doctor") {
     Ward ward;
     ward.at(1).server.read_only = true;
     CHECK(ward.remedy("master-read-only") == "orch set-writeable db1:3306");
-    ward.patient.quarantined.insert(db(1));
+    ward.patient.quarantined[db(1)];
     CHECK(ward.remedy("master-read-only").find("set-writeable") == std::string::npos);
+  }
+
+  TEST_CASE("what one in quarantine has and the new master lacks is named") {
+    for (const bool on_mariadb : {false, true}) {
+      Ward ward(on_mariadb);
+      ward.servers.resize(1);
+      ward.at(1).server.read_only = true;
+      const auto heir = [&](const std::string& mysql_set, const std::string& mariadb_pos) {
+        return test::writable(on_mariadb ? test::mariadb(9, mariadb_pos)
+                                         : test::mysql(9, mysql_set));
+      };
+      ward.patient.quarantined[db(1)] = heir(test::gtids("1-120"), "0-1-120");
+      CHECK_FALSE(ward.tells("critical errant-gtids db1"));
+      CHECK(ward.remedy("master-read-only") == "let it follow db9:3306");
+      ward.patient.quarantined[db(1)] = heir(test::gtids("1-98"), "0-1-98");
+      CHECK(ward.tells("critical errant-gtids db1"));
+      CHECK(ward.what("errant-gtids").find(on_mariadb ? "0-1-100" : "99-100") != std::string::npos);
+      CHECK(ward.remedy("master-read-only") == "see errant-gtids, before it follows");
+      ward.patient.quarantined[db(1)].reset();
+      CHECK(ward.what("master-read-only").find("does not answer") != std::string::npos);
+    }
   }
 
   TEST_CASE("hooks whose command is not there") {
