@@ -27,6 +27,7 @@ namespace {
 using std::chrono::milliseconds;
 
 constexpr std::size_t kShownOutput = 2000;
+constexpr int kShownLines = 10;
 /// How long a killed process may take to go; one that the kernel holds is left to it.
 constexpr milliseconds kDying{2000};
 
@@ -280,6 +281,18 @@ Result<HookOutcome> run_detached(std::vector<std::string> words, const std::stri
   return outcome;
 }
 
+/// Its last few lines, none of them cut if that can be.
+std::string_view end_of(std::string_view said) {
+  std::size_t begin = said.size();
+  for (int lines = 0; lines < kShownLines && begin > 0; ++lines) {
+    const std::size_t newline = said.rfind('\n', begin - 1);
+    const std::size_t earlier = newline == std::string_view::npos ? 0 : newline;
+    if (lines > 0 && said.size() - earlier > kShownOutput) break;
+    begin = earlier;
+  }
+  return trim(said.substr(std::max(begin, said.size() - std::min(said.size(), kShownOutput))));
+}
+
 }  // namespace
 
 std::string failure_of(const HookOutcome& outcome) {
@@ -292,8 +305,7 @@ std::string failure_of(const HookOutcome& outcome) {
   } else {
     text = "exit status " + std::to_string(outcome.exit_status.value_or(-1));
   }
-  std::string_view said = trim(outcome.output);
-  if (said.size() > kShownOutput) said = said.substr(said.size() - kShownOutput);
+  const std::string_view said = end_of(trim(outcome.output));
   return said.empty() ? text : text + ": " + printable(said);
 }
 
