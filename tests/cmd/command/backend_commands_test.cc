@@ -45,6 +45,19 @@ struct Shop : CommandFixture {
 }  // namespace
 
 TEST_SUITE("cmd/command/information") {
+  TEST_CASE("a known IPv6 instance is found by the name that orch prints for it") {
+    Shop shop;
+    shop.execute("update database_instance set hostname = '2001:db8::7' where hostname = 'db-3'");
+    CHECK(shop.lines("which-instance", {.instance = "[2001:db8::7]:3306"}) ==
+          Lines{"2001:db8::7:3306"});
+    CHECK(shop.lines("which-instance", {.instance = "2001:db8::7:3306"}) ==
+          Lines{"2001:db8::7:3306"});
+    CHECK(shop.lines("which-instance", {.instance = "2001:db8::7"}) == Lines{"2001:db8::7:3306"});
+    CHECK(shop.lines("which-master", {.instance = "2001:db8::7:3306"}) == Lines{"db-1:3306"});
+    CHECK(
+        shop.lines("which-master", {.instance = "2001:db8::8:3306"}).front().starts_with("error"));
+  }
+
   TEST_CASE("an alias of two clusters is refused by a verb, and names the first of them for -c") {
     Shop shop;
     shop.config.classification.cluster_name_to_alias = {{"^other", "shop"}};
