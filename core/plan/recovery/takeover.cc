@@ -343,6 +343,9 @@ class Takeover {
     if (auto because = failed_promotion(so_far_, heir.key)) {
       return refuse(to_string(heir.key) + " " + *because);
     }
+    if (const StepResult* stop = failed_stop(heir)) {
+      return refuse(to_string(heir.key) + " could not be promoted: " + stop->error->message);
+    }
     if (auto look = look_around(heir, so_far_, fresh_); !look.empty()) {
       Run run{std::move(look), {}};
       run.facts.stood_at = executed_position(*primary_);
@@ -359,6 +362,17 @@ class Takeover {
     run.facts.at_promotion = heir.server.binlog;
     run.facts.position_at_promotion = executed_position(heir);
     return run;
+  }
+
+  /// Its replication does not stop: what it said the second time; the old primary must not stay
+  /// read-only for more.
+  [[nodiscard]] const StepResult* failed_stop(const Instance& heir) const {
+    const auto failures =
+        std::count_if(so_far_.steps.begin(), so_far_.steps.end(), [&](const StepResult& result) {
+          return result.step.server == heir.key && result.error &&
+                 is_change<StopReplication>(result.step.action);
+        });
+    return failures < 2 ? nullptr : latest(so_far_, heir.key, is_change<StopReplication>);
   }
 
   /// A link for a server that has none: options as the cluster's replicas use them (REC-42).
@@ -472,7 +486,9 @@ class Takeover {
     const std::string key = to_string(primary_->key);
     const auto moved = std::find(account.moved.begin(), account.moved.end(), primary_->key);
     if (moved == account.moved.end()) {
-      account.notes.push_back(key + " is left read-only and does not replicate");
+      account.notes.push_back(key + (answers(*primary_)
+                                         ? " is left read-only and does not replicate"
+                                         : " was made read-only before it stopped answering"));
     } else if (!starts_old_primary()) {
       account.notes.push_back(key +
                               " is set to follow the new primary; its replication is stopped");

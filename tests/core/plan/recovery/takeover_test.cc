@@ -213,6 +213,21 @@ TEST_SUITE("core/plan/recovery/takeover") {
     CHECK(outcome.left.empty());
   }
 
+  TEST_CASE("a server whose replication may not be stopped: the old primary is writable again") {
+    for (const int times : {1, 1000}) {
+      FakeServers servers;
+      build_mysql(servers);
+      servers.refuse(db(2), Change{StopReplication{}}.index(), times);
+      const Outcome outcome = take_over(servers, db(2));
+      CHECK(servers.writable() == std::vector<InstanceKey>{db(times == 1 ? 2 : 1)});
+      CHECK(outcome.left.empty());
+      if (times == 1) continue;
+      REQUIRE(outcome.error);
+      CHECK(outcome.error->message.starts_with(to_string(db(2)) + " could not be promoted: "));
+      check_below(servers, 2, 1);
+    }
+  }
+
   TEST_CASE("the old primary gets the replicas' TLS options and their user (REC-42)") {
     FakeServers servers;
     build_mysql(servers);
