@@ -459,8 +459,9 @@ Result<Answers> Connection::State::read_answers(std::size_t statements, const Wa
     // A procedure answers more than once; only the first answer counts.
     if (answers.results.size() < statements) answers.results.push_back(std::move(set));
     const int more = ::mysql_next_result(mysql);
-    if (more < 0) break;
-    if (more > 0) {
+    // -1 means that there are no more, and also that the next one broke off in its columns.
+    if (more < 0 && ::mysql_errno(mysql) == 0) break;
+    if (more != 0) {
       answers.refused = refusal(answers.results.size());
       if (!answers.refused) return lost(wait, "reading answers");
       break;

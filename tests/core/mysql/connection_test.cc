@@ -270,6 +270,18 @@ TEST_SUITE("core/mysql/connection") {
     const Error cut = query_error_of(
         [](const Peer& peer) { peer.send(std::string_view("\xff\x00\x00\x01\x01", 5)); }, late());
     CHECK(cut.kind == ErrorKind::Unreachable);
+    // Between the answers to one packet: the first says that more come, the next has one column.
+    const std::string first = mysql_packet(1, std::string_view("\0\0\0\x0a\0\0\0", 7));
+    const Error between = query_error_of(
+        [&](const Peer& peer) { peer.send(first + mysql_packet(2, "\x01")); }, late());
+    CHECK(between.kind == ErrorKind::Unreachable);
+    const Error silent = query_error_of(
+        [&](const Peer& peer) {
+          peer.send(first + mysql_packet(2, "\x01"));
+          peer.hang();
+        },
+        soon());
+    CHECK(says(silent, "in time"));
   }
 
   TEST_CASE("absurd lengths and column counts are errors, not memory") {
