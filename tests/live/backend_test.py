@@ -12,16 +12,6 @@ OF_SQLITE = ["storage/sqlite", "storage/migrate", "storage/fixture*"]
 
 
 class Backend(LiveCase):
-    def backend(self):
-        """A server for the backend alone, and an account that may do everything there."""
-        node = self.start(1, "")[1]
-        node.sql("CREATE USER backend@'%' IDENTIFIED BY 'backend_password'; GRANT ALL ON *.* TO backend@'%';"
-                 "SET GLOBAL read_only = 0")
-        self.config.update(BackendDB="mysql", MySQLOrchestratorHost=node.host, MySQLOrchestratorPort=node.port,
-                           MySQLOrchestratorDatabase="orchestrator", MySQLOrchestratorUser="backend",
-                           MySQLOrchestratorPassword="backend_password")
-        return node
-
     def test_the_stores_do_on_it_what_they_do_on_sqlite(self):
         self.unit_tests("storage/storage_test", f"-tse={','.join(OF_SQLITE)}")
 

@@ -58,6 +58,16 @@ class LiveCase(unittest.TestCase):
         self.addCleanup(cluster.down)
         return cluster
 
+    def backend(self):
+        """A server for the backend alone, and an account that may do everything there."""
+        node = self.start(1, "")[1]
+        node.sql("CREATE USER backend@'%' IDENTIFIED BY 'backend_password'; GRANT ALL ON *.* TO backend@'%';"
+                 "SET GLOBAL read_only = 0")
+        self.config.update(BackendDB="mysql", MySQLOrchestratorHost=node.host, MySQLOrchestratorPort=node.port,
+                           MySQLOrchestratorDatabase="orchestrator", MySQLOrchestratorUser="backend",
+                           MySQLOrchestratorPassword="backend_password")
+        return node
+
     def use_tls(self, user, verify=True):
         certs = certificates()
         self.config.update({"MySQLTopologyUser": user, "MySQLTopologySSLCAFile": str(certs / "ca.pem"),

@@ -161,5 +161,53 @@ class SingleClock(Clocks, ServiceCase):
         self.jumps(-HOUR)
 
 
+class SharedClock(Clocks, ServiceCase):
+    """Two nodes on one backend, of which one leads: by the backend's clock, whatever their own say."""
+
+    def setUp(self):
+        self.need_faketime()
+        super().setUp()
+
+    def jumps(self, seconds):
+        self.backend()
+        self.config.update(LeaseMilliseconds=1500)
+        c = self.start(3)
+        self.orch("discover", c[1])
+        nodes = []
+        for number in (1, 2):
+            clock = JumpingClock(self.folder / f"clock{number}")
+            node = Service(self, self.folder / f"node{number}.log", inside=clock.inside)
+            self.addCleanup(lambda s=node: s.process.poll() is None and s.end())
+            c.wait_for(node.answers, "the node to answer")
+            node.clock = clock
+            nodes.append(node)
+        c.wait_for(lambda: sum(n.leads() for n in nodes) == 1, "one to lead")
+        leader = next(n for n in nodes if n.leads())
+        other = next(n for n in nodes if n is not leader)
+        self.knows_all(leader, c)
+        leader.clock.jump(seconds)
+        self.looked_again(leader, c, 6)
+        self.assertEqual([leader.leads(), other.leads()], [True, False])
+        self.assertEqual(leader.json("audit-recovery"), [])
+        c[1].kill()
+        new = self.healed(c, c[1])
+        c.wait_for(lambda: leader.json("audit-recovery")[0]["RecoveryEndTimestamp"], "the recovery to end")
+        # The next leader lives an hour away from what the first one wrote.
+        leader.process.kill()
+        leader.process.wait()
+        c.wait_for(other.leads, "the other to lead")
+        self.looked_again(other, c, 6)
+        self.assertEqual(len(other.json("audit-recovery")), 1)
+        new.kill()
+        c.wait_for(lambda: len(other.json("audit-recovery")) == 2, "the second recovery")
+        c.wait_for(lambda: [n for n in c.nodes if n.pid() and not self.read_only(n)], "the last one to take writes")
+
+    def test_the_leaders_clock_jumps_ahead(self):
+        self.jumps(HOUR)
+
+    def test_the_leaders_clock_jumps_back(self):
+        self.jumps(-HOUR)
+
+
 if __name__ == "__main__":
     unittest.main()
