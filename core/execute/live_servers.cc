@@ -75,8 +75,11 @@ Result<ReplicationCredentials> LiveServers::replication_credentials(const Instan
                                                                     SteadyPoint deadline) {
   ORCH_ASSIGN(Connection connection, connect_to(as_probed.key, settings_, deadline));
   const std::string& own = settings_.connection.replication_credentials_query;
+  std::optional<Error> failed;
   if (!own.empty()) {
-    if (auto found = credentials_by(connection, own, deadline)) return found;
+    auto found = credentials_by(connection, own, deadline);
+    if (found) return found;
+    if (found.error().kind != ErrorKind::NotFound) failed = std::move(found).error();
   }
   if (!is_mariadb(as_probed)) {
     auto found = credentials_by(
@@ -84,6 +87,7 @@ Result<ReplicationCredentials> LiveServers::replication_credentials(const Instan
         deadline);
     if (found) return found;
   }
+  if (failed) return fail(std::move(*failed).within("ReplicationCredentialsQuery"));
   return fail(ErrorKind::NotFound,
               to_string(as_probed.key) +
                   " tells no replication user and password: set ReplicationCredentialsQuery");

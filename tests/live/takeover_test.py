@@ -96,6 +96,26 @@ class Takeover(LiveCase):
         self.follows(c[2], c[1])
         self.arrives(acknowledged[-1], at=[c[2], c[3]])
 
+    def test_where_replication_may_not_be_stopped_the_master_goes_on(self):
+        c = self.start(3)
+        self.discover(c)
+        lacks = "REPLICATION_SLAVE_ADMIN" if IS_MYSQL else "REPLICATION SLAVE ADMIN, SUPER"
+        if IS_MYSQL:
+            c[2].sql("SET GLOBAL super_read_only = 0")
+        c[2].sql(f"SET SESSION sql_log_bin = 0; REVOKE {lacks} ON *.* FROM orchestrator@'%'")
+        self.refuses("takeover", c[1], "--to", c[2],
+                     saying=f"{c[2]} could not be promoted: .*STOP.*undone: {c[1]} takes writes as before")
+        self.assertFalse(self.read_only(c[1]))
+        self.follows(c[2], c[1])
+
+    @unittest.skipIf(IS_MYSQL, "it is asked for the user in another way, too")
+    def test_what_is_wrong_with_the_query_for_the_replication_user_is_told(self):
+        c = self.start(2)
+        self.config["ReplicationCredentialsQuery"] = "SELECT a, b FROM meta.nowhere"
+        self.discover(c)
+        self.refuses("takeover", c[1], saying="ReplicationCredentialsQuery: .*nowhere' doesn't exist")
+        self.assertFalse(self.read_only(c[1]))
+
     def test_a_prepared_transaction_could_be_committed_later_so_there_is_no_takeover(self):
         c = self.start(3)
         self.discover(c)
