@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include "core/json/json.h"
+#include "core/plan/recovery/promotion.h"
 
 namespace orch::cmd {
 
@@ -72,6 +73,25 @@ std::string outcome_text(const ha::RecoveryOutcome& recovery) {
   return text;
 }
 
+/// Somebody who lives was left out, or the promoted server was not made independent.
+bool is_in_part(const ha::RecoveryOutcome& recovery) {
+  const Account& account = recovery.outcome.account;
+  const Topology& now = recovery.outcome.topology;
+  const Instance* promoted = now.find(*account.promoted);
+  const std::string leftover = promoted == nullptr ? "" : promotion_leftover(*promoted);
+  if (std::find(account.notes.begin(), account.notes.end(), leftover) != account.notes.end()) {
+    return true;
+  }
+  return std::any_of(account.lost.begin(), account.lost.end(), [&](const LostReplica& left) {
+    // A takeover began with a living master.
+    if (left.key == recovery.work.failed) return true;
+    const Instance* replica = now.find(left.key);
+    if (replica == nullptr) return false;
+    const std::optional<Error>& error = replica->freshness.last_error;
+    return answers(*replica) || (error && error->by_server);
+  });
+}
+
 std::string failure_text(const ha::RecoveryOutcome& recovery) {
   std::string text = recovery.error->message;
   for (const std::vector<std::string>* more : {&recovery.outcome.left, &recovery.notes}) {
@@ -100,13 +120,7 @@ Result<Reply> recovery_reply(const ha::RecoveryOutcome& recovery, bool legacy,
        {&account.notes, &recovery.outcome.left, &recovery.notes}) {
     reply.notes.insert(reply.notes.end(), more->begin(), more->end());
   }
-  const Topology& now = recovery.outcome.topology;
-  const bool left_living =
-      std::any_of(account.lost.begin(), account.lost.end(), [&](const LostReplica& left) {
-        const Instance* replica = now.find(left.key);
-        return replica != nullptr && answers(*replica);
-      });
-  reply.failed = account.two_took_writes || (left_living && !legacy);
+  reply.failed = account.two_took_writes || (is_in_part(recovery) && !legacy);
   if (!legacy) reply.text = outcome_text(recovery);
   reply.json = dump(outcome_json(recovery));
   return reply;
