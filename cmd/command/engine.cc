@@ -30,6 +30,9 @@ ExecutorSettings executor_settings(const Services& services) {
                                           services.config().recovery.fence_timeout_milliseconds);
   settings.pace.stop_requested = stop_requested;
   settings.align_limit = services.config().connection.mysql_topology_read_timeout_seconds;
+  if (settings.align_limit.count() > 0) {
+    settings.change_limit = std::min(settings.change_limit, settings.align_limit);
+  }
   if (auto rules = entry_rules(services)) settings.entries = *std::move(rules);
   return settings;
 }
