@@ -79,7 +79,8 @@ Result<ReplicationCredentials> LiveServers::replication_credentials(const Instan
   if (!own.empty()) {
     auto found = credentials_by(connection, own, deadline);
     if (found) return found;
-    if (found.error().kind != ErrorKind::NotFound) failed = std::move(found).error();
+    const Error& error = found.error();
+    if (error.kind != ErrorKind::NotFound || error.by_server) failed = error;
   }
   if (!is_mariadb(as_probed)) {
     auto found = credentials_by(
