@@ -6,6 +6,7 @@
 
 #include "cmd/command/observe.h"
 #include "cmd/command/operation.h"
+#include "cmd/command/written_name.h"
 #include "core/base/log.h"
 #include "core/base/stop.h"
 #include "core/probe/crawl.h"
@@ -34,6 +35,8 @@ ExecutorSettings executor_settings(const Services& services) {
     settings.change_limit = std::min(settings.change_limit, settings.align_limit);
   }
   if (auto rules = entry_rules(services)) settings.entries = *std::move(rules);
+  // A wrong name must not keep replicas from following a new master.
+  settings.written_name = written_name(services, WrongName::UseOwn);
   return settings;
 }
 

@@ -13,6 +13,7 @@ namespace orch::cmd {
 
 // What joins commands with the engine that carries plans and recoveries out.
 
+/// The services outlive what uses it.
 [[nodiscard]] ExecutorSettings executor_settings(const Services& services);
 
 /// Tells people what happens while it happens.

@@ -192,7 +192,7 @@ Command moving(std::string_view name, std::string_view section, std::string_view
           .example = "db3.example db2.example",
           .words = {Word::Instance, Word::Destination},
           .required = 2,
-          .options = Option::DryRun | Option::Owner,
+          .options = Option::DryRun | Option::Owner | Option::SkipUnresolve,
           .access = Access::Write,
           .needs = Needs::Servers,
           .run = run};

@@ -5,6 +5,7 @@
 #include "cmd/command/engine.h"
 #include "cmd/command/names.h"
 #include "cmd/command/observe.h"
+#include "cmd/command/written_name.h"
 #include "core/base/log.h"
 #include "core/base/stop.h"
 #include "core/base/text.h"
@@ -168,6 +169,32 @@ Result<Topology> records_around(const Services& services, const std::set<Instanc
   return Topology(std::move(records));
 }
 
+namespace {
+
+/// Errors stop a move that somebody asked for; --skip-unresolve and --skip-unresolve-check say
+/// what else to do.
+ExecutorSettings settings_for(const Services& services, const Args& args) {
+  ExecutorSettings settings = executor_settings(services);
+  if (args.skip_unresolve) settings.written_name = {};
+  if (!args.skip_unresolve && !args.skip_unresolve_check) {
+    settings.written_name = written_name(services, WrongName::Refuse);
+  }
+  return settings;
+}
+
+/// The change with the name by which the replica would be told of its source.
+Change as_written(Change change, const Topology& fresh, const ExecutorSettings& settings) {
+  if (auto* target = std::get_if<PointTo>(&change)) {
+    if (auto name = name_to_write(target->source, fresh, settings,
+                                  std::chrono::steady_clock::now() + settings.suspect_limit)) {
+      target->written_name = *std::move(name);
+    }
+  }
+  return change;
+}
+
+}  // namespace
+
 Result<Outcome> carry_out(const Services& services, const Operation& operation, const Args& args) {
   if (args.noop) {
     return fail(ErrorKind::Refused,
@@ -180,7 +207,7 @@ Result<Outcome> carry_out(const Services& services, const Operation& operation, 
                          owner_argument(args));
   ProgressObserver observer(services.progress());
   Executor executor(services.servers(), services.leadership(), locks, observer,
-                    executor_settings(services));
+                    settings_for(services, args));
   stop_on_signals();
   Outcome outcome = executor.run(operation.planner, records,
                                  {.probe = operation.subjects, .reason = operation.name});
@@ -204,8 +231,8 @@ Result<Reply> show_plan(const Services& services, const Operation& operation) {
   ORCH_ASSIGN(const Topology records, records_around(services, operation.subjects));
   ha::BackendLocks locks(services.database(), services.clock(), services.self(), "");
   StepObserver silent;
-  Executor executor(services.servers(), services.leadership(), locks, silent,
-                    executor_settings(services));
+  const ExecutorSettings settings = executor_settings(services);
+  Executor executor(services.servers(), services.leadership(), locks, silent, settings);
   const Topology fresh = executor.survey(records, operation.subjects);
   const Preview plan =
       preview(operation.planner, fresh, [&](const Instance& before, const Step& step) {
@@ -231,7 +258,7 @@ Result<Reply> show_plan(const Services& services, const Operation& operation) {
   for (const PreviewedStep& previewed : plan.steps) {
     std::vector<SqlStatement> statements;
     if (const Change* change = std::get_if<Change>(&previewed.step.action)) {
-      statements = statements_for(previewed.before, *change, words);
+      statements = statements_for(previewed.before, as_written(*change, fresh, settings), words);
     } else if (std::holds_alternative<Fence>(previewed.step.action)) {
       statements = statements_for(previewed.before, SetReadOnly{true, true}, words);
       statements.insert(statements.begin(), {Secret("KILL"), "KILL each client's session", false});

@@ -114,6 +114,15 @@ struct Executor::Session {
   [[nodiscard]] std::vector<std::string> left_otherwise(const Account& account, bool failed) const;
 };
 
+Result<std::string> name_to_write(const InstanceKey& source, const Topology& fresh,
+                                  const ExecutorSettings& settings, SteadyPoint deadline) {
+  const Instance* known = fresh.find(source);
+  // Who does not answer cannot be asked whether the other name is its own.
+  const bool silent = known != nullptr && !answers(*known);
+  if (!settings.written_name || is_detached(source) || silent) return source.hostname;
+  return settings.written_name(source, deadline);
+}
+
 Executor::Executor(Servers& servers, const Leadership& leadership, MaintenanceLocks& locks,
                    StepObserver& observer, ExecutorSettings settings)
     : servers_(servers),
@@ -359,6 +368,10 @@ Result<> Executor::Session::change(const Step& step, const Change& asked) {
   }
   const SteadyPoint deadline =
       owner.settings_.pace.now() + step.limit.value_or(owner.settings_.change_limit);
+  if (auto* target = std::get_if<PointTo>(&full)) {
+    ORCH_ASSIGN(target->written_name,
+                name_to_write(target->source, fresh, owner.settings_, deadline));
+  }
   Result<> applied = owner.servers_.apply(*instance, full, deadline);
   if (!applied) {
     return fail(told_of(step.server, std::move(applied).error()));

@@ -51,9 +51,17 @@ struct ExecutorSettings {
   std::chrono::milliseconds align_limit{600'000};  ///< MySQLTopologyReadTimeoutSeconds
   std::size_t width{5};                            ///< MaxConcurrentReplicaOperations
   std::size_t survey_width{32};
+  /// By what name a replica is told of its source. Nothing configured: by the source's own.
+  std::function<Result<std::string>(const InstanceKey& source, SteadyPoint deadline)>
+      written_name{};
   int max_rounds{200};
   Pace pace{};
 };
+
+/// The name by which a replica is told of that source. Errors: those of `written_name`.
+[[nodiscard]] Result<std::string> name_to_write(const InstanceKey& source, const Topology& fresh,
+                                                const ExecutorSettings& settings,
+                                                SteadyPoint deadline);
 
 /// What one run is about.
 struct RunScope {

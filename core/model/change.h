@@ -53,6 +53,8 @@ struct PointTo {
   bool use_tls{false};  ///< with `tls`: switch TLS on
   /// For Coordinates: the place in the present source's log that is the same, where it is known.
   std::optional<BinlogCoordinates> equals{};
+  /// By what name the source is told to the replica; "" = its own.
+  std::string written_name{};
 };
 
 /// RESET REPLICA ALL: the server forgets its source.

@@ -181,7 +181,8 @@ std::string seconds_text(std::chrono::milliseconds period) {
 
 SqlStatement change_source(const Words& words, const Instance& instance, const PointTo& target) {
   Options options(words);
-  options.add_text("HOST", target.source.hostname);
+  options.add_text("HOST",
+                   target.written_name.empty() ? target.source.hostname : target.written_name);
   options.add("PORT", std::to_string(target.source.port));
   add_position(options, words, instance, target);
   if (target.user) options.add_text("USER", *target.user);

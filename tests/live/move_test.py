@@ -71,6 +71,30 @@ class Moves(LiveCase):
         self.write(c[1], 1)
         self.arrives(1, at=c.nodes[1:])
 
+    def test_a_source_is_written_by_its_registered_virtual_name(self):
+        c = self.start(3)
+        self.config.update(HostnameResolveMethod="default", MySQLHostnameResolveMethod="report_host")
+        self.discover(c)
+        host, virtual = c[2].host, "127.1"  # an address to the resolver, a name to us
+
+        def written():
+            status = c[3].replica_status()
+            return status.get("Source_Host", status.get("Master_Host"))
+        self.does("-c", "register-hostname-unresolve", "-i", c[2], "--hostname", virtual)
+        self.assertIn(f"_HOST='{virtual}'", self.does("relocate", c[3], c[2], "--dry-run").out)
+        self.assertEqual(self.does("-c", "relocate", "-i", c[3], "-d", c[2]).lines, [f"{c[3]}<{c[2]}"])
+        self.assertEqual(written(), virtual)
+        self.assertEqual(self.does("-c", "which-master", "-i", c[3]).lines, [str(c[2])])
+        self.discover(c)
+        self.assertEqual(self.does("-c", "which-master", "-i", c[3]).lines, [str(c[2])])
+        self.does("-c", "relocate", "-i", c[3], "-d", c[1], "--skip-unresolve")
+        self.assertEqual(written(), host)
+        self.does("-c", "register-hostname-unresolve", "-i", c[2], "--hostname", "no-such-host.invalid")
+        self.refuses("-c", "relocate", "-i", c[3], "-d", c[2], saying="virtual name 'no-such-host.invalid'")
+        self.assertEqual(c[3].source(), str(c[1]))
+        self.does("-c", "relocate", "-i", c[3], "-d", c[2], "--skip-unresolve-check")
+        self.follows(c[3], c[2])
+
     def test_a_dry_run_changes_nothing(self):
         c = self.start(3)
         self.discover(c)

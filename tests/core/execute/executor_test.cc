@@ -183,6 +183,35 @@ TEST_SUITE("core/execute/executor") {
     CHECK(bench.servers.at(db(3)).replication.source == db(2));
   }
 
+  TEST_CASE(
+      "a replica is told of its source by the written name, and a refused one stops the move") {
+    Bench bench;
+    const FakeLeadership leadership;
+    ExecutorSettings settings = bench.settings();
+    std::vector<InstanceKey> asked;
+    bool known = true;
+    settings.written_name = [&](const InstanceKey& source, SteadyPoint) -> Result<std::string> {
+      asked.push_back(source);
+      if (!known) return fail(ErrorKind::Refused, "mismatch");
+      return std::string("vip");
+    };
+    const auto move = [&](const Planner& planner) {
+      Executor executor(bench.servers, leadership, bench.locks, bench.observer, settings);
+      return executor.run(planner, bench.servers.records(),
+                          RunScope{bench.servers.keys(), "test", true});
+    };
+    CHECK_FALSE(move(relocate(db(3), db(2), {})).error);
+    CHECK(asked == std::vector{db(2)});
+    known = false;
+    CHECK(message(move(relocate(db(3), db(1), {}))).find("mismatch") != std::string::npos);
+    CHECK(bench.servers.at(db(3)).replication.source == db(2));
+    CHECK(replica_running(bench.servers.at(db(3))));
+    // Nobody is asked about one that is detached.
+    asked.clear();
+    CHECK_FALSE(move(detach(db(3), {})).error);
+    CHECK(asked.empty());
+  }
+
   TEST_CASE("a destination that lacks what the replica has is refused (REF-11)") {
     Bench bench;
     bench.servers.freeze_applier(db(2));

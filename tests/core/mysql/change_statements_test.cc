@@ -60,6 +60,14 @@ TEST_SUITE("core/mysql/change_statements") {
           "PURGE BINARY LOGS TO 'bin.000009'");
   }
 
+  TEST_CASE("a source is told by its virtual name where there is one") {
+    PointTo target;
+    target.source = {"db2", 3306};
+    target.written_name = "vip2";
+    const std::string text = shown(mysql_version("8.4.3"), target);
+    CHECK(text.find("SOURCE_HOST='vip2', SOURCE_PORT=3306") != std::string::npos);
+  }
+
   TEST_CASE("the words follow the version, compared as numbers (DISC-5)") {
     struct Case {
       const char* version;

@@ -1,0 +1,96 @@
+#include "cmd/command/written_name.h"
+
+#include <doctest/doctest.h>
+
+#include "storage/hostname_store.h"
+#include "tests/cmd/command/command_fixture.h"
+#include "tests/support/fake_servers.h"
+#include "tests/support/topology_builder.h"
+
+namespace orch::cmd {
+
+namespace {
+
+using test::db;
+
+/// Answers to "vip" as the server that it is told.
+class Renamed final : public Servers {
+ public:
+  explicit Renamed(test::FakeServers& servers) : servers_(servers) {}
+  Observation probe(const InstanceKey& key, SteadyPoint deadline) override {
+    if (key.hostname != "vip") return servers_.probe(key, deadline);
+    Observation seen = servers_.probe(behind, deadline);
+    seen.asked = key;
+    seen.resolved.push_back({key.hostname, behind.hostname});
+    return seen;
+  }
+  Result<> apply(const Instance& as_probed, const Change& change, SteadyPoint deadline) override {
+    return servers_.apply(as_probed, change, deadline);
+  }
+  Result<> fence(const Instance& as_probed, SteadyPoint deadline) override {
+    return servers_.fence(as_probed, deadline);
+  }
+  Result<> check_hand_over(const Instance& as_probed, SteadyPoint deadline) override {
+    return servers_.check_hand_over(as_probed, deadline);
+  }
+  Result<ReplicationCredentials> replication_credentials(const Instance& as_probed,
+                                                         SteadyPoint deadline) override {
+    return servers_.replication_credentials(as_probed, deadline);
+  }
+  InstanceKey behind = db(2);
+
+ private:
+  test::FakeServers& servers_;
+};
+
+struct NamedFixture : CommandFixture {
+  NamedFixture() {
+    living.add(test::mysql(2, test::gtids("1-9")));
+    living.add(test::mysql(3, test::gtids("1-9")));
+    servers = &renamed;
+  }
+  storage::HostnameStore names() { return {database(), clock}; }
+  Result<std::string> name_of(WrongName wrong) {
+    const Services made = services();
+    return written_name(made, wrong)(db(2),
+                                     std::chrono::steady_clock::now() + std::chrono::seconds(10));
+  }
+
+  test::FakeServers living;
+  Renamed renamed{living};
+};
+
+}  // namespace
+
+TEST_SUITE("cmd/command/written_name") {
+  TEST_CASE_FIXTURE(NamedFixture,
+                    "a source is written by its virtual name, once it answers to it") {
+    CHECK(name_of(WrongName::Refuse).value_or("") == "db2");
+    REQUIRE(names().save_unresolved("db2", "vip"));
+    CHECK(name_of(WrongName::Refuse).value_or("") == "vip");
+    CHECK(names().find_resolved("vip").value_or(std::nullopt) == "db2");
+  }
+
+  TEST_CASE_FIXTURE(NamedFixture, "a virtual name that leads elsewhere or nowhere is not written") {
+    REQUIRE(names().save_unresolved("db2", "vip"));
+    SUBCASE("another server answers to it") {
+      renamed.behind = db(3);
+    }
+    SUBCASE("nobody does") {
+      living.kill(db(2));
+    }
+    CHECK_FALSE(name_of(WrongName::Refuse));
+    CHECK(name_of(WrongName::UseOwn).value_or("") == "db2");
+  }
+
+  TEST_CASE_FIXTURE(NamedFixture, "a binlog server's virtual name is trusted, unless told not to") {
+    living.set(db(3), [](Instance& it) { it.server.binlog_server = true; });
+    renamed.behind = db(3);
+    REQUIRE(names().save_unresolved("db2", "vip"));
+    CHECK(name_of(WrongName::Refuse).value_or("") == "vip");
+    config.discovery.skip_binlog_server_unresolve_check = false;
+    CHECK_FALSE(name_of(WrongName::Refuse));
+  }
+}
+
+}  // namespace orch::cmd
