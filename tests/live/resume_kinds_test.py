@@ -30,6 +30,9 @@ class ResumeKinds(CutOff):
             self.does("discover", node)
         self.does("-c", "ack-all-recoveries", "--reason", "seen")
 
+    def test_a_takeover_without_gtid_killed_at_any_step_is_finished(self):
+        self.take_over_at_every_step(self.start(3, gtid=False))
+
     def test_a_dead_intermediate_masters_recovery_killed_at_any_step_is_finished(self):
         c = self.start(5, "1>2,1>3,2>4,2>5")
         self.discover(c)

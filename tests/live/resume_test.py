@@ -98,10 +98,8 @@ class CutOff(LiveCase):
         self.assertEqual(len(lines), 3, lines)
         self.assertEqual(len(set(lines)), 3, lines)
 
-
-class Resume(CutOff):
-    def test_a_takeover_killed_at_any_step_is_finished(self):
-        c = self.start(3)
+    def take_over_at_every_step(self, c):
+        """Takeovers back and forth, each killed one step later and finished by another orch."""
         self.discover(c)
         step = 1
         while True:
@@ -118,6 +116,11 @@ class Resume(CutOff):
             self.refuses("recovery", "resume", uid, saying="has ended")
             step += 1
         self.assertGreater(step, 6)
+
+
+class Resume(CutOff):
+    def test_a_takeover_killed_at_any_step_is_finished(self):
+        self.take_over_at_every_step(self.start(3))
 
     def test_a_failover_killed_at_any_step_is_finished(self):
         c = self.start(3)

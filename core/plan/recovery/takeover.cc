@@ -133,6 +133,21 @@ class Takeover {
            contains(executed_position(top), executed_position(*primary_));
   }
 
+  // --- How far ---
+
+  /// Without GTID, all count in the old primary's own log.
+  [[nodiscard]] bool by_coordinates(const Instance& heir) const {
+    const auto& at_promotion = so_far_.facts.position_at_promotion;
+    if (at_promotion) return std::holds_alternative<BinlogCoordinates>(*at_promotion);
+    return is_replica(heir) && !gtid_compatible(heir, *primary_);
+  }
+  [[nodiscard]] Position stand_of(const Instance& primary, const Instance& heir) const {
+    return by_coordinates(heir) ? Position(primary.server.binlog) : executed_position(primary);
+  }
+  [[nodiscard]] Position reach_of(const Instance& heir) const {
+    return by_coordinates(heir) ? Position(heir.replication.exec) : executed_position(heir);
+  }
+
   // --- Whether ---
 
   [[nodiscard]] std::string objection_to(const Instance& heir) const {
@@ -157,7 +172,7 @@ class Takeover {
     }
     const Verdict verdict = judge_designated(fresh_, primary_->key, heir.key, policy_);
     if (!verdict.fit) return to_string(heir.key) + " cannot be promoted: " + verdict.because;
-    if (!gtid_compatible(heir, *primary_)) {
+    if (by_coordinates(heir) && primary_->server.binlog.empty()) {
       return "Instances " + to_string(heir.key) + ", " + master +
              " not GTID compatible or not using GTID";
     }
@@ -184,8 +199,8 @@ class Takeover {
   }
 
   [[nodiscard]] std::string objection_to_state(const Instance& heir) const {
-    const bool begun = primary_->server.read_only &&
-                       contains(executed_position(heir), executed_position(*primary_));
+    const bool begun =
+        primary_->server.read_only && contains(reach_of(heir), stand_of(*primary_, heir));
     if (!begun && !replica_running(heir))
       return to_string(heir.key) + ": instance is not replicating";
     if (!has_reasonable_lag(heir, policy_.reasonable_maintenance_replication_lag) ||
@@ -194,6 +209,12 @@ class Takeover {
              " seems to be lagging too much for this operation. Aborting.";
     }
     return "";
+  }
+
+  [[nodiscard]] Result<> can_follow(const Instance& sibling, const Instance& heir) const {
+    const bool in_one_log = by_coordinates(heir) && !gtid_compatible(sibling, heir);
+    return in_one_log ? can_replicate_from(sibling, heir, policy_.rules())
+                      : can_replicate_from_gtid(sibling, heir, policy_.rules());
   }
 
   [[nodiscard]] std::string objection_at_start(const Instance& heir) const {
@@ -207,7 +228,7 @@ class Takeover {
       } else if (sibling->replication.channels > 1) {
         because = to_string(sibling->key) + " replicates from " +
                   std::to_string(sibling->replication.channels) + " sources";
-      } else if (auto can = can_replicate_from_gtid(*sibling, heir, policy_.rules()); !can) {
+      } else if (auto can = can_follow(*sibling, heir); !can) {
         because = can.error().message;
       }
       if (!because.empty()) reasons += (reasons.empty() ? " " : "; ") + because;
@@ -286,16 +307,14 @@ class Takeover {
   /// One that stands still is found out before anybody has to wait for it.
   [[nodiscard]] std::optional<Decision> warm_up(const Instance& heir) const {
     const Instance* before = so_far_.at_start.find(primary_->key);
-    if (before == nullptr || contains(executed_position(heir), executed_position(*before))) {
-      return std::nullopt;
-    }
+    if (before == nullptr || contains(reach_of(heir), stand_of(*before, heir))) return std::nullopt;
     const StepResult* waited = latest(so_far_, heir.key, waits_for<HasExecuted>);
     if (waited != nullptr) {
       return refuse(to_string(heir.key) + " does not keep up with " + to_string(primary_->key) +
                     (waited->error ? ": " + waited->error->message : ""));
     }
     return Run{{step(heir.key,
-                     WaitFor{HasExecuted{executed_position(*before)},
+                     WaitFor{HasExecuted{stand_of(*before, heir)},
                              policy_.reasonable_maintenance_replication_lag, policy_.spare_wait},
                      "see that it keeps up, before writes are stopped")},
                {}};
@@ -314,11 +333,11 @@ class Takeover {
   }
 
   [[nodiscard]] std::optional<Decision> catch_up(const Instance& heir) const {
-    const Position wanted = executed_position(*primary_);
+    const Position wanted = stand_of(*primary_, heir);
     if (!is_known(wanted)) {
       return refuse("the position of " + to_string(primary_->key) + " cannot be read");
     }
-    if (contains(executed_position(heir), wanted)) return std::nullopt;
+    if (contains(reach_of(heir), wanted)) return std::nullopt;
     const StepResult* waited = latest(so_far_, heir.key, waits_for<HasExecuted>);
     if (waited != nullptr && waited->error) {
       return refuse(to_string(heir.key) + " did not catch up with " + to_string(primary_->key) +
@@ -348,10 +367,10 @@ class Takeover {
     }
     if (auto look = look_around(heir, so_far_, fresh_); !look.empty()) {
       Run run{std::move(look), {}};
-      run.facts.stood_at = executed_position(*primary_);
+      run.facts.stood_at = stand_of(*primary_, heir);
       return run;
     }
-    const Position stands = executed_position(*primary_);
+    const Position stands = stand_of(*primary_, heir);
     if (so_far_.facts.stood_at && to_string(*so_far_.facts.stood_at) != to_string(stands)) {
       return refuse(to_string(primary_->key) +
                     " executes transactions although it is read-only: an account that read_only "
@@ -360,7 +379,7 @@ class Takeover {
     Run run{promotion_steps(heir, *primary_, so_far_, fresh_), {}};
     run.facts.winner = heir.key;
     run.facts.at_promotion = heir.server.binlog;
-    run.facts.position_at_promotion = executed_position(heir);
+    run.facts.position_at_promotion = reach_of(heir);
     return run;
   }
 
@@ -380,6 +399,10 @@ class Takeover {
     PointTo target;
     target.source = source;
     target.positioning = is_mariadb(*primary_) ? Positioning::MariaDbCurrent : Positioning::Gtid;
+    if (const auto& at = so_far_.facts.at_promotion; at && by_coordinates(model_key)) {
+      target.positioning = Positioning::Coordinates;
+      target.coordinates = *at;
+    }
     target.tls.emplace();
     if (!is_mariadb(*primary_)) target.tls->get_public_key = true;
     const Instance* model = so_far_.at_start.find(model_key.key);
@@ -418,6 +441,7 @@ class Takeover {
     if (auto steps = close_siblings(primary_->key, heir, so_far_, fresh_); !steps.empty()) {
       return Run{std::move(steps), {}};
     }
+    if (auto steps = await_siblings(heir); !steps.empty()) return Run{std::move(steps), {}};
     SiblingPlan plan = sibling_moves(primary_->key, heir, policy_, so_far_, fresh_);
     if (auto can = can_replicate_from(*primary_, heir, policy_.rules()); !can) {
       plan.lost.push_back({primary_->key, can.error().message});
@@ -440,6 +464,23 @@ class Takeover {
     add_second_writers(account, heir, fresh_);
     add_notes(account, heir);
     return Done{std::move(account)};
+  }
+
+  /// Without GTID, a sibling must come to where the heir was in the old primary's log, which stands
+  /// still: nobody could tell where it goes on in the heir's.
+  [[nodiscard]] std::vector<Step> await_siblings(const Instance& heir) const {
+    std::vector<Step> steps;
+    if (!by_coordinates(heir) || !so_far_.facts.position_at_promotion) return steps;
+    const Position& place = *so_far_.facts.position_at_promotion;
+    for (const Instance* sibling : fresh_.replicas_of(primary_->key)) {
+      const bool comes = answers(*sibling) && replica_running(*sibling) &&
+                         !gtid_compatible(*sibling, heir) &&
+                         !contains(Position(sibling->replication.exec), place);
+      if (!comes || latest(so_far_, sibling->key, waits_for<HasExecuted>) != nullptr) continue;
+      steps.push_back(step(sibling->key, WaitFor{HasExecuted{place}, policy_.bulk_wait, {}},
+                           "come to where the new primary was"));
+    }
+    return steps;
   }
 
   /// It has no link any more that would tell.

@@ -180,7 +180,8 @@ class Mover {
     }
     PointTo target = move_.target;
     if (move_.same_log) target.coordinates = server_->replication.exec;
-    if (target.positioning == Positioning::Coordinates && !uses_gtid(*server_)) {
+    if (target.positioning == Positioning::Coordinates && !uses_gtid(*server_) &&
+        is_replica(*server_)) {
       target.equals = server_->replication.exec;
     }
     if (move_.by_pseudo_gtid || move_.equal_at) {

@@ -249,6 +249,46 @@ TEST_SUITE("core/plan/recovery/takeover") {
     CHECK(found);
   }
 
+  TEST_CASE("without GTID, all go on in the new primary's log where it stood") {
+    const auto build = [](FakeServers& servers) {
+      Instance primary = writable(mysql(1, ""));
+      primary.gtid = {};
+      primary.gtid.mode = "OFF";
+      primary.server.binlog = {"bin.000001", 1000, BinlogType::Binary};
+      servers.add(primary);
+      for (const int number : {2, 3, 4}) {
+        Instance replica = by_coordinates(number, 1, number == 3 ? 900 : 1000);
+        replica.replication.read.log_pos = 1000;
+        replica.server.binlog = {"bin.000007", 100 * number, BinlogType::Binary};
+        servers.add(replica);
+      }
+    };
+    for (const bool sibling_stands_still : {false, true}) {
+      FakeServers servers;
+      build(servers);
+      if (sibling_stands_still) servers.freeze_applier(db(3));
+      const Outcome outcome = take_over(servers, db(2));
+      REQUIRE_MESSAGE(!outcome.error, said(outcome));
+      CHECK(servers.writable() == std::vector<InstanceKey>{db(2)});
+      for (const int number : {1, 3, 4}) {
+        const Instance now = servers.at(db(number));
+        if (number == 3 && sibling_stands_still) {
+          CHECK(now.replication.source == db(1));
+          CHECK(because(outcome, 3) != "not lost");
+          continue;
+        }
+        check_below(servers, number, 2);
+        CHECK(to_string(now.replication.exec) == "bin.000007:200");
+      }
+    }
+    FakeServers servers;
+    build(servers);
+    servers.set(db(2), [](Instance& i) { i.replication.exec.log_pos = 800; });
+    servers.freeze_applier(db(2));
+    REQUIRE(take_over(servers, db(2)).error);
+    CHECK(servers.changes().empty());
+  }
+
   TEST_CASE("a preview refuses what a server says would be refused") {
     FakeServers servers;
     build_mysql(servers);
