@@ -6,6 +6,7 @@ import sqlite3
 import proxy
 from live_case import LiveCase
 from service_case import Service
+from software import Problem
 
 NODES = 3
 
@@ -123,7 +124,11 @@ class RaftCase(LiveCase):
 
         for node in self.nodes:
             if node.is_up():
-                self.wait(lambda n=node: knows(n), f"node {node.number} to know all servers")
+                try:
+                    self.wait(lambda n=node: knows(n), f"node {node.number} to know all servers")
+                except Problem as problem:
+                    seen = self.sql(node, "select port, cluster_name, last_checked, last_seen from database_instance")
+                    self.fail(f"{problem}: it knows\n{seen}\n{node.service.told()}")
 
     def sql(self, node, statement):
         """What stands in the node's own backend."""
