@@ -58,35 +58,21 @@ class Attempt {
 };
 
 /// The servers, as long as the journal allows that they are changed.
-class JournalServers final : public Servers {
+class JournalServers final : public ForwardingServers {
  public:
-  JournalServers(Servers& servers, const Journal& journal) : servers_(servers), journal_(journal) {}
+  JournalServers(Servers& servers, const Journal& journal)
+      : ForwardingServers(servers), journal_(journal) {}
 
-  Observation probe(const InstanceKey& key, SteadyPoint deadline) override {
-    return servers_.probe(key, deadline);
-  }
   Result<> apply(const Instance& as_probed, const Change& change, SteadyPoint deadline) override {
     if (auto objection = journal_.objection()) return fail(*std::move(objection));
-    return servers_.apply(as_probed, change, deadline);
+    return ForwardingServers::apply(as_probed, change, deadline);
   }
   Result<> fence(const Instance& as_probed, SteadyPoint deadline) override {
     if (auto objection = journal_.objection()) return fail(*std::move(objection));
-    return servers_.fence(as_probed, deadline);
-  }
-  Result<> check_hand_over(const Instance& as_probed, SteadyPoint deadline) override {
-    return servers_.check_hand_over(as_probed, deadline);
-  }
-  Result<ReplicationCredentials> replication_credentials(const Instance& as_probed,
-                                                         SteadyPoint deadline) override {
-    return servers_.replication_credentials(as_probed, deadline);
-  }
-  Result<std::unique_ptr<EventLogs>> open_logs(const Instance& as_probed, BinlogType type,
-                                               SteadyPoint deadline) override {
-    return servers_.open_logs(as_probed, type, deadline);
+    return ForwardingServers::fence(as_probed, deadline);
   }
 
  private:
-  Servers& servers_;
   const Journal& journal_;
 };
 

@@ -129,7 +129,7 @@ def tests_of(folder):
 
 
 def build(suite):
-    if configure(suite, "build", "-Dwerror=true", *FAST, "-Dunity=on", "-Dunity_size=4"):
+    if configure(suite, "build", "-Dwerror=true", *FAST, *SEVERAL):
         compile_all(suite, "build")
 
 

@@ -77,4 +77,48 @@ class Servers {
   }
 };
 
+/// Asks others for everything: for who does a few things otherwise.
+class ForwardingServers : public Servers {
+ public:
+  explicit ForwardingServers(Servers& servers) : servers_(servers) {}
+
+  Observation probe(const InstanceKey& key, SteadyPoint deadline) override {
+    return servers_.probe(key, deadline);
+  }
+  Result<> apply(const Instance& as_probed, const Change& change, SteadyPoint deadline) override {
+    return servers_.apply(as_probed, change, deadline);
+  }
+  Result<> fence(const Instance& as_probed, SteadyPoint deadline) override {
+    return servers_.fence(as_probed, deadline);
+  }
+  Result<> check_hand_over(const Instance& as_probed, SteadyPoint deadline) override {
+    return servers_.check_hand_over(as_probed, deadline);
+  }
+  Result<ReplicationCredentials> replication_credentials(const Instance& as_probed,
+                                                         SteadyPoint deadline) override {
+    return servers_.replication_credentials(as_probed, deadline);
+  }
+  Result<> try_write(const Instance& as_probed, const std::string& table,
+                     SteadyPoint deadline) override {
+    return servers_.try_write(as_probed, table, deadline);
+  }
+  Result<Examination> examine(const InstanceKey& key, SteadyPoint deadline) override {
+    return servers_.examine(key, deadline);
+  }
+  Result<std::string> failed_transaction(const Instance& as_probed, SteadyPoint deadline) override {
+    return servers_.failed_transaction(as_probed, deadline);
+  }
+  Result<bool> write_entry(const Instance& as_probed, const std::string& name,
+                           SteadyPoint deadline) override {
+    return servers_.write_entry(as_probed, name, deadline);
+  }
+  Result<std::unique_ptr<EventLogs>> open_logs(const Instance& as_probed, BinlogType type,
+                                               SteadyPoint deadline) override {
+    return servers_.open_logs(as_probed, type, deadline);
+  }
+
+ private:
+  Servers& servers_;
+};
+
 }  // namespace orch

@@ -21,9 +21,9 @@ namespace orch::ha {
 struct Killed {};
 
 /// Servers whose caller dies at the n-th change, before or after it is done.
-class MortalServers final : public Servers {
+class MortalServers final : public ForwardingServers {
  public:
-  explicit MortalServers(Servers& servers) : servers_(servers) {}
+  using ForwardingServers::ForwardingServers;
 
   void die_at(int change, bool after) {
     left_ = change;
@@ -31,21 +31,11 @@ class MortalServers final : public Servers {
   }
   [[nodiscard]] int changes() const { return made_; }
 
-  Observation probe(const InstanceKey& key, SteadyPoint deadline) override {
-    return servers_.probe(key, deadline);
-  }
   Result<> apply(const Instance& as_probed, const Change& change, SteadyPoint deadline) override {
-    return mortal([&] { return servers_.apply(as_probed, change, deadline); });
+    return mortal([&] { return ForwardingServers::apply(as_probed, change, deadline); });
   }
   Result<> fence(const Instance& as_probed, SteadyPoint deadline) override {
-    return mortal([&] { return servers_.fence(as_probed, deadline); });
-  }
-  Result<> check_hand_over(const Instance& as_probed, SteadyPoint deadline) override {
-    return servers_.check_hand_over(as_probed, deadline);
-  }
-  Result<ReplicationCredentials> replication_credentials(const Instance& as_probed,
-                                                         SteadyPoint deadline) override {
-    return servers_.replication_credentials(as_probed, deadline);
+    return mortal([&] { return ForwardingServers::fence(as_probed, deadline); });
   }
 
  private:
@@ -59,7 +49,6 @@ class MortalServers final : public Servers {
     return done;
   }
 
-  Servers& servers_;
   int left_{0};
   int made_{0};
   bool after_{false};

@@ -14,33 +14,18 @@ namespace {
 using test::db;
 
 /// Answers to "vip" as the server that it is told.
-class Renamed final : public Servers {
+class Renamed final : public ForwardingServers {
  public:
-  explicit Renamed(test::FakeServers& servers) : servers_(servers) {}
+  using ForwardingServers::ForwardingServers;
+
   Observation probe(const InstanceKey& key, SteadyPoint deadline) override {
-    if (key.hostname != "vip") return servers_.probe(key, deadline);
-    Observation seen = servers_.probe(behind, deadline);
+    if (key.hostname != "vip") return ForwardingServers::probe(key, deadline);
+    Observation seen = ForwardingServers::probe(behind, deadline);
     seen.asked = key;
     seen.resolved.push_back({key.hostname, behind.hostname});
     return seen;
   }
-  Result<> apply(const Instance& as_probed, const Change& change, SteadyPoint deadline) override {
-    return servers_.apply(as_probed, change, deadline);
-  }
-  Result<> fence(const Instance& as_probed, SteadyPoint deadline) override {
-    return servers_.fence(as_probed, deadline);
-  }
-  Result<> check_hand_over(const Instance& as_probed, SteadyPoint deadline) override {
-    return servers_.check_hand_over(as_probed, deadline);
-  }
-  Result<ReplicationCredentials> replication_credentials(const Instance& as_probed,
-                                                         SteadyPoint deadline) override {
-    return servers_.replication_credentials(as_probed, deadline);
-  }
   InstanceKey behind = db(2);
-
- private:
-  test::FakeServers& servers_;
 };
 
 struct NamedFixture : CommandFixture {

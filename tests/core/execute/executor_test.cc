@@ -47,29 +47,16 @@ struct Bench {
 };
 
 /// Notes who is probed, and until when.
-class NotingServers : public Servers {
+class NotingServers : public ForwardingServers {
  public:
-  explicit NotingServers(FakeServers& servers) : servers_(servers) {}
+  using ForwardingServers::ForwardingServers;
 
   Observation probe(const InstanceKey& key, SteadyPoint deadline) override {
     {
       const MutexLock lock(mutex_);
       probes_.emplace_back(key, deadline);
     }
-    return servers_.probe(key, deadline);
-  }
-  Result<> apply(const Instance& as_probed, const Change& change, SteadyPoint deadline) override {
-    return servers_.apply(as_probed, change, deadline);
-  }
-  Result<> fence(const Instance& as_probed, SteadyPoint deadline) override {
-    return servers_.fence(as_probed, deadline);
-  }
-  Result<> check_hand_over(const Instance& as_probed, SteadyPoint deadline) override {
-    return servers_.check_hand_over(as_probed, deadline);
-  }
-  Result<ReplicationCredentials> replication_credentials(const Instance& as_probed,
-                                                         SteadyPoint deadline) override {
-    return servers_.replication_credentials(as_probed, deadline);
+    return ForwardingServers::probe(key, deadline);
   }
   [[nodiscard]] std::vector<SteadyPoint> probes_of(const InstanceKey& key) {
     const MutexLock lock(mutex_);
@@ -81,7 +68,6 @@ class NotingServers : public Servers {
   }
 
  private:
-  FakeServers& servers_;
   Mutex mutex_;
   std::vector<std::pair<InstanceKey, SteadyPoint>> probes_;
 };
