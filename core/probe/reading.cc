@@ -300,6 +300,10 @@ void Reading::take_server() {
     instance.replication.credentials_available = !Row(*set, 0).text("user_name").empty();
   }
   if (rules_.has_credentials_query) instance.replication.credentials_available = true;
+  for (const std::string& text : malformed_gtids(instance.gtid)) {
+    seen_.soft_errors.push_back(
+        {ErrorKind::Broken, fmt::format("{}: {}", to_string(seen_.asked), text)});
+  }
 }
 
 Result<> Reading::take_group() {

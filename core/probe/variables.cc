@@ -4,6 +4,8 @@
 #include <limits>
 
 #include "core/base/text.h"
+#include "core/model/gtid_set.h"
+#include "core/model/mariadb_gtid.h"
 
 namespace orch {
 namespace {
@@ -54,14 +56,16 @@ void Variables::add_rows(const ResultSet& set) {
   for (std::size_t i = 0; i < set.rows.size(); ++i) {
     const Row row(set, i);
     const std::string name = to_lower(row.text("variable_name"));
-    if (!name.empty()) values_[name] = row.text(row.has("value") ? "value" : "variable_value");
+    // They are stored and shown as they are here.
+    if (name.empty()) continue;
+    values_[name] = printable(row.text(row.has("value") ? "value" : "variable_value"));
   }
 }
 
 void Variables::add_columns(const ResultSet& set) {
   if (set.empty()) return;
   for (std::size_t i = 0; i < set.columns.size(); ++i) {
-    values_[to_lower(set.columns[i])] = set.rows.front()[i].value_or("");
+    values_[to_lower(set.columns[i])] = printable(set.rows.front()[i].value_or(""));
   }
 }
 
@@ -109,6 +113,18 @@ void read_variables(const Variables& variables, Instance& instance) {
       variables.flag(either(variables, "log_slave_updates", "log_replica_updates"));
   read_gtid(variables, instance.gtid);
   read_semi_sync(variables, instance.semi_sync);
+}
+
+std::vector<std::string> malformed_gtids(const Gtid& gtid) {
+  std::vector<std::string> texts;
+  const auto note = [&](std::string_view name, const auto& parsed) {
+    if (!parsed) texts.push_back(std::string(name) + ": " + parsed.error().message);
+  };
+  note("gtid_executed", GtidSet::parse(gtid.executed));
+  note("gtid_purged", GtidSet::parse(gtid.purged));
+  note("gtid_slave_pos", MariaDbGtidPos::parse(gtid.mariadb_slave_pos));
+  note("gtid_binlog_state", MariaDbGtidPos::parse(gtid.mariadb_binlog_state));
+  return texts;
 }
 
 void read_semi_sync_status(const Variables& status, Instance& instance) {

@@ -38,6 +38,8 @@ bool has_semi_sync(const Variables& variables);
 
 /// Fills what the variables say about the server, GTID, semi-sync settings and the group's name.
 void read_variables(const Variables& variables, Instance& instance);
+/// What is wrong with the GTID variables, one text for each that cannot be read.
+std::vector<std::string> malformed_gtids(const Gtid& gtid);
 /// Fills what the status counters say about semi-sync replication.
 void read_semi_sync_status(const Variables& status, Instance& instance);
 /// Fills where the server's own binary log ends.

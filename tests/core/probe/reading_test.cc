@@ -359,6 +359,24 @@ TEST_SUITE("core/probe/reading") {
     CHECK(seen.soft_errors.size() == 1);
   }
 
+  TEST_CASE("GTIDs that cannot be read are told, with the server's name and the variable's") {
+    ScriptedSession session = mysql_server("9.7.4", true, true);
+    session.variables()["gtid_executed"] = "not:a:gtid";
+    Bench bench;
+    const Observation seen = bench.read(session);
+    REQUIRE(seen.soft_errors.size() == 1);
+    CHECK(seen.soft_errors.front().message.starts_with(to_string(kKey) + ": gtid_executed: "));
+    CHECK(seen.outcome == ProbeOutcome::Clean);
+  }
+
+  TEST_CASE(
+      "what a variable holds can be shown: no bytes that are no UTF-8, no control characters") {
+    ScriptedSession session = mysql_server("9.7.4", true, true);
+    session.variables()["binlog_format"] = "R\x1b[31m\xff";
+    Bench bench;
+    CHECK(bench.read(session).instance.server.binlog_format == "R?[31m\xef\xbf\xbd");
+  }
+
   TEST_CASE("a plug-in that vanishes during a session is learnt, not an error") {
     ScriptedSession session = mysql_server("9.7.4", true, true);
     session.variables()["rpl_semi_sync_source_enabled"] = "ON";
