@@ -20,20 +20,10 @@ bool follows(const Instance* server, const InstanceKey& master) {
          server->replication.source == master && server->server.read_only;
 }
 
-/// The cluster is called after its new master. An old one that does not follow it is alone, with
-/// those who still follow that: two roots in one cluster would hide one of them.
-Result<> rename_after_promotion(const Parts& parts, const RecoveryWork& work,
-                                const Outcome& outcome) {
-  storage::InstanceStore instances = parts.instances;
-  storage::ClusterStore clusters = parts.clusters;
-  const InstanceKey& promoted = *outcome.account.promoted;
-  const std::string name = to_string(promoted);
-  if (work.cluster != name) {
-    ORCH_ASSIGN([[maybe_unused]] const std::int64_t renamed,
-                instances.rename_cluster(work.cluster, name));
-    ORCH_TRY(clusters.rename(work.cluster, name));
-  }
-  const Topology& now = outcome.topology;
+/// Those of the old cluster who do not follow the promoted server are in that of whom they follow,
+/// the old master above all: two roots in one cluster would hide one of them.
+Result<> set_apart(storage::InstanceStore& instances, const RecoveryWork& work, const Topology& now,
+                   const InstanceKey& promoted) {
   if (now.find(work.failed) == nullptr) {
     ORCH_TRY(instances.save_cluster_name(work.failed, to_string(work.failed)));
   }
@@ -45,6 +35,21 @@ Result<> rename_after_promotion(const Parts& parts, const RecoveryWork& work,
     ORCH_TRY(instances.save_cluster_name(server.key, to_string(top)));
   }
   return {};
+}
+
+/// The cluster is called after its new master.
+Result<> rename_after_promotion(const Parts& parts, const RecoveryWork& work,
+                                const Outcome& outcome) {
+  storage::InstanceStore instances = parts.instances;
+  storage::ClusterStore clusters = parts.clusters;
+  const InstanceKey& promoted = *outcome.account.promoted;
+  const std::string name = to_string(promoted);
+  if (work.cluster != name) {
+    ORCH_ASSIGN([[maybe_unused]] const std::int64_t renamed,
+                instances.rename_cluster(work.cluster, name));
+    ORCH_TRY(clusters.rename(work.cluster, name));
+  }
+  return set_apart(instances, work, outcome.topology, promoted);
 }
 
 Result<> downtime_lost(const Parts& parts, const RecoveryWork& work, const Outcome& outcome) {
