@@ -183,6 +183,29 @@ class PseudoGtid(LiveCase):
         held = [set(int(row.split("\t")[0]) for row in self.rows(n)) for n in c.nodes[1:]]
         self.check_failed_over(c, set.union(*held))
 
+    def test_the_replicas_of_a_dead_intermediate_master_find_their_place_elsewhere(self):
+        c = self.start(5, "1>2,1>3,2>4,2>5", gtid=False)
+        entries, writer = self.with_writer(c[1])
+        self.discover(c)
+        c[2].kill()
+        c.wait_for(lambda: not c[4].replicates() and not c[5].replicates(), "the replicas to notice")
+        self.does("recover", c[2])
+        acknowledged = self.end(entries, writer)
+        for node in (c[4], c[5]):
+            self.assertIn(node.source(), (str(c[1]), str(c[3]), str(c[4])))
+        self.all_have_once([c[1], c[3], c[4], c[5]], [*acknowledged, self.last_row(c[1])])
+
+    def test_a_master_hands_over_and_a_replica_whose_applier_stood_still_follows(self):
+        c = self.start(4, gtid=False)
+        entries, writer = self.with_writer(c[1])
+        self.discover(c)
+        c[4].sql("STOP REPLICA SQL_THREAD" if IS_MYSQL else "STOP SLAVE SQL_THREAD")
+        self.does("takeover", c.name, "--to", c[2])
+        acknowledged = self.end(entries, writer)
+        for node in (c[1], c[3], c[4]):
+            self.follows(node, c[2])
+        self.all_have_once([c[2], c[1], c[3], c[4]], [*acknowledged, self.last_row(c[2])])
+
     def test_without_pseudo_gtid_those_at_the_same_place_follow_and_the_others_are_named(self):
         self.config["PseudoGTIDPattern"] = self.config["DetectPseudoGTIDQuery"] = ""
         c = self.start(4, gtid=False)

@@ -9,6 +9,7 @@
 #include "core/base/text.h"
 #include "core/plan/binlog_family.h"
 #include "core/plan/candidate.h"
+#include "core/plan/refactor/match.h"
 #include "core/plan/refactor/move.h"
 #include "core/plan/refactor/relocate.h"
 #include "core/plan/undo.h"
@@ -31,6 +32,11 @@ std::set<InstanceKey> orphans_of(const InstanceKey& failed, const Progress& so_f
   return keys;
 }
 
+/// Whether its place in the refuge's log is found by Pseudo-GTID.
+bool matches(const Instance& orphan, const Instance& refuge, const Policy& policy) {
+  return !gtid_compatible(orphan, refuge) && may_match(orphan, refuge, policy);
+}
+
 /// Why the orphan cannot go there; "" when it can be tried.
 std::string objection_to(const Instance& orphan, const Instance* refuge, const Topology& fresh,
                          const Policy& policy) {
@@ -42,15 +48,22 @@ std::string objection_to(const Instance& orphan, const Instance* refuge, const T
     const auto can = can_replicate_from(orphan, *refuge, policy.rules());
     return can ? "" : can.error().message;
   }
-  if (auto can = check_gtid_move(orphan, *refuge, policy); !can) return can.error().message;
-  return "";
+  const bool match = matches(orphan, *refuge, policy);
+  const auto can =
+      match ? check_match(orphan, *refuge, policy) : check_gtid_move(orphan, *refuge, policy);
+  return can ? "" : can.error().message;
 }
 
-Move move_to(const Instance& orphan, const Refuge& refuge, const Topology& fresh) {
+Move move_to(const Instance& orphan, const Refuge& refuge, const Policy& policy,
+             const Topology& fresh) {
   Move move;
+  const Instance* server = fresh.find(refuge.server);
   if (hand_out_one_log(fresh, orphan.replication.source, refuge.server)) {
     move.target.positioning = Positioning::Coordinates;
     move.same_log = true;
+  } else if (server != nullptr && matches(orphan, *server, policy)) {
+    move.target.positioning = Positioning::Coordinates;
+    move.by_pseudo_gtid = true;
   }
   move.server = orphan.key;
   move.target.source = refuge.server;
@@ -77,7 +90,7 @@ MoveState next_of_orphan(const Instance& orphan, const std::vector<Refuge>& refu
         continue;
       }
     }
-    MoveState state = next_of_move(move_to(orphan, refuge, fresh), so_far, fresh, policy);
+    MoveState state = next_of_move(move_to(orphan, refuge, policy, fresh), so_far, fresh, policy);
     if (state.kind != MoveState::Kind::Lost) return state;
     note(refuge, state.because);
   }

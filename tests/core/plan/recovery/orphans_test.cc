@@ -1,7 +1,10 @@
 #include "core/plan/recovery/orphans.h"
 
+#include <algorithm>
+
 #include <doctest/doctest.h>
 
+#include "core/plan/preview.h"
 #include "tests/support/recovery_bench.h"
 
 using namespace orch;        // NOLINT(google-build-using-namespace)
@@ -41,6 +44,33 @@ TEST_SUITE("core/plan/recovery/orphans") {
     check_below(servers, 5, 4);
     check_below(servers, 6, 4);
     CHECK(outcome.account.promoted == db(4));
+  }
+
+  TEST_CASE("without GTID the orphans' places are found by Pseudo-GTID") {
+    for (const bool by_pseudo_gtid : {true, false}) {
+      std::vector<Instance> all{writable(mysql(1, ""))};
+      for (const auto& [number, source] : {std::pair(2, 1), {3, 1}, {4, 2}, {5, 2}})
+        all.push_back(by_coordinates(number, source, 900));
+      for (Instance& instance : all) {
+        instance.gtid = {};
+        instance.gtid.uses_pseudo = true;
+      }
+      all[1] = unseen(all[1]);
+      for (const std::size_t orphan : {std::size_t{3}, std::size_t{4}})
+        all[orphan] = cut_off(all[orphan]);
+      Policy policy;
+      policy.pseudo_gtid = by_pseudo_gtid;
+      const Preview plan = preview(dead_intermediate(db(2), policy), Topology(all));
+      REQUIRE(std::holds_alternative<Done>(plan.end) == by_pseudo_gtid);
+      if (!by_pseudo_gtid) continue;
+      CHECK(std::get<Done>(plan.end).account.moved == std::vector<InstanceKey>{db(4), db(5)});
+      const auto aligned =
+          std::count_if(plan.steps.begin(), plan.steps.end(), [](const PreviewedStep& one) {
+            const auto* align = std::get_if<Align>(&one.step.action);
+            return align != nullptr && align->below == db(3);
+          });
+      CHECK(aligned == 2);
+    }
   }
 
   TEST_CASE("among siblings a promotion rule decides, then who has most replicas (REC-34)") {
