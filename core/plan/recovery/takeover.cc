@@ -518,6 +518,8 @@ class Takeover {
     move.why = "the old primary follows the new one";
     move.always_start = starts_old_primary();
     move.verify = starts_old_primary();
+    // What it replicates goes into its log, beyond the place to which its replicas must come.
+    move.after_others = by_coordinates(heir);
     move.destination_holds = so_far_.facts.position_at_promotion;
     if (const InstanceKey* from = credentials_from()) move.credentials_from = *from;
     return move;

@@ -280,6 +280,11 @@ TEST_SUITE("core/plan/recovery/takeover") {
         check_below(servers, number, 2);
         CHECK(to_string(now.replication.exec) == "bin.000007:200");
       }
+      // From when it follows, the old primary's log does not stand still.
+      const auto last = std::find_if(
+          outcome.steps.rbegin(), outcome.steps.rend(),
+          [](const StepResult& result) { return is_change<PointTo>(result.step.action); });
+      CHECK(last->step.server == db(1));
     }
     FakeServers servers;
     build(servers);
