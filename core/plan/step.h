@@ -126,7 +126,7 @@ struct PlanFacts {
   /// Where a primary that was made read-only stood when it was first looked at.
   std::optional<Position> stood_at{};
   /// The replicas of a server that is not replaced, or the binlog servers of one that is, as they
-  /// were when the run began.
+  /// were when the run began; of a repair of semi-sync, those that it has begun to switch.
   std::optional<std::vector<InstanceKey>> orphans{};
   /// Set when the plan has failed and only undoes what it can.
   std::optional<Error> giving_up{};

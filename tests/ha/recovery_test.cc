@@ -328,7 +328,8 @@ TEST_SUITE("ha/recovery") {
   }
 }
 
-// Every recovery kind, cut off at every change: before it, and after it.
+// Failovers and takeovers, cut off at every change: before it, and after it. (The other kinds:
+// attempt_test.cc.)
 namespace {
 
 struct Plan {

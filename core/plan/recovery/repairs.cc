@@ -61,6 +61,14 @@ class SemiSyncRepair {
       }
     }
     if (!run.steps.empty()) return run;
+    for (const Instance* replica : replicas()) {
+      if (!is_left_halfway(*replica)) continue;
+      const std::vector<const Instance*> best = shall_be_on();
+      const bool on = goal_ == SemiSyncGoal::Enough ||
+                      std::find(best.begin(), best.end(), replica) != best.end();
+      add_switch(*replica, on, run);
+    }
+    if (!run.steps.empty()) return run;
     for (const bool on : {true, false}) {
       for (const Instance* replica : to_switch(on))
         add_switch(*replica, on, run);
@@ -71,6 +79,7 @@ class SemiSyncRepair {
 
  private:
   using Test = bool (*)(const Action&);
+  using Keys = std::vector<InstanceKey>;
   [[nodiscard]] bool tried(const InstanceKey& key, Test is_it) const {
     return latest(so_far_, key, is_it) != nullptr;
   }
@@ -84,9 +93,17 @@ class SemiSyncRepair {
     std::vector<const Instance*> found;
     for (const Instance* replica : fresh_.replicas_of(primary_.key)) {
       const bool ours = tried(replica->key, is_change<SetSemiSyncReplica>);
-      if (answers(*replica) && (replica_running(*replica) || ours)) found.push_back(replica);
+      const bool counts = replica_running(*replica) || ours || is_left_halfway(*replica);
+      if (answers(*replica) && counts) found.push_back(replica);
     }
     return found;
+  }
+
+  /// An earlier run, which was cut off, began to switch it: how far that got is not known.
+  [[nodiscard]] bool is_left_halfway(const Instance& replica) const {
+    const auto& begun = so_far_.facts.orphans;
+    return begun && std::find(begun->begin(), begun->end(), replica.key) != begun->end() &&
+           !was_switched(replica);
   }
 
   /// With a priority, best first.
@@ -112,17 +129,20 @@ class SemiSyncRepair {
     return goal_ == SemiSyncGoal::Exact ? to_switch_exactly(on) : to_switch_enough(on);
   }
 
+  /// With the goal Exact.
+  [[nodiscard]] std::vector<const Instance*> shall_be_on() const {
+    std::vector<const Instance*> best = possible();
+    best.resize(std::min(wanted(), best.size()));
+    return best;
+  }
+
   [[nodiscard]] std::vector<const Instance*> to_switch_exactly(bool on) const {
     std::vector<const Instance*> wrong;
-    const std::vector<const Instance*> best = possible();
-    const std::size_t count = std::min(wanted(), best.size());
-    const auto shall_be_on = [&](const Instance* replica) {
-      return std::find(best.begin(), best.begin() + static_cast<std::ptrdiff_t>(count), replica) !=
-             best.begin() + static_cast<std::ptrdiff_t>(count);
-    };
+    const std::vector<const Instance*> best = shall_be_on();
     for (const Instance* replica : replicas()) {
       const bool is_on = replica->semi_sync.replica_enabled;
-      if (shall_be_on(replica) == on && is_on != on && !was_switched(*replica)) {
+      const bool shall_be = std::find(best.begin(), best.end(), replica) != best.end();
+      if (shall_be == on && is_on != on && !was_switched(*replica)) {
         wrong.push_back(replica);
       }
     }
@@ -158,13 +178,18 @@ class SemiSyncRepair {
   }
 
   /// The flag counts from the next start of the receiver.
-  static void add_switch(const Instance& replica, bool on, Run& run) {
+  void add_switch(const Instance& replica, bool on, Run& run) const {
+    if (!run.facts.orphans) run.facts.orphans = so_far_.facts.orphans.value_or(Keys());
+    run.facts.orphans->push_back(replica.key);
     run.steps.push_back(step(
         replica, SetSemiSyncReplica{on},
         on ? "the primary waits for its acknowledgements" : "the primary need not wait for it"));
-    if (replica.replication.io_state == ThreadState::Stopped) return;
-    run.steps.push_back(step(replica, StopReplication{ReplicationThreads::Receiver},
-                             "the switch counts from the next connection"));
+    const bool stands = replica.replication.io_state == ThreadState::Stopped;
+    if (stands && !is_left_halfway(replica)) return;
+    if (!stands) {
+      run.steps.push_back(step(replica, StopReplication{ReplicationThreads::Receiver},
+                               "the switch counts from the next connection"));
+    }
     run.steps.push_back(step(replica, StartReplication{ReplicationThreads::Receiver},
                              "the switch counts from the next connection"));
   }

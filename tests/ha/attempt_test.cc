@@ -1,0 +1,179 @@
+// The kinds of recovery that recovery_test.cc does not cut off, each at every change: before it,
+// and after it.
+
+#include "ha/attempt.h"
+
+#include <algorithm>
+
+#include "tests/ha/recovery_fixture.h"
+
+namespace orch::ha {
+
+namespace {
+
+using test::db;
+
+struct Kind {
+  std::string name{};
+  RecoveryKind kind{};
+  InstanceKey failed{};
+  void (*spoil)(RecoveryFixture& world){};
+  bool (*is_well)(const test::FakeServers& servers){};
+};
+
+bool follows(const test::FakeServers& servers, int replica, int source) {
+  const Instance now = servers.at(db(replica));
+  return now.replication.source == db(source) && replica_running(now);
+}
+
+void add_orphans(RecoveryFixture& world) {
+  using namespace orch::test;  // NOLINT(google-build-using-namespace)
+  for (const int number : {4, 5}) {
+    world.servers.add(
+        RecoveryFixture::in_cluster(following(mysql(number, gtids("1-90")), 2, gtids("1-95")), 2));
+  }
+  world.save_records();
+  world.servers.kill(db(2));
+}
+
+void pair_up(RecoveryFixture& world) {
+  world.servers.set(db(1), [](Instance& i) {
+    const bool read_only = i.server.read_only;
+    i = test::following(std::move(i), 2);
+    i.server.read_only = read_only;
+    i.is_co_master = true;
+  });
+  world.servers.set(db(2), [](Instance& i) { i.is_co_master = true; });
+  world.save_records();
+  world.servers.kill(db(1));
+}
+
+void lock_semi_sync(RecoveryFixture& world) {
+  world.servers.set(db(1), [](Instance& i) {
+    i.semi_sync.source_enabled = i.semi_sync.source_status = true;
+    i.semi_sync.source_wait_for_replica_count = 1;
+    i.semi_sync.source_clients = 0;
+  });
+  for (const int number : {2, 3}) {
+    world.servers.set(db(number), [number](Instance& i) {
+      i.semi_sync.available = true;
+      i.semi_sync.priority = static_cast<unsigned>(number);
+      i.semi_sync.replica_enabled = false;
+    });
+  }
+  world.save_records();
+}
+
+void enable_too_many(RecoveryFixture& world) {
+  lock_semi_sync(world);
+  for (const int number : {2, 3})
+    world.servers.set(db(number), [](Instance& i) { i.semi_sync.replica_enabled = true; });
+  world.servers.set(db(1), [](Instance& i) { i.semi_sync.source_clients = 2; });
+  world.save_records();
+}
+
+bool acknowledges(const test::FakeServers& servers, int number) {
+  return servers.at(db(number)).semi_sync.replica_enabled;
+}
+
+const std::vector<Kind>& kinds() {
+  static const std::vector<Kind> all = {
+      {"dead intermediate master", RecoveryKind::DeadIntermediateMaster, db(2), add_orphans,
+       [](const test::FakeServers& servers) {
+         return follows(servers, 4, 3) && follows(servers, 5, 3) &&
+                servers.writable() == std::vector<InstanceKey>{db(1)};
+       }},
+      {"dead co-master", RecoveryKind::DeadCoMaster, db(1), pair_up,
+       [](const test::FakeServers& servers) {
+         return follows(servers, 3, 2) && servers.writable() == std::vector<InstanceKey>{db(2)};
+       }},
+      {"master that is read-only", RecoveryKind::NonWriteableMaster, db(1),
+       [](RecoveryFixture& world) {
+         world.servers.set(db(1), [](Instance& i) { i.server.read_only = true; });
+       },
+       [](const test::FakeServers& servers) {
+         return servers.writable() == std::vector<InstanceKey>{db(1)};
+       }},
+      {"master that waits for an acknowledgement", RecoveryKind::LockedSemiSyncMaster, db(1),
+       lock_semi_sync,
+       [](const test::FakeServers& servers) {
+         return acknowledges(servers, 3) && !acknowledges(servers, 2) && follows(servers, 2, 1) &&
+                follows(servers, 3, 1);
+       }},
+      {"too many that acknowledge", RecoveryKind::TooManySemiSyncReplicas, db(1), enable_too_many,
+       [](const test::FakeServers& servers) {
+         return acknowledges(servers, 3) && !acknowledges(servers, 2) && follows(servers, 2, 1) &&
+                follows(servers, 3, 1);
+       }},
+  };
+  return all;
+}
+
+RecoveryWork work_of(const Kind& kind) {
+  RecoveryWork work = RecoveryFixture::work(kind.kind);
+  work.failed = kind.failed;
+  if (kind.kind == RecoveryKind::DeadCoMaster) work.designated = db(2);
+  return work;
+}
+
+/// Cut off at that change; false: it ended before.
+bool cut_off(RecoveryFixture& world, const Kind& kind, int change, bool after) {
+  const Parts parts = world.process();
+  world.mortal->die_at(change, after);
+  try {
+    const auto outcome = recover(parts, work_of(kind));
+    REQUIRE(outcome);
+    REQUIRE_MESSAGE(!outcome->error, outcome->error->message);
+    return false;
+  } catch (const Killed&) {
+    return true;
+  }
+}
+
+/// Stops and starts of a receiver that count: an acknowledgement is switched on by them.
+bool was_restarted_since_switched(const test::FakeServers& servers, int number) {
+  const std::vector<std::string> changes = servers.changes();
+  const std::string server = to_string(db(number)) + " ";
+  const auto last = [&](const std::string& what) {
+    const auto found = std::find_if(changes.rbegin(), changes.rend(), [&](const std::string& c) {
+      return c.starts_with(server) && c.find(what) != std::string::npos;
+    });
+    return changes.rend() - found;
+  };
+  return last("start the receiver") > last("semi-sync");
+}
+
+}  // namespace
+
+TEST_SUITE("ha/attempt") {
+  TEST_CASE("whatever kind is cut off at whatever step, the next process finishes it") {
+    for (const Kind& kind : kinds()) {
+      CAPTURE(kind.name);
+      for (const bool after : {false, true}) {
+        CAPTURE(after);
+        for (int change = 1; change < 100; ++change) {
+          CAPTURE(change);
+          RecoveryFixture world;
+          kind.spoil(world);
+          const bool cut = cut_off(world, kind, change, after);
+          if (cut) {
+            world.bury_owner();
+            const auto outcome = resume(world.process(), "1");
+            REQUIRE(outcome);
+            CHECK_MESSAGE(!outcome->error, outcome->error->message);
+          }
+          CHECK(kind.is_well(world.servers));
+          if (kind.kind == RecoveryKind::LockedSemiSyncMaster) {
+            CHECK(was_restarted_since_switched(world.servers, 3));
+          }
+          CHECK(world.journal().list_unfinished()->empty());
+          CHECK(world.value("select count(*) from database_instance_maintenance "
+                            "where maintenance_active = 1") == "0");
+          if (!cut) break;
+        }
+      }
+    }
+  }
+}
+
+}  // namespace orch::ha
