@@ -5,8 +5,10 @@
 #include "cmd/command/families.h"
 #include "cmd/command/names.h"
 #include "core/json/json.h"
+#include "ha/quarantine.h"
 #include "ha/recovery_work.h"
 #include "storage/journal_store.h"
+#include "storage/quarantine_store.h"
 
 namespace orch::cmd {
 
@@ -23,6 +25,20 @@ Result<std::vector<ha::RecoveryWork>> recoveries_under_way(const Services& servi
   return works;
 }
 
+/// Whether it lost its place to one that takes writes: it may take some itself until it is fenced.
+Result<bool> is_former(const Services& services, const Instance& master,
+                       const std::vector<Instance>& masters) {
+  ORCH_ASSIGN(const std::optional<storage::Quarantine> entry,
+              services.store<storage::QuarantineStore>().find(master.key));
+  if (!entry || !ha::other_server(*entry, master).empty()) return false;
+  for (const Instance& other : masters) {
+    if (other.key == master.key) continue;
+    ORCH_ASSIGN(const std::string alias, services.clusters().alias_of(other.cluster_name));
+    if (other.key == entry->successor || alias == entry->cluster_alias) return true;
+  }
+  return false;
+}
+
 /// Of all clusters, or of one.
 Result<ha::KvPairs> pairs_of_masters(const Services& services, const std::string& cluster) {
   ORCH_ASSIGN(const std::vector<ha::RecoveryWork> busy, recoveries_under_way(services));
@@ -35,6 +51,8 @@ Result<ha::KvPairs> pairs_of_masters(const Services& services, const std::string
       return work.cluster == master.cluster_name || work.cluster_alias == alias;
     });
     if (in_recovery) continue;
+    ORCH_ASSIGN(const bool former, is_former(services, master, masters));
+    if (former) continue;
     const ha::KvPairs pairs = ha::master_pairs(
         services.config().kv, services.store<storage::HostnameStore>(), alias, master.key);
     all.insert(all.end(), pairs.begin(), pairs.end());

@@ -1,6 +1,7 @@
 #include <doctest/doctest.h>
 
 #include "core/json/json.h"
+#include "storage/quarantine_store.h"
 #include "tests/cmd/command/command_fixture.h"
 
 namespace orch::cmd {
@@ -297,6 +298,27 @@ TEST_SUITE("cmd/command/kv") {
                          "mysql/master/127.0.0.1:3306/ipv6:"});
     CHECK(shop.value("select store_value from kv_store where store_key = "
                      "'mysql/master/127.0.0.1:3306/port'") == "3306");
+  }
+}
+
+TEST_SUITE("cmd/command/kv") {
+  TEST_CASE("a former master that takes writes again is not told to the stores (REC-48)") {
+    Shop shop;
+    shop.config.kv.kv_cluster_master_prefix = "mysql/master/";
+    const auto told = [&] {
+      return shop.lines("submit-masters-to-kv-stores", {.instance = "db-1"});
+    };
+    const auto replaced = [&](std::uint32_t id, const InstanceKey& by) {
+      REQUIRE(storage::QuarantineStore(shop.database(), shop.clock)
+                  .save({.key = {"db-1", 3306}, .server_id = id, .successor = by}));
+    };
+    replaced(1, {"other", 3307});
+    CHECK(told() == Lines{});
+    CHECK(shop.value("select count(*) from kv_store") == "0");
+    replaced(77, {"other", 3307});  // that was another server of its name
+    CHECK(told().front() == "mysql/master/shop:db-1:3306");
+    replaced(1, {"db-9", 3306});  // which takes no writes any more
+    CHECK(told().front() == "mysql/master/shop:db-1:3306");
   }
 }
 
