@@ -45,7 +45,8 @@ Decision next(const InstanceKey& key, const Policy& policy, const Progress& so_f
   const Instance* taker = fresh.find(key);
   const bool pointed = latest(so_far, key, is_change<PointTo>) != nullptr;
   if (!pointed && !replication_threads_stopped(*source)) {
-    if (latest(so_far, source_key, is_change<StopReplication>) != nullptr) {
+    if (const StepResult* stop = latest(so_far, source_key, is_change<StopReplication>)) {
+      if (stop->error) return give_up(*stop->error, so_far, fresh);
       return give_up(to_string(source_key) + " could not be stopped", so_far, fresh);
     }
     return Run{{step_on(source_key, Change{StopReplication{}}, "stand still for the swap")}, {}};

@@ -208,7 +208,40 @@ TEST_SUITE("core/execute/executor") {
     CHECK(replica_running(bench.servers.at(db(3))));
   }
 
-  TEST_CASE("every wait has a limit") {
+  TEST_CASE("MariaDB: a destination that lacks a domain of the replica's is refused (REF-20)") {
+    Bench bench;
+    bench.servers.add(writable(mariadb(1, "0-1-100,1-1-5")));
+    bench.servers.add(following(mariadb(2, "0-1-100"), 1));
+    bench.servers.add(following(mariadb(3, "0-1-100,1-1-5"), 1));
+    bench.servers.freeze_applier(db(2));
+    CHECK(message(bench.run(move_gtid(db(3), db(2), {}))).find("1-1-5") != std::string::npos);
+    CHECK(bench.servers.at(db(3)).replication.source == db(1));
+    CHECK(replica_running(bench.servers.at(db(3))));
+  }
+
+  TEST_CASE("a server that dies in the middle of its move is an error (REF-3)") {
+    struct Killer final : StepObserver {
+      explicit Killer(FakeServers& them) : servers(them) {}
+      void step_ended(const Step& step, const Error*, std::chrono::milliseconds) override {
+        if (change_in<StopReplication>(step.action) != nullptr) servers.kill(step.server);
+      }
+      FakeServers& servers;
+    };
+    const Planner planners[] = {relocate(db(3), db(2), {}), take_source(db(4), {}),
+                                stop_replication_nicely(db(3), {}), restart_replication(db(3), {})};
+    for (const Planner& planner : planners) {
+      Bench bench;
+      Killer killer(bench.servers);
+      const FakeLeadership leadership;
+      Executor executor(bench.servers, leadership, bench.locks, killer, bench.settings());
+      const Outcome outcome = executor.run(planner, bench.servers.records(),
+                                           RunScope{bench.servers.keys(), "test", true});
+      CHECK(outcome.error);
+      CHECK(bench.locks.held.empty());
+    }
+  }
+
+  TEST_CASE("every wait has a limit (REF-4)") {
     Bench bench;
     bench.servers.freeze_applier(db(2));
     bench.servers.set(db(2), [](Instance& i) { i.gtid.executed = gtids("1-90"); });
@@ -272,6 +305,43 @@ TEST_SUITE("core/execute/executor") {
     CHECK(bench.servers.at(db(2)).replication.source == db(4));
     CHECK(replica_running(bench.servers.at(db(2))));
     CHECK(replica_running(bench.servers.at(db(4))));
+  }
+
+  TEST_CASE("take-master changes no server that somebody else has locked, and says so (REF-13)") {
+    for (const int taken : {2, 4}) {
+      Bench bench;
+      bench.locks.taken_by_others.insert(db(taken));
+      const Outcome outcome = bench.run(take_source(db(4), {}));
+      CHECK_MESSAGE(message(outcome).find("Cannot begin maintenance") != std::string::npos,
+                    message(outcome));
+      CHECK(bench.servers.at(db(4)).replication.source == db(2));
+      CHECK(bench.servers.at(db(2)).replication.source == db(1));
+      for (const int number : {2, 4})
+        CHECK(replica_running(bench.servers.at(db(number))));
+    }
+  }
+
+  TEST_CASE("of replicas that move together those that fail hide no other (REF-15)") {
+    Bench bench;
+    bench.servers.add(following(mysql(5, gtids("1-100")), 1));
+    bench.servers.refuse(db(5), Change{PointTo{}}.index(), 5);
+    const Outcome outcome = bench.run(relocate_replicas(db(1), db(2), {}, {}));
+    CHECK(message(outcome) == "no error");
+    CHECK(outcome.account.moved == std::vector<InstanceKey>{db(3)});
+    REQUIRE(outcome.account.lost.size() == 1);
+    CHECK(outcome.account.lost.front().key == db(5));
+  }
+
+  TEST_CASE("a replica is started though its source is dead, semi-sync or not (REC-38)") {
+    Bench bench;
+    bench.servers.set(db(3), [](Instance& i) {
+      i.semi_sync.priority = 1;
+      i.replication.io_state = i.replication.sql_state = ThreadState::Stopped;
+    });
+    bench.servers.kill(db(1));
+    (void)bench.run(start_replication(db(3), {}));
+    CHECK(bench.servers.at(db(3)).semi_sync.replica_enabled);
+    CHECK(bench.servers.at(db(3)).replication.sql_state == ThreadState::Running);
   }
 
   TEST_CASE("detach and reattach are each other's inverse") {
