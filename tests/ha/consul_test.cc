@@ -99,7 +99,7 @@ TEST_SUITE("ha/consul") {
     CHECK(saved.error().message.find("409") != std::string::npos);
   }
 
-  TEST_CASE("a cluster is never split over two transactions") {
+  TEST_CASE("a cluster is never split over two transactions (REC-47)") {
     const KvPairs two = {{"p/a", "1"}, {"p/a/x", "2"}, {"p/b", "3"}, {"p/b/x", "4"}};
     const auto groups = grouped_by_cluster(two, "p/", 3);
     REQUIRE(groups.size() == 2);
@@ -143,17 +143,19 @@ TEST_SUITE("ha/consul") {
     }
   }
 
-  TEST_CASE("one data center that refuses keeps no other from being written") {
-    FakeConsul fake;
-    fake.before([](const std::string& request) {
-      return request.ends_with("?dc=dc1") ? http_answer(500, "No path to datacenter") : "";
-    });
-    Consul consul(settings_of(fake));
-    const auto done = consul.distribute(master_of("shop", "db"), kMayWrite, soon());
-    REQUIRE_FALSE(done);
-    CHECK(done.error().message.find("No path") != std::string::npos);
-    CHECK(fake.values().size() == 5);
-    CHECK(fake.values().contains("dc2/mysql/master/shop"));
+  TEST_CASE("one data center that refuses keeps no other from being written (REC-47)") {
+    for (const char* provider : {"consul", "consul-txn"}) {
+      FakeConsul fake;
+      fake.before([](const std::string& request) {
+        return request.ends_with("?dc=dc1") ? http_answer(500, "No path to datacenter") : "";
+      });
+      Consul consul(settings_of(fake, provider));
+      const auto done = consul.distribute(master_of("shop", "db"), kMayWrite, soon());
+      REQUIRE_FALSE(done);
+      CHECK(done.error().message.find("No path") != std::string::npos);
+      CHECK(fake.values().size() == 5);
+      CHECK(fake.values().contains("dc2/mysql/master/shop"));
+    }
   }
 
   TEST_CASE("an agent that cannot name its data centers, or is none, is an error") {

@@ -131,6 +131,14 @@ TEST_SUITE("ha/kv") {
     CHECK(consul.values()["dc1/p/a"] == "new");
   }
 
+  TEST_CASE_FIXTURE(KvWorld, "to distribute without a Consul is nothing to do (REC-47)") {
+    settings.consul_address.clear();
+    settings.consul_cross_data_center_distribution = true;
+    KvStores stores(settings, leader);
+    REQUIRE(submit(stores, {{"p/a", "1"}}));
+    CHECK(kept("p/a") == "1");
+  }
+
   TEST_CASE_FIXTURE(KvWorld,
                     "data centers are given all pairs, changed or not, if that is wanted") {
     settings.consul_cross_data_center_distribution = true;

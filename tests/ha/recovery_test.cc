@@ -7,6 +7,7 @@
 #include <fstream>
 #include <future>
 
+#include "storage/downtime_store.h"
 #include "storage/kv_store.h"
 #include "storage/quarantine_store.h"
 #include "tests/ha/recovery_fixture.h"
@@ -207,6 +208,39 @@ TEST_SUITE("ha/recovery") {
     REQUIRE(recover(process(), quiet));
     check_healed(*this, db(1), false);
     CHECK(log.lines().empty());
+  }
+
+  TEST_CASE_FIXTURE(Dead, "whoever was promoted is in no downtime, hooks or not (REC-10)") {
+    REQUIRE(
+        storage::DowntimeStore(database(), clock)
+            .begin(
+                {.key = db(2), .owner = "me", .reason = "r", .duration = std::chrono::hours(1)}));
+    RecoveryWork quiet = work(RecoveryKind::DeadMaster);
+    quiet.hooks = false;
+    quiet.designated = db(2);
+    const auto outcome = recover(process(), quiet);
+    REQUIRE_MESSAGE((outcome && !outcome->error), text_of(outcome));
+    CHECK(servers.writable() == std::vector<InstanceKey>{db(2)});
+    CHECK(value("select count(*) from database_instance_downtime where hostname = 'db2'") == "0");
+  }
+
+  TEST_CASE_FIXTURE(RecoveryFixture, "the old master of a takeover is in no downtime (REC-40)") {
+    const auto outcome = recover(process(), work(RecoveryKind::GracefulTakeover));
+    REQUIRE_MESSAGE((outcome && !outcome->error), text_of(outcome));
+    check_healed(*this, db(1), true);
+    CHECK(value("select count(*) from database_instance_downtime") == "0");
+  }
+
+  TEST_CASE_FIXTURE(Dead, "a move that fails after the promotion is on record (REC-19, REC-50)") {
+    servers.refuse(db(3), Change{PointTo{}}.index(), 5);
+    const auto outcome = recover(process(), work(RecoveryKind::DeadMaster));
+    REQUIRE_MESSAGE((outcome && !outcome->error), text_of(outcome));
+    const auto record = recoveries().find(outcome->id);
+    REQUIRE((record && *record));
+    CHECK((*record)->successful);
+    CHECK((*record)->lost_replicas == std::vector<InstanceKey>{db(3)});
+    CHECK(value("select reason from database_instance_downtime where hostname = 'db3'") ==
+          "lost-in-recovery");
   }
 
   TEST_CASE_FIXTURE(Dead,

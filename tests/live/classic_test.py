@@ -144,6 +144,7 @@ class Classic(LiveCase):
         return [line.split()[0] for line in node.sql("SHOW BINARY LOGS").splitlines()]
 
     def test_binary_logs_are_flushed_and_purged_but_not_what_a_replica_needs(self):
+        # REF-6
         c = self.start(2)
         self.discover(c)
         last = self.logs(c[1])[-1]

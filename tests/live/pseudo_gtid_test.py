@@ -246,6 +246,7 @@ class PseudoGtid(LiveCase):
 
 class WithGtid(LiveCase):
     def test_the_transaction_that_failed_is_left_out_by_its_name(self):
+        # REF-5
         if not IS_MYSQL:
             self.skipTest("MariaDB with GTID skips nothing")
         c = self.start(2)

@@ -72,6 +72,7 @@ class Raft(RaftCase):
         self.healed_once(c, c[1])
 
     def test_a_recovery_whose_leader_dies_is_finished_by_the_next_one(self):
+        # REC-14
         ended, marker = self.folder / "ended", self.folder / "hook"
         self.config["PreFailoverProcesses"] = [f"echo x >> {ended}", f"echo x >> {marker}; sleep 5"]
         c, leader = self.prepare()

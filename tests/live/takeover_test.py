@@ -30,6 +30,7 @@ class Takeover(LiveCase):
         self.switched(c, new[0], [n for n in c.nodes if n is not new[0]])
 
     def test_nothing_is_lost_or_doubled_when_the_application_writes_on(self):
+        # REC-43
         c = self.start(3)
         self.discover(c)
         writer = Writer(c[1])

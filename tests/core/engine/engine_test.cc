@@ -207,7 +207,7 @@ TEST_SUITE("engine") {
     bench.wait_for([&] { return bench.recovers(db(1)); });
   }
 
-  TEST_CASE("one recovery of a cluster at a time, and again when it is needed") {
+  TEST_CASE("one recovery of a cluster at a time, and again when it is needed (REC-1)") {
     EngineBench bench;
     bench.start();
     bench.wait_for([&] { return bench.looks_[db(3)] > 0 && bench.looks_[db(2)] > 0; });
@@ -223,13 +223,14 @@ TEST_SUITE("engine") {
     CHECK(bench.most_acting_ == 1);
   }
 
-  TEST_CASE("who does not lead looks at nobody and does nothing (HA-4)") {
+  TEST_CASE("who does not lead looks at nobody and does nothing (HA-4, REC-6)") {
     EngineBench bench;
     bench.leadership.lead(std::nullopt);
     bench.start();
     bench.kill(db(1));
     std::this_thread::sleep_for(std::chrono::milliseconds(300));
     CHECK(bench.looks_at(db(1)) == 0);
+    CHECK(bench.servers.changes().empty());
     bench.leadership.lead(2);
     bench.wait_for([&] { return bench.looks_[db(1)] > 0; });
   }

@@ -37,7 +37,7 @@ TEST_SUITE("core/model/mariadb_gtid") {
           "bad MariaDB GTID position: not domain-server-sequence: \"0-x-1\"");
   }
 
-  TEST_CASE("a position contains another when each server's transactions reach as far") {
+  TEST_CASE("a position contains another when each server's transactions reach as far (REF-20)") {
     CHECK(position("0-1-42,1-1-1").contains(position("0-1-41")));
     CHECK_FALSE(position("0-1-42").contains(position("0-1-43")));
     CHECK_FALSE(position("0-1-42").contains(position("1-1-1")));

@@ -35,7 +35,7 @@ storage::RecoveryStore recoveries_of(RaftNode& node) {
 
 }  // namespace
 
-TEST_CASE("what the leader decides stands on all nodes, with the same generated keys") {
+TEST_CASE("what the leader decides stands on all nodes, with the same generated keys (REC-14)") {
   ThreeNodes nodes;
   // A table that has seen more than the others would give other keys by itself.
   nodes.two.run(
@@ -47,6 +47,8 @@ TEST_CASE("what the leader decides stands on all nodes, with the same generated 
   check_done(recoveries_of(nodes.one).save_step("uid-1", "begun"));
   CHECK(nodes.value("select recovery_id from topology_recovery where uid = 'uid-1'") == "1");
   CHECK(nodes.value("select recovery_step_id from topology_recovery_steps") == "1");
+  CHECK(nodes.value("select processing_node_hostname || processcing_node_token "
+                    "from topology_recovery where uid = 'uid-1'") == "hosttoken");
   nodes.group.leader = 1;
   const auto second = recoveries_of(nodes.two).claim(dead({"db-2", 3306}, "uid-2"));
   REQUIRE_MESSAGE(second.has_value(), storage::why(second));
@@ -54,7 +56,7 @@ TEST_CASE("what the leader decides stands on all nodes, with the same generated 
   CHECK(nodes.value("select recovery_id from topology_recovery where uid = 'uid-2'") == "2");
 }
 
-TEST_CASE("of two recoveries of one server only one is claimed") {
+TEST_CASE("of two recoveries of one server only one is claimed (REC-13)") {
   ThreeNodes nodes;
   REQUIRE(recoveries_of(nodes.one).claim(dead(kDb1, "uid-1")).value_or(std::nullopt));
   nodes.group.leader = 2;

@@ -25,12 +25,14 @@ TEST_CASE("what a statement writes to is seen in all forms that stores use") {
   check("", Action::Other, false, "");
 }
 
-TEST_CASE("decisions are shared; records are not, but whether a server is watched is") {
+TEST_CASE("decisions are shared; records are not, but whether a server is watched is (REC-49)") {
   const auto shared = [](std::string_view sql) {
     return shared_table_of(kind_of(sql)) != nullptr;
   };
   CHECK(shared("delete from database_instance_tags where a = ?"));
   CHECK(shared("update orch_recovery_run set a = 1"));
+  CHECK(shared("replace into database_instance_downtime (a) values (?)"));
+  CHECK(shared("delete from database_instance_downtime where a = ?"));
   CHECK(shared("insert or ignore into database_instance (a) values (?)"));
   CHECK(shared("delete from database_instance where hostname = ?"));
   CHECK_FALSE(shared("insert into database_instance (a) values (?)"));

@@ -71,7 +71,7 @@ TEST_SUITE("core/plan/recovery/dead_primary") {
     }
   }
 
-  TEST_CASE("a MariaDB replica whose applier stood still keeps what it received") {
+  TEST_CASE("a MariaDB replica whose applier stood still keeps what it received (REC-28)") {
     FakeServers servers;
     build_mariadb(servers);
     Instance stalled = following(mariadb(3, "0-1-80"), 1, "0-1-99");
@@ -82,6 +82,51 @@ TEST_SUITE("core/plan/recovery/dead_primary") {
     REQUIRE_FALSE(outcome.error);
     CHECK(outcome.account.promoted == db(3));
     CHECK(to_string(executed_position(servers.at(db(3)))) == "0-1-99");
+  }
+
+  TEST_CASE("MySQL: one whose applier was stopped applies what it received first (REC-28)") {
+    FakeServers servers;
+    build_mysql(servers);
+    servers.set(db(3), [](Instance& i) { i.replication.sql_state = ThreadState::Stopped; });
+    servers.kill(db(1));
+    const Outcome outcome = fail_over(servers);
+    REQUIRE_FALSE(outcome.error);
+    CHECK(outcome.account.promoted == db(3));
+    CHECK(to_string(executed_position(servers.at(db(3)))) == gtids("1-99"));
+  }
+
+  TEST_CASE("a single replica is judged by what it is now, not by its record (REC-16)") {
+    for (const bool is_late : {false, true}) {
+      FakeServers servers;
+      servers.add(writable(mysql(1, gtids("1-100"))));
+      servers.add(following(mysql(2, gtids("1-100")), 1));
+      const Topology records = servers.records();
+      servers.set(db(2), [&](Instance& i) {
+        i.server.log_bin = !is_late;
+        i.gtid.executed = gtids("1-80");
+      });
+      servers.kill(db(1));
+      const FakeLeadership leadership;
+      FakeLocks locks;
+      StepObserver observer;
+      ExecutorSettings settings;
+      settings.pace = quick_pace();
+      Executor executor(servers, leadership, locks, observer, settings);
+      const Outcome outcome = executor.run(failover({db(1), {}}, Policy{}), records,
+                                           RunScope{servers.keys(), "test", true});
+      CHECK(mentions(said(outcome), "has no binary log") == is_late);
+      CHECK(servers.writable().empty() == is_late);
+      if (!is_late) CHECK(servers.at(db(2)).gtid.executed == gtids("1-100"));
+    }
+  }
+
+  TEST_CASE("a primary, or a designated server, that nobody knows is an error (REC-21)") {
+    FakeServers servers;
+    build_mysql(servers);
+    servers.kill(db(1));
+    CHECK(mentions(said(fail_over(servers, db(9))), "db9:3306"));
+    CHECK(mentions(said(run_plan(servers, failover({db(9), {}}, Policy{}))), "db9:3306"));
+    CHECK(servers.changes().empty());
   }
 
   TEST_CASE("what the dead primary is known to have had and nobody received is told") {
@@ -115,7 +160,7 @@ TEST_SUITE("core/plan/recovery/dead_primary") {
     }
   }
 
-  TEST_CASE("a less advanced designated server fetches from the most advanced first") {
+  TEST_CASE("a less advanced designated server fetches from the most advanced first (REC-27)") {
     for (const bool is_mariadb_case : {false, true}) {
       FakeServers servers;
       is_mariadb_case ? build_mariadb(servers) : build_mysql(servers);
@@ -197,7 +242,7 @@ TEST_SUITE("core/plan/recovery/dead_primary") {
     CHECK_FALSE(mentions(outcome.account.lost_transactions, "has received"));
   }
 
-  TEST_CASE("a designated server that cannot fetch what others received is refused") {
+  TEST_CASE("a designated server that cannot fetch what others received is refused (REC-27)") {
     FakeServers servers;
     build_mysql(servers);
     servers.set(db(3), [](Instance& i) { i.server.log_replica_updates = false; });
@@ -339,7 +384,7 @@ TEST_SUITE("core/plan/recovery/dead_primary") {
     CHECK(mentions(switched.error->message, "db1:3306 cannot be read: access denied"));
   }
 
-  TEST_CASE("a sibling that fails to move does not hold up the others") {
+  TEST_CASE("a sibling that fails to move does not hold up the others (REC-19)") {
     FakeServers servers;
     build_mysql(servers);
     servers.refuse(db(2), Change{PointTo{}}.index(), 1);
@@ -410,7 +455,7 @@ TEST_SUITE("core/plan/recovery/dead_primary") {
     CHECK(fail_over(servers).account.promoted == db(3));
   }
 
-  TEST_CASE("nobody fit: nothing is changed, and every reason is told") {
+  TEST_CASE("nobody fit: nothing is changed, and every reason is told (REC-23)") {
     FakeServers servers;
     servers.add(writable(mysql(1, gtids("1-100"))));
     servers.add(following(mysql(2, gtids("1-90")), 1));

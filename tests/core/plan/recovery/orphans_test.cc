@@ -141,6 +141,19 @@ TEST_SUITE("core/plan/recovery/orphans") {
     CHECK(servers.changes().empty());
   }
 
+  TEST_CASE("one that nobody knows, or whose source nobody knows, is refused (REC-31)") {
+    FakeServers servers;
+    servers.add(following(mysql(2, gtids("1-100")), 1));
+    servers.add(following(mysql(5, gtids("1-90")), 2));
+    servers.add(following(mysql(6, gtids("1-95")), 2));
+    servers.kill(db(2));
+    CHECK(mentions(said(run_plan(servers, dead_intermediate(db(9), Policy{}))), "db9:3306"));
+    CHECK(mentions(said(run_plan(servers, dead_group_member(db(9), Policy{}))), "db9:3306"));
+    CHECK(servers.changes().empty());
+    CHECK(mentions(said(heal(servers)), "follows nobody that is known"));
+    CHECK(servers.changes().empty());
+  }
+
   TEST_CASE("replicas of a dead group member go to a member online, secondaries first (REC-35)") {
     FakeServers servers;
     for (const int number : {1, 2, 3, 4}) {

@@ -119,7 +119,9 @@ TEST_SUITE("core/plan/recovery/promotion") {
     }
   }
 
-  TEST_CASE("MariaDB: own later writes neither hide unapplied rows nor make a replica advanced") {
+  TEST_CASE(
+      "MariaDB: own later writes neither hide unapplied rows nor make a replica advanced "
+      "(REF-20)") {
     FakeServers servers;
     servers.add(writable(mariadb(1, "0-1-100")));
     servers.add(following(mariadb(2, "0-1-90"), 1, "0-1-100"));

@@ -202,13 +202,14 @@ TEST_SUITE("core/plan/recovery/takeover") {
     }
   }
 
-  TEST_CASE("a promotion that fails is undone: all as before (REC-33)") {
+  TEST_CASE("a promotion that fails is undone: all as before (REC-33, REC-41)") {
     FakeServers servers;
     build_mysql(servers);
     servers.refuse(db(2), Change{SetReadOnly{}}.index(), 5);
     const Outcome outcome = take_over(servers, db(2));
     REQUIRE(outcome.error);
     CHECK(servers.writable() == std::vector<InstanceKey>{db(1)});
+    CHECK_FALSE(is_replica(servers.at(db(1))));
     check_below(servers, 2, 1);
     CHECK(outcome.left.empty());
   }

@@ -8,7 +8,7 @@ using namespace orch;        // NOLINT(google-build-using-namespace)
 using namespace orch::test;  // NOLINT(google-build-using-namespace)
 
 TEST_SUITE("core/plan/refactor/binary_logs") {
-  TEST_CASE("binary logs: what is needed is not purged, what is far is not flushed") {
+  TEST_CASE("binary logs: what is needed is not purged, what is far is not flushed (REF-6)") {
     FakeServers servers;
     build_mysql(servers);
     const auto purge = [&](const std::string& log) {

@@ -34,7 +34,7 @@ TEST_SUITE("core/plan/refactor/classic") {
     CHECK(outcome.account.moved == std::vector<InstanceKey>{db(3)});
   }
 
-  TEST_CASE("up by coordinates: one that does not come to where its source stands, stays") {
+  TEST_CASE("up by coordinates: one that does not come to where its source stands, stays (REF-4)") {
     FakeServers servers;
     servers.add(top());
     servers.add(by_coordinates(2, 1, 700));
@@ -45,6 +45,58 @@ TEST_SUITE("core/plan/refactor/classic") {
     CHECK(servers.at(db(3)).replication.source == db(2));
     check_below(servers, 2, 1);
     CHECK(replica_running(servers.at(db(3))));
+  }
+
+  TEST_CASE("up: what counts is whether it can replicate from its source's source (REF-8)") {
+    for (const int newer : {1, 2}) {
+      CAPTURE(newer);
+      FakeServers servers;
+      servers.add(top());
+      servers.add(by_coordinates(2, 1, 700));
+      servers.add(by_coordinates(3, 2, 1000));
+      servers.set(db(newer), [](Instance& it) { it.server.version = "9.1.0"; });
+      const Outcome outcome = run_plan(servers, move_up(db(3), Policy{}));
+      CHECK(said(outcome).empty() == (newer == 2));
+      CHECK(servers.at(db(3)).replication.source == db(newer == 2 ? 1 : 2));
+      check_below(servers, 2, 1);
+    }
+  }
+
+  TEST_CASE("by GTID it stays by GTID, and nobody else is stopped (REF-9, REF-10)") {
+    for (const bool is_mariadb_case : {false, true}) {
+      FakeServers servers;
+      is_mariadb_case ? build_mariadb(servers) : build_mysql(servers);
+      const auto moved_by_gtid = [&](const Planner& planner, int below) {
+        CHECK(said(run_plan(servers, planner)) == "");
+        check_below(servers, 5, below);
+        CHECK(uses_gtid(servers.at(db(5))));
+      };
+      moved_by_gtid(move_up(db(5), Policy{}), 1);
+      moved_by_gtid(move_below(db(5), db(4), Policy{}), 4);
+      moved_by_gtid(move_up_replicas(db(4), {}, Policy{}), 1);
+      for (const std::string& change : servers.changes())
+        CHECK_MESSAGE(change.starts_with("db5:3306"), change);
+    }
+  }
+
+  TEST_CASE("only a move by coordinates shows that two places are the same (REF-7)") {
+    const auto equal_places = [](FakeServers& servers, int number) {
+      int count = 0;
+      for (const StepResult& one : run_plan(servers, move_up(db(number), Policy{})).steps) {
+        const auto* target = change_in<PointTo>(one.step.action);
+        if (target != nullptr && target->equals) ++count;
+      }
+      return count;
+    };
+    FakeServers servers;
+    servers.add(top());
+    servers.add(by_coordinates(2, 1, 700));
+    servers.add(by_coordinates(3, 2, 1000));
+    CHECK(equal_places(servers, 3) == 1);
+    FakeServers by_gtid;
+    build_mysql(by_gtid);
+    CHECK(equal_places(by_gtid, 5) == 0);
+    check_below(by_gtid, 5, 1);
   }
 
   TEST_CASE("below a sibling by coordinates: the one behind is brought to the other's place") {
@@ -88,5 +140,27 @@ TEST_SUITE("core/plan/refactor/classic") {
     CHECK(said(run_plan(servers, make_co_source(db(2), Policy{}))) == "");
     check_below(servers, 1, 2);
     check_below(servers, 2, 1);
+  }
+
+  TEST_CASE("a new co-master gets its replica's TLS options and user (REF-12)") {
+    FakeServers servers;
+    build_mysql(servers);
+    servers.set(db(2), [](Instance& it) {
+      it.replication.allow_tls = true;
+      it.replication.tls.ca_file = "/ca.pem";
+    });
+    const Outcome outcome = run_plan(servers, make_co_source(db(2), Policy{}));
+    CHECK(said(outcome) == "");
+    bool found = false;
+    for (const StepResult& one : outcome.steps) {
+      const auto* target = change_in<PointTo>(one.step.action);
+      if (target == nullptr || one.step.server != db(1)) continue;
+      found = true;
+      REQUIRE(target->tls);
+      CHECK(target->use_tls);
+      CHECK(target->tls->ca_file == "/ca.pem");
+      CHECK(one.step.credentials_from == db(2));
+    }
+    CHECK(found);
   }
 }

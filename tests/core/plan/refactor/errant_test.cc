@@ -27,6 +27,15 @@ TEST_SUITE("core/plan/refactor/errant") {
     check_below(servers, 2, 1);
   }
 
+  TEST_CASE("errant GTIDs: more than can be injected one by one are refused (REF-19)") {
+    FakeServers servers;
+    servers.add(writable(mysql(1, gtids("1-100"))));
+    const std::string many = gtids("1-4000000000000", 2);
+    servers.add(following(mysql(2, gtids("1-100") + "," + many), 1, gtids("1-100")));
+    CHECK(mentions(said(run_plan(servers, inject_errant(db(2), Policy{}))), "at most 10000"));
+    CHECK(servers.changes().empty());
+  }
+
   TEST_CASE("a history that the server did not give up is kept, and replication goes on") {
     FakeServers servers;
     servers.add(writable(mysql(1, gtids("1-100"))));

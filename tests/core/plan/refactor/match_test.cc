@@ -6,6 +6,7 @@
 
 #include <doctest/doctest.h>
 
+#include "core/plan/refactor/regroup.h"
 #include "tests/support/recovery_bench.h"
 
 using namespace orch;        // NOLINT(google-build-using-namespace)
@@ -116,6 +117,18 @@ TEST_SUITE("core/plan/refactor/match") {
     CHECK(said(run_plan(servers, relocate(db(3), db(2), Policy{}))) == "");
     check_below(servers, 3, 2);
     CHECK(mentions(said(run_plan(servers, relocate(db(2), db(3), Policy{}))), "descendant"));
+  }
+
+  TEST_CASE("one at the leader's place that cannot be moved is not told as moved (REF-14)") {
+    FakeServers servers;
+    build_matched(servers);
+    for (const int number : {2, 3})
+      servers.refuse(db(number), Change{PointTo{}}.index(), 5);
+    const Outcome outcome =
+        run_plan(servers, regroup_replicas(db(1), RegroupBy::PseudoGtid, pseudo_policy()));
+    CHECK(mentions(said(outcome), "the server said no"));
+    CHECK(outcome.account.moved.empty());
+    CHECK(outcome.account.lost.size() == 1);
   }
 
   TEST_CASE("what cannot be matched is refused, and nothing is touched") {
