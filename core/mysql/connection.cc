@@ -372,7 +372,13 @@ Result<Connection> Connection::connect(const ConnectOptions& options, SteadyPoin
   if (second.state) return Connection(std::move(second.state));
   // A wrong password must not hide behind what TLS said (DISC-4).
   if (first.code == 1045) {
-    if (second.code != 1045) first.error.message += " (TLS was tried too, and failed)";
+    // Nor must a broken TLS hide behind a refusal that may come of going without.
+    if (second.code != 1045) {
+      std::string_view why = second.error.message;
+      const std::string where = to_string(InstanceKey{options.host, options.port}) + ": ";
+      if (why.starts_with(where)) why.remove_prefix(where.size());
+      first.error.message += fmt::format(" (TLS was tried too: {})", why);
+    }
     return fail(std::move(first.error));
   }
   return fail(std::move(second.error));

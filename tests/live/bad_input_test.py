@@ -131,6 +131,12 @@ class Tls(LiveCase):
         self.config.update(MySQLTopologyUseMutualTLS=True, MySQLTopologySSLCAFile=str(certs / "other-ca.pem"))
         self.refuses("discover", c[1], saying=str(c[1]))
 
+    def test_that_only_tls_is_broken_is_told_beside_the_refusal_without_it(self):
+        c = self.start(1, tls=True)
+        certs = self.use_tls("orchestrator_ssl")
+        self.config["MySQLTopologySSLCAFile"] = str(certs / "other-ca.pem")
+        self.refuses("discover", c[1], saying=f"{c[1]}: access denied .*TLS was tried too: .*certificate")
+
     def test_without_tls_a_server_that_asks_for_it_is_refused(self):
         c = self.start(1, tls=True)
         self.use_tls("orchestrator_ssl")
