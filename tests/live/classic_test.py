@@ -68,6 +68,7 @@ class Classic(LiveCase):
         self.assertEqual(self.does("-c", "move-up", "-i", c[4]).lines, [f"{c[4]}<{c[1]}"])
         self.follows(c[4], c[1])
         self.discover(c)
+        self.refuses("-c", "move-equivalent", "-i", c[4], "-d", c[2], saying="No equivalent coordinates")  # REF-7
         self.assertEqual(self.does("-c", "move-below", "-i", c[4], "-d", c[2]).lines, [f"{c[4]}<{c[2]}"])
         self.follows(c[4], c[2])
         self.refuses("-c", "move-below", "-i", c[4], "-d", c[1], saying="not a replica|not siblings")

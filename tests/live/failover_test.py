@@ -234,6 +234,16 @@ class Failover(LiveCase):
         self.assertEqual(len(done.lines), 1, done)
         self.assertFalse(self.read_only(self.promoted(done, c)))
 
+    def test_a_replica_is_made_the_master_only_when_its_master_is_dead(self):
+        # REF-17
+        c = self.start(3)
+        self.discover(c)
+        self.refuses("make-master", c[3], saying=f"{c[1]}, the master of {c[3]}, answers")
+        c[1].kill()
+        self.does("make-master", c[3])
+        self.assertFalse(self.read_only(c[3]))
+        self.heals(c, c[3], [c[2]])
+
     def test_recover_does_nothing_while_the_master_lives_and_replaces_it_when_it_is_dead(self):
         c = self.start(3)
         self.discover(c)
