@@ -1,6 +1,10 @@
 #pragma once
 
+#include <condition_variable>
+#include <mutex>
+#include <set>
 #include <string>
+#include <thread>
 
 #include "core/base/clock.h"
 #include "core/ports/maintenance.h"
@@ -8,20 +12,32 @@
 
 namespace orch::ha {
 
-/// The backend's maintenance table as the executor's lock manager.
+/// The backend's maintenance table as the executor's lock manager. Locks are renewed as long as
+/// they are held.
 class BackendLocks final : public MaintenanceLocks {
  public:
   /// Database and clock outlive this.
   BackendLocks(storage::Database& database, const Clock& clock, storage::NodeIdentity self,
-               std::string owner)
-      : store_(database, clock, std::move(self)), owner_(std::move(owner)) {}
+               std::string owner, std::chrono::milliseconds pause = std::chrono::seconds(20))
+      : store_(database, clock, std::move(self)), owner_(std::move(owner)), pause_(pause) {}
+  ~BackendLocks() override;
+  BackendLocks(const BackendLocks&) = delete;
+  BackendLocks& operator=(const BackendLocks&) = delete;
 
   Result<> claim(const InstanceKey& key, const std::string& reason) override;
   Result<> release(const InstanceKey& key) override;
 
  private:
+  void renew();
+
   storage::MaintenanceStore store_;
   std::string owner_;
+  std::chrono::milliseconds pause_;
+  std::mutex sleep_;
+  std::condition_variable wake_;
+  std::set<InstanceKey> held_;  ///< guarded by sleep_, as what follows
+  bool done_{false};
+  std::thread renewer_;
 };
 
 }  // namespace orch::ha

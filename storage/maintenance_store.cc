@@ -27,6 +27,11 @@ constexpr std::string_view kSqlEndMaintenance = R"(
     update database_instance_maintenance
        set maintenance_active = null, end_timestamp = ?
      where maintenance_active = 1 and hostname = ? and port = ?)";
+constexpr std::string_view kSqlRenewMaintenance = R"(
+    update database_instance_maintenance
+       set end_timestamp = ?
+     where maintenance_active = 1 and explicitly_bounded = 0 and hostname = ? and port = ?
+       and processing_node_hostname = ? and processing_node_token = ?)";
 constexpr std::string_view kSqlEndById = R"(
     update database_instance_maintenance
        set maintenance_active = null, end_timestamp = ?
@@ -54,6 +59,7 @@ constexpr std::string_view kSqlListOrphans = R"(
     select database_instance_maintenance_id
       from database_instance_maintenance
      where maintenance_active = 1 and explicitly_bounded = 0
+       and replace(end_timestamp, 'T', ' ') < ?
        and not exists (
              select 1 from node_health n
               where n.hostname = database_instance_maintenance.processing_node_hostname
@@ -104,6 +110,14 @@ Result<> MaintenanceStore::end_of_dead_process(const InstanceKey& key) {
   return {};
 }
 
+Result<bool> MaintenanceStore::renew(const InstanceKey& key) {
+  ORCH_ASSIGN(const std::int64_t rows,
+              database_.execute(kSqlRenewMaintenance,
+                                {format_time(clock_.now() + kOperationLock), key.hostname,
+                                 port_of(key), self_.hostname, self_.token}));
+  return rows > 0;
+}
+
 Result<bool> MaintenanceStore::end(const InstanceKey& key) {
   ORCH_ASSIGN(const std::int64_t rows,
               database_.execute(kSqlEndMaintenance,
@@ -151,7 +165,7 @@ Result<std::int64_t> MaintenanceStore::expire() {
     ended = overdue;
     // By id: which nodes live is not the same wherever the statement is carried out.
     std::vector<std::int64_t> orphans;
-    ORCH_TRY(database_.select(kSqlListOrphans, {},
+    ORCH_TRY(database_.select(kSqlListOrphans, {format_time(now + kOperationLock - kUnrenewed)},
                               [&orphans](const Row& row) { orphans.push_back(row.integer(0)); }));
     for (const std::int64_t id : orphans) {
       ORCH_ASSIGN(const bool was_active, end(id));

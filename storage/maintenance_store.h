@@ -14,11 +14,16 @@
 
 namespace orch::storage {
 
+/// How long an operation's lock lasts if it is not renewed, and how soon one is nobody's that was
+/// not renewed by a process that no longer says that it lives.
+constexpr std::chrono::seconds kOperationLock{600};
+constexpr std::chrono::seconds kUnrenewed{60};
+
 struct MaintenanceRequest {
   InstanceKey key{};
   std::string owner{};
   std::string reason{};
-  std::chrono::seconds duration{600};
+  std::chrono::seconds duration{kOperationLock};
   bool by_person{false};  ///< else the lock dies with its process
 };
 
@@ -40,6 +45,8 @@ class MaintenanceStore {
   /// Takes the lock: its id, or nothing when somebody holds it. A lock that has run out is none,
   /// nor is one of a process of this host that is gone.
   Result<std::optional<std::int64_t>> claim(const MaintenanceRequest& request);
+  /// This process's lock for an operation lasts as long again as a new one; false when it is gone.
+  Result<bool> renew(const InstanceKey& key);
   /// False when there was no lock.
   Result<bool> end(const InstanceKey& key);
   Result<bool> end(std::int64_t id);

@@ -99,6 +99,23 @@ TEST_SUITE("storage/maintenance_store") {
     CHECK(*lock.end - *lock.begin == std::chrono::seconds(60));
   }
 
+  TEST_CASE_FIXTURE(MaintenanceFixture, "an operation's lock lasts while it is renewed (REF-1)") {
+    REQUIRE(store.claim({.key = kDb, .owner = "alice"}).value_or(std::nullopt).has_value());
+    for (int minute = 0; minute < 20; ++minute) {
+      clock.advance(std::chrono::seconds(59));
+      CHECK(store.renew(kDb).value_or(false));
+      CHECK(store.expire().value_or(-1) == 0);
+      CHECK(store.in_maintenance(kDb).value_or(false));
+    }
+    MaintenanceStore of_another(database(), clock, {"host", "another"});
+    CHECK_FALSE(of_another.renew(kDb).value_or(true));
+    clock.advance(std::chrono::seconds(61));
+    CHECK(store.expire().value_or(-1) == 1);
+    CHECK_FALSE(store.renew(kDb).value_or(true));
+    REQUIRE(claim(true).has_value());
+    CHECK_FALSE(store.renew(kDb).value_or(true));  // a person's ends when it was said to
+  }
+
   TEST_CASE_FIXTURE(MaintenanceFixture,
                     "locks of operations die with their process, those of people do not") {
     REQUIRE(claim(true).has_value());

@@ -1,0 +1,37 @@
+#include "ha/maintenance_locks.h"
+
+#include <doctest/doctest.h>
+
+#include "tests/storage/memory_backend.h"
+
+namespace orch::ha {
+
+TEST_SUITE("ha/maintenance_locks") {
+  TEST_CASE_FIXTURE(storage::MemoryBackend, "locks are renewed until they are released (REF-1)") {
+    using std::chrono::milliseconds;
+    const InstanceKey kept{"db1", 3306};
+    const InstanceKey given_back{"db2", 3306};
+    const auto end_of = [&](const InstanceKey& key) {
+      return value("select end_timestamp from database_instance_maintenance where hostname = '" +
+                   key.hostname + "'");
+    };
+    const SystemClock now;
+    BackendLocks locks(database(), now, {"here", "t"}, "me", milliseconds(5));
+    REQUIRE(locks.claim(kept, "r"));
+    REQUIRE(locks.claim(given_back, "r"));
+    REQUIRE(locks.release(given_back));
+    const std::string past = "2026-01-01 00:00:00";
+    run("update database_instance_maintenance set end_timestamp = '" + past + "'");
+    const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(30);
+    while (end_of(kept) == past) {
+      REQUIRE(std::chrono::steady_clock::now() < deadline);
+      std::this_thread::sleep_for(milliseconds(1));
+    }
+    CHECK(end_of(given_back) == past);
+    CHECK(storage::MaintenanceStore(database(), now, {"here", "t"})
+              .in_maintenance(kept)
+              .value_or(false));
+  }
+}
+
+}  // namespace orch::ha
