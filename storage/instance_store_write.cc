@@ -39,7 +39,9 @@ constexpr std::string_view kSqlForgetStrayErrors = R"(
      where not exists (select 1 from database_instance i
                         where i.hostname = orch_instance_error.hostname
                           and i.port = orch_instance_error.port))";
-constexpr std::string_view kSqlExpireInstance = "delete from database_instance where last_seen < ?";
+// What was never seen clean counts from when it was last read at all, or came to be known.
+constexpr std::string_view kSqlExpireInstance =
+    "delete from database_instance where coalesce(last_seen, last_attempted_check) < ?";
 
 std::vector<std::string_view> column_names(bool seen) {
   std::vector<std::string_view> names;

@@ -207,6 +207,17 @@ TEST_SUITE("storage/instance_store") {
     CHECK(value("select count(*) from orch_instance_error") == "0");
   }
 
+  TEST_CASE_FIXTURE(InstanceFixture,
+                    "a promotion rule is kept for the server's own name, not for the one that was "
+                    "asked (DISC-15)") {
+    Observation observation = clean(instance("db-1"));
+    observation.asked = {"alias-1", 3306};
+    observation.detected_promotion_rule = PromotionRule::Prefer;
+    record(observation);
+    CHECK(find("db-1").promotion_rule == PromotionRule::Prefer);
+    CHECK(value("select count(*) || max(hostname) from candidate_database_instance") == "1db-1");
+  }
+
   TEST_CASE_FIXTURE(InstanceFixture, "names are not stored when they are not resolved") {
     InstanceStore quiet(database(), clock, {.store_resolved = false});
     Observation observation = clean(instance("db-1"));
@@ -276,15 +287,16 @@ TEST_SUITE("storage/instance_store") {
     CHECK(value("select count(*) from orch_instance_error") == "0");
   }
 
-  TEST_CASE_FIXTURE(InstanceFixture, "a skipped probe records nothing") {
+  TEST_CASE_FIXTURE(InstanceFixture, "a skipped probe records nothing (DISC-26)") {
     record(clean(instance("db-1")));
-    const std::string before = value("select last_checked from database_instance");
+    const std::string times = "select last_checked || last_attempted_check from database_instance";
+    const std::string before = value(times);
     clock.advance(seconds(10));
     Observation skipped = clean(instance("db-1"));
     skipped.outcome = ProbeOutcome::Skipped;
     skipped.resolved = {{"x", "db-1"}};
     record(skipped);
-    CHECK(value("select last_checked from database_instance") == before);
+    CHECK(value(times) == before);
     CHECK(value("select count(*) from hostname_resolve") == "0");
   }
 
@@ -337,6 +349,24 @@ TEST_SUITE("storage/instance_store") {
     clock.advance(std::chrono::hours(2));
     CHECK(store.expire(std::chrono::hours(3)).value_or(-1) == 0);
     CHECK(store.expire(std::chrono::hours(1)).value_or(-1) == 1);
+  }
+
+  TEST_CASE_FIXTURE(
+      InstanceFixture,
+      "a record that was never seen expires, too, but not while it is read (DISC-24)") {
+    REQUIRE(store.insert_if_absent({"db-1", 3306}, false));
+    REQUIRE(store.insert_if_absent({"db-2", 3306}, false));
+    clock.advance(std::chrono::hours(2));
+    Observation soft = clean(instance("db-2"));
+    soft.outcome = ProbeOutcome::Soft;
+    record(soft);
+    Observation failed;
+    failed.asked = {"db-1", 3306};
+    record(failed);
+    CHECK(value("select count(last_seen) from database_instance") == "0");
+    CHECK(store.expire(std::chrono::hours(3)).value_or(-1) == 0);
+    CHECK(store.expire(std::chrono::hours(1)).value_or(-1) == 1);
+    CHECK(list({}) == "db-2 ");
   }
 }
 
