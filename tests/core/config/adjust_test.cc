@@ -195,7 +195,7 @@ TEST_SUITE("core/config/adjust") {
           "Failed parsing HTTPAdvertise: invalid character in host name");
   }
 
-  TEST_CASE("without a write buffer nothing is buffered, advertised URL or not") {
+  TEST_CASE("without a write buffer nothing is buffered, advertised URL or not (DISC-20)") {
     Config config;
     config.backend.buffer_instance_writes = true;
     CHECK(adjusted(config).backend.buffer_instance_writes);

@@ -68,6 +68,17 @@ TEST_SUITE("picture") {
     CHECK(own.probe_errors.at(db(1)) == "db1: gone");
   }
 
+  TEST_CASE("a server that is to be left alone stays as it was (DISC-26)") {
+    Picture picture = small_cluster();
+    Observation skipped = not_seen(db(2), "");
+    skipped.outcome = ProbeOutcome::Skipped;
+    CHECK(picture.take(skipped, kLater, kLater).empty());
+    const Freshness& freshness = picture.find(db(2))->freshness;
+    CHECK(freshness.is_last_check_valid);
+    CHECK(freshness.last_attempted_check == kBefore);
+    CHECK(freshness.last_checked == kBefore);
+  }
+
   TEST_CASE("a server that dies as the clock is set back was not seen after it died") {
     Picture picture = small_cluster();
     const TimePoint earlier = kBefore - std::chrono::hours(1);

@@ -1,5 +1,7 @@
 #include "core/probe/reading.h"
 
+#include <algorithm>
+
 #include <doctest/doctest.h>
 
 #include "tests/support/scripted_session.h"
@@ -118,6 +120,17 @@ void check_mysql_replica(const Observation& seen, const std::string& version) {
   CHECK(instance.gtid.executed == std::string(kUuid) + ":1-5");
   REQUIRE(seen.replica_candidates.size() == 1);
   CHECK(to_string(seen.replica_candidates[0]) == "db3:3306");
+}
+
+ScriptedSession group_member() {
+  ScriptedSession session = mysql_server("8.4.3", true, true);
+  session.variables()["group_replication_group_name"] = "aaaaaaaa-0000-0000-0000-000000000000";
+  session.variables()["group_replication_single_primary_mode"] = "ON";
+  session.answer("SELECT member_id",
+                 table({"MEMBER_ID", "MEMBER_HOST", "MEMBER_PORT", "MEMBER_STATE", "MEMBER_ROLE"},
+                       {{kUuid, "db2", "3306", "ONLINE", "SECONDARY"},
+                        {"x", "db1", "3306", "ONLINE", "PRIMARY"}}));
+  return session;
 }
 
 }  // namespace
@@ -465,14 +478,28 @@ TEST_SUITE("core/probe/reading") {
     CHECK(named.resolved[0].resolved == "db2.example.com");
   }
 
+  TEST_CASE("a session that is lost as the group is asked for fails the probe (DISC-9)") {
+    ScriptedSession whole = group_member();
+    Bench bench;
+    REQUIRE(bench.read(whole).outcome == ProbeOutcome::Clean);
+    const auto asked = std::ranges::find_if(whole.packets, [](const auto& packet) {
+      return std::ranges::any_of(packet, [](const std::string& statement) {
+        return statement.starts_with("SELECT member_id");
+      });
+    });
+    REQUIRE(asked != whole.packets.end());
+    ScriptedSession lost = group_member();
+    lost.lose_at(static_cast<std::size_t>(asked - whole.packets.begin()));
+    Bench other;
+    const Observation seen = other.read(lost);
+    CHECK_FALSE(seen.found());
+    CHECK(seen.outcome != ProbeOutcome::Skipped);
+    REQUIRE(seen.error);
+    CHECK(seen.error->kind == ErrorKind::Unreachable);
+  }
+
   TEST_CASE("group members are asked for where the plug-in has a group") {
-    ScriptedSession session = mysql_server("8.4.3", true, true);
-    session.variables()["group_replication_group_name"] = "aaaaaaaa-0000-0000-0000-000000000000";
-    session.variables()["group_replication_single_primary_mode"] = "ON";
-    session.answer("SELECT member_id",
-                   table({"MEMBER_ID", "MEMBER_HOST", "MEMBER_PORT", "MEMBER_STATE", "MEMBER_ROLE"},
-                         {{kUuid, "db2", "3306", "ONLINE", "SECONDARY"},
-                          {"x", "db1", "3306", "ONLINE", "PRIMARY"}}));
+    ScriptedSession session = group_member();
     Bench bench;
     const Observation seen = bench.read(session);
     CHECK(is_group_secondary(seen.instance));
