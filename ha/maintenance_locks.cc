@@ -7,32 +7,35 @@
 namespace orch::ha {
 
 BackendLocks::~BackendLocks() {
+  std::thread renewer;
   {
-    const std::lock_guard<std::mutex> lock(sleep_);
+    const MutexLock lock(mutex_);
     done_ = true;
+    renewer.swap(renewer_);
   }
-  wake_.notify_all();
-  if (renewer_.joinable()) renewer_.join();
+  woken_.notify_all();
+  if (renewer.joinable()) renewer.join();
 }
 
 void BackendLocks::renew() {
-  std::unique_lock<std::mutex> lock(sleep_);
-  while (!wake_.wait_for(lock, pause_, [this] { return done_; })) {
+  mutex_.lock();
+  while (!woken_.wait_for(mutex_, pause_, [this] { return done_; })) {
     const std::set<InstanceKey> held = held_;
-    lock.unlock();
+    mutex_.unlock();
     for (const InstanceKey& key : held) {
       const Result<bool> renewed = store_.renew(key);
       if (!renewed) log::warning("lock of {}: {}", to_string(key), renewed.error().message);
     }
-    lock.lock();
+    mutex_.lock();
   }
+  mutex_.unlock();
 }
 
 Result<> BackendLocks::claim(const InstanceKey& key, const std::string& reason) {
   ORCH_ASSIGN(const std::optional<std::int64_t> lock,
               store_.claim({.key = key, .owner = owner_, .reason = reason}));
   if (lock) {
-    const std::lock_guard<std::mutex> guard(sleep_);
+    const MutexLock guard(mutex_);
     held_.insert(key);
     if (!renewer_.joinable()) renewer_ = std::thread([this] { renew(); });
     return {};
@@ -45,7 +48,7 @@ Result<> BackendLocks::claim(const InstanceKey& key, const std::string& reason) 
 
 Result<> BackendLocks::release(const InstanceKey& key) {
   {
-    const std::lock_guard<std::mutex> guard(sleep_);
+    const MutexLock guard(mutex_);
     held_.erase(key);
   }
   ORCH_ASSIGN([[maybe_unused]] const bool held, store_.end(key));

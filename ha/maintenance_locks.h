@@ -1,12 +1,12 @@
 #pragma once
 
 #include <condition_variable>
-#include <mutex>
 #include <set>
 #include <string>
 #include <thread>
 
 #include "core/base/clock.h"
+#include "core/base/mutex.h"
 #include "core/ports/maintenance.h"
 #include "storage/maintenance_store.h"
 
@@ -33,11 +33,11 @@ class BackendLocks final : public MaintenanceLocks {
   storage::MaintenanceStore store_;
   std::string owner_;
   std::chrono::milliseconds pause_;
-  std::mutex sleep_;
-  std::condition_variable wake_;
-  std::set<InstanceKey> held_;  ///< guarded by sleep_, as what follows
-  bool done_{false};
-  std::thread renewer_;
+  Mutex mutex_;
+  std::condition_variable_any woken_;
+  std::set<InstanceKey> held_ ORCH_GUARDED_BY(mutex_);
+  bool done_ ORCH_GUARDED_BY(mutex_){false};
+  std::thread renewer_ ORCH_GUARDED_BY(mutex_);
 };
 
 }  // namespace orch::ha
