@@ -1,5 +1,7 @@
 #include "storage/sqlite.h"
 
+#include <unistd.h>
+
 #include <cerrno>
 #include <chrono>
 #include <filesystem>
@@ -35,11 +37,17 @@ std::string why_not_opened(const std::string& file, int system_error) {
   const fs::path path(file);
   if (fs::is_directory(path, ignored)) return "it is a directory; name a file in it";
   const fs::path parent = path.has_parent_path() ? path.parent_path() : fs::path(".");
-  if (!fs::exists(parent, ignored)) {
+  std::error_code hidden;
+  if (!fs::exists(parent, hidden) && !hidden) {
     return fmt::format("the directory {} does not exist; create it", parent.string());
   }
-  if (!fs::is_directory(parent, ignored)) {
+  if (!hidden && !fs::is_directory(parent, ignored)) {
     return fmt::format("{} is not a directory", parent.string());
+  }
+  // Where no new file may be made, the library looks for an old one to read, and finds none.
+  if (system_error == ENOENT && ::access(parent.c_str(), W_OK) != 0) system_error = errno;
+  if (system_error == EROFS) {
+    return "its file system is read-only; name a file on another in SQLite3DataFile";
   }
   if (system_error == EACCES || system_error == EPERM) {
     return "permission denied; give this user read and write access to the file and its directory";

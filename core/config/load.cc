@@ -173,6 +173,10 @@ class Loader {
     for (ConfigProblem& problem : check_config(loaded_.config)) {
       report_checked(std::move(problem));
     }
+    // A key that is missing belongs into the last file, which has the last word.
+    for (ConfigProblem& problem : loaded_.problems) {
+      if (problem.file.empty() && !loaded_.files.empty()) problem.file = loaded_.files.back();
+    }
     return std::move(loaded_);
   }
 

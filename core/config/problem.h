@@ -10,7 +10,7 @@ enum class Severity { Warning, Error };
 /// Something wrong with the configuration: a value, told to people, never holding a secret.
 struct ConfigProblem {
   Severity severity{Severity::Error};
-  std::string file{};  ///< "" when no file set the key
+  std::string file{};  ///< that set the key, or lacks it; "" when none was read
   int line{0};         ///< from 1; 0: unknown
   int column{0};       ///< from 1; 0: unknown
   std::string key{};   ///< "" when the problem is not about one key

@@ -201,6 +201,20 @@ class BadFiles(LiveCase):
         subprocess.run(["mount", "-o", "remount,size=64m", disk], check=True)
         self.assertEqual(self.does("-c", "clusters").out.strip(), "")
 
+    def test_a_new_backend_file_on_a_read_only_file_system(self):
+        disk = self.folder / "disk"
+        disk.mkdir()
+        mount = ["mount", "-t", "tmpfs", "-o", "ro", "none", disk]
+        if subprocess.run(mount, stderr=subprocess.DEVNULL).returncode:
+            self.skipTest("this user may not mount a disk")
+        self.addCleanup(subprocess.run, ["umount", disk], check=True)
+        self.config["SQLite3DataFile"] = str(disk / "orch.db")
+        self.refuses("-c", "clusters", saying="disk/orch.db.*file system is read-only; name a file on another")
+
+    def test_a_key_that_is_missing_is_told_with_the_file_that_lacks_it(self):
+        del self.config["SQLite3DataFile"]
+        self.refuses("clusters", saying=r"orch\.conf\.json: error: SQLite3DataFile")
+
     def test_a_mistyped_key_is_said_with_the_key_that_was_meant(self):
         self.config["MySQLTopologyUzer"] = "x"
         done = self.does("-c", "clusters")

@@ -133,7 +133,8 @@ TEST_SUITE("core/config/load") {
                                             "{\"RaftBind\": \"\",\n\"RaftEnabled\": true,"
                                             "\n\n\"RaftDataDir\": \"\"}");
     CHECK(shown(load({first, second})) ==
-          "error: SQLite3DataFile: SQLite3DataFile must be set when BackendDB is sqlite3\n" +
+          second +
+              ": error: SQLite3DataFile: SQLite3DataFile must be set when BackendDB is sqlite3\n" +
               second +
               ":4: error: RaftDataDir: RaftDataDir must be defined since raft is enabled "
               "(RaftEnabled)\n" +
