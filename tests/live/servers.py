@@ -253,9 +253,9 @@ class Node:
         return subprocess.run(self.software.client("-uroot", "-Ssock", *flags), input=text, text=True,
                               cwd=self.data, capture_output=True, timeout=120)
 
-    def session(self, text):
-        """A client of root's that stays, once it has answered the last of the statements -> its process."""
-        child = subprocess.Popen(self.software.client("-uroot", "-Ssock", "-nNB"), text=True, cwd=self.data,
+    def session(self, text, user="root"):
+        """A client of that user's that stays, once it has answered the last of the statements -> its process."""
+        child = subprocess.Popen(self.software.client(f"-u{user}", "-Ssock", "-nNB"), text=True, cwd=self.data,
                                  stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
         child.stdin.write(text + "\n")
         child.stdin.flush()

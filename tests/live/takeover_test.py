@@ -30,7 +30,6 @@ class Takeover(LiveCase):
         self.switched(c, new[0], [n for n in c.nodes if n is not new[0]])
 
     def test_nothing_is_lost_or_doubled_when_the_application_writes_on(self):
-        # REC-43
         c = self.start(3)
         self.discover(c)
         writer = Writer(c[1])
@@ -40,6 +39,20 @@ class Takeover(LiveCase):
         acknowledged = writer.end()
         have = list(map(int, c[2].sql("SELECT seq FROM app.seq ORDER BY seq").split()))
         self.assertEqual(have, acknowledged)
+
+    def test_a_transaction_that_is_open_cannot_be_committed_on_the_old_master(self):
+        # REC-43
+        for verb in ("takeover", "failover"):
+            c = self.start(2)
+            c[1].sql("CREATE USER app@localhost; GRANT ALL ON app.* TO app@localhost")
+            self.discover(c)
+            session = c[1].session("BEGIN; INSERT INTO app.seq (seq, server) VALUES (77, 1); SELECT 1;", user="app")
+            self.addCleanup(session.kill)
+            self.does(verb, c.name, "--to", c[2])
+            session.communicate("COMMIT;\n")
+            self.assertNotEqual(session.returncode, 0)
+            for node in c.nodes:
+                self.assertEqual(node.sql("SELECT COUNT(*) FROM app.seq WHERE seq = 77"), "0", f"{verb}: {node}")
 
     def test_the_compatible_command_leaves_the_old_master_a_stopped_replica(self):
         c = self.start(3, "1>2,2>3")
