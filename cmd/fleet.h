@@ -24,6 +24,8 @@ class Fleet {
   /// A session that is only kept to see it break. Errors: those of logging in.
   [[nodiscard]] Result<std::unique_ptr<WatchedSession>> watch(const InstanceKey& key,
                                                               std::chrono::milliseconds silence);
+  /// Closes what is kept for the server.
+  void forget(const InstanceKey& key) { prober_.forget(key); }
 
  private:
   Fleet(Prober prober, const Config& config);

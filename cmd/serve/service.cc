@@ -202,6 +202,9 @@ EngineDoors Service::engine_doors() {
   doors.open_link = [this](const InstanceKey& key) {
     return fleet_->watch(key, config().service.master_watch_silence_milliseconds);
   };
+  doors.let_go = [this](const InstanceKey& key) {
+    fleet_->forget(key);
+  };
   doors.act = [this](const Analysis& analysis, TimePoint since) {
     act(analysis, since);
   };

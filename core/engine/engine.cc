@@ -189,6 +189,15 @@ void Engine::probe(const InstanceKey& key) {
   Observation seen = servers_.probe(key, steady_clock::now() + settings()->probe_limit);
   if (doors_.complete && seen.found()) doors_.complete(seen);
   take(key, seen, begun);
+  // It may have been forgotten meanwhile, have another name, or be no replica after all.
+  let_go_unless_watched(key);
+}
+
+void Engine::let_go_unless_watched(const InstanceKey& key) {
+  mutex_.lock();
+  const bool watched = schedules_.contains(key);
+  mutex_.unlock();
+  if (!watched && doors_.let_go) doors_.let_go(key);
 }
 
 void Engine::take(const InstanceKey& key, const Observation& seen, TimePoint begun) {
@@ -513,7 +522,7 @@ void Engine::catch_up(std::vector<Instance> records) {
 }
 
 void Engine::forget(const std::set<InstanceKey>& keys) {
-  const MutexLock lock(mutex_);
+  mutex_.lock();
   for (const InstanceKey& key : keys) {
     if (const Instance* known = picture_.find(key)) analyse_within(known->cluster_name, kGather);
     picture_.forget(key);
@@ -522,6 +531,9 @@ void Engine::forget(const std::set<InstanceKey>& keys) {
       schedules_.erase(found);
     }
   }
+  mutex_.unlock();
+  for (const InstanceKey& key : keys)
+    let_go_unless_watched(key);
 }
 
 void Engine::set_marks(Marks marks, Circumstances circumstances) {

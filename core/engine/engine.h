@@ -51,6 +51,9 @@ struct EngineDoors {
   std::function<void(Observation&)> complete{};
   /// Opens a session to be watched.
   Links::Open open_link{};
+  /// The server is not looked at any more by that name: what is kept to talk to it may go. May be
+  /// empty.
+  std::function<void(const InstanceKey&)> let_go{};
   /// Whether anything is to be done about what is wrong, by this process, now. Empty: it is. Must
   /// not block.
   std::function<bool()> may_act{};
@@ -146,6 +149,7 @@ class Engine {
   void run_analysis();
   void probe(const InstanceKey& key);
   void take(const InstanceKey& key, const Observation& seen, TimePoint begun);
+  void let_go_unless_watched(const InstanceKey& key);
   void learn_one(const Observation& seen, SteadyPoint since) ORCH_REQUIRES(mutex_);
   void meet(const Observation& seen) ORCH_REQUIRES(mutex_);
   void meet_one(const InstanceKey& key, const std::optional<InstanceKey>& candidate_of)

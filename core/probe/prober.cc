@@ -32,6 +32,12 @@ ResolveSettings resolve_settings(const DiscoverySettings& discovery) {
 
 }  // namespace
 
+std::chrono::seconds tls_lifetime(const ProbeSettings& settings) {
+  const std::uint64_t factor = settings.connection.tls_cache_ttl_factor;
+  return settings.discovery.instance_poll_seconds *
+         static_cast<std::int64_t>(std::min<std::uint64_t>(factor, 1'000'000));
+}
+
 struct Prober::State {
   struct Kept {
     Connection connection;
@@ -100,13 +106,10 @@ Result<Prober::State::Kept> Prober::State::connect(const InstanceKey& key, Stead
     return Kept{*std::move(connection)};
   }
   // Only a success proves what the server wants (DISC-4).
-  const auto lifetime = settings.discovery.instance_poll_seconds *
-                        static_cast<std::int64_t>(std::min<std::uint64_t>(
-                            settings.connection.tls_cache_ttl_factor, 1'000'000));
   const bool wants_tls = connection && connection->uses_tls();
   {
     const MutexLock lock(mutex);
-    slots[key].tls_until = wants_tls ? steady_clock::now() + lifetime : SteadyPoint{};
+    slots[key].tls_until = wants_tls ? steady_clock::now() + tls_lifetime(settings) : SteadyPoint{};
   }
   if (!connection) return fail(std::move(connection).error());
   seen.tls_required = wants_tls;

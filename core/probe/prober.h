@@ -25,6 +25,9 @@ struct ProbeSettings {
   std::function<std::optional<std::string>(const std::string& hostname)> stored_name{};
 };
 
+/// How long a server that wanted TLS is asked for it at once (mixed TLS).
+std::chrono::seconds tls_lifetime(const ProbeSettings& settings);
+
 /// Reads servers: one connection a server, kept for the next time, and in the steady state one
 /// round trip. Thread-safe.
 class Prober {

@@ -226,6 +226,9 @@ class Serve(ServiceCase):
             self.assertEqual(service.ask(f"forget-cluster/{c[1]}")[0], 200)
             time.sleep(1.5)  # for a read that was under way
             self.assertEqual([service.json("clusters"), service.json("all-instances")], [[], []])
+            # Nothing that was kept to talk to them stays open (DISC-3).
+            ours = "SELECT COUNT(*) FROM information_schema.processlist WHERE user = 'orchestrator'"
+            c.wait_for(lambda: [node.sql(ours) for node in c.nodes] == ["0"] * 3, "their sessions to end")
             service.details(f"discover/{c[1].host}/{c[1].port}")
             self.knows_all(service, c)
 
@@ -248,6 +251,7 @@ class Serve(ServiceCase):
         self.assertEqual([asks(":"), asks("admin:secret")], [401, 200])
 
     def test_a_switchover_that_somebody_asked_for_ends_before_the_service_does(self):
+        # HA-25
         c = self.start(3)
         self.discover(c)
         self.config.update(PreGracefulTakeoverProcesses=[

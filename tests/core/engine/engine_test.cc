@@ -91,6 +91,14 @@ class EngineBench {
       changed_.notify_all();
       return std::unique_ptr<WatchedSession>(std::make_unique<PipeSession>(ends[0]));
     };
+    doors.let_go = [this](const InstanceKey& key) {
+      const MutexLock lock(mutex_);
+      ++let_go_[key];
+      changed_.notify_all();
+    };
+    doors.may_act = [this] {
+      return may_act.load();
+    };
     doors.act = [this](const Analysis& analysis, TimePoint) {
       mutex_.lock();
       acts_.emplace_back(analysis.key, analysis.actionable ? to_string(analysis.code) : "announce");
@@ -100,6 +108,13 @@ class EngineBench {
       changed_.wait(mutex_, [this] { return !hold_; });
       if (analysis.actionable) --acting_;
       mutex_.unlock();
+    };
+    doors.tell = [this](const std::string&, const std::vector<Analysis>& now) {
+      const MutexLock lock(mutex_);
+      for (const Analysis& analysis : now) {
+        if (analysis.actionable) to_recover_.insert(analysis.key);
+      }
+      changed_.notify_all();
     };
     engine = std::make_unique<Engine>(settings, std::move(doors), servers, leadership, clock);
     engine->add({Instance{.key = db(1), .cluster_name = "db1:3306"}});
@@ -150,13 +165,16 @@ class EngineBench {
   SystemClock clock;
   EngineSettings settings;
   std::unique_ptr<Engine> engine;
+  std::atomic<bool> may_act{true};
 
   Mutex mutex_;
   std::condition_variable_any changed_;
   std::map<InstanceKey, int> looks_;
+  std::map<InstanceKey, int> let_go_;
   std::map<InstanceKey, int> other_ends_;
   std::vector<std::pair<InstanceKey, std::string>> acts_;
   std::vector<Observation> kept_;
+  std::set<InstanceKey> to_recover_;
   bool hold_{false};
   InstanceKey slow_{};
   int slow_reads_{0};
@@ -261,6 +279,78 @@ TEST_SUITE("engine") {
         [&, before = bench.looks_at(db(1))] { return bench.looks_[db(1)] > before + 1; });
     bench.engine->forget({db(3)});
     CHECK(bench.engine->keys() == std::vector<InstanceKey>{db(1), db(2)});
+  }
+
+  TEST_CASE("nothing is kept for who is forgotten, also after a look that was under way (DISC-3)") {
+    EngineBench bench;
+    bench.start();
+    bench.wait_for([&] { return bench.looks_[db(3)] > 0; });
+    bench.slow_down(db(3));
+    bench.wait_for([&] { return bench.slow_reads_ > 0; });
+    bench.servers.set(db(1), [](Instance& master) { master.replicas.clear(); });
+    bench.wait_for(
+        [&, before = bench.looks_at(db(1))] { return bench.looks_[db(1)] > before + 1; });
+    bench.engine->forget({db(3)});
+    bench.wait_for([&] { return bench.let_go_[db(3)] == 1; });
+    bench.hold(false);
+    bench.wait_for([&] { return bench.let_go_[db(3)] == 2; });
+    const MutexLock lock(bench.mutex_);
+    CHECK(bench.let_go_.size() == 1);
+  }
+
+  TEST_CASE("a node that watches and must not act does nothing (HA-17)") {
+    EngineBench bench;
+    bench.may_act = false;
+    bench.start();
+    bench.wait_for([&] { return bench.looks_[db(2)] > 0 && bench.looks_[db(3)] > 0; });
+    bench.kill(db(1));
+    bench.wait_for([&] { return bench.to_recover_.contains(db(1)); });
+    bench.wait_for(
+        [&, before = bench.looks_at(db(1))] { return bench.looks_[db(1)] > before + 5; });
+    bench.mutex_.lock();
+    CHECK(bench.acts_.empty());
+    bench.mutex_.unlock();
+    CHECK(bench.servers.changes().empty());
+    bench.may_act = true;
+    bench.wait_for([&] { return bench.recovers(db(1)); });
+  }
+
+  TEST_CASE(
+      "a dead replica is read as often as a living one, unless it is to be spared (DISC-21)") {
+    EngineBench bench;
+    bench.start();
+    bench.wait_for([&] { return bench.looks_[db(2)] > 0 && bench.looks_[db(3)] > 0; });
+    bench.servers.kill(db(3));
+    const int living = bench.looks_at(db(2));
+    const int dead = bench.looks_at(db(3));
+    bench.wait_for([&] { return bench.looks_[db(2)] > living + 4; });
+    CHECK(bench.looks_at(db(3)) >= dead + 4);
+  }
+
+  TEST_CASE("a dead master is read again and again, however long dead ones are spared (DISC-23)") {
+    EngineBench bench;
+    bench.settings.dead_factor = 1000;
+    bench.settings.dead_max = std::chrono::hours(1);
+    bench.may_act = false;  // what ends is followed by a look, too
+    bench.start();
+    bench.wait_for([&] { return bench.looks_[db(2)] > 0 && bench.looks_[db(3)] > 0; });
+    bench.kill(db(1));
+    bench.wait_for(
+        [&, before = bench.looks_at(db(1))] { return bench.looks_[db(1)] > before + 9; });
+  }
+
+  TEST_CASE("a look that waits counts once (DISC-22)") {
+    EngineBench bench;
+    bench.settings.width = 1;
+    bench.slow_down(db(1));
+    bench.start();
+    bench.wait_for([&] { return bench.slow_reads_ > 0; });
+    bench.engine->add({Instance{.key = db(2)}, Instance{.key = db(3)}});
+    EngineFigures figures;
+    while (figures.queued < 2)
+      figures = bench.engine->figures();
+    CHECK(figures.queued == 2);
+    CHECK(figures.running == 1);
   }
 
   TEST_CASE("what a command has read is known at once, though the next poll is an hour away") {
