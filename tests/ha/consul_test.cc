@@ -109,7 +109,7 @@ TEST_SUITE("ha/consul") {
     CHECK(grouped_by_cluster(two, "p/", 1).size() == 2);
   }
 
-  TEST_CASE("nothing is written once the permit is gone") {
+  TEST_CASE("nothing is written once the permit is gone (HA-14)") {
     FakeConsul fake;
     int left = 2;
     const Permit permit = [&]() -> Result<> {

@@ -100,7 +100,8 @@ TEST_SUITE("ha/kv") {
     CHECK(consul.values()["dc1/p/a"] == "1");
   }
 
-  TEST_CASE_FIXTURE(KvWorld, "who does not lead, or leads in another term, writes nothing more") {
+  TEST_CASE_FIXTURE(KvWorld,
+                    "who does not lead, or leads in another term, writes nothing more (HA-6)") {
     KvStores stores(settings, leader);
     leader.term = std::nullopt;
     CHECK_FALSE(stores.publish(internal(), {{"p/a", "1"}}));

@@ -69,7 +69,7 @@ TEST_SUITE("lease") {
     CHECK(nodes.second.leading() == Term{2});
   }
 
-  TEST_CASE("a renewal that took long is counted from its beginning (HA-1)") {
+  TEST_CASE("a renewal that took long is counted from its beginning (HA-1, HA-3)") {
     TwoNodes nodes;
     int asked = 0;
     // The clock jumps while the backend is being asked.

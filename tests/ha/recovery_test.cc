@@ -343,7 +343,8 @@ TEST_SUITE("ha/recovery") {
     check_healed(*this, db(1), false);
   }
 
-  TEST_CASE_FIXTURE(Dead, "a process that lost its recovery to another does nothing any more") {
+  TEST_CASE_FIXTURE(Dead,
+                    "a process that lost its recovery to another does nothing any more (HA-14)") {
     config.recovery.pre_failover_processes = {"true"};
     struct Thief : StepObserver {
       RecoveryFixture* world{nullptr};
@@ -399,7 +400,7 @@ bool cut_off(RecoveryFixture& world, const Plan& plan, int change, bool after) {
 }  // namespace
 
 TEST_SUITE("ha/recovery interrupted") {
-  TEST_CASE("whatever step a recovery is cut off at, the next process finishes it, once") {
+  TEST_CASE("whatever step a recovery is cut off at, the next process finishes it, once (HA-11)") {
     const Plan plans[] = {
         {"failover of a dead master", RecoveryKind::DeadMaster, false, false},
         {"failover of a living master", RecoveryKind::DeadMaster, true, false},

@@ -127,7 +127,7 @@ TEST_SUITE("ha/registration") {
     CHECK(objection().empty());
   }
 
-  TEST_CASE_FIXTURE(Automatic, "a clock that is set back makes no block last for hours") {
+  TEST_CASE_FIXTURE(Automatic, "a clock that is set back makes no block last for hours (HA-27)") {
     REQUIRE(recover(process(), wanted));
     wanted.failed = db(2);
     wanted.cluster = "db2:3306";
@@ -201,7 +201,8 @@ TEST_SUITE("ha/registration") {
     CHECK_FALSE(owner_lives(parts, run_of));  // there is a later leader
   }
 
-  TEST_CASE_FIXTURE(Automatic, "recoveries of other programs block while their node lives") {
+  TEST_CASE_FIXTURE(Automatic,
+                    "recoveries of other programs block while their node lives (HA-29)") {
     run("insert into topology_recovery (uid, hostname, port, in_active_period, "
         "start_active_period, end_active_period_unixtime, analysis, cluster_name, cluster_alias, "
         "count_affected_slaves, slave_hosts, participating_instances, lost_slaves, all_errors, "

@@ -97,6 +97,7 @@ class Access(LiveCase):
         self.assertEqual(self.status("/api/clusters"), 401)
 
     def test_no_route_that_changes_something_answers_without_the_privilege(self):
+        # HA-20
         self.serve(AuthenticationMethod="multi", HTTPAuthUser="admin", HTTPAuthPassword="secret")
         described = json.loads(self.does("api-docs").out)["paths"]
         changing = {path for path, methods in described.items() if any(m["x-orch-writes"] for m in methods.values())}

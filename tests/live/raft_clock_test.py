@@ -101,6 +101,7 @@ class RaftClock(Clocks, RaftCase):
         self.agree("select count(*) from topology_recovery", "1")
 
     def test_the_leaders_clock_jumps_ahead(self):
+        # HA-27
         self.survives("leader", HOUR)
 
     def test_the_leaders_clock_jumps_back(self):

@@ -10,6 +10,7 @@ class RaftCut(RaftNodes):
         self.rounds()
 
     def test_a_master_that_other_nodes_reach_is_not_replaced_by_a_leader_that_does_not(self):
+        # HA-15, ANA-15
         # Nor do its replicas reach it: by its own eyes and theirs the leader would replace it.
         cluster = self.managed()
         self.wait(lambda: self.watched(cluster), "the leader to see all servers")

@@ -41,6 +41,7 @@ class Raft(RaftCase):
         self.agree("select owner, reason from database_instance_downtime", "me|because")
 
     def test_without_a_majority_a_node_says_so_and_does_nothing(self):
+        # HA-23
         c, leader = self.prepare(2)
         rest = self.followers(leader)
         for node in rest:
@@ -72,7 +73,7 @@ class Raft(RaftCase):
         self.healed_once(c, c[1])
 
     def test_a_recovery_whose_leader_dies_is_finished_by_the_next_one(self):
-        # REC-14
+        # REC-14, HA-11
         ended, marker = self.folder / "ended", self.folder / "hook"
         self.config["PreFailoverProcesses"] = [f"echo x >> {ended}", f"echo x >> {marker}; sleep 5"]
         c, leader = self.prepare()
@@ -83,6 +84,7 @@ class Raft(RaftCase):
         self.assertEqual((len(ended.read_text().splitlines()), len(marker.read_text().splitlines())), (1, 2))
 
     def test_a_leader_that_was_frozen_in_a_recovery_does_nothing_more_of_it(self):
+        # HA-14
         before, after = self.folder / "before", self.folder / "after"
         self.config.update(PreFailoverProcesses=[f"echo x >> {before}; sleep 2"],
                            PostFailoverProcesses=[f"echo {{orchestratorHost}} >> {after}"])

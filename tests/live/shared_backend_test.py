@@ -57,6 +57,7 @@ class OneServer(SharedRounds):
 
 class Pair(SharedRounds):
     def test_nodes_behind_a_proxy_to_a_pair_of_masters_heal_a_cluster_once_whichever_dies(self):
+        # HA-5
         pair = self.cluster("mariadb", 2, "1<>2", settings=[
             "binlog_format=STATEMENT", "max_connect_errors=1000000", "auto_increment_increment=2",
             "1:auto_increment_offset=1", "2:auto_increment_offset=2"])

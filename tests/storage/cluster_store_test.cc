@@ -70,7 +70,8 @@ TEST_SUITE("storage/cluster_store") {
     CHECK(stored_aliases() == "b:1=other");
   }
 
-  TEST_CASE_FIXTURE(ClusterFixture, "aliases are rebuilt so that the best source of each wins") {
+  TEST_CASE_FIXTURE(ClusterFixture,
+                    "aliases are rebuilt so that the best source of each wins (HA-13)") {
     save("old-1", "old-1:3306", "shop", true);
     save("new-1", "new-1:3306", "shop");
     save("invalid-1", "invalid-1:3306", "shop");

@@ -108,6 +108,23 @@ TEST_SUITE("api routes") {
   }
 }
 
+TEST_SUITE("api rights") {
+  TEST_CASE("what orchestrator let everybody do needs the right to write (HA-20)") {
+    const std::set<std::string> open_once = {
+        "tag",          "untag", "untag-all", "submit-masters-to-kv-stores", "snapshot-topologies",
+        "raft-snapshot"};
+    std::set<std::string> found;
+    for (const ApiRoute& route : api_routes()) {
+      const std::string first = route.pattern.substr(0, route.pattern.find('/'));
+      if (!open_once.contains(first)) continue;
+      found.insert(first);
+      CAPTURE(route.pattern);
+      CHECK(route.writes);
+    }
+    CHECK(found == open_once);
+  }
+}
+
 TEST_SUITE("api answers") {
   TEST_CASE("an envelope has its three fields, a message its prefix, and errors are 500") {
     const HttpResponse good = to_response(api_ok("it \"worked\"", "[1]"), "Orchestrator x says: ");

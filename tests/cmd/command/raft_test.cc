@@ -82,6 +82,14 @@ TEST_SUITE("raft commands") {
     CHECK(healthy_members(nodes.leader) == std::vector<std::string>{"node-0:10008"});
   }
 
+  TEST_CASE("how patient nodes are with each other is configured (HA-22)") {
+    const ha::raft::Settings settings =
+        raft_settings({.raft_heartbeat_milliseconds = std::chrono::milliseconds(700),
+                       .raft_election_timeout_milliseconds = std::chrono::milliseconds(9000)});
+    CHECK(settings.heartbeat == std::chrono::milliseconds(700));
+    CHECK(settings.election_timeout == std::chrono::milliseconds(9000));
+  }
+
   TEST_CASE("the check of a configuration says what a node would not start with") {
     LoadedConfig loaded;
     RaftSettings& raft = loaded.config.raft;

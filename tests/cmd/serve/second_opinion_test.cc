@@ -35,7 +35,9 @@ TEST_SUITE("cmd/serve/second_opinion") {
     CHECK(asked(fail(ErrorKind::Unreachable, "cut off"), Said("no")));
   }
 
-  TEST_CASE("nodes that see it, know nothing or cannot be asked do not agree, and are named") {
+  TEST_CASE(
+      "nodes that see it, know nothing or cannot be asked do not agree, and are named (HA-15, "
+      "ANA-15)") {
     const auto refused = asked(Said("yes"), fail(ErrorKind::Unreachable, "cut off"));
     REQUIRE_FALSE(refused);
     CHECK(refused.error().kind == ErrorKind::Refused);

@@ -332,6 +332,26 @@ TEST_CASE("leadership is handed to the node that is named") {
   CHECK(refused.error().kind == ErrorKind::Refused);
 }
 
+TEST_CASE("nodes know each other by what they advertise, not by where they listen (HA-16)") {
+  Cluster cluster(3);
+  const auto name = [&](std::size_t i) {
+    return "localhost" + cluster.address(i).substr(cluster.address(i).find(':'));
+  };
+  for (std::size_t i = 0; i < 3; ++i) {
+    Settings settings = cluster.settings(i);
+    settings.advertise = name(i);
+    settings.peers = {name(0), name(1), name(2)};
+    const Result<> started = cluster.start(i, settings);
+    REQUIRE_MESSAGE(started.has_value(), started.error().message);
+  }
+  const std::size_t leader = cluster.leader();
+  REQUIRE(leader < 3);
+  CHECK(cluster[leader].status().leader == name(leader));
+  const std::size_t heir = (leader + 1) % 3;
+  CHECK(soon([&] { return cluster[cluster.leader()].hand_over(name(heir)).has_value(); }));
+  CHECK(soon([&] { return cluster[heir].leading().has_value(); }));
+}
+
 TEST_CASE("when a hand-over has ended, its heir leads and every node knows it") {
   Cluster cluster(3);
   REQUIRE(cluster.start_all());

@@ -22,7 +22,8 @@ struct ThreePlaces : ThreeNodes {
 
 }  // namespace
 
-TEST_CASE("the leader answers itself; the others know where it does once it has said so") {
+TEST_CASE(
+    "the leader answers itself; the others know where it does once it has said so (HA-23, HA-31)") {
   ThreePlaces nodes;
   CHECK_FALSE(nodes.first.answers_elsewhere().has_value());
   CHECK(nodes.second.answers_elsewhere() == "");
@@ -33,6 +34,7 @@ TEST_CASE("the leader answers itself; the others know where it does once it has 
   CHECK(nodes.second.answers_elsewhere() == "http://node-0:3000");
   // Nothing is said twice.
   ThreePlaces::attempt(nodes.first);
+  ThreePlaces::attempt(nodes.second);
   CHECK(nodes.group.log.size() == 1);
   nodes.group.leader = 1;
   ++nodes.group.term;
@@ -57,7 +59,8 @@ TEST_CASE("all nodes that know a leader watch, in its term; one alone acts, and 
   CHECK_FALSE(nodes.second.watching().leading().has_value());
 }
 
-TEST_CASE("a node whose backend fails for long steps aside, and comes back when it is well") {
+TEST_CASE(
+    "a node whose backend fails for long steps aside, and comes back when it is well (HA-18)") {
   ThreePlaces nodes;
   ThreePlaces::attempt(nodes.first, std::chrono::seconds(4));
   CHECK(nodes.first.leadership().leading().has_value());

@@ -4,6 +4,7 @@
 
 #include "storage/audit_store.h"
 #include "storage/cluster_store.h"
+#include "storage/downtime_store.h"
 #include "storage/instance_store.h"
 #include "storage/journal_store.h"
 #include "storage/maintenance_store.h"
@@ -35,7 +36,7 @@ storage::RecoveryStore recoveries_of(RaftNode& node) {
 
 }  // namespace
 
-TEST_CASE("what the leader decides stands on all nodes, with the same generated keys (REC-14)") {
+TEST_CASE("what the leader decides stands on all nodes, with the same generated keys (REC-14, HA-10)") {
   ThreeNodes nodes;
   // A table that has seen more than the others would give other keys by itself.
   nodes.two.run(
@@ -56,13 +57,15 @@ TEST_CASE("what the leader decides stands on all nodes, with the same generated 
   CHECK(nodes.value("select recovery_id from topology_recovery where uid = 'uid-2'") == "2");
 }
 
-TEST_CASE("of two recoveries of one server only one is claimed (REC-13)") {
+TEST_CASE("of two recoveries of one server only one is claimed (REC-13, HA-28)") {
   ThreeNodes nodes;
   REQUIRE(recoveries_of(nodes.one).claim(dead(kDb1, "uid-1")).value_or(std::nullopt));
   nodes.group.leader = 2;
+  const std::size_t agreed = nodes.group.log.size();
   const auto again = recoveries_of(nodes.three).claim(dead(kDb1, "uid-2"));
   REQUIRE(again.has_value());
   CHECK_FALSE(again->has_value());
+  CHECK(nodes.group.log.size() == agreed);
   CHECK(nodes.value("select count(*) from topology_recovery") == "1");
 }
 
@@ -103,6 +106,30 @@ TEST_CASE("a node that does not lead refuses to decide, and says who does") {
   const Result<> alone =
       storage::TagStore(nodes.two.shared, nodes.two.clock).save(kDb1, {"name", ""});
   CHECK(alone.error().message.find("nobody is known") != std::string::npos);
+}
+
+TEST_CASE("what the next leader must know of recoveries stands on all nodes (HA-12, HA-13)") {
+  ThreeNodes nodes;
+  storage::RecoveryStore recoveries = recoveries_of(nodes.one);
+  RecoveryRecord ended = dead(kDb1, "uid-1");
+  REQUIRE(recoveries.claim(ended).value_or(std::nullopt));
+  ended.successful = true;
+  check_done(recoveries.save_end(ended));
+  check_done(recoveries.end_completed(kDb1));  // as the next recovery of it implies
+  CHECK(nodes.value("select acknowledged from topology_recovery") == "1");
+  check_done(recoveries.save_blocked(kDb1, "db-1:3306", "DeadMaster", 1));
+  CHECK(nodes.value("select blocking_recovery_id from blocked_topology_recovery") == "1");
+
+  storage::DowntimeStore downtimes(nodes.one.shared, nodes.one.clock);
+  check_done(downtimes.begin({.key = kDb1, .owner = "me", .reason = "lost-in-recovery"}));
+  CHECK(nodes.value("select reason from database_instance_downtime") == "lost-in-recovery");
+  CHECK(*downtimes.end(kDb1) == true);
+  CHECK(nodes.value("select count(*) from database_instance_downtime") == "0");
+
+  storage::TagStore tags(nodes.one.shared, nodes.one.clock);
+  check_done(tags.save(kDb1, {"name", "value"}));
+  CHECK(*tags.forget(kDb1, {.tag = {"name", ""}}) == true);
+  CHECK(nodes.value("select count(*) from database_instance_tags") == "0");
 }
 
 TEST_CASE("a node's own tables are written by each node for itself") {
@@ -164,7 +191,7 @@ TEST_CASE("a group that does not answer fails the write, and the node stays as i
   CHECK(nodes.value("select count(*) from database_instance_tags") == "0");
 }
 
-TEST_CASE("to watch a server and to forget it are decisions; what was read of it is not") {
+TEST_CASE("to watch a server and to forget it are decisions; what was read of it is not (HA-6)") {
   ThreeNodes nodes;
   storage::InstanceStore instances(nodes.one.shared, nodes.one.clock, {});
   check_done(instances.insert_if_absent(kDb1));

@@ -44,7 +44,7 @@ void must(const Result<>& done) {
 
 }  // namespace
 
-TEST_CASE("a snapshot makes another node the same: NULL stays NULL, text stays what it is") {
+TEST_CASE("a snapshot makes another node the same: NULL stays NULL, text stays what it is (HA-8)") {
   TwoStates nodes;
   storage::RecoveryStore store(nodes.full.shared, nodes.full.clock, {"one", "token"});
   REQUIRE(store.claim(begun("uid-1")).has_value());
@@ -63,7 +63,7 @@ TEST_CASE("a snapshot makes another node the same: NULL stays NULL, text stays w
   CHECK(nodes.empty.value("select end_recovery from topology_recovery") == "NULL");
 }
 
-TEST_CASE("what was deleted is gone after a snapshot, and what a node alone had, too") {
+TEST_CASE("what was deleted is gone after a snapshot, and what a node alone had, too (HA-9)") {
   TwoStates nodes;
   nodes.empty.run(
       "insert into database_instance_tags (hostname, port, tag_name, tag_value) values ('db-9', "

@@ -29,7 +29,7 @@ constexpr std::string_view kSwitchOff = "insert into global_recovery_disable val
 
 }  // namespace
 
-TEST_CASE("an entry that was applied before changes nothing when it comes again") {
+TEST_CASE("an entry that was applied before changes nothing when it comes again (HA-7)") {
   LoneState node;
   CHECK(node.apply(7, node.command(0, std::string(kSwitchOff))) == kDone);
   node.run("delete from global_recovery_disable");

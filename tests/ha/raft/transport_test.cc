@@ -88,7 +88,7 @@ Settings certified(const Cluster& cluster, std::size_t i, const std::string& fol
 
 }  // namespace
 
-TEST_CASE("a node with another secret, or none, stays outside while the group works") {
+TEST_CASE("a node with another secret, or none, stays outside while the group works (HA-19)") {
   Cluster cluster(3);
   REQUIRE(cluster.start(0, secured(cluster, 0, "sesame")));
   REQUIRE(cluster.start(1, secured(cluster, 1, "sesame")));
