@@ -347,6 +347,7 @@ TEST_CASE("nodes know each other by what they advertise, not by where they liste
   const std::size_t leader = cluster.leader();
   REQUIRE(leader < 3);
   CHECK(cluster[leader].status().leader == name(leader));
+  CHECK(cluster[leader].status().self == name(leader));
   const std::size_t heir = (leader + 1) % 3;
   CHECK(soon([&] { return cluster[cluster.leader()].hand_over(name(heir)).has_value(); }));
   CHECK(soon([&] { return cluster[heir].leading().has_value(); }));
