@@ -494,6 +494,22 @@ TEST_CASE("a snapshot is taken on demand, and the log goes on") {
   CHECK(cluster.all_know({"a", "b", "c"}));
 }
 
+TEST_CASE("log and snapshots are for nobody but the node's account (HA-30)") {
+  using std::filesystem::perms;
+  Cluster cluster(1);
+  REQUIRE(cluster.start(0));
+  REQUIRE(cluster.put("a"));
+  REQUIRE(cluster[0].take_snapshot());
+  cluster.stop(0);
+  int snapshots = 0;
+  for (const auto& file : std::filesystem::directory_iterator(cluster.directory(0) + "/log")) {
+    CAPTURE(file.path().string());
+    CHECK((file.status().permissions() & (perms::group_all | perms::others_all)) == perms::none);
+    if (file.path().filename().string().starts_with("snapshot-")) ++snapshots;
+  }
+  CHECK(snapshots > 0);
+}
+
 TEST_CASE("a damaged snapshot is refused at the start") {
   Cluster cluster(1);
   REQUIRE(cluster.start(0));
