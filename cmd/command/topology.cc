@@ -61,6 +61,7 @@ Result<Reply> draw(Services& services, const Args& args, TreeForm form) {
   if (reply.lines.empty()) reply.lines.emplace_back();  // the contract's one empty line
   if (args.legacy) return reply;
   reply.notes = circle_warnings(topology);
+  reply.failed = !reply.notes.empty();
   if (args.pattern.empty() && form != TreeForm::Tabulated) {
     reply.text = people_tree(cluster, alias, topology, options, services.colour());
   }

@@ -36,7 +36,8 @@ storage::RecoveryStore recoveries_of(RaftNode& node) {
 
 }  // namespace
 
-TEST_CASE("what the leader decides stands on all nodes, with the same generated keys (REC-14, HA-10)") {
+TEST_CASE(
+    "what the leader decides stands on all nodes, with the same generated keys (REC-14, HA-10)") {
   ThreeNodes nodes;
   // A table that has seen more than the others would give other keys by itself.
   nodes.two.run(
