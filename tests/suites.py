@@ -35,6 +35,7 @@ SANITIZERS = {"ASAN_OPTIONS": "detect_stack_use_after_return=1", "UBSAN_OPTIONS"
 
 
 running = set()  # what the suites have started and not yet seen the end of
+interrupted = threading.Event()  # no other suite begins
 
 
 def kill(child):
@@ -296,13 +297,17 @@ def run_suite(name):
 
 def run_lanes(names):
     """The suites one after another, then the lanes beside each other -> all suites that ran."""
+    def run_lane(lane):
+        return [run_suite(name) for name in lane if not interrupted.is_set()]
+
     lanes = [[name for name in names if name in lane] for lane in LANES]
     try:
         done = [run_suite(name) for name in names if not any(name in lane for lane in LANES)]
-        for suites in ThreadPoolExecutor(len(lanes)).map(lambda lane: [run_suite(name) for name in lane], lanes):
+        for suites in ThreadPoolExecutor(len(lanes)).map(run_lane, lanes):
             done += suites
         return done
     except KeyboardInterrupt:
+        interrupted.set()
         print("interrupted", flush=True)
         for child in list(running):
             kill(child)

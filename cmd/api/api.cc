@@ -19,16 +19,6 @@ namespace {
 
 using Segments = std::vector<std::string_view>;
 
-Segments split(std::string_view path) {
-  Segments segments;
-  while (true) {
-    const std::size_t slash = path.find('/');
-    segments.push_back(path.substr(0, slash));
-    if (slash == std::string_view::npos) return segments;
-    path.remove_prefix(slash + 1);
-  }
-}
-
 /// A pattern, ready to be compared.
 struct Prepared {
   const ApiRoute* route{nullptr};
@@ -37,7 +27,7 @@ struct Prepared {
 
 std::vector<std::string> prepared_segments(const std::string& pattern) {
   std::vector<std::string> segments;
-  for (const std::string_view part : split(pattern)) {
+  for (const std::string_view part : split(pattern, '/')) {
     if (part == "H") {
       segments.insert(segments.end(), {":host", ":port"});
     } else if (part == "B") {
@@ -127,7 +117,7 @@ std::string identity_of(const Config& config, const std::string& host) {
 
 std::optional<MatchedRoute> match_route(std::string_view path) {
   if (path.ends_with('/')) path.remove_suffix(1);
-  const Segments segments = split(path);
+  const Segments segments = split(path, '/');
   const auto named = table().find(segments.front());
   if (named == table().end()) return std::nullopt;
   const auto found = std::ranges::find_if(

@@ -115,7 +115,7 @@ std::optional<HttpResponse> answer_web(const WebView& view, std::string_view pat
   path.remove_prefix(kWeb.size());
   const bool slash = path.ends_with('/');
   if (slash) path.remove_suffix(1);
-  const std::vector<std::string_view> segments = orch::split(path, '/');
+  const std::vector<std::string_view> segments = split(path, '/');
   const auto page = std::ranges::find(kPages, segments.front(), &WebPage::name);
   const bool empty = std::ranges::any_of(segments, &std::string_view::empty);
   const std::size_t more = segments.size() - 1;

@@ -20,7 +20,7 @@ constexpr int kMemoryLevel = 8;
 
 /// "gzip" or "*" in the list, and not with a weight of nothing.
 bool accepts_gzip(std::string_view accepted) {
-  for (const std::string_view entry : orch::split(accepted, ',')) {
+  for (const std::string_view entry : split(accepted, ',')) {
     const std::size_t end = entry.find(';');
     const std::string_view coding = trim(entry.substr(0, end));
     if (!equals_ignoring_case(coding, "gzip") && coding != "*") continue;

@@ -2,10 +2,11 @@
 """No two files of one library or test program hide something of one name: several files are compiled as one.
 
 Looks at what stands at the beginning of a line inside anonymous namespaces: types, constants, and functions
-with the same parameters.
+with the same parameters. Nor does one hide a function of core/base/text.h, which the others use.
 """
 import re
 import sys
+from pathlib import Path
 
 from tree import files, read, report
 
@@ -57,12 +58,15 @@ def program(path):
 
 def main():
     problems = []
+    common = set(re.findall(r"^[\w:<>&\s]*?\b(\w+)\(", read(Path("core/base/text.h")), re.M))
     for library in [*LIBRARIES, *(f"tests/{name}" for name in TESTS)]:
         seen = {}
         for path in files(".cc"):
             if program(path) != library:
                 continue
             for what, line in hidden(read(path)).items():
+                if re.search(r": (\w+)", what)[1] in common and path.parts[0] in LIBRARIES and "(" in what:
+                    problems.append(f"{path}:{line}: {what.partition(': ')[2]} hides the one of core/base/text.h")
                 if what in seen:
                     problems.append(f"{path}:{line}: {what.partition(': ')[2]} is also in {seen[what]}")
                 seen[what] = f"{path}:{line}"

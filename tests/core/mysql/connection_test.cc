@@ -337,7 +337,7 @@ TEST_SUITE("core/mysql/connection") {
     const std::string column(
         "\x03"
         "def\0\0\0\x01x\0\x0c\x21\0\xff\0\0\0\xfd\0\0\0\0\0",
-        25);
+        23);
     const std::string rows = mysql_packet(1, "\x01") + mysql_packet(2, column) +
                              mysql_packet(3, std::string_view("\xfe\0\0\x02\0", 5)) +
                              mysql_packet(4,
