@@ -536,13 +536,16 @@ Result<RecoveryOutcome> recover(const Parts& parts, const RecoveryWork& work) {
   ORCH_ASSIGN(std::optional<storage::RecoveryRun> unfinished, find_unfinished(parts, work));
   if (unfinished) {
     const std::string uid = unfinished->uid;
-    const bool same_work =
-        unfinished->kind == to_string(work.kind) && unfinished->failed == work.failed;
+    const bool same_kind = unfinished->kind == to_string(work.kind);
+    const InstanceKey failed = unfinished->failed;
     ORCH_ASSIGN(RecoveryOutcome finished, carry_on(parts, *std::move(unfinished)));
     parts.teller.say(fmt::format(
         "recovery {} had been cut off: {}", uid,
         finished.error ? "it was ended: " + finished.error->message : "it was finished first"));
-    const bool as_wished = !work.designated || work.designated == finished.outcome.account.promoted;
+    const std::optional<InstanceKey>& promoted = finished.outcome.account.promoted;
+    // By the cluster's name, which may be on record with its new master already.
+    const bool same_work = same_kind && (failed == work.failed || promoted == work.failed);
+    const bool as_wished = !work.designated || work.designated == promoted;
     if (!finished.error && same_work && as_wished) return finished;
     for (const std::vector<std::string>* lines :
          {&finished.outcome.account.notes, &finished.outcome.left, &finished.notes}) {
@@ -553,7 +556,7 @@ Result<RecoveryOutcome> recover(const Parts& parts, const RecoveryWork& work) {
       return fail(ErrorKind::Conflict,
                   fmt::format("recovery {} had been cut off and was finished first: {} is the "
                               "master now",
-                              uid, to_string(*finished.outcome.account.promoted)));
+                              uid, to_string(*promoted)));
     }
   }
   storage::RecoveryRun run;

@@ -467,6 +467,19 @@ TEST_SUITE("ha/recovery interrupted") {
     }
   }
 
+  TEST_CASE("what was cut off is the answer to a run for the cluster that has its new master") {
+    const Plan plan{"", RecoveryKind::DeadMaster, false, false};
+    const auto world = world_of(plan);
+    REQUIRE(cut_off(*world, plan, 2, true));
+    world->bury_owner();
+    RecoveryWork again = work_of(plan);
+    again.failed = db(2);
+    const auto outcome = recover(world->process(), again);
+    REQUIRE(outcome);
+    CHECK(outcome->outcome.account.promoted == db(2));
+    CHECK(world->servers.writable() == std::vector<InstanceKey>{db(2)});
+  }
+
   TEST_CASE("what was cut off before it changed anything is ended, and a new run begins") {
     const Plan plan{"", RecoveryKind::DeadMaster, true, false};
     const auto world = world_of(plan);

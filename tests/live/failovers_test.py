@@ -4,6 +4,7 @@ from collections import Counter
 
 from live_case import IS_MYSQL, Writer
 from service_case import ServiceCase
+from software import Problem
 
 MASTER, REPLICA = ("source", "replica") if IS_MYSQL else ("master", "slave")
 AS_REPLICA = f"SET GLOBAL rpl_semi_sync_{REPLICA}_enabled=1; SET GLOBAL rpl_semi_sync_{MASTER}_enabled=0"
@@ -16,10 +17,13 @@ class Failovers(ServiceCase):
         self.assertEqual([n for n in acknowledged if n not in have], [], f"acknowledged and lost: {told}")
         self.assertEqual([n for n, times in have.items() if times > 1], [], "there twice")
 
-    def all_follow(self, cluster, master):
+    def all_follow(self, cluster, master, service):
         for node in cluster.nodes:
             if node.pid() and node is not master:
-                cluster.wait_for(lambda n=node: n.source() == str(master) and n.replicates(), f"{node} to follow {master}")
+                try:
+                    cluster.wait_for(lambda n=node: n.source() == str(master) and n.replicates(), f"{node} to follow {master}")
+                except Problem as problem:
+                    self.fail(f"{problem}: {node.replica_status()}\n{service.told()}")
 
     def test_ten_masters_die_in_a_row_and_are_rejoined_by_hand_in_between(self):
         c = self.start(3, semi_sync=True, settings=LOSSLESS)
@@ -32,7 +36,7 @@ class Failovers(ServiceCase):
             master.kill()
             acknowledged += writer.end()
             new = self.healed(c, master)
-            self.all_follow(c, new)
+            self.all_follow(c, new, service)
             self.check_ledger(new, acknowledged, service.told())
             c.wait_for(lambda: all(r["RecoveryEndTimestamp"] for r in service.json("audit-recovery")), "the recovery to end")
             service.details(f"ack-recovery/cluster/{c.name}?comment=turn+{turn}")
@@ -40,7 +44,7 @@ class Failovers(ServiceCase):
             master.make_anew(new, f"{AS_REPLICA}; SET GLOBAL server_id={30000 + turn}")
             service.details(f"end-downtime/{master.host}/{master.port}")
             self.does("quarantine", "release", master, "--reason", "made anew")
-            self.all_follow(c, new)
+            self.all_follow(c, new, service)
             self.knows_all(service, c)
             c.wait_for(lambda: len(service.json(f"instance-replicas/{new.host}/{new.port}")) == 2, "both replicas to be seen")
             master = new
