@@ -86,23 +86,28 @@ class Journal final : public StepObserver {
   std::thread heart_;
 };
 
-/// Leads as long as the other does and the journal is this process's.
+/// Leads from its making on, until the other did not for once or the journal is another process's. A
+/// lease that lapses may be had again in the same term: a recovery that has stopped meanwhile must
+/// not take itself for one that failed.
 class JournalLeadership final : public Leadership {
  public:
   JournalLeadership(const Leadership& other, const Journal& journal)
-      : other_(other), journal_(journal) {}
-  [[nodiscard]] std::optional<Term> leading() const override {
-    return journal_.is_lost() ? std::nullopt : other_.leading();
-  }
-  [[nodiscard]] std::optional<Term> proven() const override {
-    return journal_.is_lost() ? std::nullopt : other_.proven();
-  }
+      : other_(other), journal_(journal), term_(other.leading()) {}
+  [[nodiscard]] std::optional<Term> leading() const override { return unbroken(other_.leading()); }
+  [[nodiscard]] std::optional<Term> proven() const override { return unbroken(other_.proven()); }
   [[nodiscard]] bool is_elected() const override { return other_.is_elected(); }
   [[nodiscard]] bool shuts_out_deposed() const override { return other_.shuts_out_deposed(); }
 
  private:
+  [[nodiscard]] std::optional<Term> unbroken(std::optional<Term> now) const {
+    if (now != term_) broken_ = true;
+    return broken_ || journal_.is_lost() ? std::nullopt : now;
+  }
+
   const Leadership& other_;
   const Journal& journal_;
+  const std::optional<Term> term_;
+  mutable std::atomic<bool> broken_{false};
 };
 
 }  // namespace orch::ha

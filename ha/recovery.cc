@@ -132,9 +132,9 @@ class Recovery {
   }
 
   const Parts& parts_;
-  const std::optional<Term> term_{parts_.leadership.leading()};
   EarlierSteps earlier_;
   Journal journal_;
+  JournalLeadership leadership_{parts_.leadership, journal_};
   RecoveryOutcome result_;
   HookContext context_;
   bool registered_{false};
@@ -143,7 +143,7 @@ class Recovery {
 };
 
 Result<> Recovery::check_term() const {
-  if (term_ && parts_.leadership.proven() == term_) return {};
+  if (leadership_.proven()) return {};
   return fail(ErrorKind::Conflict, "this node does not lead any more");
 }
 
@@ -377,9 +377,8 @@ Result<RecoveryOutcome> Recovery::carry_out(const Topology& records) {
                        }},
                   earlier_);
   JournalServers servers(parts_.servers, journal_);
-  JournalLeadership leadership(parts_.leadership, journal_);
   BackendLocks locks(parts_.database, parts_.clock, parts_.self, work().owner);
-  Executor executor(servers, leadership, locks, journal_, parts_.executor);
+  Executor executor(servers, leadership_, locks, journal_, parts_.executor);
   RunScope scope;
   scope.reason = audit_type(work());
   for (const Instance& instance : records.instances())
