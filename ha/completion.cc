@@ -72,23 +72,21 @@ Result<> downtime_lost(const Parts& parts, const RecoveryWork& work, const Outco
   return {};
 }
 
-Result<> keep_quarantine(const Parts& parts, const RecoveryWork& work, const std::string& uid,
-                         const Outcome& outcome) {
+Result<> quarantine(const Parts& parts, const RecoveryWork& work, const std::string& uid,
+                    const Outcome& outcome, const InstanceKey& left_behind) {
   const InstanceKey& promoted = *outcome.account.promoted;
   storage::QuarantineStore store(parts.database, parts.clock);
-  ORCH_ASSIGN([[maybe_unused]] const bool released,
-              store.release(promoted, work.owner, "promoted by recovery " + uid));
-  const Instance* old_master = outcome.topology.find(work.failed);
-  if (follows(old_master, promoted)) {
+  const Instance* server = outcome.topology.find(left_behind);
+  if (follows(server, promoted)) {
     ORCH_ASSIGN([[maybe_unused]] const bool joined,
-                store.release(work.failed, work.owner, "it follows " + to_string(promoted)));
+                store.release(left_behind, work.owner, "it follows " + to_string(promoted)));
     return {};
   }
   storage::Quarantine entry;
-  entry.key = work.failed;
-  if (old_master != nullptr) {
-    entry.server_uuid = old_master->server.uuid;
-    entry.server_id = old_master->server.id;
+  entry.key = left_behind;
+  if (server != nullptr) {
+    entry.server_uuid = server->server.uuid;
+    entry.server_id = server->server.id;
   }
   entry.cluster_alias = work.cluster_alias;
   entry.successor = promoted;
@@ -97,7 +95,20 @@ Result<> keep_quarantine(const Parts& parts, const RecoveryWork& work, const std
       fmt::format("{} took its place as the master of {}", to_string(promoted), work.cluster_alias);
   entry.owner = work.owner;
   ORCH_TRY(store.save(entry));
-  parts.teller.audit("quarantine", work.failed, entry.reason);
+  parts.teller.audit("quarantine", left_behind, entry.reason);
+  return {};
+}
+
+Result<> keep_quarantine(const Parts& parts, const RecoveryWork& work, const std::string& uid,
+                         const Outcome& outcome) {
+  const InstanceKey& promoted = *outcome.account.promoted;
+  storage::QuarantineStore store(parts.database, parts.clock);
+  ORCH_ASSIGN([[maybe_unused]] const bool released,
+              store.release(promoted, work.owner, "promoted by recovery " + uid));
+  ORCH_TRY(quarantine(parts, work, uid, outcome, work.failed));
+  for (const InstanceKey& key : work.promoted_before) {
+    if (key != promoted) ORCH_TRY(quarantine(parts, work, uid, outcome, key));
+  }
   return {};
 }
 

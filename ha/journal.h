@@ -86,9 +86,9 @@ class Journal final : public StepObserver {
   std::thread heart_;
 };
 
-/// Leads from its making on, until the other did not for once or the journal is another process's. A
-/// lease that lapses may be had again in the same term: a recovery that has stopped meanwhile must
-/// not take itself for one that failed.
+/// Leads from its making on, until the other did not for once or the journal is another process's.
+/// A lease that lapses may be had again in the same term: a recovery that has stopped meanwhile
+/// must not take itself for one that failed.
 class JournalLeadership final : public Leadership {
  public:
   JournalLeadership(const Leadership& other, const Journal& journal)

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <future>
-#include <iterator>
 #include <map>
 
 #include <fmt/format.h>
@@ -20,6 +19,7 @@
 #include "ha/maintenance_locks.h"
 #include "ha/plan_facts.h"
 #include "ha/registration.h"
+#include "ha/scope.h"
 
 namespace orch::ha {
 
@@ -417,36 +417,8 @@ RecoveryOutcome Recovery::close(Error because) {
   return result_;
 }
 
-/// Everybody in the clusters of the failed server and of its successor, and its replicas. Nobody
-/// else: a master of another cluster would look like a successor.
-Result<Topology> records_of(const Parts& parts, const RecoveryWork& work,
-                            const InstanceKey& winner) {
-  // Those that are recorded in another cluster are among them, too.
-  ORCH_ASSIGN(std::vector<Instance> records, parts.instances.list({.source = work.failed}));
-  for (const InstanceKey& key : work.replicas) {
-    ORCH_ASSIGN(std::optional<Instance> record, parts.instances.find(key));
-    if (record) records.push_back(*std::move(record));
-  }
-  for (const InstanceKey& key : {work.failed, winner}) {
-    if (key.hostname.empty()) continue;
-    ORCH_ASSIGN(std::optional<Instance> record, parts.instances.find(key));
-    if (!record) {
-      record.emplace();
-      record->key = key;
-    }
-    if (!record->cluster_name.empty()) {
-      ORCH_ASSIGN(std::vector<Instance> members,
-                  parts.instances.list({.cluster = record->cluster_name}));
-      std::move(members.begin(), members.end(), std::back_inserter(records));
-    }
-    records.push_back(*std::move(record));
-  }
-  ORCH_TRY(parts.instances.add_positions(records));
-  return Topology(std::move(records));
-}
-
 Result<RecoveryOutcome> carry_on(const Parts& parts, storage::RecoveryRun run) {
-  ORCH_ASSIGN(const RecoveryWork work, read_work(run));
+  ORCH_ASSIGN(RecoveryWork work, read_work(run));
   const bool lives = owner_lives(parts, run);
   const RunningRecoveries::Mark mark(parts.running, run.uid);
   if (lives || !mark.is_first()) {
@@ -465,6 +437,7 @@ Result<RecoveryOutcome> carry_on(const Parts& parts, storage::RecoveryRun run) {
   const bool settling = run.stage == kSettling;
   const std::string uid = run.uid;
   ORCH_ASSIGN(const std::optional<RecoveryRecord> record, recovery_store(parts).find(uid));
+  ORCH_ASSIGN(work.promoted_before, promoted_before(parts, work.failed, uid));
   ORCH_ASSIGN(const Topology records, records_of(parts, work, run.winner));
   Recovery recovery(parts, work, std::move(run), std::move(earlier), true);
   if (record) recovery.set_id(record->id);
@@ -487,7 +460,8 @@ Result<Planner> planner_for(const RecoveryWork& work, const Policy& policy) {
     case RecoveryKind::DeadCoMaster:
       return failover({.failed = work.failed,
                        .designated = work.designated,
-                       .co_master = work.kind == RecoveryKind::DeadCoMaster},
+                       .co_master = work.kind == RecoveryKind::DeadCoMaster,
+                       .promoted_before = work.promoted_before},
                       policy);
     case RecoveryKind::GracefulTakeover:
       return takeover({.primary = work.failed,
@@ -530,8 +504,9 @@ std::vector<std::string> hooks_of(const RecoveryWork& work, const RecoverySettin
   return lines;
 }
 
-Result<RecoveryOutcome> recover(const Parts& parts, const RecoveryWork& work) {
+Result<RecoveryOutcome> recover(const Parts& parts, const RecoveryWork& asked) {
   ORCH_TRY(check_leads(parts));
+  RecoveryWork work = asked;
   ORCH_ASSIGN(std::optional<storage::RecoveryRun> unfinished, find_unfinished(parts, work));
   if (unfinished) {
     const std::string uid = unfinished->uid;
@@ -563,6 +538,7 @@ Result<RecoveryOutcome> recover(const Parts& parts, const RecoveryWork& work) {
   run.owner = owner_of(parts);
   write_work(work, run);
   const RunningRecoveries::Mark mark(parts.running, run.uid);
+  ORCH_ASSIGN(work.promoted_before, promoted_before(parts, work.failed, run.uid));
   ORCH_ASSIGN(const Topology records, records_of(parts, work, {}));
   Recovery recovery(parts, work, std::move(run), {}, false);
   if (!is_takeover(work)) ORCH_TRY(recovery.announce(true));

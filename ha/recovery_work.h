@@ -36,6 +36,8 @@ struct RecoveryWork {
   bool choose{false};            ///< takeover: may choose among several replicas
   bool start_old_master{false};  ///< takeover: and start replication on the old master
   std::string owner{};           ///< for audit, maintenance, downtimes
+  /// Not in the journal: whom earlier recoveries of the same failure told to take writes.
+  std::vector<InstanceKey> promoted_before{};
 };
 
 /// "recover-dead-master", "graceful-master-takeover": audit type and maintenance reason.

@@ -15,6 +15,7 @@
 #include "core/base/stop.h"
 #include "ha/maintenance_locks.h"
 #include "ha/recovery.h"
+#include "ha/scope.h"
 #include "storage/journal_store.h"
 
 namespace orch::cmd {
@@ -97,16 +98,20 @@ ha::RecoveryWork work_on(const Cluster& cluster, RecoveryKind kind, const Args& 
 
 /// Carries the work out, or shows how it would be done.
 Result<Reply> carry_out_or_show(const Services& services, const Args& args, const Cluster& cluster,
-                                const ha::RecoveryWork& work, bool with_coordinates) {
+                                ha::RecoveryWork work, bool with_coordinates) {
   ORCH_ASSIGN(const Policy policy, policy_of(services));
-  ORCH_ASSIGN(Planner planner, ha::planner_for(work, policy));
+  ORCH_ASSIGN(const std::unique_ptr<RecoveryEngine> engine, RecoveryEngine::make(services));
   const std::string type = ha::audit_type(work);
   if (args.dry_run) {
     const InstanceKey master = cluster.master.key;
+    ORCH_ASSIGN(work.promoted_before, ha::promoted_before(engine->parts(), work.failed, ""));
+    std::set<InstanceKey> subjects = cluster.members;
+    subjects.insert(work.promoted_before.begin(), work.promoted_before.end());
+    ORCH_ASSIGN(Planner planner, ha::planner_for(work, policy));
     return show_plan(
         services,
         {.planner = std::move(planner),
-         .subjects = cluster.members,
+         .subjects = std::move(subjects),
          .name = type,
          .about = master,
          .message =
@@ -124,7 +129,6 @@ Result<Reply> carry_out_or_show(const Services& services, const Args& args, cons
                             "wrong.",
                             type, to_string(work.failed)));
   }
-  ORCH_ASSIGN(const std::unique_ptr<RecoveryEngine> engine, RecoveryEngine::make(services));
   stop_on_signals();
   const Result<ha::RecoveryOutcome> outcome = ha::recover(engine->parts(), work);
   services.progress().show("");

@@ -70,6 +70,12 @@ class Notebook final : public Teller {
   std::vector<std::string> lines{};
 };
 
+/// Why a recovery did not succeed.
+inline std::string text_of(const Result<RecoveryOutcome>& outcome) {
+  if (!outcome) return outcome.error().message;
+  return outcome->error ? outcome->error->message : "no error";
+}
+
 /// db1 is the master of "shop"; db2 and db3 follow it. A backend, servers, and as many processes
 /// one after the other as a test wants.
 struct RecoveryFixture : storage::MemoryBackend {

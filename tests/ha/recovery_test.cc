@@ -19,11 +19,6 @@ namespace {
 
 using test::db;
 
-std::string text_of(const Result<RecoveryOutcome>& outcome) {
-  if (!outcome) return outcome.error().message;
-  return outcome->error ? outcome->error->message : "no error";
-}
-
 struct Dead : RecoveryFixture {
   Dead() { servers.kill(db(1)); }
 };
@@ -397,62 +392,9 @@ bool cut_off(RecoveryFixture& world, const Plan& plan, int change, bool after) {
   }
 }
 
-/// Leads in one term, but for the moment of its n-th proof.
-class Lapsing final : public Leadership {
- public:
-  explicit Lapsing(int proof) : left_(proof) {}
-  [[nodiscard]] std::optional<Term> leading() const override { return 1; }
-  [[nodiscard]] std::optional<Term> proven() const override {
-    return --left_ == 0 ? std::nullopt : std::optional<Term>(1);
-  }
-  [[nodiscard]] bool has_lapsed() const { return left_ <= 0; }
-
- private:
-  mutable std::atomic<int> left_;
-};
-
 }  // namespace
 
 TEST_SUITE("ha/recovery interrupted") {
-  TEST_CASE("a lease that lapses for a moment leaves the recovery to be carried on, not failed") {
-    const Plan plan{"", RecoveryKind::DeadMaster, false, false};
-    int proof = 1;
-    for (; proof < 100; ++proof) {
-      CAPTURE(proof);
-      const auto world = world_of(plan);
-      const HookLog log(*world);
-      const Lapsing leadership(proof);
-      const Parts sound = world->process();
-      const Parts parts{.config = sound.config,
-                        .clock = sound.clock,
-                        .database = sound.database,
-                        .servers = sound.servers,
-                        .leadership = leadership,
-                        .kv = sound.kv,
-                        .running = sound.running,
-                        .self = sound.self,
-                        .instances = sound.instances,
-                        .clusters = sound.clusters,
-                        .teller = sound.teller,
-                        .watcher = sound.watcher,
-                        .policy = sound.policy,
-                        .executor = sound.executor,
-                        .record = sound.record};
-      const auto cut = recover(parts, work_of(plan));
-      if (!leadership.has_lapsed()) break;
-      const auto outcome = recover(parts, work_of(plan));
-      CAPTURE(text_of(cut));
-      REQUIRE_MESSAGE((outcome && !outcome->error), text_of(outcome));
-      check_healed(*world, db(1), false);
-      // One that had changed no server yet is ended, and begun anew.
-      const std::vector<RecoveryRecord> all = *world->recoveries().list("", 0);
-      CHECK(std::count_if(all.begin(), all.end(),
-                          [](const RecoveryRecord& one) { return one.successful; }) == 1);
-      CHECK(all.size() == (proof == 2 || proof == 3 ? 2 : 1));
-    }
-    CHECK(proof > 8);
-  }
-
   TEST_CASE("whatever step a recovery is cut off at, the next process finishes it, once (HA-11)") {
     const Plan plans[] = {
         {"failover of a dead master", RecoveryKind::DeadMaster, false, false},

@@ -255,6 +255,10 @@ class Failover {
 
   /// A primary that is up, even if it only says no, and still takes writes is not replaced.
   [[nodiscard]] std::string fence_objection() const {
+    if (std::string text = objection_to_earlier(request_.promoted_before, policy_, fresh_);
+        !text.empty()) {
+      return text;
+    }
     const StepResult* tried = fence_result();
     const std::string key = to_string(failed_->key);
     const bool fenced = answers(*failed_) && failed_->server.read_only;

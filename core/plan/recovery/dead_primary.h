@@ -1,6 +1,7 @@
 #pragma once
 
 #include <optional>
+#include <vector>
 
 #include "core/plan/policy.h"
 #include "core/plan/step.h"
@@ -13,6 +14,9 @@ struct FailoverRequest {
   /// The failed one is a co-master: its partner is a replica like the others, and its link back is
   /// forgotten when it is promoted, so that no circle stays (REC-32).
   bool co_master{false};
+  /// Those whom recoveries that failed told to take its place. Each must be seen, or be in the way
+  /// where fencing is required.
+  std::vector<InstanceKey> promoted_before{};
 };
 
 /// What to do next about a dead (or to be replaced) primary: fence it where it answers, stop the

@@ -393,6 +393,19 @@ Decision give_up_in_doubt(const InstanceKey& server) {
                 {}};
 }
 
+std::string objection_to_earlier(const std::vector<InstanceKey>& promoted, const Policy& policy,
+                                 const Topology& fresh) {
+  if (policy.fencing != Fencing::Required) return "";
+  for (const InstanceKey& key : promoted) {
+    const Instance* now = fresh.find(key);
+    if (now != nullptr && answers(*now)) continue;
+    return "FencingPolicy is required, and " + to_string(key) +
+           ", which a recovery that failed told to take writes, does not answer: make sure that it "
+           "takes none, then acknowledge that recovery ('orch ack-instance-recoveries')";
+  }
+  return "";
+}
+
 Decision back_out(Error because, const Progress& so_far, const Topology& fresh) {
   Run undo{undo_read_only_steps(so_far, fresh), {}};
   for (Step& step : undo_thread_steps(so_far, fresh))

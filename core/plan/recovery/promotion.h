@@ -85,6 +85,10 @@ void add_second_writers(Account& account, const Instance& winner, const Topology
 /// promoted, and nothing be made writable again.
 [[nodiscard]] std::optional<InstanceKey> in_doubt(const Progress& so_far, const Topology& fresh);
 [[nodiscard]] Decision give_up_in_doubt(const InstanceKey& server);
+/// Why nobody else may be promoted: one of those whom an earlier recovery told to take writes does
+/// not answer, and fencing is required. "" = nothing.
+[[nodiscard]] std::string objection_to_earlier(const std::vector<InstanceKey>& promoted,
+                                               const Policy& policy, const Topology& fresh);
 
 /// Undoes what can be undone, then gives up for that reason. Nothing is promoted yet.
 [[nodiscard]] Decision back_out(Error because, const Progress& so_far, const Topology& fresh);

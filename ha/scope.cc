@@ -1,0 +1,66 @@
+#include "ha/scope.h"
+
+#include <algorithm>
+#include <iterator>
+
+#include "ha/registration.h"
+#include "storage/journal_store.h"
+
+namespace orch::ha {
+
+namespace {
+
+constexpr std::size_t kRecords = 200;  ///< of past recoveries, how many are looked at
+
+}  // namespace
+
+Result<Topology> records_of(const Parts& parts, const RecoveryWork& work,
+                            const InstanceKey& winner) {
+  // Those that are recorded in another cluster are among them, too.
+  ORCH_ASSIGN(std::vector<Instance> records, parts.instances.list({.source = work.failed}));
+  for (const InstanceKey& key : work.replicas) {
+    ORCH_ASSIGN(std::optional<Instance> record, parts.instances.find(key));
+    if (record) records.push_back(*std::move(record));
+  }
+  std::vector<InstanceKey> tops = work.promoted_before;
+  tops.insert(tops.end(), {work.failed, winner});
+  for (const InstanceKey& key : tops) {
+    if (key.hostname.empty()) continue;
+    ORCH_ASSIGN(std::optional<Instance> record, parts.instances.find(key));
+    if (!record) {
+      record.emplace();
+      record->key = key;
+    }
+    if (!record->cluster_name.empty()) {
+      ORCH_ASSIGN(std::vector<Instance> members,
+                  parts.instances.list({.cluster = record->cluster_name}));
+      std::move(members.begin(), members.end(), std::back_inserter(records));
+    }
+    records.push_back(*std::move(record));
+  }
+  ORCH_TRY(parts.instances.add_positions(records));
+  return Topology(std::move(records));
+}
+
+Result<std::vector<InstanceKey>> promoted_before(const Parts& parts, const InstanceKey& failed,
+                                                 const std::string& uid) {
+  std::vector<InstanceKey> promoted;
+  const storage::JournalStore journal(parts.database, parts.clock);
+  ORCH_ASSIGN(const std::optional<Instance> record, parts.instances.find(failed));
+  ORCH_ASSIGN(const std::vector<RecoveryRecord> past, recovery_store(parts).list("", 0, kRecords));
+  for (const RecoveryRecord& before : past) {
+    if (before.failed != failed || before.uid == uid) continue;
+    const bool was_seen_since = record && before.started && record->freshness.last_seen &&
+                                *record->freshness.last_seen > *before.started;
+    if (before.successful || before.acknowledged || was_seen_since) break;
+    ORCH_ASSIGN(const std::vector<storage::JournalEntry> steps, journal.list(before.uid));
+    for (const storage::JournalEntry& step : steps) {
+      const bool is_known =
+          std::find(promoted.begin(), promoted.end(), step.server) != promoted.end();
+      if (step.point_of_no_return && !is_known) promoted.push_back(step.server);
+    }
+  }
+  return promoted;
+}
+
+}  // namespace orch::ha
