@@ -173,29 +173,43 @@ def lint(suite, slow=False):
         suite.counted(*suite.run(*command), name)
 
 
-def sanitized(suite, folder, sanitizer, programs=None, *options):
-    """Builds the unit tests with a sanitizer, by clang, which is quick at that, and runs them."""
+def compile_sanitized(suite, folder, sanitizer, programs=None, *options):
+    """Builds unit tests with a sanitizer, by clang, which is quick at that -> what to run; none: that failed."""
     compiler = f"{'ccache ' if shutil.which('ccache') else ''}clang++"
     if not configure(suite, folder, f"-Db_sanitize={sanitizer}", "-Db_lundef=false", *FAST, *SEVERAL,
                      *options, CXX=compiler):
-        return
+        return []
     chosen = [t for t in tests_of(folder) if t[2] and (programs is None or t[0] in programs)]
-    if compile_all(suite, folder, *sorted({os.path.relpath(t[1][0], TREE / folder) for t in chosen})):
-        # With randomised addresses the thread sanitizer refuses to start on some kernels.
+    targets = sorted({os.path.relpath(t[1][0], TREE / folder) for t in chosen})
+    return chosen if compile_all(suite, folder, *targets) else []
+
+
+def run_sanitized(suite, chosen):
+    # With randomised addresses the thread sanitizer refuses to start on some kernels.
+    if chosen:
         run_parts(suite, chosen, "setarch", "-R", **SANITIZERS)
 
 
+def compile_address(suite):
+    chosen = compile_sanitized(suite, "build-asan", "address,undefined", None, "-Dfuzzers=true",
+                               "-Dcpp_args=-g1 -fsanitize=fuzzer-no-link -fno-sanitize-recover=all")
+    return chosen if chosen and compile_all(suite, "build-asan", "fuzzers") else []
+
+
+def compile_thread(suite):
+    return compile_sanitized(suite, "build-tsan", "thread", ["core"])
+
+
 def address(suite):
-    sanitized(suite, "build-asan", "address,undefined", None, "-Dfuzzers=true",
-              "-Dcpp_args=-g1 -fsanitize=fuzzer-no-link -fno-sanitize-recover=all")
+    run_sanitized(suite, compile_address(suite))
 
 
 def thread(suite):
-    sanitized(suite, "build-tsan", "thread", ["core"])
+    run_sanitized(suite, compile_thread(suite))
 
 
 def fuzz(suite):
-    code, text = suite.run("tests/fuzz/run", ORCH_FUZZ_BUILD="build-asan")
+    code, text = suite.run("tests/fuzz/run", "5", ORCH_FUZZ_BUILD="build-asan")
     targets = re.findall(r"^fuzz (\S+) (ok|FAILED)$", text, re.M)
     for name, verdict in targets:
         suite.check(verdict == "ok", f"fuzzing {name}")
@@ -253,17 +267,18 @@ def live(suite, flavor):
         print(f"!!! {line}", flush=True)
 
 
-# name -> what, time limit in seconds. Those of --quick, then what compiles for long. The servers' tests come
-# when nobody compiles any more, since they are about what happens when; two lanes of them beside each other.
+# name -> what, time limit in seconds: those of --quick; what compiles ahead, while others run that mostly wait; and
+# those. The servers' tests come when nobody compiles any more, since they are about what happens when.
 QUICK = {"build": (build, 2400), "unit": (unit, 600), "lint": (lint, 300)}
-COMPILING = {"address": (address, 2400), "fuzz": (fuzz, 900), "thread": (thread, 2400),
-             "quickstart": (quickstart, 2400), "install": (install, 120)}
-LANES = ({"live-mysql": (lambda s: live(s, "mysql"), 3400),
-          "live-mariadb11": (lambda s: live(s, "mariadb11"), 1800)},
-         {"live-mariadb": (lambda s: live(s, "mariadb"), 1800)})
+AHEAD = {"build-address": (compile_address, 2400), "build-thread": (compile_thread, 2400)}
+MORE = {"address": (address, 2400), "fuzz": (fuzz, 900), "thread": (thread, 2400), "quickstart": (quickstart, 2400),
+        "install": (install, 120)}
+AFTER = {"address": "build-address", "thread": "build-thread"}
+LIVE = {"live-mysql": (lambda s: live(s, "mysql"), 3400), "live-mariadb": (lambda s: live(s, "mariadb"), 3400),
+        "live-mariadb11": (lambda s: live(s, "mariadb11"), 3400)}
 # clang-tidy takes many minutes, so that it runs only when it is named.
 BY_NAME = {"tidy": (lambda s: lint(s, slow=True), 2400)}
-DEFAULT = {**QUICK, **COMPILING, **LANES[0], **LANES[1]}
+DEFAULT = {**QUICK, **AHEAD, **MORE, **LIVE}
 SUITES = {**DEFAULT, **BY_NAME}
 
 
@@ -295,16 +310,34 @@ def run_suite(name):
     return suite
 
 
-def run_lanes(names):
-    """The suites one after another, then the lanes beside each other -> all suites that ran."""
-    def run_lane(lane):
-        return [run_suite(name) for name in lane if not interrupted.is_set()]
+def run_all(names):
+    """The suites in their order, but for those beside which others can run -> all suites that ran."""
+    ended = {name: threading.Event() for name in names}
 
-    lanes = [[name for name in names if name in lane] for lane in LANES]
+    def run_lane(lane):
+        suites = []
+        for name in lane:
+            if AFTER.get(name) in ended:
+                ended[AFTER[name]].wait()
+            if interrupted.is_set():
+                break
+            suites.append(run_suite(name))
+            ended[name].set()
+        return suites
+
+    def run_beside(*lanes):
+        with_work = [lane for lane in lanes if lane]
+        for suites in ThreadPoolExecutor(max(1, len(with_work))).map(run_lane, with_work):
+            done.extend(suites)
+
+    done = []
+    first, ahead, live_ones = ([n for n in names if n in which] for which in ({"build"}, AHEAD, LIVE))
     try:
-        done = [run_suite(name) for name in names if not any(name in lane for lane in LANES)]
-        for suites in ThreadPoolExecutor(len(lanes)).map(run_lane, lanes):
-            done += suites
+        with tempfile.TemporaryDirectory() as slots:
+            os.environ["ORCH_LIVE_SLOTS"] = slots
+            run_beside(first)
+            run_beside(ahead, [n for n in names if n not in first + ahead + live_ones])
+            run_beside(*([name] for name in live_ones))
         return done
     except KeyboardInterrupt:
         interrupted.set()
@@ -330,7 +363,7 @@ def main():
     shutil.rmtree(LOGS, ignore_errors=True)
     LOGS.mkdir(parents=True)
     take_down(PREFIX)  # what earlier runs left that were killed
-    done = run_lanes(a.suites or list(QUICK if a.quick else DEFAULT))
+    done = run_all(a.suites or list(QUICK if a.quick else DEFAULT))
     take_down(PREFIX)
     passed, failed, skipped = (sum(getattr(s, what) for s in done) for what in ("passed", "failed", "skipped"))
     print(f"all in {time.monotonic() - began:.0f} s")

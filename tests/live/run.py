@@ -4,6 +4,7 @@ The modules run beside each other, each in a process of its own; most of the tim
 failed is shown once more at the end. A test or two that failed are run again when nothing else does: one that passes
 then is called unsteady by a line of its own, and counts as passed.
 """
+import fcntl
 import os
 import re
 import subprocess
@@ -15,6 +16,7 @@ from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 AT_ONCE = 3
+SLOTS = 6  # that runs of several flavors share, in the folder ORCH_LIVE_SLOTS
 # What says by itself which servers it wants, or is not about servers, is run once.
 ONLY_WITH = {"group_test": "mysql"} | dict.fromkeys(
     ("abuse_test", "access_test", "raft_clock_test", "raft_partition_test", "raft_security_test", "shared_backend_test",
@@ -22,6 +24,10 @@ ONLY_WITH = {"group_test": "mysql"} | dict.fromkeys(
 # What a server's release may change is asked again of the second MariaDB.
 RELEASE = {"backend_test", "classic_test", "co_master_test", "discover_test", "failover_test", "move_test", "pseudo_gtid_test",
            "repair_test", "schema_test", "takeover_test", "write_probe_test"}
+# Begun first: one that is long and comes last runs alone.
+LONG = {"backend_test", "failover_test", "failovers_test", "move_test", "pseudo_gtid_test", "raft_clock_test",
+        "raft_partition_test", "raft_test", "remote_test", "resume_kinds_test", "resume_test", "serve_test",
+        "shared_backend_test", "shared_partition_test", "soak_test", "takeover_test"}
 MOST_AGAIN = 2  # more than that is no chance
 FAILURE = re.compile(r"^={70}\n((?:ERROR|FAIL): .*?)(?=^={70}$|^-{70}\nRan )", re.M | re.S)
 
@@ -53,6 +59,22 @@ def run_module(module):
     return 1 if failed else 0
 
 
+def wait_for_slot():
+    """-> what holds it until it is closed, or its process ends."""
+    folder = os.environ.get("ORCH_LIVE_SLOTS")
+    if not folder:
+        return open(os.devnull)
+    while True:
+        for number in range(SLOTS):
+            held = open(Path(folder) / str(number), "w")
+            try:
+                fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                return held
+            except BlockingIOError:
+                held.close()
+        time.sleep(0.2)
+
+
 def main():
     flavor, *modules = sys.argv[1:]
     os.environ["ORCH_FLAVOR"] = flavor
@@ -60,10 +82,12 @@ def main():
         sys.exit(run_module(modules[1]))
     modules = modules or [m for m in sorted(path.stem for path in HERE.glob("*_test.py"))
                           if ONLY_WITH.get(m, flavor) == flavor and (flavor != "mariadb11" or m in RELEASE)]
+    modules.sort(key=lambda m: m not in LONG)
 
     def child(module):
-        done = subprocess.run([sys.executable, __file__, flavor, "--here", module], cwd=HERE, text=True,
-                              stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+        with wait_for_slot():
+            done = subprocess.run([sys.executable, __file__, flavor, "--here", module], cwd=HERE, text=True,
+                                  stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
         return module, done
 
     total, failures, failed = [0, 0, 0], [], []
