@@ -3,6 +3,7 @@
 #include <filesystem>
 #include <fstream>
 #include <optional>
+#include <thread>
 #include <utility>
 
 #include <fmt/format.h>
@@ -21,8 +22,10 @@ constexpr std::string_view kSqlProgress =
     "select applied_index, changed_index from orch_raft_state where anchor = 1";
 constexpr std::string_view kPairingFile = "database";
 
-/// How often a command is tried on a database that fails. What passes, the database waits for.
+/// How often a command is tried on a database that says no, or is broken.
 constexpr int kMostTries = 3;
+/// One that cannot be reached is waited for: its server may be started again.
+constexpr std::chrono::milliseconds kTryAgain{100};
 
 Result<Progress> read_progress(storage::Database& database) {
   Progress progress;
@@ -138,17 +141,23 @@ Result<std::string> State::apply(Index index, std::string_view packed) {
   }
   std::string answer(kDone);  // to one that was carried out before
   std::set<InstanceKey> gone;
+  const SteadyPoint deadline = std::chrono::steady_clock::now() + patience_;
   for (int tries = 1;; ++tries) {
     Result<> done = database_.transaction([&] { return carry_out(index, command, answer, gone); });
     if (done) {
       if (forgotten_ && !gone.empty()) forgotten_(gone);
       return answer;
     }
-    if (tries == kMostTries) {
+    const bool away = done.error().kind == ErrorKind::Unreachable;
+    if (away && std::chrono::steady_clock::now() < deadline) {
+      if (tries == 1) log::error("raft: entry {} waits: {}", index, done.error().message);
+      std::this_thread::sleep_for(kTryAgain);
+    } else if (away || tries >= kMostTries) {
       return fail(std::move(done).error().within(fmt::format(
-          "raft: entry {} cannot be carried out, though the group agreed on it (if the backend is "
-          "sound, empty RaftDataDir, and the others will feed this node)",
-          index)));
+          "raft: entry {} cannot be carried out, though the group agreed on it{}", index,
+          away ? ""
+               : " (if the backend is sound, empty RaftDataDir, and the others will feed this "
+                 "node)")));
     }
   }
 }

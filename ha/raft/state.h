@@ -1,5 +1,6 @@
 #pragma once
 
+#include <chrono>
 #include <functional>
 #include <set>
 #include <string>
@@ -24,8 +25,10 @@ class State final : public StateMachine {
   using Forgotten = std::function<void(const std::set<InstanceKey>& keys)>;
 
   /// `database`: best a connection that nobody else holds up.
-  State(storage::Database& database, const Clock& clock, Forgotten forgotten = {})
-      : database_(database), clock_(clock), forgotten_(std::move(forgotten)) {}
+  /// For how long it may be away: as long as a node whose backend is gone stays.
+  State(storage::Database& database, const Clock& clock, Forgotten forgotten = {},
+        std::chrono::milliseconds patience = std::chrono::seconds(30))
+      : database_(database), clock_(clock), forgotten_(std::move(forgotten)), patience_(patience) {}
 
   /// Makes sure that the database and the log belong together. Where they do not, the decisions in
   /// the database are thrown away, and that is told: this node is new to the group, and is fed by
@@ -40,7 +43,7 @@ class State final : public StateMachine {
   /// One that this database is past already changes nothing.
   Result<> restore(std::string_view snapshot) override;
 
-  [[nodiscard]] Result<Index> applied() const;
+  [[nodiscard]] Result<Index> applied() const override;
 
  private:
   Result<> carry_out(Index index, const Result<Command>& command, std::string& answer,
@@ -49,6 +52,7 @@ class State final : public StateMachine {
   storage::Database& database_;
   const Clock& clock_;
   const Forgotten forgotten_;
+  const std::chrono::milliseconds patience_;
 };
 
 }  // namespace orch::ha::raft

@@ -25,6 +25,36 @@ struct LoneState : storage::MemoryBackend {
   std::string switches() { return value("select count(*) from global_recovery_disable"); }
 };
 
+/// A database whose server is away for some calls.
+class AwayDatabase final : public storage::Database {
+ public:
+  explicit AwayDatabase(storage::Database& real) : real_(real) {}
+  int away{0};
+  int asked{0};
+
+  [[nodiscard]] const storage::Dialect& dialect() const override { return real_.dialect(); }
+  [[nodiscard]] const std::string& name() const override { return real_.name(); }
+  using Database::execute;
+  using Database::select;
+  Result<> select(std::string_view sql, std::span<const storage::SqlValue> arguments,
+                  const std::function<void(const storage::Row&)>& each) override {
+    return real_.select(sql, arguments, each);
+  }
+  Result<std::int64_t> execute(std::string_view sql,
+                               std::span<const storage::SqlValue> arguments) override {
+    return real_.execute(sql, arguments);
+  }
+  Result<> execute_script(std::string_view sql) override { return real_.execute_script(sql); }
+  Result<> transaction(const std::function<Result<>()>& work) override {
+    if (asked++ < away) return fail(ErrorKind::Unreachable, "backend database: connection refused");
+    return real_.transaction(work);
+  }
+  [[nodiscard]] std::int64_t last_insert_id() const override { return real_.last_insert_id(); }
+
+ private:
+  storage::Database& real_;
+};
+
 constexpr std::string_view kSwitchOff = "insert into global_recovery_disable values (1)";
 
 }  // namespace
@@ -64,6 +94,24 @@ TEST_CASE("what fails in the database is an error, and leaves nothing half done"
   CHECK(node.apply(1, packed).starts_with("error: raft: entry 1 cannot be carried out"));
   CHECK(node.switches() == "0");
   CHECK(*node.state.applied() == 0);
+}
+
+TEST_CASE("a backend that is away for a moment is waited for, and one that stays away is named") {
+  LoneState node;
+  AwayDatabase database(node.database());
+  database.away = 10;
+  State patient(database, node.clock);
+  const auto applied = patient.apply(1, node.command(0, std::string(kSwitchOff)));
+  REQUIRE_MESSAGE(applied, applied.error().message);
+  CHECK(node.switches() == "1");
+
+  database.away = 1'000'000;
+  State hasty(database, node.clock, {}, std::chrono::milliseconds(150));
+  const auto failed = hasty.apply(2, node.command(1, "delete from kv_store"));
+  REQUIRE_FALSE(failed);
+  CHECK(failed.error().message.find("connection refused") != std::string::npos);
+  // Nothing is wrong with what stands in RaftDataDir.
+  CHECK(failed.error().message.find("RaftDataDir") == std::string::npos);
 }
 
 TEST_CASE("a command in the words of another kind of database is an error that says so") {
