@@ -24,6 +24,7 @@ struct OrchRaft {
   StartFunction start;
   raft_io_recv_cb receive;
   int abstains;
+  raft_index waits_for;
   int transfers;
   raft_time hurried_at;
 };
@@ -187,6 +188,10 @@ static raft_term term_of(const struct raft_trail* trail, raft_index index) {
   return 0;
 }
 
+static int lacks_entries(struct OrchRaft* raft) {
+  return raft_last_index(&raft->raft) < raft->waits_for;
+}
+
 // What libraft is about to send, with two things put right.
 static int send_corrected(struct raft_io* io, struct raft_io_send* request,
                           const struct raft_message* message, raft_io_send_cb callback) {
@@ -195,8 +200,8 @@ static int send_corrected(struct raft_io* io, struct raft_io_send* request,
   // libraft knows no "not me, please". A follower that never stood would go on believing in a
   // leader that is gone, and refuse its vote to others; so it stands, and asks nobody. But one that
   // the leader itself asked to stand has raised the term already: it must win, and hand on.
-  if (raft->abstains && message->type == RAFT_REQUEST_VOTE &&
-      !message->request_vote.disrupt_leader) {
+  if (message->type == RAFT_REQUEST_VOTE &&
+      (lacks_entries(raft) || (raft->abstains && !message->request_vote.disrupt_leader))) {
     callback(request, RAFT_CANCELED);
     return 0;
   }
@@ -224,6 +229,8 @@ static void receive_guarded(struct raft_io* io, struct raft_message* message) {
     raft_configuration_close(&message->install_snapshot.conf);
     return;
   }
+  // Nobody is elected by one that forgot what it acknowledged.
+  if (message->type == RAFT_REQUEST_VOTE && lacks_entries(raft)) return;
   raft->receive(io, message);
 }
 
@@ -237,6 +244,10 @@ static int start_guarded(struct raft_io* io, unsigned milliseconds, raft_io_tick
 
 void orch_raft_abstain(struct OrchRaft* raft, int abstain) {
   raft->abstains = abstain;
+}
+
+void orch_raft_wait_for(struct OrchRaft* raft, uint64_t index) {
+  raft->waits_for = index;
 }
 
 // Life

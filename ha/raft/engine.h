@@ -111,6 +111,8 @@ struct OrchRaftServer orch_raft_server(struct OrchRaft* raft, unsigned number);
 uint64_t orch_raft_match(struct OrchRaft* raft, uint64_t id);
 /// While it is set, asks nobody for votes, yet gives its own.
 void orch_raft_abstain(struct OrchRaft* raft, int abstain);
+/// Until its log has reached `index` the node neither asks for votes nor gives its own.
+void orch_raft_wait_for(struct OrchRaft* raft, uint64_t index);
 /// Takes a snapshot as soon as `entries` were applied since the last one.
 void orch_raft_snapshot_after(struct OrchRaft* raft, unsigned entries);
 

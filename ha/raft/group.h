@@ -30,6 +30,8 @@ class StateMachine {
   virtual Result<std::string> snapshot() = 0;
   /// Replaces all of the state, in one transaction. Refuses a damaged snapshot.
   virtual Result<> restore(std::string_view snapshot) = 0;
+  /// The index of the entry applied last; 0 when there was none.
+  [[nodiscard]] virtual Result<Index> applied() const = 0;
   /// Forgets all of the state: this node has no log, and gets one that begins at index 1.
   virtual Result<> reset() = 0;
 };

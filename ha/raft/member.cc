@@ -148,8 +148,30 @@ Result<> Member::open_engine(std::uint64_t id, const std::vector<std::string>& f
     if (!broken_.empty()) return broken(broken_);
     return broken(detail.empty() ? ::orch_raft_explain(status) : detail);
   }
+  ORCH_TRY(compare_with_state());
   phase_ = Phase::Running;
   publish(::orch_raft_view(engine_));
+  return {};
+}
+
+/// The engine cuts off without a word what it cannot read at the end of a log, also what the node
+/// had acknowledged. Whoever leads has what was agreed on, and fills it in.
+Result<> Member::compare_with_state() {
+  ORCH_ASSIGN(const Index applied, machine_.applied());
+  const Index last = ::orch_raft_view(engine_).last;
+  if (applied <= last) return {};
+  const std::string lost = fmt::format(
+      "has lost the end of its log: it carried out entry {}, and has {}", applied, last);
+  if (is_only_voter()) {
+    return fail(ErrorKind::Broken,
+                fmt::format("raft data directory {}: this node {} (with an empty one it begins as "
+                            "a new one)",
+                            settings_.data_dir, lost));
+  }
+  log::error("raft: {} {}: it neither leads nor votes until another node has filled it in",
+             settings_.advertise, lost);
+  lost_until_ = applied;
+  ::orch_raft_wait_for(engine_, applied);
   return {};
 }
 

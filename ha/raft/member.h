@@ -87,10 +87,12 @@ class Member {
   struct Peered {
     bool asked{false};
     std::optional<bool> has_data{};
+    std::string problem{};  ///< why it could not be asked
   };
 
   OrchRaftHooks hooks();
   Result<> open_engine(std::uint64_t id, const std::vector<std::string>& founders);
+  Result<> compare_with_state();
   Result<> begin_pristine();
   void finish();
 
@@ -101,6 +103,7 @@ class Member {
   void decide();
   void begin_group();
   void become_newcomer();
+  Result<> join_anew();
   void ask_to_join();
   void stay_outside(const std::string& leader, std::string_view answer);
 
@@ -143,9 +146,10 @@ class Member {
   Phase phase_{Phase::Asking};
   std::uint64_t id_{0};
   std::map<std::string, Peered> peered_{};  ///< while asking
-  SteadyPoint asking_since_{};
+  std::vector<std::string> waits_for_{};    ///< while asking, as it was told last
   SteadyPoint last_join_request_{};
   SteadyPoint leader_known_at_{};
+  Index lost_until_{0};    ///< how far the log went before its end was lost; 0: it was not
   std::string outside_{};  ///< why this node is not in the group; empty: nothing says so
 
   std::uint64_t last_ticket_{0};
@@ -180,6 +184,7 @@ class Member {
   std::atomic<std::int64_t> led_until_{0};  ///< nanoseconds of the steady clock
   mutable Mutex mutex_;
   Status status_ ORCH_GUARDED_BY(mutex_);
+  SteadyPoint published_at_ ORCH_GUARDED_BY(mutex_){};
   std::vector<Server> servers_ ORCH_GUARDED_BY(mutex_);
 };
 

@@ -18,24 +18,27 @@ namespace orch::ha::raft {
 namespace {
 
 constexpr std::string_view kState = "state";
+constexpr std::string_view kHasLog = "data";
+constexpr std::string_view kHasNone = "fresh";
 constexpr std::string_view kIdentity = "identity";
 constexpr std::string_view kJoin = "join ";
 constexpr std::string_view kToBeAdded = " is to be added first";
 constexpr std::string_view kElsewhere = " is in the group as ";
 constexpr std::chrono::seconds kJoinEach{1};
-/// For how many election timeouts a new group waits for all of its nodes.
+/// For how many election timeouts a node hears of no leader before it asks whether it still
+/// belongs.
 constexpr int kPatience = 10;
 
 }  // namespace
 
 Result<> Member::begin_pristine() {
   ORCH_ASSIGN(const auto joined, data_->joined_as());
-  if (joined) return open_engine(*joined, {});
+  // Its log may have been lost since, and with it what it voted for under that number.
+  if (joined) return join_anew();
   for (const std::string& peer : settings_.peers) {
     if (peer != settings_.advertise) peered_.try_emplace(peer);
   }
   if (peered_.empty()) return open_engine(first_id_of(settings_.advertise), {settings_.advertise});
-  asking_since_ = std::chrono::steady_clock::now();
   look_around();
   return {};
 }
@@ -48,19 +51,23 @@ void Member::look_around() {
                     [this, to = address](const Result<std::string>& answer) {
                       Peered& asked = peered_[to];
                       asked.asked = false;
-                      if (answer) asked.has_data = *answer == "data";
+                      asked.has_data.reset();
+                      asked.problem = answer ? "" : answer.error().message;
+                      if (answer && *answer == kHasLog) asked.has_data = true;
+                      if (answer && *answer == kHasNone) asked.has_data = false;
                       if (phase_ == Phase::Asking) decide();
                     });
   }
 }
 
 void Member::decide() {
-  const auto waited = std::chrono::steady_clock::now() - asking_since_;
-  Neighbourhood seen{settings_.peers.size(), 1, 0, waited > kPatience * settings_.election_timeout};
+  Neighbourhood seen{settings_.peers.size(), 1, 0};
   std::vector<std::string> silent;
+  std::vector<std::string> problems;
   for (const auto& [address, peer] : peered_) {
     if (!peer.has_data) {
       silent.push_back(address);
+      problems.push_back(peer.problem.empty() ? address : peer.problem);
     } else {
       ++(*peer.has_data ? seen.with_log : seen.fresh);
     }
@@ -73,9 +80,14 @@ void Member::decide() {
     case Founding::Wait:
       break;
   }
+  const std::string waits = fmt::format(
+      "waits for the other nodes to begin a group: no answer from {} ({}); take out of RaftNodes, "
+      "on all nodes, what is not to come",
+      join(silent, ", "), join(problems, "; "));
+  if (std::exchange(waits_for_, silent) != silent)
+    log::info("raft: {} {}", settings_.advertise, waits);
   const MutexLock lock(mutex_);
-  status_.trouble =
-      "waits for the other nodes to begin a group: no answer from " + join(silent, ", ");
+  status_.trouble = waits;
 }
 
 void Member::begin_group() {
@@ -91,12 +103,14 @@ void Member::become_newcomer() {
   peered_.clear();
   log::warning("raft: the group of {} has a log, and this node has none: it joins as a new one",
                settings_.advertise);
-  const auto joined = [this]() -> Result<> {
-    ORCH_ASSIGN(const std::uint64_t id, fresh_id());
-    ORCH_TRY(data_->write_joined_as(id));
-    return open_engine(id, {});
-  }();
+  const auto joined = join_anew();
   if (!joined) break_down(joined.error().message);
+}
+
+Result<> Member::join_anew() {
+  ORCH_ASSIGN(const std::uint64_t id, fresh_id());
+  ORCH_TRY(data_->write_joined_as(id));
+  return open_engine(id, {});
 }
 
 /// As long as this node has no vote, as far as it knows: a leader may have gone while it took it
@@ -156,7 +170,7 @@ std::string Member::on_question(std::string_view question) {
   if (phase_ == Phase::Closing) return "ends";
   const bool runs = phase_ == Phase::Running;
   if (question == kState) {
-    return runs && ::orch_raft_view(engine_).last > 1 ? "data" : "fresh";
+    return std::string(runs && ::orch_raft_view(engine_).last > 1 ? kHasLog : kHasNone);
   }
   if (question == kLeaderKnown) return status().leader;
   if (question == kIdentity) return fmt::format("{:016x}", runs ? id_ : 0);

@@ -200,11 +200,14 @@ void Member::publish(const OrchRaftView& view) {
   }
   status.trouble = !broken_.empty()    ? broken_
                    : !trouble_.empty() ? trouble_
+                   : view.last < lost_until_
+                       ? "has lost the end of its log, and waits for a leader to fill it in"
                    : !outside_.empty() ? outside_
                    : !member           ? "has no vote in the group; asks its nodes to be taken in"
                                        : "";
   const MutexLock lock(mutex_);
   status_ = std::move(status);
+  published_at_ = steady_clock::now();
   servers_ = std::move(servers);
 }
 
@@ -217,10 +220,20 @@ std::optional<Term> Member::led_term() const {
 }
 
 Status Member::status() const {
-  Status status = [this] {
+  SteadyPoint published_at;
+  Status status = [&] {
     const MutexLock lock(mutex_);
+    published_at = published_at_;
     return status_;
   }();
+  // A thread that is held up hears nothing of the others, who may have another leader by now.
+  const auto age = steady_clock::now() - published_at;
+  if (status.state == "Follower" && !status.leader.empty() && age > settings_.election_timeout) {
+    status.state = "Candidate";
+    status.leader.clear();
+    status.trouble = fmt::format("has been held up for {} ms, by its backend or its disk",
+                                 std::chrono::duration_cast<milliseconds>(age).count());
+  }
   // The engine says that it leads for an election timeout after the others have gone, and before
   // the first entry of its term: `leader-check` does not, and the two must not contradict.
   if (status.state == "Leader" && !led_term()) {

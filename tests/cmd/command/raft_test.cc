@@ -17,6 +17,7 @@ struct NoMachine final : ha::raft::StateMachine {
     return std::string();
   }
   Result<std::string> snapshot() override { return std::string(); }
+  [[nodiscard]] Result<ha::raft::Index> applied() const override { return ha::raft::Index{0}; }
   Result<> reset() override { return {}; }
   Result<> restore(std::string_view /*snapshot*/) override { return {}; }
 };

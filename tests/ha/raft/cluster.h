@@ -61,6 +61,10 @@ class Ledger final : public StateMachine {
     }
     return {};
   }
+  [[nodiscard]] Result<Index> applied() const override {
+    const MutexLock lock(mutex_);
+    return applied_;
+  }
   Result<> reset() override {
     const MutexLock lock(mutex_);
     entries_.clear();
@@ -179,6 +183,15 @@ class Cluster {
   }
   void stop(std::size_t i) { nodes_[i].reset(); }
   void lose_disk(std::size_t i) { std::filesystem::remove_all(directory(i)); }
+  /// What stands on the disk of a node that is stopped: to be remembered, and to come back.
+  void keep_disk(std::size_t i) {
+    std::filesystem::remove_all(directory(i) + ".kept");
+    std::filesystem::copy(directory(i), directory(i) + ".kept", kWhole);
+  }
+  void bring_back_disk(std::size_t i) {
+    lose_disk(i);
+    std::filesystem::copy(directory(i) + ".kept", directory(i), kWhole);
+  }
   /// One more, without starting it.
   std::size_t grow() {
     addresses_.push_back(free_address());
@@ -223,6 +236,8 @@ class Cluster {
   }
 
  private:
+  static constexpr auto kWhole = std::filesystem::copy_options::recursive;
+
   std::string folder_;
   std::vector<std::string> addresses_;
   std::vector<std::unique_ptr<Ledger>> ledgers_;
