@@ -32,6 +32,8 @@ constexpr milliseconds kFlushLimit{1000};
 constexpr milliseconds kDrainTick{20};
 /// A node that others can do without ends when its backend has failed for that long.
 constexpr milliseconds kHopeless{30'000};
+/// A thread that wakes up so much later than it wanted to: the whole process was stopped.
+constexpr milliseconds kStandstill{1'000};
 constexpr std::size_t kMostSamplesKept = 100'000;
 constexpr std::size_t kMostComplaints = 100;
 constexpr std::chrono::minutes kSayAgain{1};
@@ -333,8 +335,13 @@ void Service::keep_place() {
   bool watched = watches();
   mutex_.lock();
   while (!stopping_) {
+    const SteadyPoint slept_at = steady_clock::now();
     woken_.wait_for(mutex_, coordination_->period(), [this] { return stopping_; });
     if (stopping_) break;
+    // What does not run, as a virtual machine that is moved, has not asked its backend either.
+    const SteadyPoint now = steady_clock::now();
+    const auto late = now - slept_at - coordination_->period();
+    if (late > kStandstill) well_at_ = std::min(well_at_ + late, now);
     mutex_.unlock();
     const milliseconds unwell = unwell_for();
     note_problem(coordination_->attempt(unwell), "leadership");

@@ -1,6 +1,7 @@
 """Three `orch serve` with a backend each that agree by raft: what one decides the others know, whoever dies."""
 import json
 import shutil
+import time
 import unittest
 
 from live_case import FLAVOR
@@ -102,12 +103,24 @@ class Raft(RaftCase):
         self.assertEqual([n for n in c.nodes if n.pid() and not self.read_only(n)], [new])
 
     def test_a_takeover_through_a_follower_ends_with_its_answer(self):
+        # For longer than orchestrator's nodes wait for each other.
+        self.config["PreGracefulTakeoverProcesses"] = ["sleep 6"]
         c, leader = self.prepare(3)
         follower = self.followers(leader)[0]
-        self.config["PostFailoverProcesses"] = []
         details = follower.service.details(
             f"graceful-master-takeover/{c.name}/{c[2].host}/{c[2].port}")
         self.assertEqual(details["SuccessorKey"]["Port"], c[2].port)
+
+    def test_a_node_that_stood_still_for_long_goes_on_when_it_is_woken(self):
+        _, leader = self.prepare(2)
+        node = self.followers(leader)[0]
+        node.freeze()
+        # Until a backend that fails for so long would have ended it.
+        time.sleep(32)
+        node.thaw()
+        self.wait(lambda: node.service.ask("routed-leader-check")[0] == 200, "the woken node to find the leader")
+        self.assertNotIn("has failed for", node.service.told())
+        self.assertTrue(node.is_up())
 
     def test_a_command_given_while_there_is_no_leader_waits_for_the_next_one(self):
         c, leader = self.prepare(2)
