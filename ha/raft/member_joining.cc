@@ -67,7 +67,7 @@ void Member::decide() {
   for (const auto& [address, peer] : peered_) {
     if (!peer.has_data) {
       silent.push_back(address);
-      problems.push_back(peer.problem.empty() ? address : peer.problem);
+      if (!peer.problem.empty()) problems.push_back(peer.problem);
     } else {
       ++(*peer.has_data ? seen.with_log : seen.fresh);
     }
@@ -81,9 +81,9 @@ void Member::decide() {
       break;
   }
   const std::string waits = fmt::format(
-      "waits for the other nodes to begin a group: no answer from {} ({}); take out of RaftNodes, "
+      "waits for the other nodes to begin a group: no answer from {}{}; take out of RaftNodes, "
       "on all nodes, what is not to come",
-      join(silent, ", "), join(problems, "; "));
+      join(silent, ", "), problems.empty() ? "" : fmt::format(" ({})", join(problems, "; ")));
   if (std::exchange(waits_for_, silent) != silent)
     log::info("raft: {} {}", settings_.advertise, waits);
   const MutexLock lock(mutex_);

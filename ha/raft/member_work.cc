@@ -104,8 +104,8 @@ void Member::hand_over(const std::string& address, const SharedAnswer<>& answer)
              return answer->give({});
            }
            answer->give(fail(ErrorKind::Unreachable,
-                             fmt::format("{} did not take the leadership",
-                                         address.empty() ? "no other node" : address)));
+                             address.empty() ? "no other node took the leadership"
+                                             : address + " did not take the leadership"));
          });
 }
 

@@ -271,6 +271,9 @@ Result<> Node::promote(std::uint64_t id, SteadyPoint deadline) {
                     },
                     deadline));
     if (lacks <= kNearlyThere) break;
+    if (came_back_as_another(id)) {
+      return fail(ErrorKind::Unreachable, "it has lost its log once more, and is another one now");
+    }
     if (steady_clock::now() > deadline || !pause()) {
       return fail(ErrorKind::Unreachable, "it does not catch up with the log");
     }
@@ -372,6 +375,14 @@ Result<> Node::remove(const std::string& address) {
   }
   if (found) return {};
   return fail(ErrorKind::NotFound, fmt::format("{} is no node of the group", address));
+}
+
+bool Node::came_back_as_another(std::uint64_t id) {
+  const MutexLock lock(mutex_);
+  const auto own = std::ranges::find(newcomers_, id, &Newcomer::id);
+  if (own == newcomers_.end()) return false;
+  return std::any_of(own + 1, newcomers_.end(),
+                     [own](const Newcomer& later) { return later.address == own->address; });
 }
 
 void Node::queue_newcomer(const std::string& address, std::uint64_t id) {

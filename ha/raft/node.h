@@ -71,6 +71,8 @@ class Node final : public Group {
   Result<> admit(const std::string& address, std::uint64_t id, SteadyPoint deadline);
   Result<std::uint64_t> number_at(const std::string& address, SteadyPoint deadline);
   Result<> promote(std::uint64_t id, SteadyPoint deadline);
+  /// Whether the node that waits under this number waits under another one now.
+  [[nodiscard]] bool came_back_as_another(std::uint64_t id);
   /// A moment; false when this node ends.
   bool pause();
   [[nodiscard]] std::optional<Server> find(std::uint64_t id) const;

@@ -139,6 +139,27 @@ TEST_CASE("what a stranger says is not heard, and does no harm") {
   CHECK(cluster[leader].leading() == term);
 }
 
+TEST_CASE("a node that lost its disk once more is taken in without a wait for what it was before") {
+  Cluster cluster(3);
+  REQUIRE(cluster.start_all());
+  REQUIRE(cluster.put("a"));
+  REQUIRE(cluster.all_know({"a"}));
+  const std::size_t lost = (cluster.leader() + 1) % 3;
+  cluster.stop(lost);
+  cluster.lose_disk(lost);
+  const std::size_t leader = cluster.leader();
+  REQUIRE(leader < 3);
+  {
+    const Visitor gone_again(cluster.address(leader));
+    gone_again.say_frame("orch-raft/1 ask join 77 " + cluster.address(lost));
+    REQUIRE(gone_again.hear().find("will be taken in") != std::string::npos);
+  }
+  REQUIRE(cluster.start(lost));
+  REQUIRE(cluster.put("b"));
+  CHECK(cluster.all_know({"a", "b"}));
+  CHECK(soon([&] { return cluster[lost].status().trouble.empty(); }));
+}
+
 TEST_CASE("without a secret, too, what is no greeting ends the connection") {
   Cluster cluster(1);
   REQUIRE(cluster.start(0));
