@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <optional>
 #include <string_view>
+#include <tuple>
 #include <utility>
 
 #include <fmt/format.h>
@@ -126,6 +127,31 @@ void check_dead_instance_polls(const DiscoverySettings& discovery, Problems& pro
   }
 }
 
+/// A timeout of 0 is none in orchestrator, whose driver then waits for as long as it takes.
+void bound_waits(Config& config, Problems& problems) {
+  const BackendSettings backend;
+  const ConnectionSettings connection;
+  const std::tuple<std::string_view, std::chrono::seconds&, std::chrono::seconds> timeouts[] = {
+      {"MySQLOrchestratorReadTimeoutSeconds",
+       config.backend.mysql_orchestrator_read_timeout_seconds,
+       backend.mysql_orchestrator_read_timeout_seconds},
+      {"MySQLConnectTimeoutSeconds", config.backend.mysql_connect_timeout_seconds,
+       backend.mysql_connect_timeout_seconds},
+      {"MySQLDiscoveryReadTimeoutSeconds", config.connection.mysql_discovery_read_timeout_seconds,
+       connection.mysql_discovery_read_timeout_seconds},
+      {"MySQLTopologyReadTimeoutSeconds", config.connection.mysql_topology_read_timeout_seconds,
+       connection.mysql_topology_read_timeout_seconds}};
+  for (const auto& [key, timeout, usual] : timeouts) {
+    if (timeout.count() > 0) continue;
+    timeout = usual;
+    problems.push_back({.severity = Severity::Warning,
+                        .key = std::string(key),
+                        .message = fmt::format("orch waits for nothing without end: 0 is taken as "
+                                               "{} seconds",
+                                               usual.count())});
+  }
+}
+
 }  // namespace
 
 bool is_sqlite(const BackendSettings& backend) {
@@ -166,6 +192,7 @@ std::vector<ConfigProblem> adjust_config(Config& config) {
         operation.reasonable_replication_lag_seconds;
   }
   check_dead_instance_polls(config.discovery, problems);
+  bound_waits(config, problems);
   return problems;
 }
 

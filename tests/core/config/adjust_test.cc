@@ -203,6 +203,21 @@ TEST_SUITE("core/config/adjust") {
     CHECK_FALSE(adjusted(config).backend.buffer_instance_writes);
   }
 
+  TEST_CASE("a timeout of 0 is not over at once, and not endless") {
+    Config config;
+    config.backend.mysql_orchestrator_read_timeout_seconds = std::chrono::seconds(0);
+    config.backend.mysql_connect_timeout_seconds = std::chrono::seconds(0);
+    config.connection.mysql_discovery_read_timeout_seconds = std::chrono::seconds(0);
+    config.connection.mysql_topology_read_timeout_seconds = std::chrono::seconds(0);
+    const std::vector<ConfigProblem> problems = adjust_config(config);
+    CHECK(problems.size() == 4);
+    CHECK_FALSE(has_errors(problems));
+    CHECK(config.backend.mysql_orchestrator_read_timeout_seconds == std::chrono::seconds(30));
+    CHECK(config.backend.mysql_connect_timeout_seconds == std::chrono::seconds(2));
+    CHECK(config.connection.mysql_discovery_read_timeout_seconds == std::chrono::seconds(10));
+    CHECK(config.connection.mysql_topology_read_timeout_seconds == std::chrono::seconds(600));
+  }
+
   TEST_CASE("Consul transactions have 5 to 64 entries") {
     Config config;
     const auto clamped = [&](std::int64_t size) {
