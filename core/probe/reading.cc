@@ -169,8 +169,9 @@ Result<> Reading::ask() {
     std::vector<Question> missing;
     for (Question& question : questions_for(known_, rules_, learn)) {
       const auto found = asked_.answers.find(question.ask);
-      const bool in_other_words = found != asked_.answers.end() && found->second.refused &&
-                                  found->second.sql != question.sql;
+      const bool in_other_words = found != asked_.answers.end() &&
+                                  found->second.sql != question.sql &&
+                                  (found->second.refused || question.ask == Ask::DumpThreads);
       if (found == asked_.answers.end() || in_other_words) {
         missing.push_back(std::move(question));
       }
@@ -214,6 +215,10 @@ void Reading::take_variables() {
     known_.refused.clear();
   }
   if (listed) known_.variables = variables_.known_of(wanted_variables(known_.flavor));
+  // Switched off, its tables are there and empty.
+  if (variables_.has("performance_schema") && !variables_.flag("performance_schema")) {
+    known_.dump_threads_fallback = true;
+  }
   known_.in_group = !variables_.text("group_replication_group_name").empty();
   known_.semi_sync_on = variables_.flag("rpl_semi_sync_master_enabled") ||
                         variables_.flag("rpl_semi_sync_source_enabled") ||

@@ -18,6 +18,11 @@ class Discover(LiveCase):
         self.assertIn("4 servers found, 0 skipped, 0 unreachable", done.out)
         self.assertEqual(self.tree(c), [f"{c[1]}", f"+ {c[2]}", f"+ {c[3]}", f"+ {c[4]}"])
 
+    @unittest.skipUnless(IS_MYSQL, "MariaDB is read without performance_schema")
+    def test_replicas_are_found_though_performance_schema_is_off(self):
+        c = self.start(3, settings=["performance_schema=OFF", "report_host="])
+        self.assertIn("3 servers found", self.discover(c).out)
+
     def test_a_tree_of_three_levels_is_found_from_a_leaf(self):
         c = self.start(5, "1>2,1>3,3>4,4>5")
         self.assertIn("5 servers found", self.discover(c, 5).out)

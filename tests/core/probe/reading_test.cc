@@ -187,6 +187,17 @@ TEST_SUITE("core/probe/reading") {
     CHECK(again.round_trips == 1);
   }
 
+  TEST_CASE("a process list in performance_schema that is switched off is replaced for good") {
+    ScriptedSession session = mysql_server("8.0.36", false, false);
+    session.answer("SELECT user, host FROM performance_schema", table({"USER", "HOST"}, {}));
+    session.variables()["performance_schema"] = "OFF";
+    Bench bench;
+    check_mysql_replica(bench.read(session), "8.0.36");
+    const Observation again = bench.read(session);
+    check_mysql_replica(again, "8.0.36");
+    CHECK(again.round_trips == 1);
+  }
+
   TEST_CASE("behind a proxy that greets with another version, the server's own word counts") {
     ScriptedSession session("8.0.11");
     ScriptedSession real = mysql_server("8.4.3", true, true);
