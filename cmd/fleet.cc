@@ -38,6 +38,7 @@ Result<std::unique_ptr<Fleet>> Fleet::open(const Config& config, storage::Databa
                                                       ? ""
                                                       : config.pseudo_gtid.detect_pseudo_gtid_query,
                       .mysql_connect_timeout = config.backend.mysql_connect_timeout_seconds,
+                      .mysql_connection_lifetime = config.backend.mysql_connection_lifetime_seconds,
                       .stored_name = stored_names(database, clock)}));
   return std::unique_ptr<Fleet>(new Fleet(std::move(prober), config));
 }

@@ -114,11 +114,13 @@ Result<std::string> with_arguments(std::string_view sql, std::span<const SqlValu
 
 class MySqlDatabase final : public Database {
  public:
-  MySqlDatabase(ConnectOptions options, std::string schema, milliseconds read_timeout)
+  MySqlDatabase(ConnectOptions options, std::string schema, milliseconds read_timeout,
+                std::chrono::seconds lifetime)
       : options_(std::move(options)),
         schema_(std::move(schema)),
         name_(fmt::format("{}:{}", options_.host, options_.port)),
-        read_timeout_(read_timeout) {}
+        read_timeout_(read_timeout),
+        lifetime_(lifetime) {}
 
   using Database::execute;
   using Database::select;
@@ -265,15 +267,17 @@ class MySqlDatabase final : public Database {
       if (!done) return fail(told(std::move(done).error()));
     }
     connection_ = *std::move(connection);
-    used_ = steady_clock::now();
+    used_ = opened_ = steady_clock::now();
     return {};
   }
 
   /// A connection that answers, as far as that can be known.
   Result<> ensure_connected() {
     if (connection_ && connection_->usable()) {
-      if (in_transaction_ || steady_clock::now() - used_ < kTrusted) return {};
-      if (connection_->query("do 1", deadline())) return {};
+      const SteadyPoint now = steady_clock::now();
+      const bool worn = lifetime_.count() > 0 && now - opened_ >= lifetime_;
+      if (in_transaction_ || (!worn && now - used_ < kTrusted)) return {};
+      if (!worn && connection_->query("do 1", deadline())) return {};
     }
     if (in_transaction_) {
       return fail(told({ErrorKind::Unreachable, name_ + ": the connection was lost in the middle "
@@ -320,11 +324,13 @@ class MySqlDatabase final : public Database {
   const std::string schema_;
   const std::string name_;
   const milliseconds read_timeout_;
+  const std::chrono::seconds lifetime_;  ///< 0: for as long as it works
   const Dialect dialect_{Dialect::Kind::MySql};
   // Recursive, as work inside a transaction comes back here.
   mutable std::recursive_mutex mutex_;
   std::optional<Connection> connection_;
   SteadyPoint used_{};
+  SteadyPoint opened_{};
   bool in_transaction_{false};
   Trouble trouble_{Trouble::Lasting};  ///< of the latest statement that failed
   bool unanswered_{false};             ///< the connection broke after a statement was sent
@@ -362,7 +368,8 @@ Result<std::unique_ptr<Database>> open_mysql(const BackendSettings& settings,
                      .connect_timeout = settings.mysql_connect_timeout_seconds,
                      .max_packet = settings.mysql_orchestrator_max_allowed_packet,
                      .count_found_rows = true},
-      settings.mysql_orchestrator_database, read_timeout);
+      settings.mysql_orchestrator_database, read_timeout,
+      settings.mysql_connection_lifetime_seconds);
   ORCH_TRY(database->open());
   return std::unique_ptr<Database>(std::move(database));
 }

@@ -389,8 +389,10 @@ void keep_fixed(Config& next, const Config& now) {
   http.access_token_expiry_minutes = next.http.access_token_expiry_minutes;
   next.http = std::move(http);
   const std::chrono::seconds patience = next.backend.mysql_connect_timeout_seconds;
+  const std::chrono::seconds lifetime = next.backend.mysql_connection_lifetime_seconds;
   next.backend = now.backend;
   next.backend.mysql_connect_timeout_seconds = patience;
+  next.backend.mysql_connection_lifetime_seconds = lifetime;
   next.raft = now.raft;
 }
 

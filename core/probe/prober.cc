@@ -21,6 +21,7 @@ using std::chrono::steady_clock;
 
 /// Kept for the next time; more are only there when one server is probed by several at once.
 constexpr std::size_t kMostKept = 2;
+constexpr std::chrono::minutes kRefusalsHold{5};
 
 ResolveSettings resolve_settings(const DiscoverySettings& discovery) {
   ResolveSettings settings;
@@ -38,10 +39,18 @@ std::chrono::seconds tls_lifetime(const ProbeSettings& settings) {
          static_cast<std::int64_t>(std::min<std::uint64_t>(factor, 1'000'000));
 }
 
+bool is_worn(const Capabilities& known, SteadyPoint opened, std::chrono::seconds lifetime,
+             SteadyPoint now) {
+  const auto age = now - opened;
+  return (lifetime.count() > 0 && age >= lifetime) ||
+         (!known.refused.empty() && age >= kRefusalsHold);
+}
+
 struct Prober::State {
   struct Kept {
     Connection connection;
     Capabilities known{};
+    SteadyPoint opened{steady_clock::now()};
   };
   /// What is remembered of one server between probes.
   struct Slot {
@@ -72,6 +81,9 @@ std::optional<Prober::State::Kept> Prober::State::take(const InstanceKey& key) {
   if (found == slots.end() || found->second.idle.empty()) return std::nullopt;
   std::optional<Kept> kept(std::move(found->second.idle.back()));
   found->second.idle.pop_back();
+  if (is_worn(kept->known, kept->opened, settings.mysql_connection_lifetime, steady_clock::now())) {
+    return std::nullopt;
+  }
   return kept;
 }
 

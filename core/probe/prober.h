@@ -11,6 +11,7 @@
 #include "core/config/settings.h"
 #include "core/model/instance_key.h"
 #include "core/model/observation.h"
+#include "core/probe/questions.h"
 
 namespace orch {
 
@@ -21,12 +22,18 @@ struct ProbeSettings {
   ClassificationSettings classification{};
   std::string detect_pseudo_gtid_query{};
   std::chrono::seconds mysql_connect_timeout{2};
+  std::chrono::seconds mysql_connection_lifetime{0};  ///< 0: for as long as it works
   /// Names resolved before (table hostname_resolve); may be empty. Called from probing threads.
   std::function<std::optional<std::string>(const std::string& hostname)> stored_name{};
 };
 
 /// How long a server that wanted TLS is asked for it at once (mixed TLS).
 std::chrono::seconds tls_lifetime(const ProbeSettings& settings);
+
+/// Whether a kept session is to make room for a new one: its time is over, or it was refused
+/// something some time ago. A privilege that was granted since may hold for new sessions alone.
+bool is_worn(const Capabilities& known, SteadyPoint opened, std::chrono::seconds lifetime,
+             SteadyPoint now);
 
 /// Reads servers: one connection a server, kept for the next time, and in the steady state one
 /// round trip. Thread-safe.

@@ -279,6 +279,18 @@ class Serve(ServiceCase):
         self.assertEqual(service.json("problems/" + "%25" * 60 + "~"), [])
         self.assertEqual(len(service.json("problems/" + "%25" * 60)), len(service.json("problems")))
 
+    def test_connections_last_as_long_as_the_configuration_says(self):
+        c = self.start(2)
+        self.discover(c)
+        self.config.update(MySQLConnectionLifetimeSeconds=1, InstancePollSeconds=1)
+        service = self.serve(c)
+
+        def sessions():
+            return set(c[2].sql("SELECT id FROM information_schema.processlist WHERE user = 'orchestrator'").split())
+        c.wait_for(sessions, "the service to have connected")
+        first = sessions()
+        c.wait_for(lambda: not first & sessions(), f"new connections: {service.told()}")
+
     def test_who_may_not_write_is_told_so(self):
         c = self.start(2)
         self.discover(c)

@@ -41,6 +41,21 @@ TEST_SUITE("core/probe/prober") {
                   seen.error->message);
   }
 
+  TEST_CASE("a session ends with its lifetime, and soon when the server refused it something") {
+    const SteadyPoint opened{};
+    const auto worn_after = [&](const Capabilities& known, int lifetime, int age) {
+      return is_worn(known, opened, std::chrono::seconds(lifetime),
+                     opened + std::chrono::seconds(age));
+    };
+    Capabilities known;
+    CHECK_FALSE(worn_after(known, 0, 1'000'000));
+    CHECK_FALSE(worn_after(known, 60, 59));
+    CHECK(worn_after(known, 60, 60));
+    known.refused[Ask::ReplicationUser] = {};
+    CHECK_FALSE(worn_after(known, 0, 299));
+    CHECK(worn_after(known, 0, 300));
+  }
+
   TEST_CASE("how long TLS is remembered follows the settings (DISC-2)") {
     ProbeSettings settings;
     CHECK(tls_lifetime(settings) == std::chrono::seconds(500));
