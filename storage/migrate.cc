@@ -8,6 +8,7 @@
 #include <fmt/format.h>
 
 #include "core/base/text.h"
+#include "storage/adopt.h"
 #include "storage/schema_files.h"
 #include "storage/schema_text.h"
 
@@ -15,36 +16,14 @@ namespace orch::storage {
 
 namespace {
 
-/// Indexes of early releases that no rule finds: one forbids what its successor allows, the others
-/// changed more than their suffix.
-constexpr std::string_view kFormerIndexes[] = {
-    "hostname_port_active_period_uidx_topology_failure_detection",
-    "hostname_port_active_period_uidx",
-    "hostname_port_recorded_timestmp_idx",
-    "public_token_idx",
-    "public_token_idx_access_token",
-    "hostname",
-    "hostname_hostname_resolve_history",
-    "hostname_hostname_unresolve_history",
-};
-constexpr std::string_view kFormerViews[] = {"_whats_wrong", "whats_wrong", "whats_wrong_summary"};
-
 constexpr std::string_view kTracking = "orchestrator_db_deployments";
 constexpr std::string_view kSqlFindVersion =
     "select 1 from orchestrator_db_deployments where deployed_version = ?";
 constexpr std::string_view kSqlListTables =
     "select name from sqlite_master where type = 'table' and name not like 'sqlite\\_%' escape "
     "'\\'";
-constexpr std::string_view kSqlListColumns = R"(
-    select t.name, c.name
-      from sqlite_master t
-      join pragma_table_info(t.name) c
-     where t.type = 'table')";
 constexpr std::string_view kMySqlListTables =
     "select table_name from information_schema.tables where table_schema = database()";
-constexpr std::string_view kMySqlListColumns =
-    "select table_name, column_name from information_schema.columns"
-    " where table_schema = database()";
 constexpr std::string_view kSqlSaveVersion = R"(
     replace into orchestrator_db_deployments (deployed_version, deployed_timestamp)
     values (?, ?))";
@@ -94,43 +73,6 @@ Result<> refuse_strange_tables(Database& database) {
                           is_sqlite(database) ? "SQLite3DataFile" : "MySQLOrchestratorDatabase"));
 }
 
-Result<> add_missing_columns(Database& database, const Schema& schema) {
-  std::set<std::pair<std::string, std::string>> present;
-  const bool sqlite = is_sqlite(database);
-  ORCH_TRY(database.select(sqlite ? kSqlListColumns : kMySqlListColumns, {}, [&](const Row& row) {
-    present.emplace(row.text(0), to_lower(row.view(1)));
-  }));
-  for (const SchemaTable& table : schema.tables) {
-    for (const SchemaColumn& column : table.columns) {
-      if (present.count({table.name, column.name}) != 0) continue;
-      std::string definition = column.definition;
-      if (sqlite && definition.find("DEFAULT") == std::string::npos) definition += " DEFAULT ''";
-      ORCH_TRY(
-          database.execute(fmt::format("alter table {} add column {}", table.name, definition)));
-    }
-  }
-  return {};
-}
-
-/// Every base index once existed without the name of its table at the end; SQLite has one name
-/// space for all indexes, so none of ours is in the way.
-Result<> drop_former(Database& database, const Schema& schema) {
-  for (const std::string_view view : kFormerViews) {
-    ORCH_TRY(database.execute(fmt::format("drop view if exists {}", view)));
-  }
-  if (!is_sqlite(database)) return {};  // an index belongs to its table there
-  for (const std::string_view index : kFormerIndexes) {
-    ORCH_TRY(database.execute(fmt::format("drop index if exists {}", index)));
-  }
-  for (const SchemaIndex& index : schema.indexes) {
-    const std::string suffix = "_" + index.table;
-    if (!std::string_view(index.name).ends_with(suffix)) continue;
-    const std::string former = index.name.substr(0, index.name.size() - suffix.size());
-    ORCH_TRY(database.execute(fmt::format("drop index if exists {}", former)));
-  }
-  return {};
-}
-
 bool makes_table(std::string_view statement) {
   return statement.starts_with("CREATE TABLE");
 }
@@ -145,15 +87,20 @@ std::string with_engine(const std::string& statement, const std::string& engine)
 
 Result<> apply_schema(Database& database, const std::string& version, const std::string& engine,
                       const Clock& clock) {
-  const Schema schema = schema_for(database);
+  Schema schema = schema_for(database);
+  for (std::string& statement : schema.statements) {
+    statement = with_engine(statement, engine);
+  }
+  for (SchemaTable& table : schema.tables) {
+    table.statement = with_engine(table.statement, engine);
+  }
   // A MySQL server commits each statement by itself; all of them can be said again.
   return database.transaction([&]() -> Result<> {
     // An index or a seed row may need a column that is added in between.
     for (const std::string& statement : schema.statements) {
-      if (makes_table(statement)) ORCH_TRY(database.execute(with_engine(statement, engine)));
+      if (makes_table(statement)) ORCH_TRY(database.execute(statement));
     }
-    ORCH_TRY(add_missing_columns(database, schema));
-    ORCH_TRY(drop_former(database, schema));
+    ORCH_TRY(adopt_tables(database, schema));
     for (const std::string& statement : schema.statements) {
       if (!makes_table(statement)) ORCH_TRY(database.execute(statement));
     }

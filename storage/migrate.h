@@ -16,8 +16,8 @@ struct MigrateOptions {
 };
 
 /// Brings a backend, empty or made by any orchestrator, to our schema (schema document, 2): adds
-/// tables, columns and indexes that are missing, drops views and indexes of early releases, records
-/// our version. Costs one look-up when our version is recorded. Drops no column and narrows none.
+/// tables, columns and keys that are missing, replaces those of early releases, records our
+/// version. Costs one look-up when our version is recorded. Drops no column and narrows none.
 /// Errors: as Database; Refused with `panic_if_different` and another version.
 Result<> migrate(Database& database, const MigrateOptions& options, const Clock& clock);
 

@@ -35,7 +35,7 @@ std::vector<std::string> key_columns(std::string_view text) {
 
 /// "UNIQUE KEY name (a, b)" or "KEY name (a)", as MySQL has them inside a table.
 std::optional<SchemaIndex> parse_key(std::string_view line, const std::string& table) {
-  SchemaIndex index{.table = table};
+  SchemaIndex index{.table = table, .definition = std::string(line)};
   index.unique = take_prefix(line, "UNIQUE ");
   if (!take_prefix(line, "KEY ")) return std::nullopt;
   index.name = take_word(line);
@@ -43,13 +43,16 @@ std::optional<SchemaIndex> parse_key(std::string_view line, const std::string& t
   return index;
 }
 
-void parse_table(std::string_view text, Schema& schema) {
-  SchemaTable table{.name = take_word(text)};
+void parse_table(std::string_view text, std::string_view statement, Schema& schema) {
+  SchemaTable table{.name = take_word(text), .statement = std::string(statement)};
   const std::vector<std::string_view> lines = split(text, '\n');
   for (std::size_t i = 1; i + 1 < lines.size(); ++i) {  // without "(" and ") ..."
     std::string_view line = trim(lines[i]);
     if (line.ends_with(',')) line.remove_suffix(1);
-    if (line.starts_with("PRIMARY KEY")) continue;
+    if (line.starts_with("PRIMARY KEY")) {
+      table.primary_key = key_columns(line);
+      continue;
+    }
     if (std::optional<SchemaIndex> key = parse_key(line, table.name)) {
       schema.indexes.push_back(*std::move(key));
       continue;
@@ -89,7 +92,7 @@ Schema parse_schema(const std::vector<std::string_view>& files) {
       if (statement.empty()) continue;
       schema.statements.emplace_back(statement);
       if (take_prefix(statement, "CREATE TABLE IF NOT EXISTS ")) {
-        parse_table(statement, schema);
+        parse_table(statement, schema.statements.back(), schema);
       } else if (take_prefix(statement, "CREATE INDEX IF NOT EXISTS ")) {
         parse_index(statement, false, schema);
       } else if (take_prefix(statement, "CREATE UNIQUE INDEX IF NOT EXISTS ")) {

@@ -14,11 +14,15 @@ struct SchemaColumn {
 struct SchemaTable {
   std::string name{};
   std::vector<SchemaColumn> columns{};
+  std::vector<std::string> primary_key{};
+  std::string statement{};  ///< that makes it
 };
 
 struct SchemaIndex {
   std::string name{};
   std::string table{};
+  std::string
+      definition{};  ///< as in the table's statement; "" when a statement of its own makes it
   std::vector<std::string> columns{};
   bool unique{false};
 };

@@ -8,7 +8,30 @@ from live_case import IS_MYSQL, TREE, LiveCase
 from service_case import Service
 
 # What is about SQLite itself, or asks its own questions in SQLite's words.
-OF_SQLITE = ["storage/sqlite", "storage/migrate", "storage/fixture*"]
+OF_SQLITE = ["storage/sqlite", "storage/adopt", "storage/migrate", "storage/fixture*"]
+
+# As an early orchestrator left them: other keys, narrower, without some defaults and columns.
+EARLY = """
+    CREATE TABLE database_instance (hostname varchar(128) NOT NULL, port smallint unsigned NOT NULL,
+      last_attempted_check timestamp NOT NULL DEFAULT '2000-01-01 00:00:00', cluster_name varchar(128) NOT NULL,
+      semi_sync_master_timeout int unsigned NOT NULL DEFAULT 0,
+      PRIMARY KEY (hostname, port), KEY cluster_name_idx (cluster_name));
+    CREATE TABLE node_health (hostname varchar(128) NOT NULL, token varchar(128) NOT NULL,
+      last_seen_active timestamp NOT NULL DEFAULT CURRENT_TIMESTAMP, app_version varchar(64) CHARACTER SET ascii NOT NULL,
+      PRIMARY KEY (hostname));
+    CREATE TABLE database_instance_tags (hostname varchar(128) NOT NULL, port smallint unsigned NOT NULL,
+      tag_name varchar(128) CHARACTER SET utf8 NOT NULL, tag_value varchar(128) CHARACTER SET utf8 NOT NULL,
+      last_updated timestamp NOT NULL DEFAULT CURRENT_TIMESTAMP, PRIMARY KEY (hostname, port, tag_name, tag_value));
+    CREATE TABLE topology_failure_detection (detection_id bigint unsigned NOT NULL AUTO_INCREMENT,
+      hostname varchar(128) NOT NULL, port smallint unsigned NOT NULL, in_active_period tinyint unsigned NOT NULL DEFAULT 0,
+      end_active_period_unixtime int unsigned NOT NULL, is_actionable tinyint NOT NULL DEFAULT 0, PRIMARY KEY (detection_id),
+      UNIQUE KEY hostname_port_active_period_uidx_topology_failure_detection
+        (hostname, port, in_active_period, end_active_period_unixtime));
+    CREATE TABLE hostname_resolve_history (resolved_hostname varchar(128) NOT NULL, hostname varchar(128) NOT NULL,
+      resolved_timestamp timestamp NOT NULL DEFAULT CURRENT_TIMESTAMP, PRIMARY KEY (resolved_hostname), KEY hostname (hostname));
+    INSERT INTO database_instance_tags VALUES ('db1', 3306, 'role', 'old', '2020-01-01 00:00:00'), ('db1', 3306, 'role', 'new', '2021-01-01 00:00:00');
+    CREATE VIEW whats_wrong AS SELECT 1;
+"""
 
 
 class Backend(LiveCase):
@@ -50,6 +73,24 @@ class Backend(LiveCase):
         self.refuses("clusters", saying="NOSUCH")
         self.config["MySQLOrchestratorStorageEngine"] = "InnoDB; DROP"
         self.refuses("clusters", saying="MySQLOrchestratorStorageEngine")
+
+    def test_one_of_an_early_orchestrator_gets_the_keys_widths_and_defaults_of_a_new_one(self):
+        node = self.backend()
+        node.sql("CREATE DATABASE orchestrator; USE orchestrator;" + EARLY)
+        self.does("-c", "tag", "-i", "db1:3306", "--tag", "role=newest")
+        self.assertEqual(node.sql("SELECT tag_value FROM orchestrator.database_instance_tags"), "newest")
+        self.config["MySQLOrchestratorDatabase"] = "fresh"
+        self.does("-c", "clusters")
+
+        def schema(name):
+            columns = node.sql("SELECT CONCAT_WS(' ', table_name, column_name, column_type, is_nullable, column_default) "
+                               f"FROM information_schema.columns WHERE table_schema = '{name}'")
+            keys = node.sql("SELECT CONCAT_WS(' ', table_name, index_name, non_unique, seq_in_index, column_name, sub_part) "
+                            f"FROM information_schema.statistics WHERE table_schema = '{name}'")
+            return set(columns.split("\n")), set(keys.split("\n"))
+        early, fresh = schema("orchestrator"), schema("fresh")
+        for kind in (0, 1):
+            self.assertEqual(early[kind] ^ fresh[kind], set())
 
     def test_nodes_that_share_it_heal_a_cluster_once_whoever_leads(self):
         node = self.backend()
