@@ -18,15 +18,19 @@ class CredentialsReader {
   Result<Credentials> read() {
     Credentials credentials;
     bool in_client = false;
+    bool in_section = false;
     while (at_ < text_.size()) {
       const std::size_t begin = at_;
       const std::string_view line = trim(rest_of_line());
       if (line.starts_with('[')) {
         ORCH_ASSIGN(in_client, is_client(line));
-      } else if (in_client) {
+        in_section = true;
+      } else if (in_client || !in_section) {
         const std::size_t equals = line.find('=');
         const std::string name = to_lower(trim(line.substr(0, equals)));
         if (equals != std::string_view::npos && (name == "user" || name == "password")) {
+          // Left out, it would be an account without a name.
+          if (!in_section) return failure("an account outside of all sections; add [client] above");
           at_ = text_.find('=', begin) + 1;
           ORCH_ASSIGN(std::string value, read_value());
           if (name == "user") {

@@ -45,7 +45,6 @@ password="\\\"\n\t")") == "/\\\"\n\t");
   TEST_CASE("what does not concern us is ignored") {
     CHECK(read("[mysqld]\nuser=mysql\nbad \\x \"line\n[client]\nhost=h\\q\nskip-ssl\nuser\nuser=u\n"
                "[mysql]\npassword=other\n") == "u/");
-    CHECK(read("user=outside\n") == "/");
     CHECK(read("") == "/");
   }
 
@@ -56,6 +55,12 @@ password="\\\"\n\t")") == "/\\\"\n\t");
           "line 2: a backslash before a character that cannot be escaped here");
     CHECK(read("[client]\npassword=\"a\\qb\"\n").starts_with("line 2: a backslash"));
     CHECK(read("[client]\npassword=a\\").starts_with("line 2: a backslash"));
+  }
+
+  TEST_CASE("an account that stands in no section is not taken for none") {
+    CHECK(read("# account\nuser=u\npassword=p\n") ==
+          "line 2: an account outside of all sections; add [client] above");
+    CHECK(read("host=h\n[client]\nuser=u\n") == "u/");
   }
 
   TEST_CASE("a variable stretches from the first opening to the last brace") {
