@@ -1,6 +1,8 @@
 #include "cmd/command/config_check.h"
 
 #include <algorithm>
+#include <string_view>
+#include <utility>
 #include <vector>
 
 #include <fmt/format.h>
@@ -9,12 +11,42 @@
 #include "cmd/command/raft.h"
 #include "cmd/command/services.h"
 #include "core/config/dump.h"
+#include "core/config/keys.h"
 #include "core/config/named_files.h"
 #include "core/json/json.h"
 
 namespace orch::cmd {
 
 namespace {
+
+constexpr std::string_view kStayAttached = "lost replicas are put into downtime and stay attached";
+constexpr std::string_view kOwnReset = "the new master's replication is reset, or left as it is";
+constexpr std::string_view kNotPostponed = "no replica is moved later for its delay";
+constexpr std::string_view kNoAgents = "agents are not served";
+/// What orchestrator would do by a key, and orch does not; what it does instead.
+constexpr std::pair<std::string_view, std::string_view> kWithoutEffect[] = {
+    {"DetachLostReplicasAfterMasterFailover", kStayAttached},
+    {"DetachLostSlavesAfterMasterFailover", kStayAttached},
+    {"MasterFailoverDetachReplicaMasterHost", kOwnReset},
+    {"MasterFailoverDetachSlaveMasterHost", kOwnReset},
+    {"PostponeReplicaRecoveryOnLagMinutes", kNotPostponed},
+    {"PostponeSlaveRecoveryOnLagMinutes", kNotPostponed},
+    {"ServeAgentsHttp", kNoAgents},
+};
+
+/// Those of them that a file switches on.
+std::vector<ConfigProblem> without_effect(const LoadedConfig& loaded) {
+  std::vector<ConfigProblem> problems;
+  for (const auto& [name, instead] : kWithoutEffect) {
+    ConfigProblem problem{.severity = Severity::Warning,
+                          .key = std::string(name),
+                          .message = fmt::format("has no effect: {}", instead)};
+    locate(problem, loaded);
+    const std::string value = value_as_json(*find_config_key(name), loaded.config);
+    if (problem.line > 0 && value != "false" && value != "0") problems.push_back(problem);
+  }
+  return problems;
+}
 
 /// For a caller whose configuration is in force already: what the files in it have become.
 Result<Reply> run_config_check(Services& services, const Args& /*args*/) {
@@ -34,6 +66,9 @@ Reply config_check(const LoadedConfig& loaded) {
   std::vector<ConfigProblem> problems = loaded.problems;
   for (ConfigProblem& problem : check_named_files(loaded.config)) {
     locate(problem, loaded);
+    problems.push_back(std::move(problem));
+  }
+  for (ConfigProblem& problem : without_effect(loaded)) {
     problems.push_back(std::move(problem));
   }
   if (loaded.config.raft.raft_enabled) {
