@@ -84,7 +84,8 @@ struct Step {
   /// For PointTo: user and password are those that ReadCredentials got from this server.
   std::optional<InstanceKey> credentials_from{};
   bool point_of_no_return{false};
-  /// For a Change: how long it may take; nothing = the executor's own limit.
+  /// For a Change: how long it may take. For a Reprobe: how long a silent server has to answer.
+  /// Nothing = the executor's own limit.
   std::optional<std::chrono::milliseconds> limit{};
 };
 

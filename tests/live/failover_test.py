@@ -1,6 +1,7 @@
 """The main job: a master dies, and a replica takes its place."""
 import json
 import unittest
+from concurrent.futures import ThreadPoolExecutor
 
 from live_case import IS_MYSQL, LiveCase, Writer
 
@@ -215,6 +216,37 @@ class Failover(LiveCase):
         self.heals(c, new, [n for n in c.nodes[1:3] if n is not new])
         lines = self.does("-c", "topology", "-i", new).lines
         self.assertTrue(lines[0].startswith(str(new)), lines)
+
+    def test_a_master_that_comes_back_meanwhile_is_made_read_only(self):
+        # As most are configured: after a restart it takes writes.
+        c = self.start(3, settings=["1:read_only=0", *(["1:super_read_only=0"] if IS_MYSQL else [])])
+        self.config["FenceTimeoutMilliseconds"] = 20000  # how long a busy machine may take to answer
+        self.discover(c)
+        holders = [n.session("LOCK TABLES app.seq READ; SELECT 1;") for n in c.nodes[1:]]
+        for holder in holders:
+            self.addCleanup(holder.communicate)
+            self.addCleanup(holder.kill)
+        self.write(c[1], 1)
+        end = c[1].sql("SHOW BINARY LOG STATUS" if IS_MYSQL else "SHOW MASTER STATUS").split("\t")[1]
+        read = "Read_Source_Log_Pos" if IS_MYSQL else "Read_Master_Log_Pos"
+        for n in c.nodes[1:]:
+            c.wait_for(lambda n=n: n.replica_status()[read] == end, f"{n} to receive the row")
+        c[1].kill()
+        with ThreadPoolExecutor(1) as pool:
+            running = pool.submit(self.does, "failover", c.name)
+            # What they hold is waited for when their receivers are stopped.
+            stopped = "Replica_IO_Running" if IS_MYSQL else "Slave_IO_Running"
+            c.wait_for(lambda: all(n.replica_status()[stopped] == "No" for n in c.nodes[1:]), "the receivers to stop")
+            c[1].start()
+            self.assertFalse(self.read_only(c[1]))
+            for holder in holders:
+                holder.kill()
+            done = running.result()
+        new = self.promoted(done, c)
+        self.assertTrue(self.read_only(c[1]), done)
+        self.assertIn(f"{c[1]} is left read-only", done.err)
+        self.assertTrue(self.has(new, 1))
+        self.heals(c, new, [n for n in c.nodes[1:] if n is not new])
 
     def test_the_old_master_comes_back_read_only_and_can_join_again(self):
         c = self.start(3)

@@ -48,6 +48,8 @@ class Failover {
     return {server, std::move(action), std::move(why), {}, false, {}};
   }
 
+  [[nodiscard]] Missed missed() const { return {request_.failed, policy_.fence_timeout}; }
+
   [[nodiscard]] std::string objection() const {
     const std::string key = to_string(request_.failed);
     if (failed_ == nullptr) return "Error reading " + key;
@@ -218,7 +220,7 @@ class Failover {
   /// The old primary takes no more writes, and no replica receives any more: from here on it is
   /// fixed who has what.
   [[nodiscard]] std::optional<Decision> fence_and_freeze(const Instance& winner) const {
-    const bool tried = fence_result() != nullptr;
+    const bool tried = fence_result() != nullptr && !came_back(*failed_, so_far_);
     if (!tried && answers(*failed_)) {
       if (failed_->server.read_only && policy_.fencing == Fencing::Off) return freeze(winner, {});
       // What it has must still reach the replicas: they receive until it stands still.
@@ -485,7 +487,7 @@ class Failover {
                     " would lose " + loss.text);
     }
     if (!policy_.apply_promotion) return follow_up(winner);
-    if (auto look = look_around(winner, so_far_, fresh_); !look.empty()) {
+    if (auto look = look_around(winner, missed(), so_far_, fresh_); !look.empty()) {
       Run run{std::move(look), {}};
       if (answers(*failed_)) run.facts.stood_at = executed_position(*failed_);
       return run;
@@ -531,7 +533,8 @@ class Failover {
     SiblingPlan plan = sibling_moves(request_.failed, winner, policy_, so_far_, fresh_);
     Decision decision = next_of_moves(plan.moves, plan.lost, policy_, so_far_, fresh_);
     if (std::holds_alternative<Run>(decision)) return decision;
-    if (auto look = last_look(so_far_, fresh_); !look.empty()) return Run{std::move(look), {}};
+    if (auto look = last_look(missed(), so_far_, fresh_); !look.empty())
+      return Run{std::move(look), {}};
     Account account = std::holds_alternative<Done>(decision)
                           ? std::move(std::get<Done>(decision).account)
                           : std::move(std::get<GiveUp>(decision).account);

@@ -59,11 +59,14 @@ void add_below(const InstanceKey& source, const CutOff& cut_off, const Topology&
   }
 }
 
-std::vector<Step> look_at_all(const Topology& fresh, std::string_view why) {
+std::vector<Step> look_at_all(const Topology& fresh, const std::optional<Missed>& missed,
+                              std::string_view why) {
   std::vector<Step> steps;
   for (const Instance& instance : fresh.instances()) {
     if (answers(instance)) {
       steps.push_back({instance.key, Reprobe{}, std::string(why), {}, false, {}});
+    } else if (missed && instance.key == missed->key) {
+      steps.push_back({instance.key, Reprobe{}, std::string(why), {}, false, missed->patience});
     }
   }
   return steps;
@@ -334,23 +337,40 @@ std::vector<Step> close_siblings(const InstanceKey& old_primary, const Instance&
   return steps;
 }
 
-std::vector<Step> look_around(const Instance& winner, const Progress& so_far,
-                              const Topology& fresh) {
+bool came_back(const Instance& old_primary, const Progress& so_far) {
+  const Instance* before = so_far.at_start.find(old_primary.key);
+  const auto tries =
+      std::count_if(so_far.steps.begin(), so_far.steps.end(), [&](const StepResult& result) {
+        const Action& action = result.step.action;
+        const bool fences = std::holds_alternative<Fence>(action) || is_change<SetReadOnly>(action);
+        return result.step.server == old_primary.key && fences;
+      });
+  return answers(old_primary) && before != nullptr && !answers(*before) && tries == 1;
+}
+
+std::vector<Step> look_around(const Instance& winner, const Missed& old_primary,
+                              const Progress& so_far, const Topology& fresh) {
   constexpr std::string_view kWhy = "see that nobody else takes writes";
   const bool looked =
       std::any_of(so_far.steps.begin(), so_far.steps.end(), [&](const StepResult& result) {
         return result.step.server == winner.key && result.step.why == kWhy;
       });
-  return looked ? std::vector<Step>() : look_at_all(fresh, kWhy);
+  if (looked) return {};
+  // Without a wait it was tried just now, and to look for it again would keep all from writing.
+  const bool waited = std::any_of(
+      so_far.steps.begin(), so_far.steps.end(),
+      [](const StepResult& result) { return std::holds_alternative<WaitFor>(result.step.action); });
+  return look_at_all(fresh, waited ? std::optional(old_primary) : std::nullopt, kWhy);
 }
 
-std::vector<Step> last_look(const Progress& so_far, const Topology& fresh) {
+std::vector<Step> last_look(const Missed& old_primary, const Progress& so_far,
+                            const Topology& fresh) {
   constexpr std::string_view kWhy = "see that one server takes writes";
   for (auto result = so_far.steps.rbegin(); result != so_far.steps.rend(); ++result) {
     if (result->step.why == kWhy) return {};
     if (result->step.point_of_no_return) break;
   }
-  return look_at_all(fresh, kWhy);
+  return look_at_all(fresh, old_primary, kWhy);
 }
 
 void add_written_since(Account& account, const Instance& old_primary, const Instance& winner,

@@ -68,12 +68,23 @@ struct SiblingPlan {
                                                const Instance& winner, const Progress& so_far,
                                                const Topology& fresh);
 
+/// It was silent when the run began and was to be fenced, and answers now: it can be fenced.
+[[nodiscard]] bool came_back(const Instance& old_primary, const Progress& so_far);
+/// An old primary that was silent, and may be back.
+struct Missed {
+  InstanceKey key{};
+  std::chrono::milliseconds patience{};
+};
+
 /// Reads everybody who answers right before the promotion: somebody else may have promoted another
-/// since the run began. Nothing when that is done.
-[[nodiscard]] std::vector<Step> look_around(const Instance& winner, const Progress& so_far,
-                                            const Topology& fresh);
-/// Reads everybody who answers once more when all is done. Nothing when that is done.
-[[nodiscard]] std::vector<Step> last_look(const Progress& so_far, const Topology& fresh);
+/// since the run began, and when it had to wait, the old primary may be back. Nothing when that is
+/// done.
+[[nodiscard]] std::vector<Step> look_around(const Instance& winner, const Missed& old_primary,
+                                            const Progress& so_far, const Topology& fresh);
+/// Reads everybody who answers once more when all is done, and the old primary in any case. Nothing
+/// when that is done.
+[[nodiscard]] std::vector<Step> last_look(const Missed& old_primary, const Progress& so_far,
+                                          const Topology& fresh);
 /// Names what the old primary has written and nobody else has: by accounts that read_only does not
 /// bind, or before it was fenced.
 void add_written_since(Account& account, const Instance& old_primary, const Instance& winner,

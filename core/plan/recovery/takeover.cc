@@ -55,6 +55,8 @@ class Takeover {
     return {server, std::move(action), std::move(why), {}, false, {}};
   }
 
+  [[nodiscard]] Missed missed() const { return {request_.primary, policy_.fence_timeout}; }
+
   // --- Who ---
 
   [[nodiscard]] Result<const Instance*> find_designated() const {
@@ -365,7 +367,7 @@ class Takeover {
     if (const StepResult* stop = failed_stop(heir)) {
       return refuse(to_string(heir.key) + " could not be promoted: " + stop->error->message);
     }
-    if (auto look = look_around(heir, so_far_, fresh_); !look.empty()) {
+    if (auto look = look_around(heir, missed(), so_far_, fresh_); !look.empty()) {
       Run run{std::move(look), {}};
       run.facts.stood_at = stand_of(*primary_, heir);
       return run;
@@ -450,7 +452,8 @@ class Takeover {
     }
     Decision decision = next_of_moves(plan.moves, plan.lost, policy_, so_far_, fresh_);
     if (std::holds_alternative<Run>(decision)) return decision;
-    if (auto look = last_look(so_far_, fresh_); !look.empty()) return Run{std::move(look), {}};
+    if (auto look = last_look(missed(), so_far_, fresh_); !look.empty())
+      return Run{std::move(look), {}};
     Account account = std::holds_alternative<Done>(decision)
                           ? std::move(std::get<Done>(decision).account)
                           : std::move(std::get<GiveUp>(decision).account);

@@ -246,6 +246,33 @@ TEST_SUITE("core/plan/recovery/promotion") {
     }
   }
 
+  TEST_CASE("an old primary that comes back meanwhile is made read-only: before, and after") {
+    for (const bool before : {true, false}) {
+      FakeServers servers;
+      build_mysql(servers);
+      // It is waited for, and the old primary has the time to come back.
+      servers.set(db(3), [](Instance& i) { i.replication.sql_state = ThreadState::Stopped; });
+      servers.kill(db(1));
+      const std::string_view when =
+          before ? "see that nobody else takes writes" : "see that one server takes writes";
+      const Planner plan = failover({db(1), {}}, Policy{});
+      const Planner watched = [&](const Progress& so_far, const Topology& fresh) {
+        Decision decision = plan(so_far, fresh);
+        const Run* run = std::get_if<Run>(&decision);
+        if (run != nullptr && run->steps.front().why == when) servers.revive(db(1));
+        return decision;
+      };
+      const Outcome outcome = run_plan(servers, watched);
+      REQUIRE_MESSAGE(!outcome.error, error_text(outcome));
+      CHECK(servers.writable() == std::vector<InstanceKey>{db(3)});
+      const auto& notes = outcome.account.notes;
+      CHECK(std::find(notes.begin(), notes.end(), "db1:3306 is left read-only") != notes.end());
+      // One that is fenced in time hands over all that it has.
+      const bool has_all = servers.at(db(3)).gtid.executed == servers.at(db(1)).gtid.executed;
+      CHECK(has_all == before);
+    }
+  }
+
   TEST_CASE("a replica with filters is promoted last, and nothing is fetched from it") {
     FakeServers servers;
     build_mysql(servers);
