@@ -46,6 +46,13 @@ void write_facts(const PlanFacts& facts, storage::RecoveryRun& run) {
                         {"Message", facts.giving_up->message}};
   }
   if (facts.orphans) rest["Orphans"] = storage::join_keys(*facts.orphans);
+  if (facts.detached) {
+    rest["Detached"] = Json::array();
+    for (const LostReplica& lost : *facts.detached) {
+      rest["Detached"].push_back(
+          {{"Server", storage::join_keys({lost.key})}, {"Because", lost.because}});
+    }
+  }
   if (facts.place_at_promotion) rest["Place"] = to_string(*facts.place_at_promotion);
   if (facts.continuation) {
     rest["Continuation"] = {{"Server", storage::join_keys({facts.continuation->server})},
@@ -64,6 +71,13 @@ PlanFacts read_facts(const storage::RecoveryRun& run) {
   const Json rest = Json::parse(run.facts, nullptr, false);
   if (member(rest, "Orphans") != nullptr) {
     facts.orphans = storage::split_keys(text_member(rest, "Orphans"));
+  }
+  if (const Json* detached = member(rest, "Detached")) {
+    facts.detached.emplace();
+    for (const Json& lost : *detached) {
+      for (InstanceKey& key : storage::split_keys(text_member(lost, "Server")))
+        facts.detached->push_back({std::move(key), text_member(lost, "Because")});
+    }
   }
   facts.place_at_promotion = parse_binlog_coordinates(text_member(rest, "Place"));
   if (const Json* continuation = member(rest, "Continuation")) {

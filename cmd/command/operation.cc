@@ -120,6 +120,10 @@ Result<Policy> policy_of(const Services& services) {
       config.recovery.fail_master_promotion_if_sql_thread_not_up_to_date;
   policy.exact_semi_sync = config.recovery.enforce_exact_semi_sync_replicas;
   policy.apply_promotion = config.recovery.apply_mysql_promotion_after_master_failover;
+  policy.detach_lost_replicas = config.recovery.detach_lost_replicas_after_master_failover;
+  policy.detach_promoted = config.recovery.master_failover_detach_replica_master_host;
+  policy.postpone_replica_recovery_on_lag =
+      config.recovery.postpone_replica_recovery_on_lag_minutes;
   policy.verify_replication_filters = config.operation.verify_replication_filters;
   policy.lower_replica_version_allowed = config.operation.lower_replica_version_allowed;
   policy.reasonable_replication_lag = config.operation.reasonable_replication_lag_seconds;

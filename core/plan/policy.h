@@ -27,6 +27,11 @@ struct Policy {
   bool fail_master_promotion_if_sql_thread_not_up_to_date{false};
   /// ApplyMySQLPromotionAfterMasterFailover; a takeover always applies it.
   bool apply_promotion{true};
+  bool detach_lost_replicas{true};  ///< DetachLostReplicasAfterMasterFailover
+  /// MasterFailoverDetachReplicaMasterHost; without a meaning where the promotion is applied.
+  bool detach_promoted{false};
+  /// PostponeReplicaRecoveryOnLagMinutes: replicas that are delayed by more come last; 0 = off.
+  std::chrono::minutes postpone_replica_recovery_on_lag{0};
   bool exact_semi_sync{false};  ///< EnforceExactSemiSyncReplicas
   Fencing fencing{Fencing::BestEffort};
   std::chrono::milliseconds fence_timeout{500};

@@ -227,6 +227,7 @@ void remember(PlanFacts& facts, const PlanFacts& news) {
   if (news.lost_transactions) facts.lost_transactions = news.lost_transactions;
   if (news.stood_at) facts.stood_at = news.stood_at;
   if (news.orphans) facts.orphans = news.orphans;
+  if (news.detached) facts.detached = news.detached;
   if (news.giving_up) facts.giving_up = news.giving_up;
 }
 

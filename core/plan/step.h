@@ -115,6 +115,12 @@ struct Continuation {
   friend bool operator==(const Continuation&, const Continuation&) = default;
 };
 
+struct LostReplica {
+  InstanceKey key{};
+  std::string because{};
+  friend bool operator==(const LostReplica&, const LostReplica&) = default;
+};
+
 /// What a planner knows and cannot read from the servers again.
 struct PlanFacts {
   std::optional<InstanceKey> winner{};
@@ -129,6 +135,9 @@ struct PlanFacts {
   /// The replicas of a server that is not replaced, or the binlog servers of one that is, as they
   /// were when the run began; of a repair of semi-sync, those that it has begun to switch.
   std::optional<std::vector<InstanceKey>> orphans{};
+  /// Replicas that were given up, and that this plan has begun to detach: they do not follow the
+  /// old primary any more, by which they could be found.
+  std::optional<std::vector<LostReplica>> detached{};
   /// Set when the plan has failed and only undoes what it can.
   std::optional<Error> giving_up{};
 };
@@ -141,11 +150,6 @@ void remember(PlanFacts& facts, const PlanFacts& news);
 struct Run {
   std::vector<Step> steps{};
   PlanFacts facts{};  ///< what is set here is remembered
-};
-
-struct LostReplica {
-  InstanceKey key{};
-  std::string because{};
 };
 
 /// What became of the servers, in the end.

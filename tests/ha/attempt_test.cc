@@ -19,6 +19,7 @@ struct Kind {
   InstanceKey failed{};
   void (*spoil)(RecoveryFixture& world){};
   bool (*is_well)(const test::FakeServers& servers){};
+  std::string lost{};  ///< the one host, besides the failed one, that is in downtime afterwards
 };
 
 bool follows(const test::FakeServers& servers, int replica, int source) {
@@ -46,6 +47,29 @@ void pair_up(RecoveryFixture& world) {
   world.servers.set(db(2), [](Instance& i) { i.is_co_master = true; });
   world.save_records();
   world.servers.kill(db(1));
+}
+
+/// db4 has transactions of its own, db5 is delayed.
+void leave_behind(RecoveryFixture& world) {
+  using namespace orch::test;  // NOLINT(google-build-using-namespace)
+  const std::string own = gtids("1-90") + "," + gtids("1-2", 4);
+  world.servers.add(RecoveryFixture::in_cluster(following(mysql(4, own), 1), 1));
+  Instance delayed = RecoveryFixture::in_cluster(following(mysql(5, gtids("1-90")), 1), 1);
+  delayed.replication.sql_delay = std::chrono::hours(1);
+  world.servers.add(delayed);
+  world.save_records();
+  world.policy.postpone_replica_recovery_on_lag = std::chrono::minutes(5);
+  world.servers.kill(db(1));
+}
+
+void leave_promotion(RecoveryFixture& world) {
+  leave_behind(world);
+  world.policy.apply_promotion = false;
+  world.policy.detach_promoted = true;
+}
+
+bool is_detached_from(const test::FakeServers& servers, int replica, int source) {
+  return servers.at(db(replica)).replication.source == detached(db(source));
 }
 
 void lock_semi_sync(RecoveryFixture& world) {
@@ -83,6 +107,22 @@ const std::vector<Kind>& kinds() {
          return follows(servers, 4, 3) && follows(servers, 5, 3) &&
                 servers.writable() == std::vector<InstanceKey>{db(1)};
        }},
+      {"dead master, one is left behind and one is late", RecoveryKind::DeadMaster, db(1),
+       leave_behind,
+       [](const test::FakeServers& servers) {
+         return follows(servers, 3, 2) && follows(servers, 5, 2) &&
+                is_detached_from(servers, 4, 1) && runs(servers.at(db(4)).replication.sql_state) &&
+                servers.writable() == std::vector<InstanceKey>{db(2)};
+       },
+       "db4"},
+      {"dead master, the promotion is not applied", RecoveryKind::DeadMaster, db(1),
+       leave_promotion,
+       [](const test::FakeServers& servers) {
+         return follows(servers, 3, 2) && follows(servers, 5, 2) &&
+                is_detached_from(servers, 2, 1) && is_detached_from(servers, 4, 1) &&
+                servers.writable().empty();
+       },
+       "db4"},
       {"dead co-master", RecoveryKind::DeadCoMaster, db(1), pair_up,
        [](const test::FakeServers& servers) {
          return follows(servers, 3, 2) && servers.writable() == std::vector<InstanceKey>{db(2)};
@@ -163,6 +203,11 @@ TEST_SUITE("ha/attempt") {
             CHECK_MESSAGE(!outcome->error, outcome->error->message);
           }
           CHECK(kind.is_well(world.servers));
+          if (!kind.lost.empty()) {
+            CHECK(world.value("select hostname from database_instance_downtime where hostname <> "
+                              "'db1'") == kind.lost);
+            CHECK((*world.recoveries().find(1))->lost_replicas == std::vector<InstanceKey>{db(4)});
+          }
           if (kind.kind == RecoveryKind::LockedSemiSyncMaster) {
             CHECK(was_restarted_since_switched(world.servers, 3));
           }

@@ -31,6 +31,8 @@ TEST_SUITE("ha/plan_facts") {
     facts.place_at_promotion = BinlogCoordinates{"bin.000003", 77, BinlogType::Binary};
     facts.continuation = Continuation{{"db2", 3307}, {"bin.000004", 4, BinlogType::Binary}};
     facts.orphans = std::vector<InstanceKey>{{"db3", 3306}, {"db4", 3307}};
+    facts.detached = std::vector<LostReplica>{{{"db5", 3306}, "has \"2\" transactions, by itself"},
+                                              {{"db6", 3307}, "is older"}};
     facts.giving_up = Error{ErrorKind::Unreachable, "it \"does\" not answer"};
     storage::RecoveryRun run;
     write_facts(facts, run);
@@ -42,6 +44,7 @@ TEST_SUITE("ha/plan_facts") {
     CHECK(read.place_at_promotion == facts.place_at_promotion);
     CHECK(read.continuation == facts.continuation);
     CHECK(read.orphans == facts.orphans);
+    CHECK(read.detached == facts.detached);
     CHECK(read.giving_up == facts.giving_up);
     storage::RecoveryRun empty;
     write_facts({}, empty);
@@ -51,6 +54,7 @@ TEST_SUITE("ha/plan_facts") {
     CHECK_FALSE(none.position_at_promotion);
     CHECK_FALSE(none.lost_transactions);
     CHECK_FALSE(none.orphans);
+    CHECK_FALSE(none.detached);
     CHECK_FALSE(none.giving_up);
     empty.facts = R"({"GivingUp":{"Kind":"x","Message":7}})";
     CHECK(read_facts(empty).giving_up->message.empty());

@@ -197,6 +197,108 @@ class Failover(LiveCase):
         self.heals(c, c[3], [c[2], c[4]])
         self.assertEqual(c[3].sql("SELECT COUNT(*) FROM app.seq"), "21")
 
+    def stray(self, node):
+        """Transactions of its own, which no other server has."""
+        if IS_MYSQL:
+            node.sql("SET GLOBAL super_read_only = 0; CREATE DATABASE stray; SET GLOBAL super_read_only = 1")
+        else:
+            node.sql("SET SESSION gtid_domain_id = 7; CREATE DATABASE stray")
+
+    def left_behind(self, c, lost):
+        """Fails over; that one is left behind -> the new master, and what was said."""
+        shown = self.does("failover", c.name, "--dry-run").out
+        done = self.does_in_part("failover", c.name)
+        new = self.promoted(done, c)
+        self.assertIsNot(new, lost)
+        self.assertRegex(done.err, f"left behind: {lost}: has ")
+        self.assertIn(f"Left behind: {lost}: has ", shown)
+        self.heals(c, new, [n for n in c.nodes[1:] if n not in (new, lost)])
+        return new, shown, done.err
+
+    def test_a_lost_replica_is_detached_from_the_dead_master_and_can_be_put_back(self):
+        c = self.start(4)
+        self.discover(c)
+        self.stray(c[4])
+        c[1].kill()
+        new, shown, said = self.left_behind(c, c[4])
+        self.assertIn(f"{c[4]}: replicate from //{c[1]}", shown)
+        self.assertIn(f"{c[4]} is detached from {c[1]}", said)
+        self.assertEqual(c[4].source(), f"//{c[1]}")
+        self.assertTrue(self.read_only(c[4]))
+        self.assertIn(str(c[4]), self.does("-c", "which-lost-in-recovery").lines)
+        c[1].start()
+        if IS_MYSQL:
+            c[1].sql("SET GLOBAL super_read_only = 0")
+        self.write(c[1], 7)  # by root, whom read_only does not bind
+        self.does("discover", c[1])
+        self.does("-c", "reattach-replica-master-host", "-i", c[4])
+        self.follows(c[4], c[1])
+        self.arrives(7, at=[c[4]])
+        self.assertFalse(self.has(new, 7))
+
+    def test_a_lost_replica_is_left_alone_where_operators_want_that(self):
+        c = self.start(3)
+        self.config["DetachLostSlavesAfterMasterFailover"] = False
+        self.discover(c)
+        self.stray(c[3])
+        c[1].kill()
+        self.assertNotIn("detached", self.left_behind(c, c[3])[2])
+        self.assertEqual(c[3].source(), str(c[1]))
+
+    def test_what_a_lost_replica_has_received_is_not_thrown_away(self):
+        c = self.start(3)
+        self.config["InstanceBulkOperationsWaitTimeoutSeconds"] = 1
+        self.discover(c)
+        self.stray(c[3])
+        lock = c[3].session("LOCK TABLES app.seq READ; SELECT 1;")
+        self.addCleanup(lock.communicate)
+        self.addCleanup(lock.kill)
+        self.write(c[1], 5)
+        end = c[1].sql("SHOW BINARY LOG STATUS" if IS_MYSQL else "SHOW MASTER STATUS").split()[1]
+        c.wait_for(lambda: end in (c[3].replica_status().get("Read_Source_Log_Pos"),
+                                   c[3].replica_status().get("Read_Master_Log_Pos")), f"{c[3]} to receive it")
+        self.arrives(5, at=[c[2]])
+        c[1].kill()
+        said = self.left_behind(c, c[3])[2]
+        self.assertIn(f"{c[3]} is not detached from {c[1]}: would lose what it has received", said)
+        self.assertEqual(c[3].source(), str(c[1]))
+        self.assertFalse(self.has(c[3], 5))
+        lock.kill()
+        self.arrives(5, at=[c[3]])
+
+    def test_a_promoted_server_that_stays_as_it_is_is_detached_where_operators_want_that(self):
+        c = self.start(3)
+        self.config.update(ApplyMySQLPromotionAfterMasterFailover=False, MasterFailoverDetachReplicaMasterHost=True)
+        self.discover(c)
+        c[1].kill()
+        done = self.does("failover", c.name)
+        new = self.promoted(done, c)
+        self.assertIn(f"{new} is detached from {c[1]}", done.err)
+        self.assertEqual(new.source(), f"//{c[1]}")
+        self.assertTrue(self.read_only(new))
+        other = c[5 - new.number]
+        self.follows(other, new)
+        new.sql("SET GLOBAL read_only = 0")  # as a hook does it
+        self.write(new, 8)
+        self.arrives(8, at=[other])
+
+    def test_a_replica_with_a_long_delay_is_moved_after_all_others(self):
+        c = self.start(5)
+        self.config["PostponeReplicaRecoveryOnLagMinutes"] = 1
+        self.discover(c)
+        word = "REPLICATION SOURCE TO SOURCE" if IS_MYSQL else "MASTER TO MASTER"
+        c[2].sql(f"STOP REPLICA; CHANGE {word}_DELAY = 600; START REPLICA")
+        self.stray(c[5])
+        c[1].kill()
+        done = self.does_in_part("failover", c.name, "--json")
+        steps = [f"{s['Server']['Port']} {s['Action'].split(' by ')[0]}" for s in json.loads(done.out)["Steps"]]
+        new = c.nodes[[n.port for n in c.nodes].index(json.loads(done.out)["Promoted"]["Port"])]
+        self.assertIn(new.number, (3, 4))
+        late = steps.index(f"{c[2].port} replicate from {new}")
+        for earlier in (f"{c[7 - new.number].port} wait", f"{c[5].port} replicate from //{c[1]}"):
+            self.assertLess(max(i for i, s in enumerate(steps) if s.startswith(earlier)), late, steps)
+        self.follows(c[2], new)
+
     def test_a_frozen_master_is_replaced(self):
         c = self.start(3)
         self.config.update(MySQLConnectTimeoutSeconds=2, MySQLDiscoveryReadTimeoutSeconds=3)

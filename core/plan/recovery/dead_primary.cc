@@ -5,9 +5,12 @@
 
 #include "core/plan/candidate.h"
 #include "core/plan/recovery/binlog_servers.h"
+#include "core/plan/recovery/detaching.h"
 #include "core/plan/recovery/fetching.h"
 #include "core/plan/recovery/holdings.h"
 #include "core/plan/recovery/promotion.h"
+#include "core/plan/recovery/siblings.h"
+#include "core/plan/recovery/successor.h"
 
 namespace orch {
 
@@ -33,7 +36,8 @@ class Failover {
       return GiveUp{Error{ErrorKind::Refused, std::move(text)}, {}};
     }
     if (const Instance* winner = promoted()) return follow_up(*winner);
-    if (std::string text = objection_to_tops(); !text.empty()) return refuse(std::move(text));
+    if (std::string text = objection_to_tops(*failed_, fresh_); !text.empty())
+      return refuse(std::move(text));
     if (std::string text = objection_to_group(*failed_, fresh_); !text.empty())
       return refuse(std::move(text));
     return towards_promotion();
@@ -65,62 +69,20 @@ class Failover {
     return "";
   }
 
-  [[nodiscard]] std::vector<const Instance*> writable_tops() const {
-    std::vector<const Instance*> tops;
-    for (const Instance* root : fresh_.roots()) {
-      if (root->key != request_.failed && is_writable_top(*root)) tops.push_back(root);
-    }
-    return tops;
-  }
-
   /// The promoted server, when the promotion is done: by this run, or by one that was cut off.
   [[nodiscard]] const Instance* promoted() const {
     if (so_far_.facts.winner) {
       const Instance* winner = fresh_.find(*so_far_.facts.winner);
-      if (winner != nullptr && is_promoted(so_far_, *winner)) return winner;
+      if (winner != nullptr && (is_promoted(so_far_, *winner) || is_named(*winner))) return winner;
     }
-    const std::vector<const Instance*> tops = writable_tops();
-    return tops.size() == 1 && lacks_of(*tops.front()).empty() ? tops.front() : nullptr;
+    const std::vector<const Instance*> tops = writable_tops(request_.failed, fresh_);
+    const bool fits = tops.size() == 1 && lacks_of(*tops.front(), *failed_, fresh_).empty();
+    return fits ? tops.front() : nullptr;
   }
 
-  /// What a writable server lacks of what the replicas hold, or, when none can be compared, of what
-  /// the failed server is known to have had: only one that lacks nothing can be the result of a
-  /// promotion that nobody remembers, or one that others follow already. "" = nothing.
-  [[nodiscard]] std::string lacks_of(const Instance& top) const {
-    const Position has = executed_position(top);
-    bool compared = false;
-    for (const Instance* replica : fresh_.replicas_of(request_.failed)) {
-      if (!answers(*replica) || replica->key == top.key) continue;
-      const Position received = usable_position(*replica);
-      if (received.index() != has.index()) continue;
-      compared = true;
-      if (contains(has, received) || is_only_errant(*replica, has, fresh_)) continue;
-      return to_string(missing(has, received)) + " of " + to_string(replica->key);
-    }
-    if (compared || has_followers(top)) return "";
-    const Position had = executed_position(*failed_);
-    if (!is_known(had) || had.index() != has.index()) return "all that could be compared";
-    return contains(has, had) ? ""
-                              : to_string(missing(has, had)) + " of " + to_string(failed_->key);
-  }
-
-  [[nodiscard]] bool has_followers(const Instance& top) const {
-    const std::vector<const Instance*> followers = fresh_.replicas_of(top.key);
-    return std::any_of(followers.begin(), followers.end(),
-                       [](const Instance* follower) { return answers(*follower); });
-  }
-
-  /// Somebody else takes writes: promoting one more would make two.
-  [[nodiscard]] std::string objection_to_tops() const {
-    const std::vector<const Instance*> tops = writable_tops();
-    if (tops.empty()) return "";
-    const std::string key = to_string(tops.front()->key);
-    if (tops.size() > 1) {
-      return key + " and " + to_string(tops[1]->key) + " both take writes";
-    }
-    return key + " takes writes already and is no new primary of these replicas: it lacks " +
-           lacks_of(*tops.front()) + "; make it read-only, or take it out with 'orch forget " +
-           key + "'";
+  /// Whether it was promoted where that changes nothing on the server itself.
+  [[nodiscard]] bool is_named(const Instance& winner) const {
+    return !policy_.apply_promotion && so_far_.facts.at_promotion && answers(winner);
   }
 
   // --- Before the promotion ---
@@ -486,7 +448,7 @@ class Failover {
       return refuse("DataLossPolicy is refuse, and promoting " + to_string(winner.key) +
                     " would lose " + loss.text);
     }
-    if (!policy_.apply_promotion) return follow_up(winner);
+    if (!policy_.apply_promotion) return promotion_of(winner, {}, loss);
     if (auto look = look_around(winner, missed(), so_far_, fresh_); !look.empty()) {
       Run run{std::move(look), {}};
       if (answers(*failed_)) run.facts.stood_at = executed_position(*failed_);
@@ -498,7 +460,12 @@ class Failover {
       return refuse("FencingPolicy is required, and " + to_string(failed_->key) +
                     " executes transactions although it is read-only");
     }
-    Run run{promotion_steps(winner, *failed_, so_far_, fresh_), {}};
+    return promotion_of(winner, promotion_steps(winner, *failed_, so_far_, fresh_), loss);
+  }
+
+  [[nodiscard]] Run promotion_of(const Instance& winner, std::vector<Step> steps,
+                                 const Loss& loss) const {
+    Run run{std::move(steps), {}};
     run.facts.winner = winner.key;
     run.facts.at_promotion = winner.server.binlog;
     run.facts.position_at_promotion = promoted_position(winner, request_.failed, fresh_);
@@ -518,6 +485,9 @@ class Failover {
     }
     if (policy_.apply_promotion) {
       if (auto rest = finish_promotion(winner, so_far_); !rest.empty()) return Run{rest, {}};
+    } else if (auto steps = settle_link_of(winner, request_.failed, policy_, so_far_, fresh_);
+               !steps.empty()) {
+      return Run{std::move(steps), {}};
     }
     if (auto purge = purge_older_logs(winner, so_far_, fresh_)) return Run{{*purge}, {}};
     if (answers(*failed_) && !failed_->server.read_only) {
@@ -530,8 +500,8 @@ class Failover {
     if (auto steps = close_siblings(request_.failed, winner, so_far_, fresh_); !steps.empty()) {
       return Run{std::move(steps), {}};
     }
-    SiblingPlan plan = sibling_moves(request_.failed, winner, policy_, so_far_, fresh_);
-    Decision decision = next_of_moves(plan.moves, plan.lost, policy_, so_far_, fresh_);
+    const SiblingPlan plan = sibling_moves(request_.failed, winner, policy_, so_far_, fresh_);
+    Decision decision = next_of_siblings(request_.failed, plan, true, policy_, so_far_, fresh_);
     if (std::holds_alternative<Run>(decision)) return decision;
     if (auto look = last_look(missed(), so_far_, fresh_); !look.empty())
       return Run{std::move(look), {}};
@@ -570,8 +540,15 @@ class Failover {
       account.notes.push_back(failed + " still takes writes: it could not be made read-only");
     }
     if (!policy_.apply_promotion) {
-      account.notes.push_back(to_string(winner.key) +
-                              " is left as it is: ApplyMySQLPromotionAfterMasterFailover is off");
+      account.notes.push_back(to_string(winner.key) + " is not made writable: " +
+                              "ApplyMySQLPromotionAfterMasterFailover is off");
+      if (auto note = link_note(winner, request_.failed, policy_, so_far_, fresh_); !note.empty()) {
+        account.notes.push_back(std::move(note));
+      }
+    }
+    for (std::string& note :
+         detaching_notes(request_.failed, account.lost, policy_, so_far_, fresh_)) {
+      account.notes.push_back(std::move(note));
     }
   }
 

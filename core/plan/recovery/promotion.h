@@ -5,7 +5,6 @@
 #include <vector>
 
 #include "core/plan/policy.h"
-#include "core/plan/refactor/move.h"
 #include "core/plan/step.h"
 
 namespace orch {
@@ -52,21 +51,6 @@ namespace orch {
 /// Why the server was given up after two attempts to promote it; nothing when it was not.
 [[nodiscard]] std::optional<std::string> failed_promotion(const Progress& so_far,
                                                           const InstanceKey& server);
-
-/// A replica of the old primary that is to follow the new one; or the reason why it cannot.
-struct SiblingPlan {
-  std::vector<Move> moves{};
-  std::vector<LostReplica> lost{};
-};
-[[nodiscard]] SiblingPlan sibling_moves(const InstanceKey& old_primary, const Instance& winner,
-                                        const Policy& policy, const Progress& so_far,
-                                        const Topology& fresh);
-
-/// Replicas of the old primary, or of the winner, that take writes are made read-only: one server
-/// takes writes. Each is tried once.
-[[nodiscard]] std::vector<Step> close_siblings(const InstanceKey& old_primary,
-                                               const Instance& winner, const Progress& so_far,
-                                               const Topology& fresh);
 
 /// It was silent when the run began and was to be fenced, and answers now: it can be fenced.
 [[nodiscard]] bool came_back(const Instance& old_primary, const Progress& so_far);

@@ -5,6 +5,7 @@
 
 #include "core/plan/candidate.h"
 #include "core/plan/recovery/promotion.h"
+#include "core/plan/recovery/siblings.h"
 
 namespace orch {
 
@@ -450,7 +451,7 @@ class Takeover {
     } else {
       plan.moves.push_back(old_primary_move(heir));
     }
-    Decision decision = next_of_moves(plan.moves, plan.lost, policy_, so_far_, fresh_);
+    Decision decision = next_of_siblings(primary_->key, plan, false, policy_, so_far_, fresh_);
     if (std::holds_alternative<Run>(decision)) return decision;
     if (auto look = last_look(missed(), so_far_, fresh_); !look.empty())
       return Run{std::move(look), {}};
@@ -522,7 +523,7 @@ class Takeover {
     move.always_start = starts_old_primary();
     move.verify = starts_old_primary();
     // What it replicates goes into its log, beyond the place to which its replicas must come.
-    move.after_others = by_coordinates(heir);
+    move.after_others = move.late = by_coordinates(heir);
     move.destination_holds = so_far_.facts.position_at_promotion;
     if (const InstanceKey* from = credentials_from()) move.credentials_from = *from;
     return move;

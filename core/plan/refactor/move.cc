@@ -37,11 +37,10 @@ class Mover {
     }
     if (runs(server_->replication.io_state) || runs(server_->replication.sql_state)) {
       // It may still apply what it holds, and MariaDB would throw that away once it is stopped.
-      if (waited_in_vain() && destination_ != nullptr) {
-        if (auto held_back = wait_for_destination();
-            held_back && held_back->kind == MoveState::Kind::Lost) {
-          return *std::move(held_back);
-        }
+      if (waited_in_vain() || !may_apply()) {
+        if (std::string text = thrown_away(); !text.empty()) return lost(std::move(text));
+        auto held_back = destination_ == nullptr ? std::nullopt : wait_for_destination();
+        if (held_back && held_back->kind == MoveState::Kind::Lost) return *std::move(held_back);
       }
       return {MoveState::Kind::Working, stop_steps(), ""};
     }
@@ -141,14 +140,28 @@ class Mover {
     return {MoveState::Kind::Working, start_steps(), ""};
   }
 
+  /// A binlog server applies nothing, and has one thread only.
+  [[nodiscard]] bool may_apply() const {
+    const Replication& replication = server_->replication;
+    return replication.last_sql_error.empty() && replication.sql_delay.count() == 0 &&
+           !server_->server.binlog_server;
+  }
+
+  /// What it holds and has not applied, when it is to be detached from a source that could not give
+  /// it that again; "" = nothing.
+  [[nodiscard]] std::string thrown_away() const {
+    if (!is_detached(move_.target.source) || !source_is_silent()) return "";
+    if (server_->server.binlog_server || has_applied_all(*server_)) return "";
+    return "would lose what it has received, and its source does not answer: " +
+           standing(AppliedReceived{}, *server_).reason;
+  }
+
   [[nodiscard]] std::vector<Step> stop_steps() const {
     std::vector<Step> steps;
     const Replication& replication = server_->replication;
     const bool applied = standing(AppliedReceived{}, *server_).state == Standing::State::Holds;
     const bool waited = latest(so_far_, move_.server, waits_for<AppliedReceived>) != nullptr;
-    // A binlog server applies nothing, and has one thread only.
-    const bool may_apply = replication.last_sql_error.empty() &&
-                           replication.sql_delay.count() == 0 && !server_->server.binlog_server;
+    const bool may_apply = this->may_apply();
     const bool start_first = applier_goes_first(*server_);
     if (!waited && may_apply && start_first) {
       steps.push_back(step(StartReplication{ReplicationThreads::Applier}, "apply what it holds"));
@@ -172,6 +185,7 @@ class Mover {
   }
 
   [[nodiscard]] MoveState point() const {
+    if (std::string text = thrown_away(); !text.empty()) return lost(std::move(text));
     if (destination_ != nullptr && answers(*destination_)) {
       if (auto held_back = wait_for_destination()) return *held_back;
     }
@@ -429,23 +443,26 @@ std::string to_string(const LostReplica& lost) {
   return lost.because.find(key) != std::string::npos ? lost.because : key + ": " + lost.because;
 }
 
-Decision next_of_moves(const std::vector<Move>& moves, const std::vector<LostReplica>& refused,
-                       const Policy& policy, const Progress& so_far, const Topology& fresh) {
-  Run run;
-  Account account;
-  account.lost = refused;
+MovesInHand moves_in_hand(const std::vector<Move>& moves, const Policy& policy,
+                          const Progress& so_far, const Topology& fresh) {
+  MovesInHand in_hand;
   std::vector<MoveState> states;
   bool any_working = false;
   for (const Move& move : moves) {
     if (move.after_others && any_working) continue;
     MoveState state = next_of_move(move, so_far, fresh, policy);
-    if (state.kind == MoveState::Kind::Moved) account.moved.push_back(move.server);
-    if (state.kind == MoveState::Kind::Lost) account.lost.push_back({move.server, state.because});
+    if (state.kind == MoveState::Kind::Moved) in_hand.moved.push_back(move.server);
+    if (state.kind == MoveState::Kind::Lost) in_hand.lost.push_back({move.server, state.because});
     any_working = any_working || state.kind == MoveState::Kind::Working;
     states.push_back(std::move(state));
   }
-  run.steps = next_steps_of(std::move(states));
-  if (run.steps.empty()) run.steps = undo_link_steps(so_far, fresh, account.lost);
+  in_hand.steps = next_steps_of(std::move(states));
+  return in_hand;
+}
+
+Decision end_of_moves(Account account, const Progress& so_far, const Topology& fresh) {
+  Run run;
+  run.steps = undo_link_steps(so_far, fresh, account.lost);
   if (run.steps.empty()) run.steps = undo_thread_steps(so_far, fresh, account.lost);
   if (!run.steps.empty()) return run;
   if (account.lost.empty() || !account.moved.empty()) return Done{std::move(account)};
@@ -455,6 +472,17 @@ Decision next_of_moves(const std::vector<Move>& moves, const std::vector<LostRep
         "error on all " + std::to_string(account.lost.size()) + " operations; the first: " + text;
   }
   return GiveUp{Error{ErrorKind::Refused, std::move(text)}, std::move(account)};
+}
+
+Decision next_of_moves(const std::vector<Move>& moves, const std::vector<LostReplica>& refused,
+                       const Policy& policy, const Progress& so_far, const Topology& fresh) {
+  MovesInHand in_hand = moves_in_hand(moves, policy, so_far, fresh);
+  if (!in_hand.steps.empty()) return Run{std::move(in_hand.steps), {}};
+  Account account;
+  account.moved = std::move(in_hand.moved);
+  account.lost = refused;
+  account.lost.insert(account.lost.end(), in_hand.lost.begin(), in_hand.lost.end());
+  return end_of_moves(std::move(account), so_far, fresh);
 }
 
 }  // namespace orch

@@ -33,6 +33,8 @@ struct Move {
   std::optional<InstanceKey> gather_at{};
   /// Begins when the others are done: they may gather at this one.
   bool after_others{false};
+  /// Nobody waits for it: it comes after all else.
+  bool late{false};
   /// The destination hands out the log that it reads now, so that it goes on at the same
   /// coordinates; it is not moved while the destination has less of that log.
   bool same_log{false};
@@ -56,6 +58,18 @@ struct MoveState {
 /// destination lacks (REF-11).
 [[nodiscard]] MoveState next_of_move(const Move& move, const Progress& so_far,
                                      const Topology& fresh, const Policy& policy);
+
+/// Several moves, side by side: what is next, and what became of those that ended.
+struct MovesInHand {
+  std::vector<Step> steps{};
+  std::vector<InstanceKey> moved{};
+  std::vector<LostReplica> lost{};
+};
+[[nodiscard]] MovesInHand moves_in_hand(const std::vector<Move>& moves, const Policy& policy,
+                                        const Progress& so_far, const Topology& fresh);
+/// When nothing is left to be done for any of them. A server that could not be moved gets its
+/// threads, and by GTID its source, back as they were; then as next_of_moves().
+[[nodiscard]] Decision end_of_moves(Account account, const Progress& so_far, const Topology& fresh);
 
 /// The next decision about several moves, side by side. A server that cannot be moved gets its
 /// threads, and by GTID its source, back as they were. Done when one was moved or there was nothing

@@ -1,0 +1,204 @@
+#include "core/plan/recovery/siblings.h"
+
+#include <algorithm>
+#include <iterator>
+#include <set>
+#include <utility>
+
+#include "core/plan/recovery/binlog_servers.h"
+#include "core/plan/recovery/detaching.h"
+
+namespace orch {
+
+namespace {
+
+/// Replicas that live below one that does not: nobody moves them.
+void add_cut_off(const Instance& silent, const Topology& fresh, std::vector<LostReplica>& lost) {
+  for (const Instance* below : fresh.replicas_of(silent.key)) {
+    if (!answers(*below)) continue;
+    lost.push_back({below->key, "follows " + to_string(silent.key) +
+                                    ", which does not answer ('orch recover " +
+                                    to_string(silent.key) + "' moves it)"});
+  }
+}
+
+/// Who is left without a source when another server takes the primary's place.
+struct CutOff {
+  bool below_silent{true};           ///< those below a replica that does not answer, too
+  bool below_binlog_servers{false};  ///< those below a binlog server, too (REC-24)
+};
+
+void add_below(const InstanceKey& source, const CutOff& cut_off, const Topology& topology,
+               const Topology& fresh, std::set<InstanceKey>& keys) {
+  for (const Instance* below : topology.replicas_of(source)) {
+    const Instance* now = fresh.find(below->key);
+    const bool silent = now == nullptr || !answers(*now);
+    const bool goes_on =
+        silent ? cut_off.below_silent : now->server.binlog_server && cut_off.below_binlog_servers;
+    if (keys.insert(below->key).second && goes_on) {
+      add_below(below->key, cut_off, topology, fresh, keys);
+    }
+  }
+}
+
+/// How a replica without GTID finds its place in the new primary's log: one that has executed just
+/// as much goes on where that log ended at the promotion, others by Pseudo-GTID. Why it cannot; ""
+/// when it may.
+std::string set_place(const Instance& replica, const InstanceKey& old_primary, const Policy& policy,
+                      const Progress& so_far, const Topology& fresh, Move& move) {
+  const PlanFacts& facts = so_far.facts;
+  const auto* executed = facts.place_at_promotion ? &*facts.place_at_promotion
+                         : facts.position_at_promotion
+                             ? std::get_if<BinlogCoordinates>(&*facts.position_at_promotion)
+                             : nullptr;
+  if (executed != nullptr && facts.at_promotion && reads_log_of(fresh, replica, old_primary)) {
+    move.equal_at = *executed;
+    move.target.coordinates = *facts.at_promotion;
+    const Instance* leading = leading_binlog_server(fresh, old_primary);
+    if (leading != nullptr && leading->key != replica.key &&
+        !is_before(leading->replication.exec, *executed)) {
+      move.gather_at = leading->key;
+    }
+  }
+  move.target.positioning = Positioning::Coordinates;
+  move.by_pseudo_gtid = policy.pseudo_gtid && replica.gtid.uses_pseudo;
+  if (move.equal_at || move.by_pseudo_gtid) return "";
+  return "follows neither by GTID nor by Pseudo-GTID, and how far the new primary was in its "
+         "source's log is not known";
+}
+
+/// The same for a binlog server: it goes on in the log that follows its last one. Why it cannot;
+/// "" when it may.
+std::string set_continuation(const Instance& server, const Instance& winner,
+                             const InstanceKey& old_primary, const Policy& policy,
+                             const Progress& so_far, const Topology& fresh, Move& move) {
+  if (!continues_logs(so_far.facts, winner.key)) {
+    return "is a binlog server, and the log of " + to_string(winner.key) +
+           " does not go on where its own ends";
+  }
+  if (std::string text = set_place(server, old_primary, policy, so_far, fresh, move);
+      !text.empty() || !move.equal_at) {
+    return text.empty() ? "is not known to hand out the log of " + to_string(old_primary) : text;
+  }
+  move.target.coordinates = so_far.facts.continuation->at;
+  // The others come below this one to get what they lack.
+  const Instance* leading = leading_binlog_server(fresh, old_primary);
+  move.after_others = leading != nullptr && leading->key == server.key;
+  return "";
+}
+
+}  // namespace
+
+SiblingPlan sibling_moves(const InstanceKey& old_primary, const Instance& winner,
+                          const Policy& policy, const Progress& so_far, const Topology& fresh) {
+  // With the primary gone, those below another dead server are left without anybody: that one's own
+  // recovery would look for a place among its siblings, which follow the new primary now.
+  const Instance* old_now = fresh.find(old_primary);
+  const bool is_gone = old_now == nullptr || !answers(*old_now);
+  std::set<InstanceKey> keys;
+  const bool logs_continue = continues_logs(so_far.facts, winner.key);
+  for (const Topology* topology : {&so_far.at_start, &fresh}) {
+    add_below(old_primary, {is_gone, !logs_continue}, *topology, fresh, keys);
+  }
+  if (logs_continue && so_far.facts.orphans) {
+    keys.insert(so_far.facts.orphans->begin(), so_far.facts.orphans->end());
+  }
+  // A run that was interrupted may have pointed some there and not started them.
+  const Instance* before = so_far.at_start.find(winner.key);
+  if (before != nullptr && (!is_replica(*before) || so_far.facts.at_promotion)) {
+    for (const Instance* replica : so_far.at_start.replicas_of(winner.key)) {
+      if (replication_threads_stopped(*replica)) keys.insert(replica->key);
+    }
+  }
+  keys.erase(winner.key);
+  keys.erase(old_primary);
+  SiblingPlan plan;
+  plan.lost = so_far.facts.detached.value_or(std::vector<LostReplica>{});
+  for (const LostReplica& gone : plan.lost)
+    keys.erase(gone.key);
+  for (const InstanceKey& key : keys) {
+    const Instance* replica = fresh.find(key);
+    if (replica == nullptr) continue;
+    const bool follows = replica->replication.source == winner.key;
+    std::string because;
+    Move move;
+    if (!follows && !answers(*replica)) {
+      because = silence_of(*replica);
+    } else if (!follows && replica->replication.channels > 1) {
+      because = "replicates from " + std::to_string(replica->replication.channels) + " sources";
+    } else if (!follows && is_group_secondary(*replica)) {
+      because = "is a secondary member of a replication group";
+    } else if (!follows && replica->server.binlog_server) {
+      because = set_continuation(*replica, winner, old_primary, policy, so_far, fresh, move);
+    } else if (!follows) {
+      const bool by_gtid = gtid_compatible(*replica, winner);
+      const auto can = by_gtid ? can_replicate_from_gtid(*replica, winner, policy.rules())
+                               : can_replicate_from(*replica, winner, policy.rules());
+      if (!can) because = can.error().message;
+      if (can && !by_gtid) because = set_place(*replica, old_primary, policy, so_far, fresh, move);
+    }
+    if (!because.empty()) {
+      plan.lost.push_back({key, std::move(because)});
+      if (!is_gone && !answers(*replica)) add_cut_off(*replica, fresh, plan.lost);
+      continue;
+    }
+    move.server = key;
+    move.target.source = winner.key;
+    move.why = "follow the new primary";
+    move.always_start = true;
+    move.late = policy.postpone_replica_recovery_on_lag.count() > 0 &&
+                replica->replication.sql_delay > policy.postpone_replica_recovery_on_lag;
+    const auto& holds = so_far.facts.position_at_promotion;
+    if (!move.equal_at && holds && executed_position(*replica).index() == holds->index()) {
+      move.destination_holds = holds;
+    }
+    plan.moves.push_back(std::move(move));
+  }
+  std::stable_partition(plan.moves.begin(), plan.moves.end(),
+                        [](const Move& move) { return !move.after_others; });
+  return plan;
+}
+
+std::vector<Step> close_siblings(const InstanceKey& old_primary, const Instance& winner,
+                                 const Progress& so_far, const Topology& fresh) {
+  std::vector<Step> steps;
+  for (const InstanceKey& source : {old_primary, winner.key}) {
+    for (const Instance* replica : fresh.replicas_of(source)) {
+      const bool ours = replica->key == old_primary || replica->key == winner.key;
+      if (ours || !answers(*replica) || replica->server.read_only) continue;
+      if (is_group_secondary(*replica) || replica->replication.channels > 1) continue;
+      if (latest(so_far, replica->key, is_change<SetReadOnly>) != nullptr) continue;
+      steps.push_back({replica->key,
+                       Change{SetReadOnly{true}},
+                       to_string(winner.key) + " takes the writes",
+                       {},
+                       false,
+                       {}});
+      steps.back().limit = std::chrono::seconds(10);
+    }
+  }
+  return steps;
+}
+
+Decision next_of_siblings(const InstanceKey& old_primary, const SiblingPlan& plan, bool detaches,
+                          const Policy& policy, const Progress& so_far, const Topology& fresh) {
+  Account account;
+  account.lost = plan.lost;
+  for (const bool late : {false, true}) {
+    std::vector<Move> moves;
+    std::copy_if(plan.moves.begin(), plan.moves.end(), std::back_inserter(moves),
+                 [&](const Move& move) { return move.late == late; });
+    MovesInHand in_hand = moves_in_hand(moves, policy, so_far, fresh);
+    if (!in_hand.steps.empty()) return Run{std::move(in_hand.steps), {}};
+    account.moved.insert(account.moved.end(), in_hand.moved.begin(), in_hand.moved.end());
+    account.lost.insert(account.lost.end(), in_hand.lost.begin(), in_hand.lost.end());
+    if (!detaches) continue;
+    if (Run run = detach_lost(old_primary, account.lost, policy, so_far, fresh);
+        !run.steps.empty()) {
+      return run;
+    }
+  }
+  return end_of_moves(std::move(account), so_far, fresh);
+}
+
+}  // namespace orch
