@@ -197,13 +197,6 @@ class Failover(LiveCase):
         self.heals(c, c[3], [c[2], c[4]])
         self.assertEqual(c[3].sql("SELECT COUNT(*) FROM app.seq"), "21")
 
-    def stray(self, node):
-        """Transactions of its own, which no other server has."""
-        if IS_MYSQL:
-            node.sql("SET GLOBAL super_read_only = 0; CREATE DATABASE stray; SET GLOBAL super_read_only = 1")
-        else:
-            node.sql("SET SESSION gtid_domain_id = 7; CREATE DATABASE stray")
-
     def left_behind(self, c, lost):
         """Fails over; that one is left behind -> the new master, and what was said."""
         shown = self.does("failover", c.name, "--dry-run").out
@@ -286,8 +279,7 @@ class Failover(LiveCase):
         c = self.start(5)
         self.config["PostponeReplicaRecoveryOnLagMinutes"] = 1
         self.discover(c)
-        word = "REPLICATION SOURCE TO SOURCE" if IS_MYSQL else "MASTER TO MASTER"
-        c[2].sql(f"STOP REPLICA; CHANGE {word}_DELAY = 600; START REPLICA")
+        self.delay(c[2], 600)
         self.stray(c[5])
         c[1].kill()
         done = self.does_in_part("failover", c.name, "--json")

@@ -133,6 +133,17 @@ class LiveCase(unittest.TestCase):
         for node in at:
             node.cluster.wait_for(lambda n=node: self.has(n, number), f"row {number} at {node}")
 
+    def stray(self, node):
+        """Transactions of its own, which no other server has."""
+        if IS_MYSQL:
+            node.sql("SET GLOBAL super_read_only = 0; CREATE DATABASE stray; SET GLOBAL super_read_only = 1")
+        else:
+            node.sql("SET SESSION gtid_domain_id = 7; CREATE DATABASE stray")
+
+    def delay(self, node, seconds):
+        word = "REPLICATION SOURCE TO SOURCE" if IS_MYSQL else "MASTER TO MASTER"
+        node.sql(f"STOP REPLICA; CHANGE {word}_DELAY = {seconds}; START REPLICA")
+
     def read_only(self, node):
         return node.sql("SELECT @@read_only") == "1"
 

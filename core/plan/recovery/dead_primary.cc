@@ -62,7 +62,7 @@ class Failover {
       return key + " is a co-master with " + to_string(failed_->replication.source) +
              ": failing over co-masters is not supported";
     }
-    if (is_replica(*failed_)) {
+    if (is_replica(*failed_) && !is_detached_source(*failed_)) {
       return key +
              " is not a real master; it replicates from: " + to_string(failed_->replication.source);
     }

@@ -106,7 +106,8 @@ std::string semi_sync_note(const Instance& winner, const Instance& old_primary,
 }
 
 bool is_writable_top(const Instance& instance) {
-  return answers(instance) && !is_replica(instance) && !instance.replication.configured &&
+  const bool has_source = is_replica(instance) || instance.replication.configured;
+  return answers(instance) && (!has_source || is_detached_source(instance)) &&
          !instance.server.read_only;
 }
 

@@ -27,7 +27,7 @@ namespace orch {
 [[nodiscard]] std::string semi_sync_note(const Instance& winner, const Instance& old_primary,
                                          const Progress& so_far);
 
-/// Whether the server follows nobody, and takes writes.
+/// Whether the server follows nobody, or a source that it is detached from, and takes writes.
 [[nodiscard]] bool is_writable_top(const Instance& instance);
 
 /// Why nobody outside its group may take the server's place: the group elects a primary by itself,

@@ -155,7 +155,7 @@ class Takeover {
 
   [[nodiscard]] std::string objection_to(const Instance& heir) const {
     const std::string master = to_string(primary_->key);
-    if (is_replica(*primary_)) {
+    if (is_replica(*primary_) && !is_detached_source(*primary_)) {
       const std::string source = to_string(primary_->replication.source);
       if (fresh_.are_co_sources(primary_->key, primary_->replication.source)) {
         return master + " is a co-master with " + source +

@@ -360,6 +360,35 @@ TEST_SUITE("core/plan/recovery/detaching of the promoted server") {
     }
   }
 
+  TEST_CASE("a master that was promoted by being detached is replaced like any other") {
+    for (const bool dies : {true, false}) {
+      FakeServers servers;
+      build_mysql(servers);
+      servers.set(db(1), [](Instance& i) {
+        i = writable(following(std::move(i), 9));
+        i.replication.source = detached(db(9));
+        i.replication.io_state = i.replication.sql_state = ThreadState::Stopped;
+      });
+      if (dies) servers.kill(db(1));
+      const Outcome outcome = dies ? fail_over(servers) : take_over(servers, db(3));
+      REQUIRE_MESSAGE(!outcome.error, said(outcome));
+      CHECK(servers.writable() == std::vector<InstanceKey>{db(3)});
+      check_below(servers, 2, 3);
+      check_below(servers, 4, 3);
+      if (!dies) check_below(servers, 1, 3);
+    }
+  }
+
+  TEST_CASE("a detached server that takes writes is one that takes writes") {
+    FakeServers servers;
+    build_mysql(servers);
+    servers.add(writable(following(mysql(7, gtids("1-50")), 1)));
+    servers.set(db(7), [](Instance& i) { i.replication.source = detached(db(1)); });
+    servers.kill(db(1));
+    CHECK(mentions(said(fail_over(servers)), "db7:3306 takes writes already"));
+    CHECK(servers.writable() == std::vector<InstanceKey>{db(7)});
+  }
+
   TEST_CASE("to detach by hand what its dead source could not give again is refused") {
     for (const bool is_mariadb_case : {false, true}) {
       FakeServers servers;
