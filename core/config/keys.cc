@@ -444,7 +444,7 @@ constexpr ConfigKey kKeys[] = {
      "accepted, no function"},
     {"MasterFailoverDetachReplicaMasterHost",
      kRecovery<&RecoverySettings::master_failover_detach_replica_master_host>,
-     "detach the new master's source host"},
+     "detach the new master's source host where the promotion is not applied"},
     {"MasterFailoverDetachSlaveMasterHost",
      kRecovery<&RecoverySettings::master_failover_detach_slave_master_host>,
      "old name of MasterFailoverDetachReplicaMasterHost"},

@@ -53,6 +53,28 @@ class Failovers(ServiceCase):
         self.assertEqual(self.writable(c.nodes), [master])
         self.check_ledger(master, acknowledged, service.told())
 
+    def test_who_was_left_behind_takes_no_writes_and_follows_nobody_whoever_comes_back(self):
+        self.config.update(RecoverNonWriteableMaster=True, InstancePollSeconds=1)
+        c = self.start(4)
+        self.discover(c)
+        self.stray(c[4])
+        service = self.serve(c)
+        c[1].kill()
+        new = self.healed(c, c[1])
+        c.wait_for(lambda: c[4].source() == f"//{c[1]}", f"{c[4]} to be detached: {service.told()}")
+        c.wait_for(lambda: all(r["RecoveryEndTimestamp"] for r in service.json("audit-recovery")), "the recovery to end")
+        c[1].start()
+        self.knows_all(service, c)
+
+        def is_seen():
+            seen = service.json(f"instance/{c[4].host}/{c[4].port}")
+            return seen["IsDetachedMaster"] and seen["IsDowntimed"]
+        c.wait_for(is_seen, "the service to see that it is detached")
+        self.assertEqual(service.json(f"master/{c.name}")["Key"]["Port"], new.port)
+        self.assertEqual(self.writable(c.nodes), [new], service.told())
+        self.assertEqual(c[4].source(), f"//{c[1]}")
+        self.assertEqual([r["LostReplicas"][0]["Port"] for r in service.json("audit-recovery")], [c[4].port])
+
 
 if __name__ == "__main__":
     unittest.main()

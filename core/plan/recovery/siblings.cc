@@ -41,122 +41,151 @@ void add_below(const InstanceKey& source, const CutOff& cut_off, const Topology&
   }
 }
 
-/// How a replica without GTID finds its place in the new primary's log: one that has executed just
-/// as much goes on where that log ended at the promotion, others by Pseudo-GTID. Why it cannot; ""
-/// when it may.
-std::string set_place(const Instance& replica, const InstanceKey& old_primary, const Policy& policy,
-                      const Progress& so_far, const Topology& fresh, Move& move) {
-  const PlanFacts& facts = so_far.facts;
-  const auto* executed = facts.place_at_promotion ? &*facts.place_at_promotion
-                         : facts.position_at_promotion
-                             ? std::get_if<BinlogCoordinates>(&*facts.position_at_promotion)
-                             : nullptr;
-  if (executed != nullptr && facts.at_promotion && reads_log_of(fresh, replica, old_primary)) {
-    move.equal_at = *executed;
-    move.target.coordinates = *facts.at_promotion;
-    const Instance* leading = leading_binlog_server(fresh, old_primary);
-    if (leading != nullptr && leading->key != replica.key &&
-        !is_before(leading->replication.exec, *executed)) {
-      move.gather_at = leading->key;
+/// One question about the siblings, with all the facts at hand.
+class Siblings {
+ public:
+  Siblings(const InstanceKey& old_primary, const Instance& winner, const Policy& policy,
+           const Progress& so_far, const Topology& fresh)
+      : old_primary_(old_primary),
+        winner_(winner),
+        policy_(policy),
+        so_far_(so_far),
+        fresh_(fresh),
+        logs_continue_(continues_logs(so_far.facts, winner.key)) {
+    const Instance* old_now = fresh.find(old_primary);
+    is_gone_ = old_now == nullptr || !answers(*old_now);
+  }
+
+  [[nodiscard]] SiblingPlan plan() const {
+    SiblingPlan plan;
+    plan.lost = so_far_.facts.detached.value_or(std::vector<LostReplica>{});
+    for (const InstanceKey& key : keys()) {
+      const Instance* replica = fresh_.find(key);
+      if (replica == nullptr) continue;
+      Move move;
+      std::string because = replica->replication.source == winner_.key ? "" : link(*replica, move);
+      if (!because.empty()) {
+        plan.lost.push_back({key, std::move(because)});
+        if (!is_gone_ && !answers(*replica)) add_cut_off(*replica, fresh_, plan.lost);
+        continue;
+      }
+      complete(*replica, move);
+      plan.moves.push_back(std::move(move));
+    }
+    std::stable_partition(plan.moves.begin(), plan.moves.end(),
+                          [](const Move& move) { return !move.after_others; });
+    return plan;
+  }
+
+ private:
+  [[nodiscard]] std::set<InstanceKey> keys() const {
+    std::set<InstanceKey> keys;
+    // With the primary gone, those below another dead server are left without anybody: that one's
+    // own recovery would look for a place among its siblings, which follow the new primary now.
+    for (const Topology* topology : {&so_far_.at_start, &fresh_}) {
+      add_below(old_primary_, {is_gone_, !logs_continue_}, *topology, fresh_, keys);
+    }
+    if (logs_continue_ && so_far_.facts.orphans) {
+      keys.insert(so_far_.facts.orphans->begin(), so_far_.facts.orphans->end());
+    }
+    // A run that was interrupted may have pointed some there and not started them.
+    const Instance* before = so_far_.at_start.find(winner_.key);
+    if (before != nullptr && (!is_replica(*before) || so_far_.facts.at_promotion)) {
+      for (const Instance* replica : so_far_.at_start.replicas_of(winner_.key)) {
+        if (replication_threads_stopped(*replica)) keys.insert(replica->key);
+      }
+    }
+    keys.erase(winner_.key);
+    keys.erase(old_primary_);
+    for (const LostReplica& gone : so_far_.facts.detached.value_or(std::vector<LostReplica>{})) {
+      keys.erase(gone.key);
+    }
+    return keys;
+  }
+
+  /// By what method it comes below the winner. Why it cannot; "" when it may.
+  [[nodiscard]] std::string link(const Instance& replica, Move& move) const {
+    if (!answers(replica)) return silence_of(replica);
+    if (replica.replication.channels > 1) {
+      return "replicates from " + std::to_string(replica.replication.channels) + " sources";
+    }
+    if (is_group_secondary(replica)) return "is a secondary member of a replication group";
+    if (replica.server.binlog_server) return set_continuation(replica, move);
+    const bool by_gtid = gtid_compatible(replica, winner_);
+    const auto can = by_gtid ? can_replicate_from_gtid(replica, winner_, policy_.rules())
+                             : can_replicate_from(replica, winner_, policy_.rules());
+    if (!can) return can.error().message;
+    return by_gtid ? "" : set_place(replica, move);
+  }
+
+  /// How a replica without GTID finds its place in the new primary's log: one that has executed
+  /// just as much goes on where that log ended at the promotion, others by Pseudo-GTID. Why it
+  /// cannot; "" when it may.
+  [[nodiscard]] std::string set_place(const Instance& replica, Move& move) const {
+    const PlanFacts& facts = so_far_.facts;
+    const auto* executed = facts.place_at_promotion ? &*facts.place_at_promotion
+                           : facts.position_at_promotion
+                               ? std::get_if<BinlogCoordinates>(&*facts.position_at_promotion)
+                               : nullptr;
+    if (executed != nullptr && facts.at_promotion && reads_log_of(fresh_, replica, old_primary_)) {
+      move.equal_at = *executed;
+      move.target.coordinates = *facts.at_promotion;
+      const Instance* leading = leading_binlog_server(fresh_, old_primary_);
+      if (leading != nullptr && leading->key != replica.key &&
+          !is_before(leading->replication.exec, *executed)) {
+        move.gather_at = leading->key;
+      }
+    }
+    move.target.positioning = Positioning::Coordinates;
+    move.by_pseudo_gtid = policy_.pseudo_gtid && replica.gtid.uses_pseudo;
+    if (move.equal_at || move.by_pseudo_gtid) return "";
+    return "follows neither by GTID nor by Pseudo-GTID, and how far the new primary was in its "
+           "source's log is not known";
+  }
+
+  /// The same for a binlog server: it goes on in the log that follows its last one.
+  [[nodiscard]] std::string set_continuation(const Instance& server, Move& move) const {
+    if (!logs_continue_) {
+      return "is a binlog server, and the log of " + to_string(winner_.key) +
+             " does not go on where its own ends";
+    }
+    if (std::string text = set_place(server, move); !text.empty() || !move.equal_at) {
+      return text.empty() ? "is not known to hand out the log of " + to_string(old_primary_) : text;
+    }
+    move.target.coordinates = so_far_.facts.continuation->at;
+    // The others come below this one to get what they lack.
+    const Instance* leading = leading_binlog_server(fresh_, old_primary_);
+    move.after_others = leading != nullptr && leading->key == server.key;
+    return "";
+  }
+
+  void complete(const Instance& replica, Move& move) const {
+    move.server = replica.key;
+    move.target.source = winner_.key;
+    move.why = "follow the new primary";
+    move.always_start = true;
+    const std::chrono::minutes patience = policy_.postpone_replica_recovery_on_lag;
+    move.late = patience.count() > 0 && replica.replication.sql_delay > patience;
+    const auto& holds = so_far_.facts.position_at_promotion;
+    if (!move.equal_at && holds && executed_position(replica).index() == holds->index()) {
+      move.destination_holds = holds;
     }
   }
-  move.target.positioning = Positioning::Coordinates;
-  move.by_pseudo_gtid = policy.pseudo_gtid && replica.gtid.uses_pseudo;
-  if (move.equal_at || move.by_pseudo_gtid) return "";
-  return "follows neither by GTID nor by Pseudo-GTID, and how far the new primary was in its "
-         "source's log is not known";
-}
 
-/// The same for a binlog server: it goes on in the log that follows its last one. Why it cannot;
-/// "" when it may.
-std::string set_continuation(const Instance& server, const Instance& winner,
-                             const InstanceKey& old_primary, const Policy& policy,
-                             const Progress& so_far, const Topology& fresh, Move& move) {
-  if (!continues_logs(so_far.facts, winner.key)) {
-    return "is a binlog server, and the log of " + to_string(winner.key) +
-           " does not go on where its own ends";
-  }
-  if (std::string text = set_place(server, old_primary, policy, so_far, fresh, move);
-      !text.empty() || !move.equal_at) {
-    return text.empty() ? "is not known to hand out the log of " + to_string(old_primary) : text;
-  }
-  move.target.coordinates = so_far.facts.continuation->at;
-  // The others come below this one to get what they lack.
-  const Instance* leading = leading_binlog_server(fresh, old_primary);
-  move.after_others = leading != nullptr && leading->key == server.key;
-  return "";
-}
+  const InstanceKey& old_primary_;
+  const Instance& winner_;
+  const Policy& policy_;
+  const Progress& so_far_;
+  const Topology& fresh_;
+  const bool logs_continue_;
+  bool is_gone_{false};
+};
 
 }  // namespace
 
 SiblingPlan sibling_moves(const InstanceKey& old_primary, const Instance& winner,
                           const Policy& policy, const Progress& so_far, const Topology& fresh) {
-  // With the primary gone, those below another dead server are left without anybody: that one's own
-  // recovery would look for a place among its siblings, which follow the new primary now.
-  const Instance* old_now = fresh.find(old_primary);
-  const bool is_gone = old_now == nullptr || !answers(*old_now);
-  std::set<InstanceKey> keys;
-  const bool logs_continue = continues_logs(so_far.facts, winner.key);
-  for (const Topology* topology : {&so_far.at_start, &fresh}) {
-    add_below(old_primary, {is_gone, !logs_continue}, *topology, fresh, keys);
-  }
-  if (logs_continue && so_far.facts.orphans) {
-    keys.insert(so_far.facts.orphans->begin(), so_far.facts.orphans->end());
-  }
-  // A run that was interrupted may have pointed some there and not started them.
-  const Instance* before = so_far.at_start.find(winner.key);
-  if (before != nullptr && (!is_replica(*before) || so_far.facts.at_promotion)) {
-    for (const Instance* replica : so_far.at_start.replicas_of(winner.key)) {
-      if (replication_threads_stopped(*replica)) keys.insert(replica->key);
-    }
-  }
-  keys.erase(winner.key);
-  keys.erase(old_primary);
-  SiblingPlan plan;
-  plan.lost = so_far.facts.detached.value_or(std::vector<LostReplica>{});
-  for (const LostReplica& gone : plan.lost)
-    keys.erase(gone.key);
-  for (const InstanceKey& key : keys) {
-    const Instance* replica = fresh.find(key);
-    if (replica == nullptr) continue;
-    const bool follows = replica->replication.source == winner.key;
-    std::string because;
-    Move move;
-    if (!follows && !answers(*replica)) {
-      because = silence_of(*replica);
-    } else if (!follows && replica->replication.channels > 1) {
-      because = "replicates from " + std::to_string(replica->replication.channels) + " sources";
-    } else if (!follows && is_group_secondary(*replica)) {
-      because = "is a secondary member of a replication group";
-    } else if (!follows && replica->server.binlog_server) {
-      because = set_continuation(*replica, winner, old_primary, policy, so_far, fresh, move);
-    } else if (!follows) {
-      const bool by_gtid = gtid_compatible(*replica, winner);
-      const auto can = by_gtid ? can_replicate_from_gtid(*replica, winner, policy.rules())
-                               : can_replicate_from(*replica, winner, policy.rules());
-      if (!can) because = can.error().message;
-      if (can && !by_gtid) because = set_place(*replica, old_primary, policy, so_far, fresh, move);
-    }
-    if (!because.empty()) {
-      plan.lost.push_back({key, std::move(because)});
-      if (!is_gone && !answers(*replica)) add_cut_off(*replica, fresh, plan.lost);
-      continue;
-    }
-    move.server = key;
-    move.target.source = winner.key;
-    move.why = "follow the new primary";
-    move.always_start = true;
-    move.late = policy.postpone_replica_recovery_on_lag.count() > 0 &&
-                replica->replication.sql_delay > policy.postpone_replica_recovery_on_lag;
-    const auto& holds = so_far.facts.position_at_promotion;
-    if (!move.equal_at && holds && executed_position(*replica).index() == holds->index()) {
-      move.destination_holds = holds;
-    }
-    plan.moves.push_back(std::move(move));
-  }
-  std::stable_partition(plan.moves.begin(), plan.moves.end(),
-                        [](const Move& move) { return !move.after_others; });
-  return plan;
+  return Siblings(old_primary, winner, policy, so_far, fresh).plan();
 }
 
 std::vector<Step> close_siblings(const InstanceKey& old_primary, const Instance& winner,

@@ -36,12 +36,7 @@ class Mover {
       if (auto not_yet = learn_coordinates()) return *std::move(not_yet);
     }
     if (runs(server_->replication.io_state) || runs(server_->replication.sql_state)) {
-      // It may still apply what it holds, and MariaDB would throw that away once it is stopped.
-      if (waited_in_vain() || !may_apply()) {
-        if (std::string text = thrown_away(); !text.empty()) return lost(std::move(text));
-        auto held_back = destination_ == nullptr ? std::nullopt : wait_for_destination();
-        if (held_back && held_back->kind == MoveState::Kind::Lost) return *std::move(held_back);
-      }
+      if (auto held_back = keep_applying()) return *std::move(held_back);
       return {MoveState::Kind::Working, stop_steps(), ""};
     }
     return point();
@@ -138,6 +133,16 @@ class Mover {
     if (!answers(*server_)) return lost(silence_of(*server_));
     if (started) return lost("replication not running");
     return {MoveState::Kind::Working, start_steps(), ""};
+  }
+
+  /// It may still apply what it holds, and MariaDB would throw that away once it is stopped:
+  /// nothing when it may be stopped.
+  [[nodiscard]] std::optional<MoveState> keep_applying() const {
+    if (!waited_in_vain() && may_apply()) return std::nullopt;
+    if (std::string text = thrown_away(); !text.empty()) return lost(std::move(text));
+    auto held_back = destination_ == nullptr ? std::nullopt : wait_for_destination();
+    const bool is_lost = held_back && held_back->kind == MoveState::Kind::Lost;
+    return is_lost ? std::move(held_back) : std::nullopt;
   }
 
   /// A binlog server applies nothing, and has one thread only.
