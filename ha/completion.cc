@@ -120,6 +120,17 @@ Result<> settle_successor(const Parts& parts, const InstanceKey& promoted) {
 
 }  // namespace
 
+std::vector<std::string> story_of(const Account& account) {
+  std::vector<std::string> lines{fmt::format("promoted: {}; lost transactions: {}",
+                                             to_string(*account.promoted),
+                                             account.lost_transactions)};
+  for (const LostReplica& lost : account.lost) {
+    lines.push_back(fmt::format("left behind: {}: {}", to_string(lost.key), lost.because));
+  }
+  lines.insert(lines.end(), account.notes.begin(), account.notes.end());
+  return lines;
+}
+
 Result<> publish_master(const Parts& parts, const RecoveryWork& work, const InstanceKey& master) {
   if (!work.cluster_domain.empty()) {
     ORCH_TRY(storage::AttributeStore(parts.database, parts.clock)

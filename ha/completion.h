@@ -11,6 +11,10 @@ namespace orch::ha {
 
 // What follows once another server stands in a master's place. All of it can be repeated.
 
+/// What became of the servers, for those who read later about a recovery: who was promoted, who was
+/// left behind and why, and what is to be said about the others.
+[[nodiscard]] std::vector<std::string> story_of(const Account& account);
+
 /// Names it as the writer of the cluster's domain, and tells the key-value stores, whichever time
 /// they take within their limits.
 Result<> publish_master(const Parts& parts, const RecoveryWork& work, const InstanceKey& master);

@@ -345,8 +345,8 @@ void Recovery::settle() {
     if (master != nullptr) context_.successor_alias = master->alias;
     for (const LostReplica& lost : account.lost)
       context_.lost_replicas.push_back(lost.key);
-    tell(fmt::format("promoted: {}; lost transactions: {}", to_string(*account.promoted),
-                     account.lost_transactions));
+    for (const std::string& line : story_of(account))
+      tell(line);
   } else {
     tell("failed: " + result_.error->message);
   }

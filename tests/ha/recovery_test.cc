@@ -236,6 +236,15 @@ TEST_SUITE("ha/recovery") {
     CHECK((*record)->lost_replicas == std::vector<InstanceKey>{db(3)});
     CHECK(value("select reason from database_instance_downtime where hostname = 'db3'") ==
           "lost-in-recovery");
+    const auto told = recoveries().list_steps(outcome->uid);
+    REQUIRE(told);
+    const auto tells = [&](const std::string& part) {
+      return std::any_of(told->begin(), told->end(), [&](const auto& step) {
+        return step.message.find(part) != std::string::npos;
+      });
+    };
+    CHECK(tells("left behind: db3:3306: "));
+    CHECK(tells("db3:3306 is not detached from db1:3306: "));
   }
 
   TEST_CASE_FIXTURE(Dead,
