@@ -1,5 +1,7 @@
 #include "core/mysql/statements.h"
 
+#include <algorithm>
+
 #include "core/base/text.h"
 
 namespace orch {
@@ -117,7 +119,30 @@ std::string_view trimmed_statement(std::string_view statement) {
   }
 }
 
-bool is_several_statements(std::string_view statement) {
+namespace {
+
+/// Without the comments and brackets before it, in small letters; "" for a comment that a server
+/// may carry out.
+std::string first_word(std::string_view statement) {
+  for (;;) {
+    statement =
+        statement.substr(std::min(statement.find_first_not_of(" \t\r\n("), statement.size()));
+    std::string_view end = "\n";
+    if (statement.starts_with("/*")) {
+      if (statement.starts_with("/*!") || statement.starts_with("/*M!")) return {};
+      end = "*/";
+    } else if (!statement.starts_with('#') && !statement.starts_with("--")) {
+      break;
+    }
+    const std::size_t at = statement.find(end);
+    if (at == std::string_view::npos) return {};
+    statement.remove_prefix(at + end.size());
+  }
+  const std::size_t length = statement.find_first_of(" \t\r\n(*'\"`@;/#-+0123456789");
+  return to_lower(statement.substr(0, length));
+}
+
+bool holds_semicolon(std::string_view statement) {
   char quote = 0;
   const std::string_view text = trimmed_statement(statement);
   for (std::size_t i = 0; i < text.size(); ++i) {
@@ -134,6 +159,14 @@ bool is_several_statements(std::string_view statement) {
     }
   }
   return false;
+}
+
+}  // namespace
+
+bool may_answer_often(std::string_view statement) {
+  constexpr std::string_view kAnswerOnce[] = {"select", "show", "with", "values", "table"};
+  return holds_semicolon(statement) ||
+         std::ranges::find(kAnswerOnce, first_word(statement)) == std::end(kAnswerOnce);
 }
 
 }  // namespace orch

@@ -39,8 +39,10 @@ std::string show_status(bool with_uptime, bool with_semi_sync);
 /// Members of the server's replication group that are not OFFLINE.
 std::string group_members();
 
-/// Whether a statement of the user's hides others behind semicolons (outside of quotes).
-bool is_several_statements(std::string_view statement);
+/// Whether a statement of the user's may have several answers: it hides others behind semicolons
+/// (outside of quotes), or is none of those that are known to answer once. A procedure answers for
+/// each of its statements, and once more for itself.
+bool may_answer_often(std::string_view statement);
 /// Without blanks and semicolons at its end.
 std::string_view trimmed_statement(std::string_view statement);
 

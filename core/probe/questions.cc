@@ -30,7 +30,7 @@ void add_users_own(const Capabilities& known, const ProbeRules& rules,
   const auto first = static_cast<std::ptrdiff_t>(questions.size());
   for (const auto& [ask, query] : all) {
     const std::string_view sql = trimmed_statement(*query);
-    if (!sql.empty()) questions.push_back({ask, std::string(sql), is_several_statements(sql)});
+    if (!sql.empty()) questions.push_back({ask, std::string(sql), may_answer_often(sql)});
   }
   // A refusal at the very end costs no further packet.
   const auto place = [&](const Question& question) {

@@ -34,10 +34,22 @@ TEST_SUITE("core/mysql/statements") {
   }
 
   TEST_CASE("a query of several statements is told from one with semicolons in quotes") {
-    CHECK_FALSE(is_several_statements("SELECT ';', \"a;b\", `c;d`, 'it\\';s' ;; "));
-    CHECK(is_several_statements("SET @a = 1; SELECT @a"));
+    CHECK_FALSE(may_answer_often("SELECT ';', \"a;b\", `c;d`, 'it\\';s' ;; "));
+    CHECK(may_answer_often("SET @a = 1; SELECT @a"));
     CHECK(trimmed_statement(" SELECT 1 ; ;\n") == "SELECT 1");
     CHECK(trimmed_statement(" ; ").empty());
+  }
+
+  TEST_CASE("a procedure is told from what answers once") {
+    for (const char* once : {"select'ams'", "  (SELECT 1)", "-- why\nSHOW VARIABLES",
+                             "/* a */ # b\n With x AS (select 1) "
+                             "select 1",
+                             "SELECT(1)", "select@a"})
+      CHECK_MESSAGE(!may_answer_often(once), once);
+    for (const char* often :
+         {"CALL meta.dc()", "/* a */call dc", "-- a\n(CALL x())", "/*!CALL dc() */",
+          "/*M!100000 CALL dc() */", "EXECUTE s", "-- nothing", "/* open", ""})
+      CHECK_MESSAGE(may_answer_often(often), often);
   }
 }
 

@@ -366,6 +366,21 @@ TEST_SUITE("core/probe/reading") {
     CHECK(second.soft_errors.size() == 1);
   }
 
+  TEST_CASE(
+      "a procedure among the user's queries is asked alone, where its answers shift nobody's") {
+    ScriptedSession session = mysql_server("9.7.4", true, true);
+    Bench bench;
+    bench.rules.queries.detect_data_center_query = "CALL meta.data_center()";
+    bench.rules.queries.detect_region_query = "SELECT 'west'";
+    session.answer("CALL", table({"dc"}, {{"ams"}}));
+    session.answer("SELECT 'west'", table({"west"}, {{"west"}}));
+    const Observation seen = bench.read(session);
+    CHECK(seen.instance.location.data_center == "ams");
+    CHECK(seen.instance.location.region == "west");
+    REQUIRE(session.packets.size() == 2);
+    CHECK(session.packets.back() == std::vector<std::string>{"CALL meta.data_center()"});
+  }
+
   TEST_CASE("a lag query may answer with decimals, and never below zero (DISC-16)") {
     for (const auto& [text, lag] : {std::pair<const char*, int>{"1.6", 2}, {"-3", 0}, {"7", 7}}) {
       ScriptedSession session = mysql_server("9.7.4", true, true);
