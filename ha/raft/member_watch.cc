@@ -73,7 +73,8 @@ void Member::notice_stall() {
   observed_at_ = now;
   if (!stood_still) return;
   stalled_ = true;
-  ++proof_;  // what is being proven now was asked before
+  disk_fine_at_ = now;  // of the disk, too, there is no news
+  ++proof_;             // what is being proven now was asked before
   proving_ = false;
 }
 
@@ -93,6 +94,7 @@ void Member::prove_lead(Term term) {
 void Member::tick() {
   if (phase_ == Phase::Asking) return look_around();
   if (phase_ != Phase::Running) return;
+  notice_stall();
   const OrchRaftView view = ::orch_raft_view(engine_);
   look_for_trouble(view);
   if (view.leads != 0 && (!active_ || stalled_) && !proving_ && view.term == seen_term_)
