@@ -33,6 +33,7 @@ ExecutorSettings executor_settings(const Services& services) {
   settings.align_limit = services.config().connection.mysql_topology_read_timeout_seconds;
   if (settings.align_limit.count() > 0) {
     settings.change_limit = std::min(settings.change_limit, settings.align_limit);
+    settings.applier_stop_limit = std::min(settings.applier_stop_limit, settings.align_limit);
   }
   if (auto rules = entry_rules(services)) settings.entries = *std::move(rules);
   // A wrong name must not keep replicas from following a new master.

@@ -69,6 +69,11 @@ Instance merged(Instance probed, const Instance* record,
   return probed;
 }
 
+bool stops_mysql_applier(const Instance& server, const Change& change) {
+  const auto* stop = std::get_if<StopReplication>(&change);
+  return stop != nullptr && stop->threads != ReplicationThreads::Receiver && !is_mariadb(server);
+}
+
 /// Those whose receiver a step has started and that has not connected yet; a detached one never
 /// will.
 std::set<InstanceKey> still_connecting(const Topology& now, const std::vector<StepResult>& steps) {
@@ -371,8 +376,10 @@ Result<> Executor::Session::change(const Step& step, const Change& asked) {
       }
     }
   }
-  const SteadyPoint deadline =
-      owner.settings_.pace.now() + step.limit.value_or(owner.settings_.change_limit);
+  const milliseconds limit = stops_mysql_applier(*instance, asked)
+                                 ? owner.settings_.applier_stop_limit
+                                 : owner.settings_.change_limit;
+  const SteadyPoint deadline = owner.settings_.pace.now() + step.limit.value_or(limit);
   if (auto* target = std::get_if<PointTo>(&full)) {
     ORCH_ASSIGN(target->written_name,
                 name_to_write(target->source, fresh, owner.settings_, deadline));

@@ -42,6 +42,8 @@ struct Pace {
 struct ExecutorSettings {
   std::chrono::milliseconds probe_limit{10'000};  ///< MySQLDiscoveryReadTimeoutSeconds
   std::chrono::milliseconds change_limit{30'000};
+  /// MySQL waits a minute for the rest of a transaction that was cut off before its applier stops.
+  std::chrono::milliseconds applier_stop_limit{75'000};
   /// For a server that did not answer last time: one that hangs must not hold up the others.
   std::chrono::milliseconds suspect_limit{2'000};
   /// For one that was found dead a moment ago (RunScope::suspect): to notice that it is back.

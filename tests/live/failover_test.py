@@ -311,6 +311,24 @@ class Failover(LiveCase):
         lines = self.does("-c", "topology", "-i", new).lines
         self.assertTrue(lines[0].startswith(str(new)), lines)
 
+    def test_a_transaction_that_the_masters_death_cut_off_keeps_nobody_from_its_place(self):
+        # MySQL's STOP REPLICA waits a minute for the rest of it.
+        c = self.start(2)
+        self.discover(c)
+        c[1].sql("CREATE TABLE app.big (id INT AUTO_INCREMENT PRIMARY KEY, filling LONGBLOB)")
+        self.write(c[1], 1)
+        self.arrives(1, at=[c[2]])
+        rows = "INSERT INTO app.big (filling) VALUES (REPEAT('a', 2000000));" * 150
+        with ThreadPoolExecutor(1) as pool:
+            writing = pool.submit(c[1].client, f"BEGIN; {rows} COMMIT;")
+            c.wait_for(lambda: sum(log.stat().st_size for log in c[2].data.glob("relay.0*")) > 10000000,
+                       "a part of it to arrive")
+            c[1].kill()
+            writing.result()
+        self.assertIs(self.promoted(self.does("failover", c.name), c), c[2])
+        self.assertEqual(c[2].sql("SELECT COUNT(*) FROM app.big"), "0")
+        self.heals(c, c[2], [])
+
     def test_a_master_that_comes_back_meanwhile_is_made_read_only(self):
         # As most are configured: after a restart it takes writes.
         c = self.start(3, settings=["1:read_only=0", *(["1:super_read_only=0"] if IS_MYSQL else [])])

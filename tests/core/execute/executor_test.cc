@@ -46,6 +46,28 @@ struct Bench {
   }
 };
 
+/// As MySQL with a part of a transaction, the rest of which never comes: its applier stops after a
+/// minute.
+class CutOffServers final : public ForwardingServers {
+ public:
+  CutOffServers(Servers& inner, Bench& bench) : ForwardingServers(inner), bench_(bench) {}
+
+  Result<> apply(const Instance& as_probed, const Change& change, SteadyPoint deadline) override {
+    const auto* stop = std::get_if<StopReplication>(&change);
+    if (stop != nullptr && stop->threads != ReplicationThreads::Receiver) {
+      const std::chrono::seconds takes(61);
+      if (deadline < SteadyPoint(bench_.waited) + takes) {
+        return fail(ErrorKind::Unreachable, "no answer in time");
+      }
+      bench_.waited += takes;
+    }
+    return ForwardingServers::apply(as_probed, change, deadline);
+  }
+
+ private:
+  Bench& bench_;
+};
+
 /// Notes who is probed, and until when.
 class NotingServers : public ForwardingServers {
  public:
@@ -112,6 +134,17 @@ std::string message(const Outcome& outcome) {
 }  // namespace
 
 TEST_SUITE("core/execute/executor") {
+  TEST_CASE("a transaction that was cut off holds a MySQL applier up, and fails no move") {
+    Bench bench;
+    CutOffServers servers(bench.servers, bench);
+    const FakeLeadership leadership;
+    Executor executor(servers, leadership, bench.locks, bench.observer, bench.settings());
+    const Outcome outcome = executor.run(relocate(db(4), db(1), Policy{}), bench.servers.records(),
+                                         RunScope{bench.servers.keys(), "test", true});
+    REQUIRE_MESSAGE(!outcome.error, outcome.error->message);
+    CHECK(bench.servers.at(db(4)).replication.source == db(1));
+  }
+
   TEST_CASE("relocate moves a replica by GTID and starts it again") {
     Bench bench;
     const Outcome outcome = bench.run(relocate(db(3), db(2), {}));
