@@ -19,19 +19,9 @@ namespace orch::cmd {
 
 namespace {
 
-constexpr std::string_view kStayAttached = "lost replicas are put into downtime and stay attached";
-constexpr std::string_view kOwnReset = "the new master's replication is reset, or left as it is";
-constexpr std::string_view kNotPostponed = "no replica is moved later for its delay";
-constexpr std::string_view kNoAgents = "agents are not served";
 /// What orchestrator would do by a key, and orch does not; what it does instead.
 constexpr std::pair<std::string_view, std::string_view> kWithoutEffect[] = {
-    {"DetachLostReplicasAfterMasterFailover", kStayAttached},
-    {"DetachLostSlavesAfterMasterFailover", kStayAttached},
-    {"MasterFailoverDetachReplicaMasterHost", kOwnReset},
-    {"MasterFailoverDetachSlaveMasterHost", kOwnReset},
-    {"PostponeReplicaRecoveryOnLagMinutes", kNotPostponed},
-    {"PostponeSlaveRecoveryOnLagMinutes", kNotPostponed},
-    {"ServeAgentsHttp", kNoAgents},
+    {"ServeAgentsHttp", "agents are not served"},
 };
 
 /// Those of them that a file switches on.
