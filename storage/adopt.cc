@@ -238,8 +238,9 @@ Result<> change_indexes(Database& database, const Present& present, const Schema
       ORCH_TRY(try_change(database, fmt::format("alter table {} add {}", name, index.definition)));
     }
     for (const std::string& index : former) {
+      const auto& in_table = name;  // clang 14 captures no structured binding
       const bool is_ours = std::ranges::any_of(schema.indexes, [&](const SchemaIndex& ours) {
-        return ours.table == name && ours.name == index;
+        return ours.table == in_table && ours.name == index;
       });
       if (is_ours || !table.indexes.contains(index)) continue;
       ORCH_TRY(try_change(database, fmt::format("alter table {} drop index {}", name, index)));
