@@ -4,7 +4,7 @@ import shutil
 import time
 import unittest
 
-from live_case import FLAVOR
+from live_case import FLAVOR, IS_MYSQL
 from raft_case import RaftCase
 
 
@@ -111,6 +111,7 @@ class Raft(RaftCase):
             f"graceful-master-takeover/{c.name}/{c[2].host}/{c[2].port}")
         self.assertEqual(details["SuccessorKey"]["Port"], c[2].port)
 
+    @unittest.skipIf(IS_MYSQL, "it is not about servers")
     def test_a_node_that_stood_still_for_long_goes_on_when_it_is_woken(self):
         _, leader = self.prepare(2)
         node = self.followers(leader)[0]

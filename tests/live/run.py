@@ -16,7 +16,7 @@ from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 AT_ONCE = 3
-SLOTS = 6  # that runs of several flavors share, in the folder ORCH_LIVE_SLOTS
+SLOTS = 6  # that runs of several flavors share, in the folder ORCH_LIVE_SLOTS: each takes what the others leave
 # What says by itself which servers it wants, or is not about servers, is run once.
 ONLY_WITH = {"group_test": "mysql"} | dict.fromkeys(
     ("abuse_test", "access_test", "raft_clock_test", "raft_partition_test", "raft_security_test", "shared_backend_test",
@@ -24,6 +24,8 @@ ONLY_WITH = {"group_test": "mysql"} | dict.fromkeys(
 # What a server's release may change is asked again of the second MariaDB.
 RELEASE = {"backend_test", "classic_test", "co_master_test", "discover_test", "failover_test", "move_test", "pseudo_gtid_test",
            "repair_test", "schema_test", "takeover_test", "write_probe_test"}
+# Of tests that take long and have nothing in common, which run beside each other.
+SPLIT = {"resume_kinds_test"}
 # Begun first: one that is long and comes last runs alone.
 LONG = {"backend_test", "failover_test", "failovers_test", "move_test", "pseudo_gtid_test", "raft_clock_test",
         "raft_partition_test", "raft_test", "remote_test", "resume_kinds_test", "resume_test", "serve_test",
@@ -59,6 +61,12 @@ def run_module(module):
     return 1 if failed else 0
 
 
+def tests_of(module):
+    for suite in unittest.defaultTestLoader.loadTestsFromName(module):
+        for test in suite:
+            yield test.id()
+
+
 def wait_for_slot():
     """-> what holds it until it is closed, or its process ends."""
     folder = os.environ.get("ORCH_LIVE_SLOTS")
@@ -83,6 +91,7 @@ def main():
     modules = modules or [m for m in sorted(path.stem for path in HERE.glob("*_test.py"))
                           if ONLY_WITH.get(m, flavor) == flavor and (flavor != "mariadb11" or m in RELEASE)]
     modules.sort(key=lambda m: m not in LONG)
+    modules = [part for m in modules for part in (tests_of(m) if m in SPLIT else [m])]
 
     def child(module):
         with wait_for_slot():
@@ -91,7 +100,7 @@ def main():
         return module, done
 
     total, failures, failed = [0, 0, 0], [], []
-    with ThreadPoolExecutor(AT_ONCE) as pool:
+    with ThreadPoolExecutor(SLOTS if "ORCH_LIVE_SLOTS" in os.environ else AT_ONCE) as pool:
         for module, done in pool.map(child, modules):
             print(f"=== {module}\n{done.stdout}", flush=True)
             counts = re.findall(r"^(\d+) passed, (\d+) failed, (\d+) skipped$", done.stdout, re.M)
