@@ -255,8 +255,13 @@ class SharedRounds(LiveCase):
         acts = self.acts(cluster)
         actors = [user for i, (_, user, _, _) in enumerate(acts) if i == 0 or acts[i - 1][1] != user]
         opened = {port for _, _, port, text in acts if re.search(r"read_only\s*=\s*(0|OFF)", text, re.I)}
-        recovered = self.backend("SELECT COUNT(*) FROM orchestrator.topology_recovery WHERE is_successful = 1"
-                                 f" AND port = {cluster[1].port} AND hostname = '{cluster[1].host}'")
+
+        def recoveries():
+            return self.backend("SELECT COUNT(*) FROM orchestrator.topology_recovery WHERE is_successful = 1"
+                                f" AND port = {cluster[1].port} AND hostname = '{cluster[1].host}'")
+        # A member that has just come back may not have read yet what the others wrote.
+        self.wait(lambda: recoveries() != "0", "the recovery to be on record")
+        recovered = recoveries()
         row += [">".join(actors), len(opened), recovered]
         self.note(row)
         self.nobody_acts_out_of_turn(acts)

@@ -92,10 +92,12 @@ def rejoin(node, seconds=120):
         node.wait()
     asked_at = 0
     end = time.monotonic() + seconds
-    while not is_member(node) and time.monotonic() < end:
+    while time.monotonic() < end:
+        if is_member(node):
+            return True
         # One that was expelled tries again only minutes later.
         if node.cluster.spec["flavor"] == "group" and time.monotonic() > asked_at + 5:
             node.client("STOP GROUP_REPLICATION; START GROUP_REPLICATION;")
             asked_at = time.monotonic()
         time.sleep(0.1)
-    return is_member(node)
+    return False
