@@ -30,8 +30,9 @@ struct RecoveryWork {
   bool downtimed{false};
   /// Analysis wants it, and no person: filters, downtimes, blocks and the global switch count.
   bool automatic{false};
-  /// Since when it has failed, where the caller knows; else since it was first detected.
-  std::optional<TimePoint> failing_since{};
+  /// Not in the journal: since when it has failed, where the caller knows; else since it was first
+  /// detected.
+  std::optional<SteadyPoint> failing_since{};
   bool hooks{true};
   bool choose{false};            ///< takeover: may choose among several replicas
   bool start_old_master{false};  ///< takeover: and start replication on the old master

@@ -68,19 +68,32 @@ Result<std::chrono::seconds> confirmation_of(const RecoverySettings& settings,
   return settings.failure_confirmation_seconds;
 }
 
+/// How long the server has failed by what the backend has of it: the wall clock, which may have
+/// been set since, or be another node's. A failure of a farther future than `most` has lasted: its
+/// age is not known, and waiting for the clock to come there again could take for ever.
+Result<std::chrono::microseconds> detected_for(const Parts& parts, const RecoveryWork& work,
+                                               std::chrono::microseconds most) {
+  std::chrono::microseconds age{0};
+  ORCH_ASSIGN(const std::vector<FailureDetection> detections,
+              recovery_store(parts).list_detections(0, kPast));
+  const TimePoint now = parts.clock.now();
+  for (const FailureDetection& detection : detections) {
+    if (!detection.active || detection.failed != work.failed || !detection.started) continue;
+    age = now - *detection.started;
+    if (age < -most) age = most;
+  }
+  return age;
+}
+
 Result<> check_confirmation(const Parts& parts, const RecoveryWork& work) {
   ORCH_ASSIGN(const std::chrono::seconds wanted, confirmation_of(parts.config.recovery, work));
   if (wanted.count() <= 0) return {};
-  std::optional<TimePoint> since = work.failing_since;
-  if (!since) {
-    ORCH_ASSIGN(const std::vector<FailureDetection> detections,
-                recovery_store(parts).list_detections(0, kPast));
-    for (const FailureDetection& detection : detections) {
-      if (detection.active && detection.failed == work.failed) since = detection.started;
-    }
+  if (work.failing_since) {
+    if (std::chrono::steady_clock::now() - *work.failing_since >= wanted) return {};
+  } else {
+    ORCH_ASSIGN(const std::chrono::microseconds age, detected_for(parts, work, wanted));
+    if (age >= wanted) return {};
   }
-  const TimePoint now = parts.clock.now();
-  if (since && now - *since >= wanted) return {};
   return fail(ErrorKind::Conflict,
               fmt::format("the failure of {} must last {} s before a recovery begins",
                           to_string(work.failed), wanted.count()));

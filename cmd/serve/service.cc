@@ -207,7 +207,7 @@ EngineDoors Service::engine_doors() {
   doors.let_go = [this](const InstanceKey& key) {
     fleet_->forget(key);
   };
-  doors.act = [this](const Analysis& analysis, TimePoint since) {
+  doors.act = [this](const Analysis& analysis, SteadyPoint since) {
     act(analysis, since);
   };
   doors.may_act = [this] {
@@ -246,7 +246,7 @@ void Service::tell(const std::string& cluster, const std::vector<Analysis>& now)
   }
 }
 
-void Service::act(const Analysis& analysis, TimePoint since) {
+void Service::act(const Analysis& analysis, SteadyPoint since) {
   // Recoveries begin with the records: those of what was just seen.
   if (!writes_->flush(steady_clock::now() + kFlushLimit)) {
     log::warning("the backend is slow: recovering {} by older records", to_string(analysis.key));

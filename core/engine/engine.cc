@@ -383,11 +383,11 @@ void Engine::judge(const std::string& name) {
   {
     const MutexLock lock(mutex_);
     Verdict& verdict = verdicts_[name];
-    std::map<std::pair<InstanceKey, AnalysisCode>, TimePoint> since;
+    std::map<std::pair<InstanceKey, AnalysisCode>, SteadyPoint> since;
     for (const Analysis& analysis : analyses) {
       const auto known = verdict.since.find({analysis.key, analysis.code});
-      since[{analysis.key, analysis.code}] = known == verdict.since.end() ? now : known->second;
-      changed = changed || known == verdict.since.end();
+      since[{analysis.key, analysis.code}] =
+          known == verdict.since.end() ? steady_clock::now() : known->second;
       const Instance* master = cluster.find(analysis.key);
       if (!is_suspected(analysis.code) || master == nullptr) {
         stand_still_.erase(analysis.key);
@@ -396,7 +396,7 @@ void Engine::judge(const std::string& name) {
         still = {master->server.binlog, now};
       }
     }
-    changed = changed || since.size() != verdict.since.size();
+    changed = since != verdict.since;
     verdict.since = std::move(since);
     std::erase_if(verdict.announced,
                   [&](const auto& each) { return !verdict.since.contains(each); });

@@ -58,7 +58,7 @@ struct EngineDoors {
   /// not block.
   std::function<bool()> may_act{};
   /// Does what the analysis calls for. Returns when it is done; one call at a time for a cluster.
-  std::function<void(const Analysis&, TimePoint since)> act{};
+  std::function<void(const Analysis&, SteadyPoint since)> act{};
   /// A server that must not take writes was seen. May be empty.
   std::function<void(const Instance&)> look_after{};
   /// What is wrong with a cluster has changed; `now` may be empty.
@@ -137,7 +137,8 @@ class Engine {
   };
   struct Verdict {
     std::vector<Analysis> analyses{};
-    std::map<std::pair<InstanceKey, AnalysisCode>, TimePoint> since{};
+    /// Steady, as the wall clock may be set while a failure lasts.
+    std::map<std::pair<InstanceKey, AnalysisCode>, SteadyPoint> since{};
     std::set<std::pair<InstanceKey, AnalysisCode>> announced{};
   };
 

@@ -167,12 +167,33 @@ TEST_SUITE("ha/registration") {
     CHECK(objection().empty());
     config.recovery.failure_confirmation_seconds_by_cluster = {{"alias=other", "4"}};
     CHECK_FALSE(objection().empty());
-    wanted.failing_since = clock.now() - std::chrono::seconds(5);
+    wanted.failing_since = std::chrono::steady_clock::now() - std::chrono::seconds(5);
     CHECK(objection().empty());
     clock.advance(std::chrono::seconds(1));
     wanted.failing_since.reset();
     CHECK(recover(process(), wanted));
     CHECK(servers.writable() == std::vector<InstanceKey>{db(2)});
+  }
+
+  TEST_CASE_FIXTURE(Automatic, "a clock that is set neither delays nor hastens a failover") {
+    const SteadyPoint now = std::chrono::steady_clock::now();
+    config.recovery.failure_confirmation_seconds = std::chrono::seconds(1000);
+    wanted.failing_since = now - std::chrono::seconds(1000);
+    clock.advance(-std::chrono::hours(1));
+    CHECK(objection().empty());
+    wanted.failing_since = now;
+    clock.advance(std::chrono::hours(2));
+    CHECK(objection() == "the failure of db1:3306 must last 1000 s before a recovery begins");
+  }
+
+  TEST_CASE_FIXTURE(Automatic,
+                    "a failure that another node saw is not waited for until its clock") {
+    config.recovery.failure_confirmation_seconds = std::chrono::seconds(1000);
+    CHECK_FALSE(recover(process(), wanted));
+    clock.advance(-std::chrono::seconds(5));  // the clocks of two nodes differ a bit
+    CHECK_FALSE(objection().empty());
+    clock.advance(-std::chrono::hours(1));
+    CHECK(objection().empty());
   }
 
   TEST_CASE_FIXTURE(RecoveryFixture, "an owner lives while its process does, or its lease lasts") {

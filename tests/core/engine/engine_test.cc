@@ -99,7 +99,7 @@ class EngineBench {
     doors.may_act = [this] {
       return may_act.load();
     };
-    doors.act = [this](const Analysis& analysis, TimePoint) {
+    doors.act = [this](const Analysis& analysis, SteadyPoint) {
       mutex_.lock();
       acts_.emplace_back(analysis.key, analysis.actionable ? to_string(analysis.code) : "announce");
       if (analysis.actionable) ++acting_;
@@ -448,7 +448,7 @@ TEST_SUITE("engine") {
     bench.start();
     bench.engine.reset();
     EngineDoors doors;
-    doors.act = [](const Analysis&, TimePoint) {
+    doors.act = [](const Analysis&, SteadyPoint) {
     };
     doors.look_after = [&](const Instance& seen) {
       if (seen.key == db(2)) ++shown;
