@@ -6,11 +6,13 @@
 #include <sys/statvfs.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <charconv>
 #include <cstring>
 #include <filesystem>
 #include <fstream>
+#include <iterator>
 #include <utility>
 
 #include <fmt/format.h>
@@ -28,6 +30,36 @@ Failure directory_problem(const std::string& path, int code) {
   const bool denied = code == EACCES || code == EPERM || code == EROFS;
   return fail(denied ? ErrorKind::Denied : ErrorKind::InvalidInput,
               fmt::format("raft data directory {}: {}", path, std::strerror(code)));
+}
+
+/// A number as the engine writes it: little endian.
+std::uint64_t number_at(std::string_view bytes, std::size_t at, std::size_t size) {
+  std::uint64_t number = 0;
+  for (std::size_t i = size; i-- > 0;)
+    number = number << 8U | static_cast<unsigned char>(bytes[at + i]);
+  return number;
+}
+
+/// A segment is its format's number, and batches: two checksums, how many entries there are, a word
+/// pair for each with its size at the end, and all of their data. What was only made room for is
+/// zero. Whether the bytes are the right ones is looked after by the engine.
+bool ends_within_entry(std::string_view segment) {
+  constexpr std::size_t kWord = 8;
+  if (segment.empty()) return false;
+  if (segment.size() < kWord) return true;
+  std::size_t at = kWord;
+  while (true) {
+    const std::string_view rest = segment.substr(at);
+    if (rest.find_first_not_of('\0') == std::string_view::npos) return false;
+    if (rest.size() < 2 * kWord) return true;
+    const std::uint64_t entries = number_at(rest, kWord, kWord);
+    if (entries > rest.size() / (2 * kWord) - 1) return true;
+    std::uint64_t size = 2 * kWord * (entries + 1);
+    for (std::uint64_t i = 1; i <= entries; ++i)
+      size += number_at(rest, 2 * kWord * i + kWord + kWord / 2, kWord / 2);
+    if (size > rest.size()) return true;
+    at += size;
+  }
 }
 
 }  // namespace
@@ -63,6 +95,26 @@ DataDir::~DataDir() {
 bool DataDir::is_pristine() const {
   std::error_code problem;
   return !fs::exists(log_ + "/metadata1", problem) && !fs::exists(log_ + "/metadata2", problem);
+}
+
+Result<> DataDir::check_whole() const {
+  std::error_code problem;
+  for (const auto& entry : fs::directory_iterator(log_, problem)) {
+    const std::string name = entry.path().filename();
+    const bool closed = name.find_first_not_of("0123456789-") == std::string::npos;
+    if (!closed && !name.starts_with("open-")) continue;
+    std::ifstream file(entry.path(), std::ios::binary);
+    const std::string bytes{std::istreambuf_iterator<char>(file), {}};
+    if (!file) return directory_problem(entry.path(), errno);
+    if (!ends_within_entry(bytes)) continue;
+    return fail(ErrorKind::Broken,
+                fmt::format("raft data directory {}: log/{} was cut off within an entry: this node "
+                            "has lost the end of its log (with an empty directory it begins as a "
+                            "new one)",
+                            path_, name));
+  }
+  if (problem) return directory_problem(log_, problem.value());
+  return {};
 }
 
 Result<std::optional<std::uint64_t>> DataDir::joined_as() const {

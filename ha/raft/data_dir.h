@@ -23,6 +23,9 @@ class DataDir {
   [[nodiscard]] const std::string& log() const { return log_; }
   /// There is no log yet, or no more.
   [[nodiscard]] bool is_pristine() const;
+  /// The engine does not survive a file of the log that ends within an entry. Errors: Broken, with
+  /// the file.
+  [[nodiscard]] Result<> check_whole() const;
   /// The number that this node joined a group with; nothing for one that began with its group.
   [[nodiscard]] Result<std::optional<std::uint64_t>> joined_as() const;
   Result<> write_joined_as(std::uint64_t id) const;

@@ -103,6 +103,7 @@ Result<> Member::open() {
   disk_fine_at_ = std::chrono::steady_clock::now();
 
   if (data_->is_pristine()) return begin_pristine();
+  ORCH_TRY(data_->check_whole());
   ORCH_ASSIGN(const auto joined, data_->joined_as());
   return open_engine(joined.value_or(first_id_of(settings_.advertise)), {});
 }

@@ -153,6 +153,35 @@ TEST_CASE("a node without others does not go on with a log that lost its end") {
   CHECK(started.error().message.find("lost the end of its log") != std::string::npos);
 }
 
+TEST_CASE("a log that was cut off within an entry is refused at the start") {
+  Cluster cluster(1);
+  REQUIRE(cluster.start(0));
+  REQUIRE(cluster.put(std::string(3000, 'a')));
+  cluster.stop(0);
+  const std::filesystem::path log = cluster.directory(0) + "/log";
+  cluster.keep_disk(0);
+  for (const unsigned size : {1000U, 20U, 5U}) {
+    CAPTURE(size);
+    cluster.bring_back_disk(0);
+    std::string cut;
+    for (const auto& entry : std::filesystem::directory_iterator(log)) {
+      const std::string name = entry.path().filename();
+      std::ifstream file(entry.path(), std::ios::binary);
+      const std::string bytes{std::istreambuf_iterator<char>(file), {}};
+      if (bytes.find("aaaa") != std::string::npos) cut = name;
+    }
+    REQUIRE_FALSE(cut.empty());
+    std::filesystem::resize_file(log / cut, size);
+    const auto refused = cluster.start(0);
+    REQUIRE_FALSE(refused);
+    CHECK(refused.error().kind == ErrorKind::Broken);
+    CHECK(refused.error().message.find("log/" + cut + " was cut off within an entry") !=
+          std::string::npos);
+    CHECK(refused.error().message.find("with an empty directory it begins as a new one") !=
+          std::string::npos);
+  }
+}
+
 TEST_CASE("a damaged snapshot is refused at the start") {
   Cluster cluster(1);
   REQUIRE(cluster.start(0));
