@@ -47,6 +47,10 @@ inline constexpr std::string_view kProgram = "program ";
 /// names itself as soon as it acts as leader.
 inline constexpr std::string_view kLeaderKnown = "leader";
 
+/// A question: whether that node could lead, or should not either.
+inline constexpr std::string_view kCouldLead = "could it lead";
+inline constexpr std::string_view kCannotLead = "no";
+
 /// One node of a group, as the loop's thread knows it. Everything but led_term(), status() and
 /// servers() is called by that thread alone.
 class Member {
@@ -114,6 +118,7 @@ class Member {
   void tick();
   void look_for_trouble(const OrchRaftView& view);
   void leave_leadership();
+  void hand_over_to(std::uint64_t heir);
   void publish(const OrchRaftView& view);
   void break_down(const std::string& why);
   [[nodiscard]] bool should_not_lead() const;
@@ -168,7 +173,6 @@ class Member {
   SteadyPoint observed_at_{};
   bool handing_over_{false};
   SteadyPoint last_leave_{};
-  std::size_t leaves_{0};
 
   SteadyPoint yields_until_{};
   std::string trouble_{};

@@ -173,6 +173,7 @@ std::string Member::on_question(std::string_view question) {
     return std::string(runs && ::orch_raft_view(engine_).last > 1 ? kHasLog : kHasNone);
   }
   if (question == kLeaderKnown) return status().leader;
+  if (question == kCouldLead) return std::string(should_not_lead() ? kCannotLead : "yes");
   if (question == kIdentity) return fmt::format("{:016x}", runs ? id_ : 0);
   if (question.rfind(kJoin, 0) == 0) return on_join_request(question.substr(kJoin.size()));
   if (question.rfind(kProgram, 0) == 0 && settings_.answer) {

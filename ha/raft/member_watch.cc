@@ -134,25 +134,26 @@ void Member::look_for_trouble(const OrchRaftView& view) {
   trouble_ = trouble;
 }
 
-/// To the next one in the list that votes, so that among several that should not lead it goes round
-/// to one that should; and not too often, as there may be none.
+/// To the first one that votes and says that it could lead. Among several that should not,
+/// leadership would go round for ever, and raise the term each time. One of an earlier version
+/// knows nothing of the question.
 void Member::leave_leadership() {
   const SteadyPoint now = steady_clock::now();
   if (handing_over_ || now - last_leave_ < settings_.election_timeout) return;
-  const std::vector<Server> servers = read_servers();
-  const auto own = static_cast<std::size_t>(
-      std::find_if(servers.begin(), servers.end(),
-                   [this](const Server& server) { return server.id == id_; }) -
-      servers.begin());
-  std::vector<std::uint64_t> heirs;
-  for (std::size_t i = 1; i < servers.size(); ++i) {
-    const Server& server = servers[(own + i) % servers.size()];
-    if (server.role == ORCH_RAFT_VOTER && server.id != id_) heirs.push_back(server.id);
-  }
-  if (heirs.empty()) return;
   last_leave_ = now;
+  for (const Server& server : read_servers()) {
+    if (server.role != ORCH_RAFT_VOTER || server.id == id_) continue;
+    transport_->ask(std::string(address_in(server.name)), std::string(kCouldLead),
+                    [this, heir = server.id, term = seen_term_](const Result<std::string>& answer) {
+                      if (!answer || *answer == kCannotLead || term != seen_term_) return;
+                      if (phase_ == Phase::Running) hand_over_to(heir);
+                    });
+  }
+}
+
+void Member::hand_over_to(std::uint64_t heir) {
+  if (handing_over_ || !seen_leading_ || !should_not_lead()) return;
   handing_over_ = true;
-  const std::uint64_t heir = heirs[leaves_++ % heirs.size()];
   submit([&](std::uint64_t ticket) { return ::orch_raft_transfer(engine_, heir, ticket); },
          [this](int) { handing_over_ = false; });
 }
