@@ -56,6 +56,8 @@ class Coordination {
   /// failed.
   virtual Result<> attempt(std::chrono::milliseconds unwell) = 0;
   [[nodiscard]] virtual std::chrono::milliseconds period() const = 0;
+  /// Looks up in the backend what is told of the nodes even while that does not answer.
+  virtual Result<> look_up_nodes() { return {}; }
   /// Where this node answers, for the others to know.
   virtual void announce(const std::string& url) = 0;
   /// This node ends: others may lead at once.

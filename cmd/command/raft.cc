@@ -7,7 +7,6 @@
 #include "cmd/command/families.h"
 #include "core/base/parallel.h"
 #include "core/base/text.h"
-#include "storage/statements.h"
 
 namespace orch::cmd {
 
@@ -24,10 +23,13 @@ Result<Group*> group_of(const Services& services) {
               "(--api URL)");
 }
 
-/// What the nodes answer, this one included, in the order of `status.peers`.
+/// What the nodes answer, this one included, in the order of `status.peers`. One that is held up is
+/// not waited for.
 std::vector<Result<std::string>> ask_nodes(const Group& group, const Status& status,
                                            std::string_view question) {
-  std::vector<Result<std::string>> answers(status.peers.size(), std::string());
+  std::vector<Result<std::string>> answers(
+      status.peers.size(), fail(ErrorKind::Unreachable, "this node is held up, and asks nobody"));
+  if (status.held_up) return answers;
   parallel_for(answers.size(), answers.size(), [&](std::size_t i) {
     answers[i] = group.ask(status.peers[i].address, std::string(question));
   });
@@ -49,7 +51,7 @@ Result<Reply> run_status(Services& services, const Args& /*args*/) {
   for (std::size_t i = 0; i < answers.size(); ++i) {
     const Peer& peer = status.peers[i];
     const std::string role = peer.address == status.leader ? "leader" : "follower";
-    const std::string health(health_of(answers[i]));
+    const std::string health(status.held_up ? "not known" : health_of(answers[i]));
     reply.lines.push_back(peer.address);
     reply.table.rows.push_back({peer.address, role, peer.votes ? "yes" : "no", health});
     nodes.push_back(
@@ -62,6 +64,9 @@ Result<Reply> run_status(Services& services, const Args& /*args*/) {
   if (status.leader.empty()) {
     reply.failed = true;
     reply.notes.emplace_back("no node is known to lead");
+  } else if (group->known_url(status.leader).empty()) {
+    reply.notes.push_back(
+        fmt::format("where {} answers requests is not known here", status.leader));
   }
   Json json = raft_status_json(services, *group);
   json["Term"] = status.term;
@@ -114,8 +119,6 @@ bool is_sound(const Status& status) {
 
 Json raft_status_json(const Services& services, const Group& group) {
   const Status status = group.status();
-  const auto url = storage::select_text(
-      services.database(), "select url from orch_raft_node where address = ?", {status.leader});
   Json peers = Json::array();
   for (const Peer& peer : status.peers)
     peers.push_back(peer.address);
@@ -125,7 +128,7 @@ Json raft_status_json(const Services& services, const Group& group) {
           {"Healthy", is_sound(status)},
           {"IsPartOfQuorum", is_sound(status) && !status.leader.empty()},
           {"Leader", status.leader},
-          {"LeaderURI", url ? url->value_or("") : ""},
+          {"LeaderURI", group.known_url(status.leader)},
           {"Peers", peers},
           {"Trouble", status.trouble}};
 }

@@ -74,6 +74,7 @@ void Service::keep_house() {
     const bool asked = std::exchange(look_again_, false);
     mutex_.unlock();
     const Result<> alive = say_alive();
+    note_problem(coordination_->look_up_nodes(), "backend");
     note_problem(read_marks(), "backend");
     note_problem(write_codes(), "backend");
     const auto now = steady_clock::now();

@@ -132,6 +132,7 @@ Result<> Service::build() {
   }
   ORCH_TRY(read_marks());
   ORCH_TRY(follow_backend());
+  ORCH_TRY(coordination_->look_up_nodes());
   note_problem(coordination_->attempt(milliseconds(0)), "leadership");
   place_thread_ = std::thread([this] { keep_place(); });
   house_thread_ = std::thread([this] { keep_house(); });

@@ -2,10 +2,13 @@
 
 #include <chrono>
 #include <cstdint>
+#include <map>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
+#include "core/base/mutex.h"
 #include "core/base/result.h"
 #include "core/ports/ha.h"
 
@@ -48,6 +51,7 @@ struct Status {
   Term term{};
   Index committed{};
   Index applied{};
+  bool held_up{false};  ///< by its backend or its disk: it hears nobody, and asks nobody
   std::vector<Peer> peers{};
   std::string
       trouble{};  ///< why this node neither leads nor stands for it; empty: nothing is wrong
@@ -82,6 +86,22 @@ class Group : public Leadership {
   virtual Result<> renew_certificates() = 0;
   /// Takes a snapshot now, and cuts the log.
   virtual Result<> take_snapshot() = 0;
+
+  /// Where nodes answer, by their addresses, for whoever must not wait for the backend.
+  void remember_urls(std::map<std::string, std::string> urls) {
+    const MutexLock lock(urls_mutex_);
+    urls_ = std::move(urls);
+  }
+  /// As it was last remembered; "" when that node never said so or none was.
+  [[nodiscard]] std::string known_url(const std::string& address) const {
+    const MutexLock lock(urls_mutex_);
+    const auto known = urls_.find(address);
+    return known == urls_.end() ? std::string() : known->second;
+  }
+
+ private:
+  mutable Mutex urls_mutex_;
+  std::map<std::string, std::string> urls_ ORCH_GUARDED_BY(urls_mutex_);
 };
 
 }  // namespace orch::ha::raft

@@ -231,7 +231,8 @@ Status Member::status() const {
   }();
   // A thread that is held up hears nothing of the others, who may have another leader by now.
   const auto age = steady_clock::now() - published_at;
-  if (status.state == "Follower" && !status.leader.empty() && age > settings_.election_timeout) {
+  status.held_up = published_at != SteadyPoint{} && age > settings_.election_timeout;
+  if (status.state == "Follower" && !status.leader.empty() && status.held_up) {
     status.state = "Candidate";
     status.leader.clear();
     status.trouble = fmt::format("has been held up for {} ms, by its backend or its disk",

@@ -1,6 +1,7 @@
 #include "ha/raft/raft_coordination.h"
 
 #include <algorithm>
+#include <map>
 #include <utility>
 
 #include "storage/statements.h"
@@ -89,9 +90,18 @@ Result<> RaftCoordination::attempt(milliseconds unwell) {
   if (known != url) {
     ORCH_TRY(storage::save_rows(shared_, "orch_raft_node", {"address"}, {"address", "url"},
                                 {{self, url}}));
+    ORCH_TRY(look_up_nodes());
   }
   const MutexLock lock(mutex_);
   if (url == url_) told_in_ = term;
+  return {};
+}
+
+Result<> RaftCoordination::look_up_nodes() {
+  std::map<std::string, std::string> urls;
+  ORCH_TRY(own_.select("select address, url from orch_raft_node", {},
+                       [&urls](const storage::Row& row) { urls[row.text(0)] = row.text(1); }));
+  group_.remember_urls(std::move(urls));
   return {};
 }
 

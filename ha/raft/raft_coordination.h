@@ -66,6 +66,7 @@ class RaftCoordination final : public Coordination {
 
   Result<> attempt(std::chrono::milliseconds unwell) override;
   [[nodiscard]] std::chrono::milliseconds period() const override { return settings_.heartbeat; }
+  Result<> look_up_nodes() override;
   void announce(const std::string& url) override;
   Result<> resign() override;
   Result<> grab() override;

@@ -172,6 +172,18 @@ class RaftOnMySql(Raft):
                 "MySQLOrchestratorPort": self.server.port, "MySQLOrchestratorDatabase": f"orch_{node.number}",
                 "MySQLOrchestratorUser": "backend", "MySQLOrchestratorPassword": "backend_password"}
 
+    def test_a_node_tells_its_status_while_its_backend_hangs(self):
+        _, leader = self.prepare(2)
+        follower = self.followers(leader)[0]
+
+        def url():
+            return follower.service.json("raft-status")["LeaderURI"]
+
+        self.wait(url, "the follower to know where the leader answers")
+        self.server.freeze()
+        self.addCleanup(self.server.thaw)
+        self.assertEqual(url(), f"http://{leader.listen}")
+
     def sql(self, node, statement):
         return self.server.sql(f"use orch_{node.number}; {statement}").replace("\t", "|")
 

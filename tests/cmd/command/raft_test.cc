@@ -5,6 +5,8 @@
 #include <doctest/doctest.h>
 
 #include "cmd/command/config_check.h"
+#include "cmd/command/families.h"
+#include "tests/cmd/command/command_fixture.h"
 #include "tests/ha/raft/fake_group.h"
 
 namespace orch::cmd {
@@ -20,6 +22,27 @@ struct NoMachine final : ha::raft::StateMachine {
   [[nodiscard]] Result<ha::raft::Index> applied() const override { return ha::raft::Index{0}; }
   Result<> reset() override { return {}; }
   Result<> restore(std::string_view /*snapshot*/) override { return {}; }
+};
+
+/// A service whose backend answers nothing.
+struct WithoutBackend : CommandFixture {
+  WithoutBackend() { execute("drop table orch_raft_node"); }
+  Reply status(ha::raft::Group& group) {
+    const std::vector<Command> commands = raft_commands();
+    const auto command = std::ranges::find(commands, "raft status", &Command::name);
+    REQUIRE(command != commands.end());
+    Services made({.config = config,
+                   .clock = clock,
+                   .database = &database(),
+                   .servers = servers,
+                   .leadership = leadership,
+                   .progress = progress,
+                   .self = {.hostname = "here", .token = "t"},
+                   .group = &group});
+    const Result<Reply> reply = command->run(made, {});
+    REQUIRE_MESSAGE(reply, storage::why(reply));
+    return *reply;
+  }
 };
 
 struct ThreeOfThem {
@@ -81,6 +104,23 @@ TEST_SUITE("raft commands") {
     nodes.all.answers[{"node-0:10008", std::string(kIsWell)}] = kWell;
     nodes.all.answers[{"node-2:10008", std::string(kIsWell)}] = "";
     CHECK(healthy_members(nodes.leader) == std::vector<std::string>{"node-0:10008"});
+  }
+
+  TEST_CASE_FIXTURE(WithoutBackend, "the status does not ask the backend, and says what it lacks") {
+    ThreeOfThem nodes;
+    const Reply lacking = status(nodes.leader);
+    CHECK(std::ranges::count(lacking.notes,
+                             "where node-0:10008 answers requests is not known here") == 1);
+    nodes.leader.remember_urls({{"node-0:10008", "http://node-0:3000"}});
+    CHECK(status(nodes.leader).json.find("http://node-0:3000") != std::string::npos);
+  }
+
+  TEST_CASE_FIXTURE(WithoutBackend, "a node that is held up asks nobody for its status") {
+    ThreeOfThem nodes;
+    nodes.all.answers[{"node-1:10008", std::string(kIsWell)}] = kWell;
+    CHECK(status(nodes.leader).table.rows[1].back() == "well");
+    nodes.all.held_up = true;
+    CHECK(status(nodes.leader).table.rows[1].back() == "not known");
   }
 
   TEST_CASE("how patient nodes are with each other is configured (HA-22)") {

@@ -38,6 +38,7 @@ class FakeGroup {
       if (all_.leader) status.leader = name(*all_.leader);
       status.term = all_.term;
       status.state = leading() ? "Leader" : all_.leader ? "Follower" : "Candidate";
+      status.held_up = all_.held_up;
       for (std::size_t i = 0; i < all_.machines.size(); ++i)
         status.peers.push_back({.address = name(i)});
       return status;
@@ -88,6 +89,7 @@ class FakeGroup {
   std::optional<std::size_t> leader{0};
   Term term{1};
   bool silent{false};
+  bool held_up{false};
   std::vector<std::string> handed_to{};
   std::map<std::pair<std::string, std::string>, std::string> answers{};  ///< to node and question
   std::vector<std::size_t> yields{};                                     ///< who did

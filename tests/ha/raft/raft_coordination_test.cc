@@ -45,6 +45,18 @@ TEST_CASE(
   CHECK(nodes.first.answers_elsewhere() == "");
 }
 
+TEST_CASE("where nodes answer is known without the backend, as it was looked up last") {
+  ThreePlaces nodes;
+  nodes.first.announce("http://node-0:3000");
+  ThreePlaces::attempt(nodes.first);
+  CHECK(nodes.one.group.known_url("node-0:10008") == "http://node-0:3000");
+  CHECK(nodes.two.group.known_url("node-0:10008").empty());
+  REQUIRE(nodes.second.look_up_nodes());
+  nodes.two.run("drop table orch_raft_node");
+  CHECK_FALSE(nodes.second.look_up_nodes());
+  CHECK(nodes.two.group.known_url("node-0:10008") == "http://node-0:3000");
+}
+
 TEST_CASE("all nodes that know a leader watch, in its term; one alone acts, and proves it") {
   ThreePlaces nodes;
   CHECK(nodes.first.leadership().leading() == Term{1});
