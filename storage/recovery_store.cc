@@ -368,6 +368,12 @@ Result<bool> RecoveryStore::claim_detection(const FailureDetection& detection) {
   return inserted > 0;
 }
 
+Result<> RecoveryStore::end_old_detections(std::chrono::minutes period) {
+  const std::string oldest = format_time(clock_.now() - period);
+  return database_.transaction(
+      [&]() -> Result<> { return end_detections("start_active_period < ?", {oldest}); });
+}
+
 Result<std::vector<FailureDetection>> RecoveryStore::list_detections(std::size_t page,
                                                                      std::size_t page_size) const {
   std::string sql = "select ";

@@ -79,6 +79,9 @@ class RecoveryStore {
   /// Registers a detection; false when the instance has an active one of the same code and
   /// actionability. One of another code gives way to it (REC-3).
   Result<bool> claim_detection(const FailureDetection& detection);
+  /// Ends the active period of detections that began longer ago: a failure that lasts is a new one
+  /// then.
+  Result<> end_old_detections(std::chrono::minutes period);
   /// Newest first.
   [[nodiscard]] Result<std::vector<FailureDetection>> list_detections(
       std::size_t page, std::size_t page_size = 20) const;

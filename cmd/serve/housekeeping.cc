@@ -87,7 +87,10 @@ void Service::keep_house() {
     if (leads) note_problem(resume_cut_off(), "recoveries that were cut off");
     if (now >= often) {
       often = now + config().discovery.instance_poll_seconds;
-      if (leads) note_problem(end_downtimes(), "backend");
+      if (leads) {
+        note_problem(end_downtimes(), "backend");
+        note_problem(end_old_detections(), "backend");
+      }
       if (keeps) {
         note_problem(own_->clusters().rebuild_aliases(), "backend");
         look_up_hosts();
@@ -256,6 +259,12 @@ void Service::write_entries() {
 Result<> Service::end_downtimes() {
   ORCH_TRY(services_->store<storage::DowntimeStore>().expire());
   return {};
+}
+
+/// Of a failure that lasts, hooks are told once more after that.
+Result<> Service::end_old_detections() {
+  return storage::RecoveryStore(services_->database(), clock_, self_)
+      .end_old_detections(config().recovery.failure_detection_period_block_minutes);
 }
 
 /// Once a minute the key-value stores are told who the masters are. Not by the house thread: one

@@ -129,6 +129,7 @@ class Service {
   Result<> resume_cut_off();
   void resume_one(const std::string& uid);
   Result<> end_downtimes();
+  Result<> end_old_detections();
   Result<> tidy_own();
   Result<> tidy_decisions();
   [[nodiscard]] std::chrono::milliseconds unwell_for() const;

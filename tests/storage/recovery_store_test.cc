@@ -161,6 +161,20 @@ TEST_SUITE("storage/recovery_store") {
     CHECK(active("topology_failure_detection") == "0");
   }
 
+  TEST_CASE_FIXTURE(RecoveryFixture, "a failure that lasts is a new one after a while") {
+    CHECK(claim_detection("db-1", true));
+    clock.advance(std::chrono::minutes(60));
+    CHECK(claim_detection("db-9", true));
+    REQUIRE(store.end_old_detections(std::chrono::minutes(60)));
+    CHECK_FALSE(claim_detection("db-1", true));
+    clock.advance(std::chrono::seconds(1));
+    REQUIRE(store.end_old_detections(std::chrono::minutes(60)));
+    CHECK(claim_detection("db-1", true));
+    CHECK_FALSE(claim_detection("db-9", true));
+    CHECK(value("select end_active_period_unixtime from topology_failure_detection "
+                "where in_active_period = 0") == "1769858431");
+  }
+
   TEST_CASE_FIXTURE(RecoveryFixture, "the global switch stays until it is turned back") {
     CHECK_FALSE(store.globally_disabled().value_or(true));
     REQUIRE(store.save_global_switch(true));
