@@ -45,7 +45,13 @@ Decision next_regroup(const InstanceKey& of, RegroupBy by, const Policy& policy,
   if (by == RegroupBy::Best && only_binlog_servers) {
     return next_of_binlog_servers(of, policy, so_far, fresh);
   }
-  const Choice choice = choose_candidate(at_start, of, policy);
+  // Whoever stands above has received the most, and is nobody's sibling.
+  std::vector<Verdict> others;
+  for (const Instance& one : at_start.instances()) {
+    if (one.replication.source == of) continue;
+    others.push_back({one.key, false, "does not replicate from " + to_string(of)});
+  }
+  const Choice choice = choose_candidate(at_start, of, policy, others);
   const Instance* leader = choice.winner ? at_start.find(*choice.winner) : nullptr;
   if (leader == nullptr || leader->replication.source != of) {
     std::string text = "Could not regroup replicas of " + to_string(of) +
