@@ -82,9 +82,7 @@ void add_command_options(CLI::App& app, const Command& command, Spoken& spoken) 
   if (has(command.options, Option::SkipBinlogSearch)) {
     app.add_flag("--skip-binlog-search", spoken.args.skip_binlog_search);
   }
-  const bool of_cluster =
-      std::find(command.words.begin(), command.words.end(), Word::Cluster) != command.words.end();
-  if (of_cluster) app.add_option("--alias", spoken.args.alias);
+  if (takes_alias(command)) app.add_option("--alias", spoken.args.alias);
   app.add_option("words", spoken.words);
 }
 

@@ -69,12 +69,25 @@ std::string synopsis(const Command& command) {
   return text + " [options]";
 }
 
+/// A -c command that is no row of the catalog: a mode of the program, or a name of its own.
+struct ListedCommand {
+  std::string_view section{};
+  std::string_view name{};
+  std::string_view help{};
+};
+
+constexpr std::array<ListedCommand, 3> kBeside = {{
+    {"Smart relocation", "relocate-below", "The same as relocate"},
+    {"Meta", "continuous", "Watch all servers and recover what fails, without HTTP"},
+    {"Meta", "help", "List the commands"},
+}};
+
 struct OptionHelp {
   Option option{};
   std::string_view text{};
 };
 
-constexpr std::array<OptionHelp, 13> kOptionHelp = {{
+constexpr std::array<OptionHelp, 16> kOptionHelp = {{
     {Option::To, "  --to HOST:PORT          the server to promote\n"},
     {Option::DryRun, "  --dry-run               show the plan; change nothing\n"},
     {Option::Reason, "  --reason TEXT           why it is done\n"},
@@ -90,6 +103,9 @@ constexpr std::array<OptionHelp, 13> kOptionHelp = {{
     {Option::PromotionRule, "  --promotion-rule RULE   prefer, neutral, prefer_not or must_not\n"},
     {Option::SkipUnresolve,
      "  --skip-unresolve        use the real host name, not its virtual name\n"},
+    {Option::Instances, "  --instances LIST        HOST[:PORT], separated by commas\n"},
+    {Option::Strict, "  --strict                search exhaustively\n"},
+    {Option::SkipBinlogSearch, "  --skip-binlog-search    search relay logs only\n"},
 }};
 
 constexpr std::string_view kGlobalOptions =
@@ -125,6 +141,9 @@ std::string legacy_listing() {
       if (command.section != section || command.offer == Offer::Verb) continue;
       rows += fmt::format("\t{:<40}{}\n", command.name, command.help);
     }
+    for (const ListedCommand& listed : kBeside) {
+      if (listed.section == section) rows += fmt::format("\t{:<40}{}\n", listed.name, listed.help);
+    }
     if (!rows.empty()) text += fmt::format("{}:\n{}", section, rows);
   }
   return text +
@@ -136,7 +155,13 @@ std::string legacy_listing() {
 
 std::string legacy_topic(std::string_view topic) {
   const Command* command = find_command(topic);
-  if (command == nullptr || command->offer == Offer::Verb) return "";
+  if (command == nullptr || command->offer == Offer::Verb) {
+    for (const ListedCommand& listed : kBeside) {
+      if (listed.name != topic) continue;
+      return fmt::format("{}. Example:\n\norchestrator -c {}", listed.help, listed.name);
+    }
+    return "";
+  }
   std::string text =
       fmt::format("{}. Example:\n\norchestrator -c {}", command->help, command->name);
   for (const Word word : command->words) {
@@ -241,6 +266,7 @@ std::string verb_help(const Command& command) {
     text += fmt::format("\nExample\n  orch {} {}\n", command.name, command.example);
   }
   std::string options;
+  if (takes_alias(command)) options += "  --alias NAME            the cluster's alias or name\n";
   for (const OptionHelp& option : kOptionHelp) {
     if (has(command.options, option.option)) options += option.text;
   }

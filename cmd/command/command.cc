@@ -19,7 +19,7 @@ struct Synonym {
 };
 
 /// The old spellings (cli document, 7); every one is accepted, nothing else is derived.
-constexpr std::array<Synonym, 28> kSynonyms = {{
+constexpr std::array<Synonym, 27> kSynonyms = {{
     {"stop-slave", "stop-replica"},
     {"start-slave", "start-replica"},
     {"restart-slave", "restart-replica"},
@@ -47,7 +47,6 @@ constexpr std::array<Synonym, 28> kSynonyms = {{
     {"reattach-replica", "reattach-replica-master-host"},
     {"reattach-slave-master-host", "reattach-replica-master-host"},
     {"relocate-below", "relocate"},
-    {"match-below", "match"},
 }};
 
 std::vector<Command> all_commands() {
@@ -70,6 +69,11 @@ std::vector<Command> all_commands() {
 const std::vector<Command>& catalog() {
   static const std::vector<Command> kAll = all_commands();
   return kAll;
+}
+
+bool takes_alias(const Command& command) {
+  return std::find(command.words.begin(), command.words.end(), Word::Cluster) !=
+         command.words.end();
 }
 
 std::string canonical_name(std::string_view name) {

@@ -133,6 +133,9 @@ struct Command {
   Result<Reply> (*run)(Services&, const Args&){nullptr};
 };
 
+/// Whether --alias may name the cluster that it is about.
+bool takes_alias(const Command& command);
+
 /// Every command, section by section, in the order of the listing.
 const std::vector<Command>& catalog();
 

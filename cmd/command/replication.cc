@@ -350,7 +350,8 @@ std::vector<Command> replication_commands() {
                 "Drop the binary logs before one, when no replica needs them", run_purge),
   };
   for (Command& command : commands) {
-    if (command.name == "stop-replica-nice" || command.name == "delay-replication") {
+    if (command.name == "stop-replica-nice" || command.name == "delay-replication" ||
+        command.name == "gtid-errant-inject-empty") {
       command.offer = Offer::Verb;
     }
     if (command.name == "kill-query") {

@@ -26,6 +26,7 @@ TEST_SUITE("cmd/command/command") {
     CHECK(find_command("relocate-below") == find_command("relocate"));
     CHECK(find_command("detach-replica") == find_command("detach-replica-master-host"));
     CHECK(find_command("regroup-slaves-bls") == nullptr);
+    CHECK(find_command("match-below") == nullptr);  // a route of the API, and never a command
     CHECK(find_command("") == nullptr);
   }
 

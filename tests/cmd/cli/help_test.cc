@@ -1,0 +1,40 @@
+#include "cmd/cli/help.h"
+
+#include <doctest/doctest.h>
+
+namespace orch::cmd {
+
+namespace {
+
+bool holds(const std::string& text, std::string_view part) {
+  return text.find(part) != std::string::npos;
+}
+
+}  // namespace
+
+TEST_SUITE("cmd/cli/help") {
+  TEST_CASE("the help on a verb names every option that it takes") {
+    CHECK(holds(verb_help(*find_command("match")), "--skip-binlog-search"));
+    CHECK(holds(verb_help(*find_command("last-pseudo-gtid")), "--strict "));
+    CHECK(holds(verb_help(*find_command("submit-pool-instances")), "--instances LIST"));
+    CHECK(holds(verb_help(*find_command("topology")), "--alias "));
+    CHECK_FALSE(holds(verb_help(*find_command("find")), "--alias "));
+  }
+
+  TEST_CASE("the listing of -c commands has those that are no rows of the catalog") {
+    const std::string listing = legacy_listing();
+    for (const char* name : {"\n\trelocate-below ", "\n\tcontinuous ", "\n\thelp "}) {
+      CAPTURE(std::string(name));
+      CHECK(holds(listing, name));
+    }
+    CHECK(holds(legacy_topic("continuous"), "orchestrator -c continuous"));
+    CHECK(holds(legacy_topic("help"), "orchestrator -c help"));
+  }
+
+  TEST_CASE("what only the API and the client offer is no -c command") {
+    CHECK_FALSE(holds(legacy_listing(), "gtid-errant-inject-empty"));
+    CHECK(legacy_topic("gtid-errant-inject-empty").empty());
+  }
+}
+
+}  // namespace orch::cmd
