@@ -5,6 +5,7 @@
 #include "cmd/command/names.h"
 #include "cmd/command/replies.h"
 #include "core/base/pattern.h"
+#include "core/base/text.h"
 #include "core/json/json.h"
 
 namespace orch::cmd {
@@ -82,11 +83,34 @@ Result<> add_around_binlog_servers(const Services& services, std::set<InstanceKe
   return {};
 }
 
+/// As find_known, in the words that the contract has for moves.
+Result<Instance> find_to_move(const Services& services, const InstanceKey& key) {
+  Result<Instance> found = find_known(services, key);
+  if (found || found.error().kind != ErrorKind::NotFound) return found;
+  return fail(std::move(found).error().within("Error reading " + to_string(key)));
+}
+
+Result<Instance> moving_instance(const Services& services, const Args& args) {
+  ORCH_ASSIGN(const InstanceKey key, instance_argument(services, args));
+  return find_to_move(services, key);
+}
+
+Result<Instance> moving_destination(const Services& services, const Args& args,
+                                    std::string_view command) {
+  const Result<InstanceKey> key = destination_argument(services, args);
+  if (key) return find_to_move(services, *key);
+  if (key.error().kind != ErrorKind::InvalidInput || command != "move-below") {
+    return fail(key.error());
+  }
+  return fail(ErrorKind::InvalidInput,
+              fmt::format("Cannot deduce destination/sibling: {}", printable(args.destination)));
+}
+
 }  // namespace
 
 Result<Reply> move_one(Services& services, const Args& args, std::string_view name, MakeMove make) {
-  ORCH_ASSIGN(const Instance instance, known_instance(services, args));
-  ORCH_ASSIGN(const Instance destination, known_destination(services, args));
+  ORCH_ASSIGN(const Instance instance, moving_instance(services, args));
+  ORCH_ASSIGN(const Instance destination, moving_destination(services, args, name));
   ORCH_ASSIGN(Policy policy, moving_policy(services, args));
   std::set<InstanceKey> subjects{instance.key, destination.key};
   if (is_valid(instance.replication.source)) subjects.insert(instance.replication.source);
@@ -121,11 +145,11 @@ Result<Reply> move_by_one(Services& services, const Args& args, std::string_view
 
 Result<Reply> move_many(Services& services, const Args& args, std::string_view name,
                         MakeMoves make) {
-  ORCH_ASSIGN(const Instance of, known_instance(services, args));
-  ORCH_ASSIGN(const Instance destination, known_destination(services, args));
+  ORCH_ASSIGN(const Instance of, moving_instance(services, args));
+  ORCH_ASSIGN(const Instance destination, moving_destination(services, args, name));
   ORCH_ASSIGN(ReplicaFilter filter, filter_argument(args));
   ORCH_ASSIGN(std::set<InstanceKey> subjects, replicas_of(services, of.key));
-  if (subjects.empty()) return keys_reply({});
+  if (subjects.empty() && !args.dry_run) return moved_reply({});
   // Those below go without a binlog server that cannot go itself.
   ORCH_TRY(add_around_binlog_servers(services, subjects, replicas_of));
   subjects.insert(destination.key);
@@ -148,7 +172,7 @@ Result<Reply> move_many_up(Services& services, const Args& args, std::string_vie
   ORCH_ASSIGN(const InstanceKey of, instance_argument(services, args));
   ORCH_ASSIGN(ReplicaFilter filter, filter_argument(args));
   ORCH_ASSIGN(std::set<InstanceKey> subjects, replicas_of(services, of));
-  if (subjects.empty()) return keys_reply({});
+  if (subjects.empty() && !args.dry_run) return moved_reply({});
   ORCH_ASSIGN(const std::set<InstanceKey> above, two_above(services, of));
   subjects.insert(above.begin(), above.end());
   ORCH_ASSIGN(Policy policy, moving_policy(services, args));
@@ -164,7 +188,7 @@ Result<Reply> regroup(Services& services, const Args& args, std::string_view nam
                       std::string_view words) {
   ORCH_ASSIGN(const Instance of, known_instance(services, args));
   ORCH_ASSIGN(std::set<InstanceKey> subjects, replicas_of(services, of.key));
-  if (subjects.empty()) return keys_reply({});
+  if (subjects.empty() && !args.dry_run) return moved_reply({});
   const std::size_t count = subjects.size();
   ORCH_ASSIGN(Policy policy, moving_policy(services, args));
   const Operation operation{.planner = regroup_replicas(of.key, by, std::move(policy)),

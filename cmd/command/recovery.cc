@@ -242,7 +242,7 @@ Result<Reply> carry_on_if_cut_off(const Services& services, const Args& args,
               services.store<storage::JournalStore>().list_unfinished());
   const auto run = std::find_if(runs.begin(), runs.end(),
                                 [&](const storage::RecoveryRun& r) { return r.failed == failed; });
-  Reply reply = keys_reply({});
+  Reply reply = no_key_reply();
   if (run == runs.end()) return reply;
   if (args.dry_run || args.noop) {
     reply.notes.push_back(

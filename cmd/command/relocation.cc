@@ -173,7 +173,7 @@ Result<Reply> run_repoint_replicas(Services& services, const Args& args) {
   ORCH_ASSIGN(const InstanceKey of, instance_argument(services, args));
   std::optional<InstanceKey> destination;
   ORCH_ASSIGN(std::set<InstanceKey> subjects, replicas_of(services, of));
-  if (subjects.empty()) return keys_reply({});
+  if (subjects.empty() && !args.dry_run) return moved_reply({});
   subjects.insert(of);
   if (!args.destination.empty()) {
     ORCH_ASSIGN(destination, destination_argument(services, args));

@@ -155,6 +155,33 @@ TEST_SUITE("cmd/command/information") {
 }
 
 TEST_SUITE("cmd/command/topology") {
+  TEST_CASE("moves of many answer with one object, also where there is nobody to move") {
+    Shop shop;
+    for (const char* name :
+         {"relocate-replicas", "move-replicas-gtid", "match-replicas", "move-up-replicas",
+          "match-up-replicas", "repoint-replicas", "regroup-replicas", "regroup-replicas-gtid",
+          "regroup-replicas-pgtid"}) {
+      CAPTURE(std::string(name));
+      const auto reply = shop.run(name, {.instance = "db-3", .destination = "db-1"});
+      REQUIRE(reply);
+      CHECK(reply->lines.empty());
+      CHECK(Json::parse(reply->json) ==
+            Json({{"Moved", Json::array()}, {"NotMoved", Json::array()}}));
+    }
+  }
+
+  TEST_CASE("a move says which of its two servers it does not know") {
+    Shop shop;
+    CHECK(shop.lines("relocate", {.instance = "nix", .destination = "db-1"}) ==
+          Lines{"error: Error reading nix:3306: Instance not found: nix:3306"});
+    CHECK(shop.lines("relocate-replicas", {.instance = "db-1", .destination = "nix"}) ==
+          Lines{"error: Error reading nix:3306: Instance not found: nix:3306"});
+    CHECK(shop.lines("move-below", {.instance = "db-2", .destination = "a:b"}) ==
+          Lines{"error: Cannot deduce destination/sibling: a:b"});
+    CHECK(shop.lines("relocate", {.instance = "db-2"}) ==
+          Lines{"error: Cannot deduce destination: "});
+  }
+
   TEST_CASE("the tree of a fixture is the contract's") {
     Shop shop;
     CHECK(shop.lines("topology", {.alias = "shop"}) ==
