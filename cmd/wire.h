@@ -26,7 +26,7 @@ struct RunOptions {
   bool force_update{false};  ///< --enable-database-update
   bool redeploy{false};
   bool colour{false};
-  bool ignore_raft{false};   ///< write to this node's backend although a group shares decisions
+  bool ignore_raft{false};   ///< use this node's backend although a group shares decisions
   bool register_node{true};  ///< write this process into node_health
 };
 

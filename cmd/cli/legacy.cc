@@ -109,10 +109,11 @@ int run_command(const LegacyFlags& flags, PromotionRule rule) {
     // A mistyped key does nothing, whatever the log level; only --quiet may hide that.
     if (!flags.quiet) to_stderr(fmt::format("{}\n", printable(format_problem(problem))), 0);
   }
-  for (const std::string& file : loaded.files)
-    log::info("Read config: {}", file);
   set_log_level(flags, loaded.config.general.debug);
-  ServiceAccess access = access_from(flags.api, flags.direct, loaded.config.http);
+  // Who ignores the group means this node's backend, also where its service knows no leader.
+  const bool past_group =
+      flags.ignore_raft_setup && loaded.config.raft.raft_enabled && flags.api.empty();
+  ServiceAccess access = access_from(flags.api, flags.direct || past_group, loaded.config.http);
   if (flags.command == "help") return to_stderr(legacy_listing(), 0);
   const Command* command = find_command(flags.command);
   if (command == nullptr || command->offer == Offer::Verb) {

@@ -71,16 +71,20 @@ class ServiceOrHere final : public Runner {
 
  private:
   /// What a raft group decides goes through its leader: here it would stand on this node alone.
+  /// What this node has may be old: a verb's user can see to that, a script of '-c' cannot.
   Result<> get_ready() {
     const bool shared = process_->config().raft.raft_enabled && !options_.ignore_raft;
-    if (shared && command_.access == Access::Write && command_.needs != Needs::Nothing &&
-        !command_.here) {
+    const bool needs_group =
+        options_.legacy || (command_.access == Access::Write && !command_.here);
+    if (shared && needs_group && command_.needs != Needs::Nothing) {
       return fail(
           ErrorKind::Refused,
-          "Orchestrator configured to run raft (\"RaftEnabled\": true). All access must go through "
-          "the web API of the active raft node, and none was found: start orch serve, or name "
-          "nodes with --api or ORCHESTRATOR_API. 'orch -c' may override this with "
-          "--ignore-raft-setup");
+          fmt::format(
+              "Orchestrator configured to run raft (\"RaftEnabled\": true). All access must go "
+              "through the web API of the active raft node. None was found: start orch serve, or "
+              "name nodes with --api or ORCHESTRATOR_API. {} may override this with "
+              "--ignore-raft-setup",
+              options_.legacy ? "You" : "'orch -c'"));
     }
     return process_->get_ready();
   }

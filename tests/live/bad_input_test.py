@@ -225,6 +225,21 @@ class BadFiles(LiveCase):
         done = self.refuses("topology", "nowhere", "--json", saying="nowhere")
         self.assertEqual(json.loads(done.out)["Kind"], "NotFound")
 
+    def test_a_script_does_not_read_what_one_raft_node_happens_to_have(self):
+        self.config.update(RaftEnabled=True, RaftDataDir=str(self.folder), RaftBind="127.0.0.1:1", RaftNodes=["127.0.0.1:1"])
+        for words in (["clusters"], ["tag", "-i", "a", "--tag", "x"], ["redeploy-internal-db"]):
+            text = self.refuses("-c", *words).err.strip()
+            self.assertIn('Orchestrator configured to run raft ("RaftEnabled": true). All access must go through the web '
+                          'API of the active raft node. ', text)
+            self.assertTrue(text.endswith("You may override this with --ignore-raft-setup"), text)
+        self.does("-c", "tag", "-i", "a", "--tag", "x", "--ignore-raft-setup")
+        self.assertEqual(self.does("-c", "tags", "-i", "a", "--ignore-raft-setup").lines, ["x="])
+        self.assertEqual(self.does("tags", "a").lines, ["x="])
+        self.refuses("tag", "a", "y", saying="'orch -c' may override")
+
+    def test_the_configuration_file_is_named_once(self):
+        self.assertEqual(self.does("-c", "clusters", "--verbose").err.count("Read config:"), 1)
+
     def test_a_backend_folder_that_is_not_there(self):
         self.config["SQLite3DataFile"] = str(self.folder / "no/such/folder/orch.db")
         self.refuses("-c", "clusters", saying="no/such/folder/orch.db")

@@ -56,6 +56,7 @@ class Raft(RaftCase):
         self.config.update(json.loads(leader.config.read_text()))
         self.refuses("clusters", saying="knows no node that does")
         self.refuses("-c", "clusters", saying="knows no node that does")
+        self.assertEqual(self.does("-c", "clusters", "--ignore-raft-setup").lines, [str(c[1])])
         self.refuses("raft", "status", saying="no node is known to lead")
         rest[0].start()
         self.leader([leader, rest[0]])
