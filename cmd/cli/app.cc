@@ -192,7 +192,12 @@ int run_command(const Command& command, Spoken& spoken) {
     const int code = answer(config_check(loaded), globals, false);
     return code == 0 ? 0 : exit_code(ErrorKind::InvalidInput);
   }
-  if (!tell_problems(loaded, !globals.quiet)) return exit_code(ErrorKind::InvalidInput);
+  if (!tell_problems(loaded, !globals.quiet)) {
+    const Error error{.kind = ErrorKind::InvalidInput,
+                      .message = "the configuration has errors ('orch config check' lists them)"};
+    if (globals.json && !print(error_json(error))) return 1;
+    return exit_code(error.kind);
+  }
   globals.run.colour = wants_colour(globals);
   globals.run.register_node = !spoken.args.dry_run;
   globals.run.redeploy = command.name == "redeploy-internal-db";
@@ -215,6 +220,13 @@ bool asks_for_help(const std::vector<std::string>& arguments) {
          }) != arguments.end();
 }
 
+/// Wrong usage of a verb: what was understood so far does not count, --json does.
+int wrong_usage(std::string text, const std::vector<std::string>& arguments) {
+  Globals globals;
+  globals.json = std::find(arguments.begin(), arguments.end(), "--json") != arguments.end();
+  return refuse(Error{.kind = ErrorKind::InvalidInput, .message = std::move(text)}, globals);
+}
+
 /// There is no such verb: says what is near, or which second words there are.
 int unknown_verb(const std::string& verb, const std::vector<std::string>& arguments) {
   const std::vector<const Command*> group = commands_of_group(verb);
@@ -225,16 +237,18 @@ int unknown_verb(const std::string& verb, const std::vector<std::string>& argume
     for (const std::string_view name : near) {
       text += fmt::format("{}{}", name == near.front() ? "; do you mean " : ", ", name);
     }
-    return usage_error(text + " ('orch help' lists all)");
+    return wrong_usage(text + " ('orch help' lists all)", arguments);
   }
   if (asks_for_help(arguments)) return print(group_help(group)) ? 0 : 1;
   std::string names;
   for (const Command* command : group)
     names += fmt::format("{}'orch {}'", names.empty() ? "" : ", ", command->name);
   const std::string* second = first_word(arguments);
-  if (second == nullptr) return usage_error(fmt::format("{}: say one of {}", verb, names));
-  return usage_error(
-      fmt::format("there is no '{} {}'; there is {}", verb, printable(*second), names));
+  if (second == nullptr) {
+    return wrong_usage(fmt::format("{}: say one of {}", verb, names), arguments);
+  }
+  return wrong_usage(
+      fmt::format("there is no '{} {}'; there is {}", verb, printable(*second), names), arguments);
 }
 
 int run_verb(const std::string& verb, const std::vector<std::string>& arguments) {
@@ -250,8 +264,9 @@ int run_verb(const std::string& verb, const std::vector<std::string>& arguments)
     std::vector<std::string> reversed(arguments.rbegin(), arguments.rend());
     app.parse(reversed);
   } catch (const CLI::Error& error) {
-    return usage_error(fmt::format("{}: {} ('orch help {}' shows how it is used)", command->name,
-                                   error.what(), command->name));
+    return wrong_usage(fmt::format("{}: {} ('orch help {}' shows how it is used)", command->name,
+                                   error.what(), command->name),
+                       arguments);
   }
   return run_command(*command, spoken);
 }

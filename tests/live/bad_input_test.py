@@ -224,6 +224,12 @@ class BadFiles(LiveCase):
     def test_a_refusal_is_json_for_who_asks_for_json(self):
         done = self.refuses("topology", "nowhere", "--json", saying="nowhere")
         self.assertEqual(json.loads(done.out)["Kind"], "NotFound")
+        for words in (["clusters", "--bogus"], ["topology", "--pattern"], ["recovery"], ["recovery", "x"], ["no-such-verb"]):
+            done = self.refuses(words[0], "--json", *words[1:])
+            self.assertEqual((done.code, json.loads(done.out)["Kind"]), (2, "InvalidInput"))
+        self.config["InstancePollSeconds"] = "often"
+        done = self.refuses("clusters", "--json", saying="InstancePollSeconds")
+        self.assertEqual((done.code, json.loads(done.out)["Kind"]), (2, "InvalidInput"))
 
     def test_a_script_does_not_read_what_one_raft_node_happens_to_have(self):
         self.config.update(RaftEnabled=True, RaftDataDir=str(self.folder), RaftBind="127.0.0.1:1", RaftNodes=["127.0.0.1:1"])
