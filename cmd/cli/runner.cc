@@ -71,12 +71,10 @@ class ServiceOrHere final : public Runner {
 
  private:
   /// What a raft group decides goes through its leader: here it would stand on this node alone.
-  /// What this node has may be old: a verb's user can see to that, a script of '-c' cannot.
   Result<> get_ready() {
     const bool shared = process_->config().raft.raft_enabled && !options_.ignore_raft;
-    const bool needs_group =
-        options_.legacy || (command_.access == Access::Write && !command_.here);
-    if (shared && needs_group && command_.needs != Needs::Nothing) {
+    if (shared && command_.access == Access::Write && command_.needs != Needs::Nothing &&
+        !command_.here) {
       return fail(
           ErrorKind::Refused,
           fmt::format(
