@@ -40,9 +40,20 @@ std::uint64_t number_at(std::string_view bytes, std::size_t at, std::size_t size
   return number;
 }
 
-/// A segment is its format's number, and batches: two checksums, how many entries there are, a word
-/// pair for each with its size at the end, and all of their data. What was only made room for is
-/// zero. Whether the bytes are the right ones is looked after by the engine.
+/// As the engine sums up: a CRC-32 that reads the bits of a byte from the left.
+std::uint32_t sum_of(std::string_view bytes) {
+  std::uint32_t sum = 0;
+  for (const char byte : bytes) {
+    sum ^= std::uint32_t{static_cast<unsigned char>(byte)} << 24U;
+    for (int bit = 0; bit < 8; ++bit)
+      sum = (sum & 0x80000000U) != 0 ? sum << 1U ^ 0x04c11db7U : sum << 1U;
+  }
+  return sum;
+}
+
+/// A segment is its format's number, and batches: two checksums, of the head and of the data, how
+/// many entries there are, two words for each with its size at the end, and all of their data. What
+/// was only made room for is zero. Wrong bytes the engine sees itself, and reads no further.
 bool ends_within_entry(std::string_view segment) {
   constexpr std::size_t kWord = 8;
   if (segment.empty()) return false;
@@ -55,6 +66,8 @@ bool ends_within_entry(std::string_view segment) {
     const std::uint64_t entries = number_at(rest, kWord, kWord);
     if (entries > rest.size() / (2 * kWord) - 1) return true;
     std::uint64_t size = 2 * kWord * (entries + 1);
+    const std::string_view head = rest.substr(kWord, size - kWord);
+    if (entries == 0 || sum_of(head) != number_at(rest, 0, kWord / 2)) return false;
     for (std::uint64_t i = 1; i <= entries; ++i)
       size += number_at(rest, 2 * kWord * i + kWord + kWord / 2, kWord / 2);
     if (size > rest.size()) return true;

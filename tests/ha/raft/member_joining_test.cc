@@ -1,7 +1,9 @@
 #include <chrono>
 #include <filesystem>
 #include <fstream>
+#include <iterator>
 #include <string>
+#include <string_view>
 #include <thread>
 #include <vector>
 
@@ -17,6 +19,16 @@ namespace {
 
 using test::Cluster;
 using test::soon;
+
+/// The file of the first node's log that contains a text.
+std::filesystem::path segment_with(const Cluster& cluster, std::string_view text) {
+  for (const auto& entry : std::filesystem::directory_iterator(cluster.directory(0) + "/log")) {
+    std::ifstream file(entry.path(), std::ios::binary);
+    const std::string bytes{std::istreambuf_iterator<char>(file), {}};
+    if (bytes.find(text) != std::string::npos) return entry.path();
+  }
+  return {};
+}
 
 }  // namespace
 
@@ -158,28 +170,36 @@ TEST_CASE("a log that was cut off within an entry is refused at the start") {
   REQUIRE(cluster.start(0));
   REQUIRE(cluster.put(std::string(3000, 'a')));
   cluster.stop(0);
-  const std::filesystem::path log = cluster.directory(0) + "/log";
   cluster.keep_disk(0);
   for (const unsigned size : {1000U, 20U, 5U}) {
     CAPTURE(size);
     cluster.bring_back_disk(0);
-    std::string cut;
-    for (const auto& entry : std::filesystem::directory_iterator(log)) {
-      const std::string name = entry.path().filename();
-      std::ifstream file(entry.path(), std::ios::binary);
-      const std::string bytes{std::istreambuf_iterator<char>(file), {}};
-      if (bytes.find("aaaa") != std::string::npos) cut = name;
-    }
-    REQUIRE_FALSE(cut.empty());
-    std::filesystem::resize_file(log / cut, size);
+    const std::filesystem::path cut = segment_with(cluster, "aaaa");
+    std::filesystem::resize_file(cut, size);
     const auto refused = cluster.start(0);
     REQUIRE_FALSE(refused);
     CHECK(refused.error().kind == ErrorKind::Broken);
-    CHECK(refused.error().message.find("log/" + cut + " was cut off within an entry") !=
+    const std::string& said = refused.error().message;
+    CHECK(said.find("log/" + cut.filename().string() + " was cut off within an entry") !=
           std::string::npos);
-    CHECK(refused.error().message.find("with an empty directory it begins as a new one") !=
-          std::string::npos);
+    CHECK(said.find("with an empty directory it begins as a new one") != std::string::npos);
   }
+}
+
+TEST_CASE("a log with wrong bytes is not said to be cut off") {
+  Cluster cluster(1);
+  REQUIRE(cluster.start(0));
+  REQUIRE(cluster.put(std::string(3000, 'a')));
+  cluster.stop(0);
+  {
+    std::fstream file(segment_with(cluster, "aaaa"),
+                      std::ios::in | std::ios::out | std::ios::binary);
+    file.seekp(39);  // the highest byte of the first entry's size
+    file.put('#');
+  }
+  const auto refused = cluster.start(0);
+  REQUIRE_FALSE(refused);
+  CHECK(refused.error().message.find("cut off") == std::string::npos);
 }
 
 TEST_CASE("a damaged snapshot is refused at the start") {
