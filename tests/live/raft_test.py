@@ -154,7 +154,7 @@ class Raft(RaftCase):
         self.refuses("raft", "add", f"localhost:{follower.address.rpartition(':')[2]}", saying="is in the group already, as")
         for node in (other, follower):
             node.end()
-        self.refuses("tag", c[2], "--tag", "by=nobody", saying="none was found")
+        self.refuses("tag", c[2], "--tag", "by=nobody", saying="None was found")
 
 
 class RaftOnMySql(Raft):
