@@ -84,6 +84,24 @@ def is_member(node):
     return node.client(asked, "-N", "-B").stdout.strip() == "ONLINE"
 
 
+def members_seen(node):
+    """How many members a member counts, itself among them; 0: it is none."""
+    if node.cluster.spec["flavor"] == "galera":
+        asked = "SHOW GLOBAL STATUS LIKE 'wsrep_cluster_size'"
+    else:
+        asked = "SELECT COUNT(*) FROM performance_schema.replication_group_members WHERE member_state = 'ONLINE'"
+    words = node.client(asked, "-N", "-B").stdout.split() if is_member(node) else []
+    return int(words[-1]) if words else 0
+
+
+def is_back(node):
+    """All who are up count each other: one that was frozen takes itself for a member until it hears that it is none."""
+    if node.cluster.spec["flavor"] not in BESIDE:
+        return is_member(node)
+    up = [n for n in node.cluster.nodes if n.state() == "up"]
+    return node in up and all(members_seen(n) == len(up) for n in up)
+
+
 def rejoin(node, seconds=120):
     """Brings a node back that was away, dead or only cut off."""
     node.thaw()
@@ -93,10 +111,10 @@ def rejoin(node, seconds=120):
     asked_at = 0
     end = time.monotonic() + seconds
     while time.monotonic() < end:
-        if is_member(node):
+        if is_back(node):
             return True
         # One that was expelled tries again only minutes later.
-        if node.cluster.spec["flavor"] == "group" and time.monotonic() > asked_at + 5:
+        if node.cluster.spec["flavor"] == "group" and not is_member(node) and time.monotonic() > asked_at + 5:
             node.client("STOP GROUP_REPLICATION; START GROUP_REPLICATION;")
             asked_at = time.monotonic()
         time.sleep(0.1)
