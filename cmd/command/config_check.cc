@@ -1,7 +1,6 @@
 #include "cmd/command/config_check.h"
 
 #include <algorithm>
-#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -11,7 +10,6 @@
 #include "cmd/command/raft.h"
 #include "cmd/command/services.h"
 #include "core/config/dump.h"
-#include "core/config/keys.h"
 #include "core/config/named_files.h"
 #include "core/json/json.h"
 
@@ -19,23 +17,14 @@ namespace orch::cmd {
 
 namespace {
 
-/// What orchestrator would do by a key, and orch does not; what it does instead.
-constexpr std::pair<std::string_view, std::string_view> kWithoutEffect[] = {
-    {"ServeAgentsHttp", "agents are not served"},
-};
-
-/// Those of them that a file switches on.
-std::vector<ConfigProblem> without_effect(const LoadedConfig& loaded) {
-  std::vector<ConfigProblem> problems;
-  for (const auto& [name, instead] : kWithoutEffect) {
-    ConfigProblem problem{.severity = Severity::Warning,
-                          .key = std::string(name),
-                          .message = fmt::format("has no effect: {}", instead)};
-    locate(problem, loaded);
-    const std::string value = value_as_json(*find_config_key(name), loaded.config);
-    if (problem.line > 0 && value != "false" && value != "0") problems.push_back(problem);
-  }
-  return problems;
+/// What orchestrator would do by a key that is switched on, and orch does not.
+void add_without_effect(const LoadedConfig& loaded, std::vector<ConfigProblem>& problems) {
+  if (!loaded.config.agent.serve_agents_http) return;
+  ConfigProblem problem{.severity = Severity::Warning,
+                        .key = "ServeAgentsHttp",
+                        .message = "has no effect: agents are not served"};
+  locate(problem, loaded);
+  problems.push_back(std::move(problem));
 }
 
 /// For a caller whose configuration is in force already: what the files in it have become.
@@ -58,9 +47,7 @@ Reply config_check(const LoadedConfig& loaded) {
     locate(problem, loaded);
     problems.push_back(std::move(problem));
   }
-  for (ConfigProblem& problem : without_effect(loaded)) {
-    problems.push_back(std::move(problem));
-  }
+  add_without_effect(loaded, problems);
   if (loaded.config.raft.raft_enabled) {
     const Result<> sound = ha::raft::check_settings(raft_settings(loaded.config.raft));
     if (!sound) {

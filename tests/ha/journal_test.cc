@@ -36,22 +36,7 @@ TEST_SUITE("ha/journal") {
       world.servers.kill(db(1));
       world.config.recovery.pre_failover_processes = {"true", "true"};
       const Lapsing leadership(proof);
-      const Parts sound = world.process();
-      const Parts parts{.config = sound.config,
-                        .clock = sound.clock,
-                        .database = sound.database,
-                        .servers = sound.servers,
-                        .leadership = leadership,
-                        .kv = sound.kv,
-                        .running = sound.running,
-                        .self = sound.self,
-                        .instances = sound.instances,
-                        .clusters = sound.clusters,
-                        .teller = sound.teller,
-                        .watcher = sound.watcher,
-                        .policy = sound.policy,
-                        .executor = sound.executor,
-                        .record = sound.record};
+      const Parts parts = world.process(world.watcher, leadership);
       const auto cut = recover(parts, world.work(RecoveryKind::DeadMaster));
       if (!leadership.has_lapsed()) break;
       const auto outcome = recover(parts, world.work(RecoveryKind::DeadMaster));

@@ -133,7 +133,8 @@ struct RecoveryFixture : storage::MemoryBackend {
 
   /// What a new process works with.
   Parts process() { return process(watcher); }
-  Parts process(StepObserver& observer) {
+  Parts process(StepObserver& observer) { return process(observer, leadership); }
+  Parts process(StepObserver& observer, const Leadership& leads) {
     ++processes;
     kv = std::make_unique<KvStores>(config.kv, leadership);
     mortal = std::make_unique<MortalServers>(servers);
@@ -141,7 +142,7 @@ struct RecoveryFixture : storage::MemoryBackend {
             .clock = clock,
             .database = database(),
             .servers = *mortal,
-            .leadership = leadership,
+            .leadership = leads,
             .kv = *kv,
             .running = running[processes],
             .self = {"here", "process " + std::to_string(processes)},
