@@ -20,6 +20,17 @@ Outcome fail_over_by(FakeServers& servers, const Policy& policy, int changes = -
   return run_plan(servers, failover({db(1), to}, policy), changes, std::move(scope));
 }
 
+/// Cut off after so many changes, and carried on with what was known; true: it had come to its end.
+bool fail_over_in_two(FakeServers& servers, const Policy& policy, int changes, Outcome& outcome) {
+  outcome = fail_over_by(servers, policy, changes);
+  if (!outcome.error) return true;
+  RunScope scope;
+  scope.earlier = outcome.facts;
+  outcome = fail_over_by(servers, policy, -1, scope);
+  REQUIRE_MESSAGE(!outcome.error, said(outcome));
+  return false;
+}
+
 /// db2 has transactions of its own, so that nobody can take it.
 void build_with_errant(FakeServers& servers, bool mariadb) {
   mariadb ? build_mariadb(servers) : build_mysql(servers);
@@ -183,14 +194,8 @@ TEST_SUITE("core/plan/recovery/detaching") {
         CAPTURE(changes);
         FakeServers servers;
         build_with_errant(servers, is_mariadb_case);
-        Outcome outcome = fail_over_by(servers, {}, changes);
-        const bool complete = !outcome.error;
-        if (!complete) {
-          RunScope scope;
-          scope.earlier = outcome.facts;
-          outcome = fail_over_by(servers, {}, -1, scope);
-          REQUIRE_MESSAGE(!outcome.error, said(outcome));
-        }
+        Outcome outcome;
+        const bool complete = fail_over_in_two(servers, {}, changes, outcome);
         CHECK(servers.writable() == std::vector<InstanceKey>{db(3)});
         check_below(servers, 4, 3);
         CHECK(mentions(because(outcome, 2), "lacks"));
@@ -249,14 +254,8 @@ TEST_SUITE("core/plan/recovery/detaching") {
       servers.set(db(4), [](Instance& i) { i.replication.sql_delay = std::chrono::hours(1); });
       Policy policy;
       policy.postpone_replica_recovery_on_lag = std::chrono::minutes(1);
-      Outcome outcome = fail_over_by(servers, policy, changes);
-      const bool complete = !outcome.error;
-      if (!complete) {
-        RunScope scope;
-        scope.earlier = outcome.facts;
-        outcome = fail_over_by(servers, policy, -1, scope);
-        REQUIRE_MESSAGE(!outcome.error, said(outcome));
-      }
+      Outcome outcome;
+      const bool complete = fail_over_in_two(servers, policy, changes, outcome);
       check_below(servers, 4, 3);
       CHECK(servers.at(db(2)).replication.source == detached(db(1)));
       if (complete) break;
@@ -342,14 +341,8 @@ TEST_SUITE("core/plan/recovery/detaching of the promoted server") {
         Policy policy;
         policy.apply_promotion = false;
         policy.detach_promoted = true;
-        Outcome outcome = fail_over_by(servers, policy, changes);
-        const bool complete = !outcome.error;
-        if (!complete) {
-          RunScope scope;
-          scope.earlier = outcome.facts;
-          outcome = fail_over_by(servers, policy, -1, scope);
-          REQUIRE_MESSAGE(!outcome.error, said(outcome));
-        }
+        Outcome outcome;
+        const bool complete = fail_over_in_two(servers, policy, changes, outcome);
         CHECK(outcome.account.promoted == db(3));
         CHECK(servers.at(db(3)).replication.source == detached(db(1)));
         CHECK(servers.writable().empty());
