@@ -136,4 +136,12 @@ Result<> migrate(Database& database, const MigrateOptions& options, const Clock&
   return {};
 }
 
+Result<> require_schema(Database& database) {
+  ORCH_ASSIGN(const Names present, present_tables(database));
+  if (present.contains("database_instance")) return {};
+  return fail(ErrorKind::Refused,
+              "the backend has no table database_instance, and SkipOrchestratorDatabaseUpdate "
+              "keeps it as it is: 'orch -c redeploy-internal-db' makes the tables");
+}
+
 }  // namespace orch::storage

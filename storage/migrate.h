@@ -21,4 +21,7 @@ struct MigrateOptions {
 /// Errors: as Database; Refused with `panic_if_different` and another version.
 Result<> migrate(Database& database, const MigrateOptions& options, const Clock& clock);
 
+/// For a backend that is not to be changed. Errors: as Database; Refused when it has no tables.
+Result<> require_schema(Database& database);
+
 }  // namespace orch::storage

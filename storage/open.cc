@@ -21,16 +21,15 @@ Result<std::unique_ptr<Database>> open_backend(const BackendSettings& settings,
     return fail(ErrorKind::InvalidInput,
                 fmt::format("BackendDB \"{}\" is neither mysql nor sqlite", settings.backend_db));
   }
-  const bool update =
-      options.redeploy || options.force_update || !settings.skip_orchestrator_database_update;
-  if (update) {
-    const MigrateOptions migration{
-        .version = options.version,
-        .engine = settings.mysql_orchestrator_storage_engine,
-        .redeploy = options.redeploy,
-        .panic_if_different = settings.panic_if_different_database_deploy};
-    ORCH_TRY(migrate(*database, migration, clock));
+  if (!options.redeploy && !options.force_update && settings.skip_orchestrator_database_update) {
+    ORCH_TRY(require_schema(*database));
+    return database;
   }
+  const MigrateOptions migration{.version = options.version,
+                                 .engine = settings.mysql_orchestrator_storage_engine,
+                                 .redeploy = options.redeploy,
+                                 .panic_if_different = settings.panic_if_different_database_deploy};
+  ORCH_TRY(migrate(*database, migration, clock));
   return database;
 }
 

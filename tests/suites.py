@@ -249,22 +249,26 @@ def install(suite):
                 suite.check(code == 0 and text.strip(), f"the installed {name} tells its version")
 
 
-def live(suite, flavor):
-    """The live tests against one server. Only a server of a newer Debian may be missing."""
-    try:
-        Software(flavor).install()
-    except MirrorProblem as problem:
-        if flavor != "mariadb":
-            return suite.skip(problem)
-        suite.check(False, problem)
-        return
-    except Problem as problem:
-        suite.check(False, problem)
-        return
-    code, text = suite.run(sys.executable, "tests/live/run.py", flavor, ORCH_TEST_PREFIX=PREFIX)
-    suite.counted(code, text, f"live {flavor}")
-    for line in re.findall(r"^UNSTEADY: .*$", text, re.M):
-        print(f"!!! {line}", flush=True)
+SERVERS = ("mariadb", "mysql", "mariadb11")
+
+
+def live(suite, *flavors):
+    """The live tests against real servers, with one queue for all. Only a server of a newer Debian may be missing."""
+    present = []
+    for flavor in flavors:
+        try:
+            Software(flavor).install()
+            present.append(flavor)
+        except Problem as problem:
+            if isinstance(problem, MirrorProblem) and flavor != "mariadb":
+                suite.skip(f"{flavor}: {problem}")
+            else:
+                suite.check(False, f"{flavor}: {problem}")
+    if present:
+        code, text = suite.run(sys.executable, "tests/live/run.py", ",".join(present), ORCH_TEST_PREFIX=PREFIX)
+        suite.counted(code, text, f"live {' '.join(present)}")
+        for line in re.findall(r"^UNSTEADY: .*$", text, re.M):
+            print(f"!!! {line}", flush=True)
 
 
 # name -> what, time limit in seconds: those of --quick; what compiles ahead, while others run that mostly wait; and
@@ -274,10 +278,10 @@ AHEAD = {"build-address": (compile_address, 2400), "build-thread": (compile_thre
 MORE = {"address": (address, 2400), "fuzz": (fuzz, 900), "thread": (thread, 2400), "quickstart": (quickstart, 2400),
         "install": (install, 120)}
 AFTER = {"address": "build-address", "thread": "build-thread"}
-LIVE = {"live-mysql": (lambda s: live(s, "mysql"), 3400), "live-mariadb": (lambda s: live(s, "mariadb"), 3400),
-        "live-mariadb11": (lambda s: live(s, "mariadb11"), 3400)}
-# clang-tidy takes many minutes, so that it runs only when it is named.
-BY_NAME = {"tidy": (lambda s: lint(s, slow=True), 2400)}
+LIVE = {"live": (lambda s: live(s, *SERVERS), 3400)}
+# clang-tidy takes many minutes, so that it runs only when it is named; and one server's tests when that is.
+BY_NAME = {"tidy": (lambda s: lint(s, slow=True), 2400)} | {
+    f"live-{flavor}": (lambda s, flavor=flavor: live(s, flavor), 3400) for flavor in SERVERS}
 DEFAULT = {**QUICK, **AHEAD, **MORE, **LIVE}
 SUITES = {**DEFAULT, **BY_NAME}
 
@@ -331,13 +335,12 @@ def run_all(names):
             done.extend(suites)
 
     done = []
-    first, ahead, live_ones = ([n for n in names if n in which] for which in ({"build"}, AHEAD, LIVE))
+    first, ahead = ([n for n in names if n in which] for which in ({"build"}, AHEAD))
+    last = [n for n in names if n.startswith("live")]
     try:
-        with tempfile.TemporaryDirectory() as slots:
-            os.environ["ORCH_LIVE_SLOTS"] = slots
-            run_beside(first)
-            run_beside(ahead, [n for n in names if n not in first + ahead + live_ones])
-            run_beside(*([name] for name in live_ones))
+        run_beside(first)
+        run_beside(ahead, [n for n in names if n not in first + ahead + last])
+        run_beside(last)
         return done
     except KeyboardInterrupt:
         interrupted.set()

@@ -200,7 +200,7 @@ Change as_written(Change change, const Topology& fresh, const ExecutorSettings& 
 }  // namespace
 
 Result<Outcome> carry_out(const Services& services, const Operation& operation, const Args& args) {
-  if (args.noop) {
+  if (args.noop && !operation.runs_with_noop) {
     return fail(ErrorKind::Refused,
                 fmt::format("noop: aborting {} operation on {}; signalling error but nothing went "
                             "wrong.",

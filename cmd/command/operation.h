@@ -30,6 +30,7 @@ struct Operation {
   std::optional<InstanceKey> replaced{};
   /// Hooks that would run, for a dry run to show; in their order.
   std::vector<std::string> hooks{};
+  bool runs_with_noop{false};  ///< cli.md 2: starting, stopping, waiting, semi-sync switches
 };
 
 /// Errors: InvalidInput, for a filter that does not compile.

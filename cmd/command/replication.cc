@@ -22,14 +22,16 @@ using MakePlanner = Planner (*)(InstanceKey, Policy);
 
 /// An operation on one instance that answers with its name.
 Result<Reply> on_one(Services& services, const Args& args, std::string_view name,
-                     const std::function<Planner(InstanceKey, Policy)>& make) {
+                     const std::function<Planner(InstanceKey, Policy)>& make,
+                     bool runs_with_noop = false) {
   ORCH_ASSIGN(const InstanceKey key, instance_argument(services, args));
   ORCH_ASSIGN(Policy policy, policy_of(services));
   const Operation operation{.planner = make(key, std::move(policy)),
                             .subjects = {key},
                             .name = std::string(name),
                             .about = key,
-                            .message = fmt::format("{} {}", name, to_string(key))};
+                            .message = fmt::format("{} {}", name, to_string(key)),
+                            .runs_with_noop = runs_with_noop};
   return run_or_show(services, operation, args, [&](const Outcome&) { return key_reply(key); });
 }
 
@@ -38,17 +40,19 @@ Result<Reply> run_simple(Services& services, const Args& args, std::string_view 
   return on_one(services, args, name, make);
 }
 
+constexpr bool kRunsWithNoop = true;
+
 Result<Reply> run_stop(Services& services, const Args& args) {
-  return run_simple<stop_replication>(services, args, "stop-replica");
+  return on_one(services, args, "stop-replica", stop_replication, kRunsWithNoop);
 }
 Result<Reply> run_stop_nicely(Services& services, const Args& args) {
-  return run_simple<stop_replication_nicely>(services, args, "stop-replica-nice");
+  return on_one(services, args, "stop-replica-nice", stop_replication_nicely, kRunsWithNoop);
 }
 Result<Reply> run_start(Services& services, const Args& args) {
-  return run_simple<start_replication>(services, args, "start-replica");
+  return on_one(services, args, "start-replica", start_replication, kRunsWithNoop);
 }
 Result<Reply> run_restart(Services& services, const Args& args) {
-  return run_simple<restart_replication>(services, args, "restart-replica");
+  return on_one(services, args, "restart-replica", restart_replication, kRunsWithNoop);
 }
 Result<Reply> run_reset(Services& services, const Args& args) {
   return run_simple<reset_replication>(services, args, "reset-slave");
@@ -85,10 +89,13 @@ template <bool source_side, bool on>
 Result<Reply> run_semi_sync(Services& services, const Args& args) {
   const std::string name =
       fmt::format("{}-semi-sync-{}", on ? "enable" : "disable", source_side ? "master" : "replica");
-  return on_one(services, args, name, [](InstanceKey key, const Policy&) {
-    return source_side ? set_semi_sync_source(std::move(key), on)
-                       : set_semi_sync_replica(std::move(key), on);
-  });
+  return on_one(
+      services, args, name,
+      [](InstanceKey key, const Policy&) {
+        return source_side ? set_semi_sync_source(std::move(key), on)
+                           : set_semi_sync_replica(std::move(key), on);
+      },
+      kRunsWithNoop);
 }
 
 Result<Reply> run_delay(Services& services, const Args& args) {
@@ -197,9 +204,12 @@ Result<Reply> run_wait_for_position(Services& services, const Args& args) {
   if (args.binlog.empty()) return fail(ErrorKind::InvalidInput, "expecting --binlog value");
   const auto place = parse_binlog_coordinates(args.binlog);
   if (!place) return fail(ErrorKind::InvalidInput, "Expecing --binlog argument as file:pos");
-  return on_one(services, args, "master-pos-wait", [&](InstanceKey key, Policy policy) {
-    return wait_for_position(std::move(key), *place, std::move(policy));
-  });
+  return on_one(
+      services, args, "master-pos-wait",
+      [&](InstanceKey key, Policy policy) {
+        return wait_for_position(std::move(key), *place, std::move(policy));
+      },
+      kRunsWithNoop);
 }
 
 Result<Reply> run_kill_query(Services& services, const Args& args) {

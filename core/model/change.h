@@ -38,6 +38,15 @@ enum class Positioning {
   Coordinates,     ///< file and position, GTID off
 };
 
+/// Options of a replica's link that CHANGE forgets, or that a new link has not.
+struct LinkOptions {
+  SourceTls tls{};
+  bool use_tls{false};
+  /// A change of the host sets it back to its default, on all servers.
+  std::optional<std::chrono::milliseconds> heartbeat{};
+  std::chrono::seconds connect_retry{0};  ///< for a new link; 0 = as it is
+};
+
 /// CHANGE REPLICATION SOURCE / CHANGE MASTER. Every option of the link that the server would
 /// otherwise forget (TLS, keys, delay, heartbeat, channel) is repeated from the server's own
 /// status.
@@ -48,9 +57,8 @@ struct PointTo {
   /// Given when the link is new (a former source becomes a replica).
   std::optional<std::string> user{};
   std::optional<Secret> password{};
-  /// For a new link: TLS and key options as another replica of the cluster uses them (REC-42).
-  std::optional<SourceTls> tls{};
-  bool use_tls{false};  ///< with `tls`: switch TLS on
+  /// For a new link: as another replica of the cluster has them (REC-42).
+  std::optional<LinkOptions> options{};
   /// For Coordinates: the place in the present source's log that is the same, where it is known.
   std::optional<BinlogCoordinates> equals{};
   /// By what name the source is told to the replica; "" = its own.

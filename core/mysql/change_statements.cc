@@ -148,8 +148,9 @@ void add_position(Options& options, const Words& words, const Instance& instance
 }
 
 /// TLS and key options: CHANGE keeps some and drops others, so that all are said again.
-void add_tls(Options& options, const Words& words, const SourceTls& tls, bool use_tls) {
-  if (use_tls) {
+void add_tls(Options& options, const Words& words, const LinkOptions& link) {
+  const SourceTls& tls = link.tls;
+  if (link.use_tls) {
     options.add("SSL", "1");
     options.add_text_if("SSL_CA", tls.ca_file);
     options.add_text_if("SSL_CAPATH", tls.ca_path);
@@ -187,12 +188,14 @@ SqlStatement change_source(const Words& words, const Instance& instance, const P
   add_position(options, words, instance, target);
   if (target.user) options.add_text("USER", *target.user);
   if (target.password) options.add_secret("PASSWORD", *target.password);
-  // A change of the host sets the heartbeat period back to its default, on all servers.
-  if (instance.replication.heartbeat) {
-    options.add("HEARTBEAT_PERIOD", seconds_text(*instance.replication.heartbeat));
+  const Replication& present = instance.replication;
+  const LinkOptions link =
+      target.options.value_or(LinkOptions{present.tls, present.allow_tls, present.heartbeat, {}});
+  if (link.heartbeat) options.add("HEARTBEAT_PERIOD", seconds_text(*link.heartbeat));
+  if (link.connect_retry.count() > 0) {
+    options.add("CONNECT_RETRY", std::to_string(link.connect_retry.count()));
   }
-  const SourceTls& tls = target.tls ? *target.tls : instance.replication.tls;
-  add_tls(options, words, tls, target.tls ? target.use_tls : instance.replication.allow_tls);
+  add_tls(options, words, link);
   return options.statement(words, instance);
 }
 

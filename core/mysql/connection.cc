@@ -148,16 +148,22 @@ std::string server_text(MYSQL* mysql) {
   return text;
 }
 
+/// Only once: the library's end leaves its list of callbacks freed and in use.
+struct LibraryLife {
+  LibraryLife() {
+    std::signal(SIGPIPE, SIG_IGN);
+    ::mysql_library_init(0, nullptr, nullptr);
+    ::ma_pvio_register_callback(1, &after_packet);
+  }
+  ~LibraryLife() { ::mysql_library_end(); }
+  LibraryLife(const LibraryLife&) = delete;
+  LibraryLife& operator=(const LibraryLife&) = delete;
+};
+
 }  // namespace
 
 MySqlLibrary::MySqlLibrary() {
-  std::signal(SIGPIPE, SIG_IGN);
-  ::mysql_library_init(0, nullptr, nullptr);
-  ::ma_pvio_register_callback(1, &after_packet);
-}
-
-MySqlLibrary::~MySqlLibrary() {
-  ::mysql_library_end();
+  static const LibraryLife life;
 }
 
 struct Connection::State {

@@ -17,11 +17,10 @@
 namespace orch {
 
 /// The client library's global state; also ignores SIGPIPE, which a TLS link to a server that
-/// went away would raise. One in main, before any thread starts.
+/// went away would raise. To be made before any thread starts; lasts until the process ends.
 class MySqlLibrary {
  public:
   MySqlLibrary();
-  ~MySqlLibrary();
   MySqlLibrary(const MySqlLibrary&) = delete;
   MySqlLibrary& operator=(const MySqlLibrary&) = delete;
 };

@@ -388,6 +388,15 @@ class Failover(LiveCase):
         self.assertFalse(self.read_only(c[3]))
         self.heals(c, c[3], [c[2]])
 
+    def test_a_replica_takes_its_siblings_up_beside_its_master(self):
+        c = self.start(4)
+        self.discover(c)
+        for node in (c[3], c[4]):
+            self.does("relocate", node, c[2])
+        self.does("make-local-master", c[3])
+        self.heals(c, c[1], [c[2], c[3]])
+        self.follows(c[4], c[3])
+
     def test_recover_does_nothing_while_the_master_lives_and_replaces_it_when_it_is_dead(self):
         c = self.start(3)
         self.discover(c)

@@ -36,6 +36,16 @@ class Hooks(LiveCase):
         listed = json.loads(self.does("recovery", "list", "--json").out)
         self.assertEqual([r["State"] for r in listed], ["done"])
 
+    def test_recover_lite_asks_no_hook(self):
+        c = self.start(2)
+        self.discover(c)
+        self.hooks(PreFailoverProcesses=["false"], PostFailoverProcesses=[f"echo ran >> {self.log}"])
+        c[1].kill()
+        c.wait_for(lambda: not c[2].replicates(), "the replica to notice")
+        self.assertEqual(self.does("-c", "recover-lite", "-i", c[1]).lines, [str(c[2])])
+        self.assertFalse(self.read_only(c[2]))
+        self.assertEqual(self.told(), [])
+
     def test_a_hook_that_fails_stops_the_failover_and_the_next_is_free_to_go(self):
         c = self.start(2)
         self.discover(c)

@@ -164,6 +164,34 @@ class Switches(LiveCase):
         self.assertEqual(self.does("-c", "restart-slave", "-i", c[2]).lines, [str(c[2])])
         self.follows(c[2], c[1])
 
+    def test_noop_forbids_what_changes_a_topology_and_not_to_stop_and_start(self):
+        c = self.start(2)
+        self.discover(c)
+        nothing = "operation on %s; signalling error but nothing went wrong."
+        self.refuses("-c", "reset-replica", "-i", c[2], "--noop", saying=nothing % c[2])
+        self.refuses("-c", "detach-replica", "-i", c[2], "--noop", saying=nothing % c[2])
+        self.refuses("-c", "set-read-only", "-i", c[1], "--noop", saying=nothing % c[1])
+        self.assertFalse(self.read_only(c[1]))
+        self.follows(c[2], c[1])
+        self.assertEqual(self.does("-c", "stop-replica", "-i", c[2], "--noop").lines, [str(c[2])])
+        self.assertFalse(c[2].replicates())
+        self.assertEqual(self.does("-c", "start-replica", "-i", c[2], "--noop").lines, [str(c[2])])
+        self.follows(c[2], c[1])
+
+    def test_the_statement_of_a_session_is_ended(self):
+        c = self.start(1)
+        c[1].sql("CREATE USER app@localhost")
+        self.discover(c)
+        session = c[1].session("SELECT 'it is there';", user="app")
+        self.addCleanup(session.kill)
+        session.stdin.write("SELECT SLEEP(4711);\n")
+        session.stdin.flush()
+        its_id = "SELECT MIN(id) FROM information_schema.processlist WHERE info = 'SELECT SLEEP(4711)'"
+        c.wait_for(lambda: c[1].sql(its_id) not in ("", "NULL"), "the session to sleep")
+        self.does("kill-query", c[1], "--statement", c[1].sql(its_id))
+        c.wait_for(lambda: c[1].sql(its_id) in ("", "NULL"), "the statement to end")
+        self.refuses("kill-query", c[1], "--statement", "all", saying="give the session's id")
+
     def test_a_master_has_no_replication_to_stop(self):
         c = self.start(2)
         self.discover(c)

@@ -292,11 +292,12 @@ TEST_SUITE("storage/migrate") {
     settings.sqlite3_data_file = ":memory:";
     settings.skip_orchestrator_database_update = true;
     const auto skipped = open_backend(settings, {.version = "1"}, clock);
-    REQUIRE(skipped.has_value());
-    CHECK(names(**skipped, "table").empty());
+    REQUIRE_FALSE(skipped.has_value());
+    CHECK(skipped.error().kind == ErrorKind::Refused);
+    CHECK(skipped.error().message.find("-c redeploy-internal-db") != std::string::npos);
     const auto forced = open_backend(settings, {.version = "1", .force_update = true}, clock);
     REQUIRE(forced.has_value());
-    CHECK(names(**forced, "table").count("database_instance") == 1);
+    CHECK(require_schema(**forced).has_value());
   }
 }
 

@@ -6,6 +6,7 @@
 #include "core/plan/candidate.h"
 #include "core/plan/recovery/promotion.h"
 #include "core/plan/recovery/siblings.h"
+#include "core/plan/refactor/parts.h"
 
 namespace orch {
 
@@ -406,21 +407,13 @@ class Takeover {
       target.positioning = Positioning::Coordinates;
       target.coordinates = *at;
     }
-    target.tls.emplace();
-    if (!is_mariadb(*primary_)) target.tls->get_public_key = true;
     const Instance* model = so_far_.at_start.find(model_key.key);
     for (const Instance& other : so_far_.at_start.instances()) {
       if (model != nullptr && is_replica(*model)) break;
       model = &other;
     }
-    if (model == nullptr || !is_replica(*model)) return target;
-    const bool get_public_key = target.tls->get_public_key.value_or(false);
-    target.tls = model->replication.tls;
-    target.use_tls = model->replication.allow_tls;
-    // Without TLS and without the key, caching_sha2_password cannot log in.
-    if (get_public_key && !target.use_tls && target.tls->public_key_path.empty()) {
-      target.tls->get_public_key = true;
-    }
+    const bool replicates = model != nullptr && is_replica(*model);
+    target.options = new_link_options(*primary_, replicates ? model : nullptr);
     return target;
   }
 

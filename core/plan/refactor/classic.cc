@@ -257,13 +257,7 @@ PointTo link_back(const Instance& mover, const Instance& source) {
     // What the source wrote itself came back to it by the mover's log: it counts as executed.
     target.positioning = is_mariadb(source) ? Positioning::MariaDbCurrent : Positioning::Gtid;
   }
-  if (!source.replication.has_credentials) {
-    target.tls = mover.replication.tls;
-    target.use_tls = mover.replication.allow_tls;
-    if (!is_mariadb(source) && !target.use_tls && target.tls->public_key_path.empty()) {
-      target.tls->get_public_key = true;
-    }
-  }
+  if (!source.replication.has_credentials) target.options = new_link_options(source, &mover);
   return target;
 }
 

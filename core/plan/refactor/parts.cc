@@ -14,6 +14,19 @@ Step step_on(const InstanceKey& server, Action action, std::string why) {
   return {server, std::move(action), std::move(why), {}, false, {}};
 }
 
+LinkOptions new_link_options(const Instance& server, const Instance* model) {
+  LinkOptions options;
+  if (model != nullptr) {
+    const Replication& link = model->replication;
+    options = {link.tls, link.allow_tls, link.heartbeat, link.connect_retry};
+  }
+  // Without TLS and without the key, caching_sha2_password cannot log in.
+  if (!is_mariadb(server) && !options.use_tls && options.tls.public_key_path.empty()) {
+    options.tls.get_public_key = true;
+  }
+  return options;
+}
+
 Decision give_up(Error because, const Progress& so_far, const Topology& fresh) {
   Run undo{undo_thread_steps(so_far, fresh), {}};
   if (undo.steps.empty()) return GiveUp{std::move(because), {}};

@@ -14,6 +14,10 @@ namespace orch {
 [[nodiscard]] Failure refusal(std::string text);
 [[nodiscard]] Step step_on(const InstanceKey& server, Action action, std::string why);
 
+/// For a new link of `server`: as that replica of its cluster has them (REC-42, REF-12); without
+/// one, what lets it log in.
+[[nodiscard]] LinkOptions new_link_options(const Instance& server, const Instance* model);
+
 /// Gives back the threads that this run stopped, then ends with that error.
 [[nodiscard]] Decision give_up(Error because, const Progress& so_far, const Topology& fresh);
 [[nodiscard]] Decision give_up(std::string refused, const Progress& so_far, const Topology& fresh);

@@ -45,6 +45,42 @@ struct Shop : CommandFixture {
 
 }  // namespace
 
+TEST_SUITE("cmd/command/selection") {
+  TEST_CASE("gh-ost reads from replicas with row images of their own, leaves first") {
+    Shop shop;
+    shop.execute(R"(update database_instance
+        set slave_hosts = '[{"Hostname":"db-4","Port":3306}]' where hostname = 'db-2')");
+    CHECK(shop.lines("which-cluster-gh-ost-replicas", {.alias = "shop"}) ==
+          Lines{"db-3:3306", "db-4:3306", "db-2:3306"});
+    shop.execute("update database_instance set log_slave_updates = 0 where hostname = 'db-3'");
+    shop.execute("update database_instance set binlog_format = 'MIXED' where hostname = 'db-4'");
+    CHECK(shop.lines("which-cluster-gh-ost-slaves", {.alias = "shop"}) == Lines{"db-2:3306"});
+  }
+
+  TEST_CASE("a candidate is to replace a promoted server that is none") {
+    Shop shop;
+    const Args args{.instance = "db-1:3306", .destination = "db-2:3306"};
+    CHECK(shop.lines("internal-suggest-promoted-replacement", args) == Lines{"db-2:3306"});
+    shop.execute(R"(
+        update database_instance set master_host = 'db-2' where hostname = 'db-3';
+        insert into candidate_database_instance (hostname, port, last_suggested, promotion_rule)
+        values ('db-4', 3306, '2026-01-31 10:20:29', 'prefer'))");
+    CHECK(shop.lines("internal-suggest-promoted-replacement", args) == Lines{"db-4:3306"});
+  }
+}
+
+TEST_SUITE("cmd/command/meta") {
+  TEST_CASE("the processes that were heard of lately are listed by host") {
+    CommandFixture fixture;
+    fixture.execute(R"(
+        insert into node_health (hostname, token, last_seen_active, first_seen_active, app_version)
+        values ('b', 't2', '2026-01-31 10:20:30', '2026-01-31 10:20:00', ''),
+               ('a', 't1', '2026-01-31 10:20:29', '2026-01-31 10:20:00', ''),
+               ('gone', 't0', '2026-01-31 10:19:30', '2026-01-31 10:20:00', ''))");
+    CHECK(fixture.lines("active-nodes") == Lines{"a:t1", "b:t2"});
+  }
+}
+
 TEST_SUITE("cmd/command/information") {
   TEST_CASE("a known IPv6 instance is found by the name that orch prints for it") {
     Shop shop;

@@ -140,6 +140,17 @@ TEST_SUITE("core/mysql/change_statements") {
           "GET_SOURCE_PUBLIC_KEY=1 FOR CHANNEL 'ch'");
   }
 
+  TEST_CASE("a new link gets the options that the change says, not those of a former one") {
+    Instance primary = mysql_version("8.4.3");
+    primary.replication.heartbeat = std::chrono::milliseconds(1000);
+    PointTo target = point_to();
+    target.options = LinkOptions{.heartbeat = std::chrono::milliseconds(2500),
+                                 .connect_retry = std::chrono::seconds(7)};
+    CHECK(shown(primary, target) ==
+          "CHANGE REPLICATION SOURCE TO SOURCE_HOST='db9', SOURCE_PORT=3307, "
+          "SOURCE_HEARTBEAT_PERIOD=2.500, SOURCE_CONNECT_RETRY=7");
+  }
+
   TEST_CASE("a MariaDB receiver is ended when its source is silent: STOP SLAVE would wait for it") {
     const StopReplication stop{ReplicationThreads::Receiver, true};
     Instance replica = following(mariadb(2, "0-1-9"), 1);

@@ -229,12 +229,14 @@ TEST_SUITE("core/plan/recovery/takeover") {
     }
   }
 
-  TEST_CASE("the old primary gets the replicas' TLS options and their user (REC-42)") {
+  TEST_CASE("the old primary gets the options of the replicas' links and their user (REC-42)") {
     FakeServers servers;
     build_mysql(servers);
     servers.set(db(2), [](Instance& i) {
       i.replication.allow_tls = true;
       i.replication.tls.ca_file = "/ca.pem";
+      i.replication.heartbeat = std::chrono::milliseconds(2500);
+      i.replication.connect_retry = std::chrono::seconds(7);
     });
     const Preview plan = preview(takeover({db(1), db(2), true, true}, Policy{}), servers.records());
     bool found = false;
@@ -242,9 +244,11 @@ TEST_SUITE("core/plan/recovery/takeover") {
       const auto* target = change_in<PointTo>(step.step.action);
       if (target == nullptr || step.step.server != db(1)) continue;
       found = true;
-      REQUIRE(target->tls);
-      CHECK(target->use_tls);
-      CHECK(target->tls->ca_file == "/ca.pem");
+      REQUIRE(target->options);
+      CHECK(target->options->use_tls);
+      CHECK(target->options->tls.ca_file == "/ca.pem");
+      CHECK(target->options->heartbeat == std::chrono::milliseconds(2500));
+      CHECK(target->options->connect_retry == std::chrono::seconds(7));
       CHECK(step.step.credentials_from == db(2));
     }
     CHECK(found);

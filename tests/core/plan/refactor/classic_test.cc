@@ -156,9 +156,9 @@ TEST_SUITE("core/plan/refactor/classic") {
       const auto* target = change_in<PointTo>(one.step.action);
       if (target == nullptr || one.step.server != db(1)) continue;
       found = true;
-      REQUIRE(target->tls);
-      CHECK(target->use_tls);
-      CHECK(target->tls->ca_file == "/ca.pem");
+      REQUIRE(target->options);
+      CHECK(target->options->use_tls);
+      CHECK(target->options->tls.ca_file == "/ca.pem");
       CHECK(one.step.credentials_from == db(2));
     }
     CHECK(found);
