@@ -464,25 +464,30 @@ Result<Answers> Connection::State::read_answers(std::size_t statements, const Wa
   std::size_t bytes = 0;
   for (std::size_t results = 0;; ++results) {
     if (results >= statements + kMostExtraResults) return absurd("too many answers");
-    ORCH_ASSIGN(ResultSet set, read_result(wait, bytes));
+    auto set = read_result(wait, bytes);
+    if (!set) {
+      if (results == 0) return fail(std::move(set).error());
+      answers.lost = std::move(set).error();
+      break;
+    }
     // Some statements send their columns before they see that they cannot do it.
     answers.refused = refusal(answers.results.size());
     if (answers.refused) break;
     // A procedure answers more than once; only the first answer counts.
-    if (answers.results.size() < statements) answers.results.push_back(std::move(set));
+    if (answers.results.size() < statements) answers.results.push_back(*std::move(set));
     const int more = ::mysql_next_result(mysql);
     // -1 means that there are no more, and also that the next one broke off in its columns.
     if (more < 0 && ::mysql_errno(mysql) == 0) break;
     if (more != 0) {
       answers.refused = refusal(answers.results.size());
-      if (!answers.refused) return lost(wait, "reading answers");
+      if (!answers.refused) answers.lost = lost(wait, "reading answers").error;
       break;
     }
   }
   return answers;
 }
 
-Result<Answers> Connection::query_many(std::span<const std::string> statements,
+Result<Answers> Connection::query_each(std::span<const std::string> statements,
                                        SteadyPoint deadline) {
   State& state = *state_;
   if (state.broken) {
@@ -506,6 +511,13 @@ Result<Answers> Connection::query_many(std::span<const std::string> statements,
 
 Result<ResultSet> Connection::query(const std::string& statement, SteadyPoint deadline) {
   return orch::query(*this, statement, deadline);
+}
+
+Result<Answers> SqlSession::query_many(std::span<const std::string> statements,
+                                       SteadyPoint deadline) {
+  ORCH_ASSIGN(Answers answers, query_each(statements, deadline));
+  if (answers.lost) return fail(*std::move(answers.lost));
+  return answers;
 }
 
 Result<ResultSet> query(SqlSession& session, const std::string& statement, SteadyPoint deadline) {

@@ -67,7 +67,7 @@ class Connection final : public SqlSession {
   Connection& operator=(Connection&& other) noexcept;
   ~Connection() override;
 
-  Result<Answers> query_many(std::span<const std::string> statements,
+  Result<Answers> query_each(std::span<const std::string> statements,
                              SteadyPoint deadline) override;
   /// One statement; the server's refusal is an error too: see kind_of_server_error().
   Result<ResultSet> query(const std::string& statement, SteadyPoint deadline);

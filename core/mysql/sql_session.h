@@ -23,6 +23,7 @@ struct Refusal {
 struct Answers {
   std::vector<ResultSet> results{};
   std::optional<Refusal> refused{};
+  std::optional<Error> lost{};  ///< query_each() only: the session ended behind the results
 };
 
 /// One login at one server. Implemented by Connection; tests use tests/support/scripted_session.h.
@@ -32,7 +33,9 @@ class SqlSession {
 
   /// Sends the statements as one packet and reads all answers. Errors (Unreachable, Broken) mean
   /// that the session is of no use any more. Never outlives `deadline`.
-  virtual Result<Answers> query_many(std::span<const std::string> statements,
+  Result<Answers> query_many(std::span<const std::string> statements, SteadyPoint deadline);
+  /// As query_many(), but keeps what was answered before the session ended.
+  virtual Result<Answers> query_each(std::span<const std::string> statements,
                                      SteadyPoint deadline) = 0;
 
   /// What the server called itself when it greeted, without MariaDB's "5.5.5-" in front.

@@ -56,6 +56,9 @@ struct Prober::State {
   struct Slot {
     std::vector<Kept> idle{};
     SteadyPoint tls_until{};  ///< until then it is known to want TLS
+    /// Queries of the user's own that kept a probe waiting until its deadline.
+    std::map<Ask, Refusal> unanswered{};
+    SteadyPoint unanswered_until{};  ///< not asked until then
   };
 
   State(ProbeSettings from, ProbeRules compiled, ResolveSettings resolving)
@@ -66,6 +69,7 @@ struct Prober::State {
   std::optional<Kept> take(const InstanceKey& key);
   void give_back(const InstanceKey& key, Kept kept);
   Result<Kept> connect(const InstanceKey& key, SteadyPoint deadline, Observation& seen);
+  Result<Kept> log_in(const InstanceKey& key, SteadyPoint deadline, Observation& seen);
   Observation read(Kept kept, const InstanceKey& key, SteadyPoint deadline);
 
   const ProbeSettings settings;
@@ -96,6 +100,17 @@ void Prober::State::give_back(const InstanceKey& key, Kept kept) {
 
 Result<Prober::State::Kept> Prober::State::connect(const InstanceKey& key, SteadyPoint deadline,
                                                    Observation& seen) {
+  ORCH_ASSIGN(Kept fresh, log_in(key, deadline, seen));
+  const MutexLock lock(mutex);
+  const auto found = slots.find(key);
+  if (found != slots.end() && found->second.unanswered_until > steady_clock::now()) {
+    fresh.known.refused = found->second.unanswered;
+  }
+  return fresh;
+}
+
+Result<Prober::State::Kept> Prober::State::log_in(const InstanceKey& key, SteadyPoint deadline,
+                                                  Observation& seen) {
   const ConnectionSettings& from = settings.connection;
   ConnectOptions options{.host = key.hostname,
                          .port = key.port,
@@ -130,6 +145,15 @@ Result<Prober::State::Kept> Prober::State::connect(const InstanceKey& key, Stead
 
 Observation Prober::State::read(Kept kept, const InstanceKey& key, SteadyPoint deadline) {
   Observation seen = read_server(kept.connection, kept.known, key, rules, resolver, deadline);
+  if (!kept.connection.usable()) {
+    auto& refused = kept.known.refused;
+    std::erase_if(refused, [](const auto& one) { return !is_users_own(one.first); });
+    if (!refused.empty()) {
+      const MutexLock lock(mutex);
+      slots[key].unanswered = std::move(refused);
+      slots[key].unanswered_until = steady_clock::now() + kRefusalsHold;
+    }
+  }
   give_back(key, std::move(kept));
   return seen;
 }

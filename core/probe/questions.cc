@@ -30,7 +30,8 @@ void add_users_own(const Capabilities& known, const ProbeRules& rules,
   const auto first = static_cast<std::ptrdiff_t>(questions.size());
   for (const auto& [ask, query] : all) {
     const std::string_view sql = trimmed_statement(*query);
-    if (!sql.empty()) questions.push_back({ask, std::string(sql), may_answer_often(sql)});
+    if (sql.empty() || known.refused.contains(ask)) continue;
+    questions.push_back({ask, std::string(sql), may_answer_often(sql)});
   }
   // A refusal at the very end costs no further packet.
   const auto place = [&](const Question& question) {
@@ -85,7 +86,8 @@ Result<> ask_all(SqlSession& session, const std::vector<Question>& questions, St
       if (questions[i].alone) break;
     }
     ++into.round_trips;
-    ORCH_ASSIGN(Answers answers, session.query_many(packet, deadline));
+    auto got = session.query_each(packet, deadline);
+    Answers answers = got ? *std::move(got) : Answers{.lost = std::move(got).error()};
     std::size_t answered = std::min(answers.results.size(), packet.size());
     for (std::size_t i = 0; i < answered; ++i) {
       const Question& question = questions[next + i];
@@ -95,11 +97,22 @@ Result<> ask_all(SqlSession& session, const std::vector<Question>& questions, St
       const Question& question = questions[next + answered];
       into.answers[question.ask] = {question.sql, {}, std::move(answers.refused)};
       ++answered;
-    } else if (answered < packet.size()) {
+    } else if (!answers.lost && answered < packet.size()) {
       return fail(ErrorKind::Broken,
                   "it left statements of a packet unanswered: is it a MySQL server");
     }
     next += answered;
+    if (answers.lost) {
+      const bool in_time = std::chrono::steady_clock::now() < deadline;
+      if (in_time || next == questions.size() || !is_users_own(questions[next].ask)) {
+        return fail(*std::move(answers.lost));
+      }
+      // It answered what matters: what the user made up says nothing of its health.
+      into.unanswered = questions[next].ask;
+      into.answers[questions[next].ask] = {
+          questions[next].sql, {}, Refusal{0, 0, *std::move(answers.lost)}};
+      break;
+    }
   }
   return {};
 }

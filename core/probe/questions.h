@@ -80,11 +80,14 @@ struct Answer {
 
 struct Questioning {
   std::map<Ask, Answer> answers{};
+  /// One of the user's own that was waited for until the deadline: the session is lost.
+  std::optional<Ask> unanswered{};
   int round_trips{0};
 };
 
 /// Asks in as few packets as can be: as an error ends a packet, those behind it are asked again.
-/// An error means that the session is lost; what was answered until then is kept.
+/// An error means that the session is lost; what was answered until then is kept. A query of the
+/// user's own that is not answered in time is none: it and those behind it are left out.
 Result<> ask_all(SqlSession& session, const std::vector<Question>& questions, SteadyPoint deadline,
                  Questioning& into);
 

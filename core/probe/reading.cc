@@ -23,7 +23,7 @@ using std::chrono::steady_clock;
 
 /// A plug-in may be loaded while a session lasts.
 constexpr std::chrono::minutes kLearnEvery{5};
-constexpr int kMostPasses = 4;
+constexpr int kMostPasses = 5;
 
 /// What was asked for and which privilege it takes, for people.
 struct Purpose {
@@ -158,16 +158,19 @@ const ResultSet* Reading::answer(Ask ask) const {
 }
 
 /// Asks until nothing is missing: what the first answers say about the server can change the
-/// words, or bring new questions.
+/// words, or bring new questions. The user's own come when that is known: with one that hangs the
+/// session ends.
 Result<> Reading::ask() {
   bool learn = !known_.learnt || steady_clock::now() - *known_.learnt > kLearnEvery;
   if (known_.flavor == Flavor::Unknown) {
     known_.flavor = flavor_of(session_.server_version(), "");
     known_.version = parse_server_version(session_.server_version());
   }
+  bool users_own_too = !learn;
   for (int pass = 0; pass < kMostPasses; ++pass) {
     std::vector<Question> missing;
     for (Question& question : questions_for(known_, rules_, learn)) {
+      if (is_users_own(question.ask) && !users_own_too) continue;
       const auto found = asked_.answers.find(question.ask);
       const bool in_other_words = found != asked_.answers.end() &&
                                   found->second.sql != question.sql &&
@@ -176,19 +179,25 @@ Result<> Reading::ask() {
         missing.push_back(std::move(question));
       }
     }
-    if (missing.empty()) break;
+    if (missing.empty() && users_own_too) break;
+    if (missing.empty()) {
+      users_own_too = true;
+      continue;
+    }
     const Result<> ended = ask_all(session_, missing, deadline_, asked_);
     if (const ResultSet* set = answer(Ask::Variables); set != nullptr && variables_.empty()) {
       take_variables();
     } else if (set == nullptr && ended && !learn) {
       // A plug-in is gone, and its variables with it.
       learn = true;
+      users_own_too = false;
       known_ = {.flavor = known_.flavor, .version = known_.version, .max_scale_version = ""};
       asked_.answers.clear();
       continue;
     }
     fall_back();
     ORCH_TRY(ended);
+    if (asked_.unanswered) break;
   }
   note_refusals();
   return {};
@@ -212,7 +221,7 @@ void Reading::take_variables() {
     known_.flavor = flavor_of(version, variables_.text("version_comment"));
     known_.version = parse_server_version(version);
     known_.ndb = is_ndb(version);
-    known_.refused.clear();
+    std::erase_if(known_.refused, [](const auto& one) { return !is_users_own(one.first); });
   }
   if (listed) known_.variables = variables_.known_of(wanted_variables(known_.flavor));
   // Switched off, its tables are there and empty.
@@ -238,7 +247,9 @@ void Reading::fall_back() {
 void Reading::note_refusals() {
   for (const auto& [ask, answer] : asked_.answers) {
     if (is_users_own(ask)) {
-      if (answer.refused) {
+      if (asked_.unanswered == ask) {
+        known_.refused.insert_or_assign(ask, *answer.refused);
+      } else if (answer.refused) {
         known_.put_last.insert(ask);
       } else {
         known_.put_last.erase(ask);

@@ -259,6 +259,20 @@ class Failover(LiveCase):
         lock.kill()
         self.arrives(5, at=[c[3]])
 
+    def test_a_query_of_the_users_own_that_hangs_does_not_keep_a_replica_from_promotion(self):
+        c = self.start(3)
+        self.config["MySQLDiscoveryReadTimeoutSeconds"] = 2
+        self.discover(c)
+        c[3].sql("STOP REPLICA IO_THREAD")
+        self.write(c[1], 5)
+        self.arrives(5, at=[c[2]])
+        self.config["DetectDataCenterQuery"] = f"SELECT IF(@@port = {c[2].port}, SLEEP(4711), 'dc')"
+        c[1].kill()
+        new = self.promoted(self.does("failover", c.name), c)
+        self.assertIs(new, c[2])
+        self.heals(c, new, [c[3]])
+        self.assertTrue(self.has(c[3], 5))
+
     def test_a_promoted_server_that_stays_as_it_is_is_detached_where_operators_want_that(self):
         c = self.start(3)
         self.config.update(ApplyMySQLPromotionAfterMasterFailover=False, MasterFailoverDetachReplicaMasterHost=True)

@@ -1,5 +1,6 @@
 #include "tests/support/scripted_session.h"
 
+#include <thread>
 #include <utility>
 
 #include <fmt/format.h>
@@ -85,12 +86,18 @@ Result<ResultSet> ScriptedSession::run(const std::string& statement, unsigned& c
   return refused(1064);
 }
 
-Result<Answers> ScriptedSession::query_many(std::span<const std::string> statements,
-                                            SteadyPoint /*deadline*/) {
+Result<Answers> ScriptedSession::query_each(std::span<const std::string> statements,
+                                            SteadyPoint deadline) {
   packets.emplace_back(statements.begin(), statements.end());
   if (packets.size() > lost_at_) return fail(ErrorKind::Unreachable, "scripted: connection lost");
   Answers answers;
   for (std::size_t i = 0; i < statements.size(); ++i) {
+    if (!hangs_at_.empty() && statements[i].starts_with(hangs_at_)) {
+      std::this_thread::sleep_until(deadline);
+      lost_at_ = 0;
+      answers.lost = Error{ErrorKind::Unreachable, "scripted: no answer in time"};
+      break;
+    }
     unsigned code = 0;
     Result<ResultSet> set = run(statements[i], code);
     if (!set) {

@@ -23,10 +23,13 @@ class ScriptedSession final : public SqlSession {
   /// For SHOW GLOBAL VARIABLES and SELECT @@global.
   void variables(std::map<std::string, std::string> values) { variables_ = std::move(values); }
   std::map<std::string, std::string>& variables() { return variables_; }
+  /// A statement that starts like this is not answered until the deadline, with which the session
+  /// ends.
+  void hang_at(std::string start) { hangs_at_ = std::move(start); }
   /// From that packet on the connection is gone.
   void lose_at(std::size_t packet) { lost_at_ = packet; }
 
-  Result<Answers> query_many(std::span<const std::string> statements,
+  Result<Answers> query_each(std::span<const std::string> statements,
                              SteadyPoint deadline) override;
   [[nodiscard]] const std::string& server_version() const override { return version_; }
 
@@ -39,6 +42,7 @@ class ScriptedSession final : public SqlSession {
   std::map<std::string, ResultSet> answers_{};
   std::map<std::string, unsigned> refusals_{};
   std::map<std::string, std::string> variables_{};
+  std::string hangs_at_{};
   std::size_t lost_at_{static_cast<std::size_t>(-1)};
 };
 

@@ -90,8 +90,8 @@ struct Bench {
   Resolver resolver{ResolveSettings{}};
   Capabilities known{};
 
-  Observation read(ScriptedSession& session) {
-    return read_server(session, known, kKey, rules, resolver, SteadyPoint::max());
+  Observation read(ScriptedSession& session, SteadyPoint deadline = SteadyPoint::max()) {
+    return read_server(session, known, kKey, rules, resolver, deadline);
   }
 };
 
@@ -357,7 +357,7 @@ TEST_SUITE("core/probe/reading") {
     session.refuse("SELECT lag", 1146);
     session.answer("SELECT 'ams'", table({"ams"}, {{"ams"}}));
     const Observation first = bench.read(session);
-    CHECK(first.round_trips == 2);
+    CHECK(first.round_trips == 3);  // what the server is comes first
     CHECK(first.instance.location.data_center == "ams");
     CHECK(first.instance.replication.lag == std::chrono::seconds(3));
     const Observation second = bench.read(session);
@@ -377,7 +377,7 @@ TEST_SUITE("core/probe/reading") {
     const Observation seen = bench.read(session);
     CHECK(seen.instance.location.data_center == "ams");
     CHECK(seen.instance.location.region == "west");
-    REQUIRE(session.packets.size() == 2);
+    REQUIRE(session.packets.size() == 3);
     CHECK(session.packets.back() == std::vector<std::string>{"CALL meta.data_center()"});
   }
 
@@ -482,6 +482,31 @@ TEST_SUITE("core/probe/reading") {
     const Observation seen = bench.read(session);
     CHECK(seen.outcome == ProbeOutcome::Failed);
     CHECK(seen.error->kind == ErrorKind::Unreachable);
+  }
+
+  TEST_CASE("a query of the user's own that hangs says nothing of the server") {
+    ScriptedSession session = group_member();
+    session.hang_at("SELECT alias");
+    Bench bench;
+    bench.rules.queries.detect_cluster_alias_query = "SELECT alias FROM meta";
+    const auto soon = [] {
+      return std::chrono::steady_clock::now() + std::chrono::milliseconds(50);
+    };
+    const Observation seen = bench.read(session, soon());
+    CHECK(seen.outcome == ProbeOutcome::Clean);
+    CHECK(to_string(seen.instance.group.primary) == "db1:3306");
+    REQUIRE(seen.soft_errors.size() == 1);
+    CHECK(seen.soft_errors[0].message.starts_with("DetectClusterAliasQuery: "));
+    CHECK(bench.known.refused.contains(Ask::ClusterAlias));  // the next session does not ask
+    ScriptedSession next = group_member();
+    next.hang_at("SELECT alias");
+    CHECK(bench.read(next).outcome == ProbeOutcome::Clean);
+
+    ScriptedSession hung = group_member();
+    hung.hang_at("SHOW REPLICA STATUS");
+    Bench other;
+    other.rules = bench.rules;
+    CHECK_FALSE(other.read(hung, soon()).found());
   }
 
   TEST_CASE("a replica whose replication user is filtered is skipped") {
