@@ -216,23 +216,30 @@ def fuzz(suite):
     suite.check(code == 0 or any(verdict == "FAILED" for _, verdict in targets), "building the fuzzers")
 
 
-# Ends the quickstart as soon as it says that the servers are up.
+# Ends the quickstart as soon as it says that.
 INTERRUPT = """
 log=$(mktemp); examples/quickstart >"$log" 2>&1 & child=$!
-while kill -0 $child 2>/dev/null && ! grep -q ' up in ' "$log"; do read -rt 0.05 <> <(:) || true; done
+while kill -0 $child 2>/dev/null && ! grep -q "$0" "$log"; do read -rt 0.05 <> <(:) || true; done
 kill -TERM $child; wait $child; echo "interrupted with $?"; cat "$log"; rm "$log"
 """
 
 
 def quickstart(suite):
-    before = {cluster.name for cluster in Cluster.all()}
+    def left():
+        names = {cluster.name for cluster in Cluster.all() if cluster.name.startswith("playground")}
+        return names | set(Path(tempfile.gettempdir()).glob("orch-playground.*"))
+
+    before = left()
     code, text = suite.run("examples/quickstart")
     suite.check(code == 0, "the quickstart runs to its end")
     suite.check("\x1b" not in text, "no colour where there is no terminal")
-    suite.check({cluster.name for cluster in Cluster.all()} <= before, "it takes its servers down")
-    code, text = suite.run("bash", "-c", INTERRUPT)
+    suite.check(left() <= before, "it takes its servers down")
+    code, text = suite.run("bash", "-c", INTERRUPT, " up in ")
     suite.check("interrupted with 143" in text, "it can be interrupted")
-    suite.check({cluster.name for cluster in Cluster.all()} <= before, "interrupted, it takes its servers down")
+    suite.check(left() <= before, "interrupted, it takes its servers down")
+    code, text = suite.run("bash", "-c", INTERRUPT, "taken down")
+    suite.check(re.search("interrupted with (0|143)", text), "it can be interrupted when it takes its servers down")
+    suite.check(left() <= before, "it takes them down all the same")
 
 
 def install(suite):
