@@ -1,5 +1,7 @@
 #include "ha/maintenance_locks.h"
 
+#include <algorithm>
+
 #include <fmt/format.h>
 
 #include "core/base/log.h"
@@ -40,10 +42,14 @@ Result<> BackendLocks::claim(const InstanceKey& key, const std::string& reason) 
     if (!renewer_.joinable()) renewer_ = std::thread([this] { renew(); });
     return {};
   }
+  ORCH_ASSIGN(const std::vector<storage::Maintenance> all, store_.list());
+  const auto held = std::ranges::find(all, key, &storage::Maintenance::key);
+  const std::string holder =
+      held == all.end() ? "somebody" : fmt::format("{}: {}", held->owner, held->reason);
   return fail(ErrorKind::Conflict,
               fmt::format("Cannot begin maintenance on {}: Cannot begin maintenance for instance: "
-                          "{}; maintenance reason: {} ('orch maintenance' shows who holds it)",
-                          to_string(key), to_string(key), reason));
+                          "{}; maintenance reason: {} (held by {}; 'orch end-maintenance' ends it)",
+                          to_string(key), to_string(key), reason, holder));
 }
 
 Result<> BackendLocks::release(const InstanceKey& key) {

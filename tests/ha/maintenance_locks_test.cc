@@ -7,6 +7,16 @@
 namespace orch::ha {
 
 TEST_SUITE("ha/maintenance_locks") {
+  TEST_CASE_FIXTURE(storage::MemoryBackend, "a refusal names who holds the lock and why") {
+    BackendLocks alice(database(), clock, {.hostname = "here", .token = "a"}, "alice");
+    BackendLocks bob(database(), clock, {.hostname = "here", .token = "b"}, "bob");
+    REQUIRE(alice.claim({"db1", 3306}, "new disk"));
+    const auto refused = bob.claim({"db1", 3306}, "relocate");
+    REQUIRE_FALSE(refused);
+    CHECK(refused.error().message.find("maintenance reason: relocate (held by alice: new disk;") !=
+          std::string::npos);
+  }
+
   TEST_CASE_FIXTURE(storage::MemoryBackend, "locks are renewed until they are released (REF-1)") {
     using std::chrono::milliseconds;
     const InstanceKey kept{"db1", 3306};
