@@ -2,6 +2,8 @@
 
 #include <unistd.h>
 
+#include <cstdlib>
+
 #include <CLI/App.hpp>
 #include <CLI/Config.hpp>
 #include <CLI/Formatter.hpp>
@@ -171,7 +173,9 @@ int answer(const Reply& reply, const Globals& globals, bool colour) {
 
 bool wants_colour(const Globals& globals) {
   if (globals.json || globals.colour == "never") return false;
-  return globals.colour == "always" || ::isatty(STDOUT_FILENO) == 1;
+  if (globals.colour == "always") return true;
+  const char* refused = std::getenv("NO_COLOR");  // no-color.org
+  return ::isatty(STDOUT_FILENO) == 1 && (refused == nullptr || *refused == '\0');
 }
 
 /// Says why there is no answer; who asked for JSON gets it in JSON, too.

@@ -40,9 +40,13 @@ bool Pattern::matches(std::string_view text) const {
   return re2::RE2::PartialMatch(re2::StringPiece(text.data(), text.size()), *expression_);
 }
 
+bool Pattern::has_group() const {
+  return expression_->NumberOfCapturingGroups() > 0;
+}
+
 std::optional<std::string> Pattern::first_group(std::string_view text) const {
   std::string caught;
-  if (expression_->NumberOfCapturingGroups() < 1 ||
+  if (!has_group() ||
       !re2::RE2::PartialMatch(re2::StringPiece(text.data(), text.size()), *expression_, &caught)) {
     return std::nullopt;
   }

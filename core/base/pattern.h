@@ -24,6 +24,7 @@ class Pattern {
   [[nodiscard]] bool matches(std::string_view text) const;
   /// What the first group caught in the first match; nothing without a match or a group.
   [[nodiscard]] std::optional<std::string> first_group(std::string_view text) const;
+  [[nodiscard]] bool has_group() const;
 
  private:
   explicit Pattern(std::shared_ptr<const re2::RE2> expression);

@@ -41,6 +41,17 @@ class Checker {
     if (!compiled) report(severity, key, compiled.error().message);
   }
 
+  /// An expression whose first group is what it detects.
+  void picking(std::string_view key, const std::string& expression) {
+    pattern(key, expression);
+    const Result<Pattern> compiled = Pattern::compile(expression);
+    if (expression.empty() || !compiled || compiled->has_group()) return;
+    report(Severity::Warning, key,
+           fmt::format("'{}' has no (group) that says which part of a host name is meant: it "
+                       "detects nothing",
+                       printable(expression)));
+  }
+
   /// A list of expressions, or of IP addresses and expressions: an address is a valid expression.
   void patterns(std::string_view key, const StringList& expressions) {
     for (const std::string& expression : expressions) {
@@ -101,7 +112,7 @@ class Checker {
   void exactly_one_of(std::string_view key, std::string_view value, const StringList& known) {
     if (std::find(known.begin(), known.end(), value) != known.end()) return;
     report(Severity::Error, key,
-           fmt::format("'{}' is none of {}", printable(value), join(known, ", ")));
+           fmt::format("'{}' is none of '{}'", printable(value), join(known, "', '")));
   }
 
   void one_of(std::string_view key, std::string_view value, const StringList& known) {
@@ -110,7 +121,7 @@ class Checker {
     });
     if (found) return;
     report(Severity::Warning, key,
-           fmt::format("'{}' is none of {}", printable(value), join(known, ", ")));
+           fmt::format("'{}' is none of '{}'", printable(value), join(known, "', '")));
   }
 
   std::vector<ConfigProblem> finish() { return std::move(problems_); }
@@ -133,9 +144,9 @@ void check_expressions(const Config& config, Checker& checker) {
   for (const auto& [expression, alias] : classification.cluster_name_to_alias) {
     checker.pattern("ClusterNameToAlias", expression);
   }
-  checker.pattern("DataCenterPattern", classification.data_center_pattern);
-  checker.pattern("RegionPattern", classification.region_pattern);
-  checker.pattern("PhysicalEnvironmentPattern", classification.physical_environment_pattern);
+  checker.picking("DataCenterPattern", classification.data_center_pattern);
+  checker.picking("RegionPattern", classification.region_pattern);
+  checker.picking("PhysicalEnvironmentPattern", classification.physical_environment_pattern);
   checker.patterns("ProblemIgnoreHostnameFilters",
                    config.operation.problem_ignore_hostname_filters);
   checker.patterns("OSCIgnoreHostnameFilters", config.operation.osc_ignore_hostname_filters);

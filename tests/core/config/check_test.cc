@@ -178,6 +178,15 @@ TEST_SUITE("core/config/check") {
     CHECK(refuses_seed("$(id):3306"));
   }
 
+  TEST_CASE("an expression that picks a part of the name has a group") {
+    Config config;
+    config.classification.data_center_pattern = "[.]([^.]+)[.]example$";
+    config.classification.region_pattern = "[.]example$";
+    CHECK(faults(config, Severity::Warning) ==
+          "RegionPattern: '[.]example$' has no (group) that says which part of a host name is "
+          "meant: it detects nothing\n");
+  }
+
   TEST_CASE("words that mean nothing are warned of") {
     Config config;
     config.backend.backend_db = "postgres";
@@ -185,9 +194,10 @@ TEST_SUITE("core/config/check") {
     config.discovery.mysql_hostname_resolve_method = "HOSTNAME";
     config.http.authentication_method = "ldap";
     CHECK(faults(config, Severity::Warning) ==
-          "BackendDB: 'postgres' is none of , mysql, sqlite, sqlite3\n"
-          "HostnameResolveMethod: 'dns' is none of none, default, cname, ip\n"
-          "AuthenticationMethod: 'ldap' is none of , basic, multi, proxy, token, oauth\n");
+          "BackendDB: 'postgres' is none of '', 'mysql', 'sqlite', 'sqlite3'\n"
+          "HostnameResolveMethod: 'dns' is none of 'none', 'default', 'cname', 'ip'\n"
+          "AuthenticationMethod: 'ldap' is none of '', 'basic', 'multi', 'proxy', 'token', "
+          "'oauth'\n");
   }
 
   TEST_CASE("policies on which data depends are one of their words, to the letter") {
@@ -195,8 +205,8 @@ TEST_SUITE("core/config/check") {
     config.recovery.fencing_policy = "require";
     config.recovery.data_loss_policy = "Refuse";
     CHECK(faults(config) ==
-          "FencingPolicy: 'require' is none of required, best-effort, off\n"
-          "DataLossPolicy: 'Refuse' is none of refuse, allow\n");
+          "FencingPolicy: 'require' is none of 'required', 'best-effort', 'off'\n"
+          "DataLossPolicy: 'Refuse' is none of 'refuse', 'allow'\n");
     config.recovery.fencing_policy = "required";
     config.recovery.data_loss_policy = "refuse";
     CHECK(faults(config) == "");

@@ -223,7 +223,7 @@ TEST_SUITE("core/config/load") {
         "\"InstancePollSecond\": 5,\n"
         "\"AuditPageSize\": 20,\n"
         "\"Debug\": \"yes\",\n"
-        "\"DataCenterPattern\": \"ok\",\n"
+        "\"DataCenterPattern\": \"(ok)\",\n"
         "\"DefaultInstancePort\": 0,\n"
         "\"DiscoverySeeds\": [\"a b\"],\n"
         "\"_comment\": [{\"deep\": true}]\n"
