@@ -54,6 +54,7 @@ void write_facts(const PlanFacts& facts, storage::RecoveryRun& run) {
     }
   }
   if (facts.place_at_promotion) rest["Place"] = to_string(*facts.place_at_promotion);
+  if (facts.undelayed) rest["Undelayed"] = storage::join_keys({*facts.undelayed});
   if (facts.continuation) {
     rest["Continuation"] = {{"Server", storage::join_keys({facts.continuation->server})},
                             {"At", to_string(facts.continuation->at)}};
@@ -85,6 +86,8 @@ PlanFacts read_facts(const storage::RecoveryRun& run) {
     const auto at = parse_binlog_coordinates(text_member(*continuation, "At"));
     if (servers.size() == 1 && at) facts.continuation = Continuation{servers.front(), *at};
   }
+  for (InstanceKey& key : storage::split_keys(text_member(rest, "Undelayed")))
+    facts.undelayed = std::move(key);
   const Json* giving_up = member(rest, "GivingUp");
   if (giving_up == nullptr) return facts;
   const std::int64_t kind = number_member(*giving_up, "Kind");

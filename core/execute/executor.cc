@@ -493,6 +493,9 @@ std::vector<std::string> Executor::Session::left_otherwise(const Account& accoun
                (runs(before.replication.sql_state) && !runs(now->replication.sql_state))) {
       left.push_back(key + " is left with replication stopped");
     }
+    if (progress.facts.undelayed == before.key && is_replica(*now) && !uses_gtid(*now)) {
+      left.push_back(key + " is left without a delay, and following without GTID");
+    }
   }
   return left;
 }

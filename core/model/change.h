@@ -80,7 +80,12 @@ struct SetSemiSyncReplica {
 };
 struct SetDelay {
   std::chrono::seconds delay{0};
+  /// MariaDB, stopped: what it has received stays. It goes on without GTID: see FollowByGtid.
+  bool keeps_relay_logs{false};
 };
+/// MariaDB, stopped: by GTID again, from what it has applied on. What it holds besides is thrown
+/// away.
+struct FollowByGtid {};
 struct FlushBinaryLogs {
   int times{1};
 };
@@ -106,10 +111,10 @@ struct KillQuery {
   std::uint64_t session{0};
 };
 
-using Change =
-    std::variant<StopReplication, StartReplication, PointTo, ResetReplication, SetReadOnly,
-                 SetSemiSyncSource, SetSemiSyncReplica, SetDelay, FlushBinaryLogs, StartUntil,
-                 PurgeBinaryLogs, ResetGtidHistory, InjectEmptyTransactions, SkipEvent, KillQuery>;
+using Change = std::variant<StopReplication, StartReplication, PointTo, ResetReplication,
+                            SetReadOnly, SetSemiSyncSource, SetSemiSyncReplica, SetDelay,
+                            FlushBinaryLogs, StartUntil, PurgeBinaryLogs, ResetGtidHistory,
+                            InjectEmptyTransactions, SkipEvent, KillQuery, FollowByGtid>;
 
 /// User and password that replicas use, for a server that never had a source.
 struct ReplicationCredentials {

@@ -227,6 +227,12 @@ std::string semi_sync_statement(const Instance& instance, bool source_side, bool
 SqlStatement delay_statement(const Words& words, const Instance& instance, const SetDelay& delay) {
   Options options(words);
   options.add("DELAY", std::to_string(delay.delay.count()));
+  // Naming the place in the relay logs keeps them; by GTID they are thrown away at the next start.
+  if (delay.keeps_relay_logs) {
+    options.add("USE_GTID", "no");
+    options.add_raw("RELAY_LOG_FILE", sql_quoted(instance.replication.relay.log_file));
+    options.add_raw("RELAY_LOG_POS", std::to_string(instance.replication.relay.log_pos));
+  }
   return options.statement(words, instance);
 }
 
@@ -342,6 +348,11 @@ std::vector<SqlStatement> statements_for(const Instance& instance, const Change&
   }
   if (const auto* history = std::get_if<ResetGtidHistory>(&change)) {
     return reset_history(*history, parse_server_version(instance.server.version));
+  }
+  if (std::holds_alternative<FollowByGtid>(change)) {
+    Options options(words);
+    options.add("USE_GTID", "slave_pos");
+    return {options.statement(words, instance)};
   }
   std::vector<SqlStatement> statements;
   if (const auto* inject = std::get_if<InjectEmptyTransactions>(&change)) {

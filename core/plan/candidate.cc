@@ -420,9 +420,27 @@ std::optional<Difference> known_loss(const Topology& topology, const Instance& d
 
 }  // namespace
 
+bool can_undelay(const Instance& instance) {
+  const Replication& replication = instance.replication;
+  const bool is_delayed = is_mariadb(instance) && instance.gtid.uses_mariadb &&
+                          replication.sql_delay.count() > 0 && replication.channels <= 1;
+  // What was thrown away is not to be read any more either.
+  const bool keeps_some =
+      !replication.relay.empty() && is_before(replication.exec, replication.read);
+  const bool may_change = replication.io_state == ThreadState::Stopped &&
+                          (runs(replication.sql_state) || replication.last_sql_error.empty());
+  if (!is_delayed || !keeps_some || !may_change) return false;
+  const Position held = received_position(instance);
+  const auto* gtids = std::get_if<MariaDbGtidPos>(&held);
+  if (gtids == nullptr) return false;
+  const std::vector<MariaDbGtid> ends = gtids->ends();
+  return std::all_of(ends.begin(), ends.end(),
+                     [&](const MariaDbGtid& gtid) { return gtid.domain == ends.front().domain; });
+}
+
 Position usable_position(const Instance& instance) {
   const bool would_discard = is_mariadb(instance) && uses_gtid(instance) && is_replica(instance) &&
-                             replication_threads_stopped(instance);
+                             replication_threads_stopped(instance) && !can_undelay(instance);
   return would_discard ? executed_position(instance) : received_position(instance);
 }
 

@@ -52,8 +52,15 @@ struct Loss {
 [[nodiscard]] std::string lost_with(const Topology& topology, const InstanceKey& failed,
                                     const InstanceKey& winner);
 
+/// Whether a MariaDB server that follows by GTID and has stopped receiving can apply what its delay
+/// holds back: the link is changed without GTID, which keeps the relay logs, and the applier goes
+/// on at its place there. With several domains there may be no such place: parallel appliers may
+/// have stopped at a different one in each.
+[[nodiscard]] bool can_undelay(const Instance& instance);
+
 /// What the replica holds and can still apply: what it received, but on MariaDB with GTID only
-/// what it has executed when neither thread runs, as starting either discards its relay logs.
+/// what it has executed when neither thread runs, as starting either discards its relay logs; see
+/// can_undelay() for whom not.
 [[nodiscard]] Position usable_position(const Instance& instance);
 
 /// Whether the server promotion-wise belongs where operators allow it; "" or the contract's text.

@@ -18,21 +18,18 @@ Position parsed_pos(const std::string& text) {
   return *std::move(pos);
 }
 
-/// A MariaDB server whose GTID position says how far it is: one that replicates by it, or one that
-/// follows nobody.
+/// A MariaDB server whose GTID position says how far it is: one that replicates by it, or still
+/// holds what it received by it, or one that follows nobody.
 bool is_mariadb_by_gtid(const Instance& instance) {
-  return is_mariadb(instance) && (instance.gtid.uses_mariadb || !is_replica(instance));
+  return is_mariadb(instance) && (instance.gtid.uses_mariadb || !is_replica(instance) ||
+                                  holds_gtids_in_relay_log(instance));
 }
 
 Position mariadb_executed(const Instance& instance) {
   const Gtid& gtid = instance.gtid;
   const bool never_read = gtid.mariadb_slave_pos.empty() && gtid.mariadb_binlog_state.empty();
-  if (never_read && !gtid.uses_mariadb) return {};
-  Position logged = parsed_pos(gtid.mariadb_binlog_state);
-  if (auto* pos = std::get_if<MariaDbGtidPos>(&logged)) {
-    *pos = std::move(*pos).owned_by(instance.server.id);
-  }
-  return united(parsed_pos(gtid.mariadb_slave_pos), logged);
+  if (never_read && !gtid.uses_mariadb && !is_replica(instance)) return {};
+  return executed_gtids(instance);
 }
 
 Difference mariadb_difference(const MariaDbGtidPos& held, const MariaDbGtidPos& wanted) {
@@ -56,6 +53,23 @@ Difference coordinates_difference(const BinlogCoordinates& held, const BinlogCoo
 }
 
 }  // namespace
+
+Position executed_gtids(const Instance& instance) {
+  const Gtid& gtid = instance.gtid;
+  Position logged = parsed_pos(gtid.mariadb_binlog_state);
+  if (auto* pos = std::get_if<MariaDbGtidPos>(&logged)) {
+    *pos = std::move(*pos).owned_by(instance.server.id);
+  }
+  return united(parsed_pos(gtid.mariadb_slave_pos), logged);
+}
+
+bool holds_gtids_in_relay_log(const Instance& instance) {
+  const Replication& replication = instance.replication;
+  if (!is_mariadb(instance) || instance.gtid.uses_mariadb || !is_replica(instance)) return false;
+  if (runs(replication.io_state) || replication.gtid_io_pos.empty()) return false;
+  const Position received = parsed_pos(replication.gtid_io_pos);
+  return is_known(received) && !contains(executed_gtids(instance), received);
+}
 
 Position executed_position(const Instance& instance) {
   if (is_mariadb_by_gtid(instance)) return mariadb_executed(instance);

@@ -25,6 +25,13 @@ using Position = std::variant<std::monostate, GtidSet, MariaDbGtidPos, BinlogCoo
 /// Gtid_IO_Pos, or the read coordinates, united with what it has executed.
 [[nodiscard]] Position received_position(const Instance& instance);
 
+/// By MariaDB's GTIDs, whatever the server follows by. For servers of MariaDB alone.
+[[nodiscard]] Position executed_gtids(const Instance& instance);
+
+/// A MariaDB replica that receives nothing, follows by coordinates, and still holds transactions
+/// that it received by GTID: its coordinates say nothing of those, see SetDelay.
+[[nodiscard]] bool holds_gtids_in_relay_log(const Instance& instance);
+
 [[nodiscard]] bool is_known(const Position& position);
 /// Whether everything up to `other` is in `position`; false when the two cannot be compared.
 [[nodiscard]] bool contains(const Position& position, const Position& other);

@@ -120,12 +120,19 @@ void apply(Instance& instance, const Change& change, const Topology& topology) {
     instance.semi_sync.replica_enabled = replica->on;
   } else if (const auto* delay = std::get_if<SetDelay>(&change)) {
     instance.replication.sql_delay = delay->delay;
+    if (delay->keeps_relay_logs) {
+      instance.gtid.uses_mariadb = false;
+      instance.replication.exec = instance.replication.read;
+    }
   } else if (const auto* until = std::get_if<StartUntil>(&change)) {
     set_threads(instance, ReplicationThreads::Receiver, true);
     instance.replication.exec = until->until;
   } else if (const auto* flush = std::get_if<FlushBinaryLogs>(&change)) {
     for (int i = 0; i < flush->times; ++i)
       instance.server.binlog = next_log(instance.server.binlog).value_or(instance.server.binlog);
+  } else if (std::holds_alternative<FollowByGtid>(change)) {
+    instance.gtid.uses_mariadb = true;
+    instance.replication.gtid_io_pos = instance.gtid.mariadb_slave_pos;
   } else if (const auto* history = std::get_if<ResetGtidHistory>(&change)) {
     instance.gtid.executed = instance.gtid.purged = history->executed;
     instance.replication.retrieved_gtid_set = history->executed;

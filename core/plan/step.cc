@@ -58,7 +58,8 @@ std::string describe_change(const Change& change) {
           [](const SetSemiSyncSource& c) { return "semi-sync as source " + on_off(c.on); },
           [](const SetSemiSyncReplica& c) { return "semi-sync as replica " + on_off(c.on); },
           [](const SetDelay& c) {
-            return "set the delay to " + std::to_string(c.delay.count()) + "s";
+            return "set the delay to " + std::to_string(c.delay.count()) + "s" +
+                   (c.keeps_relay_logs ? " and keep what it has received" : "");
           },
           [](const FlushBinaryLogs& c) {
             return "flush binary logs " + std::to_string(c.times) + " times";
@@ -76,6 +77,7 @@ std::string describe_change(const Change& change) {
           [](const KillQuery& c) {
             return "kill the query of session " + std::to_string(c.session);
           },
+          [](const FollowByGtid&) { return std::string("follow by GTID again"); },
       },
       change);
 }
@@ -104,8 +106,11 @@ std::string applier_trouble(const Instance& instance) {
 Standing standing_of_applied(const Instance& instance, const Position& wanted) {
   // Coordinates are in the source's log, also for one whose GTIDs are known.
   const bool by_coordinates = std::holds_alternative<BinlogCoordinates>(wanted);
-  const Difference rest = missing(
-      by_coordinates ? Position(instance.replication.exec) : executed_position(instance), wanted);
+  const bool by_mariadb_gtid = std::holds_alternative<MariaDbGtidPos>(wanted);
+  const Difference rest = missing(by_coordinates    ? Position(instance.replication.exec)
+                                  : by_mariadb_gtid ? executed_gtids(instance)
+                                                    : executed_position(instance),
+                                  wanted);
   if (rest.empty()) return {Standing::State::Holds, ""};
   const std::string trouble = applier_trouble(instance);
   if (!trouble.empty()) return {Standing::State::Never, trouble};
@@ -134,8 +139,9 @@ Standing standing_of_link(const Instance& instance, const InstanceKey& source) {
 Standing standing(const Condition& condition, const Instance& instance) {
   return std::visit(
       Overloaded{
-          [&](const AppliedReceived&) {
-            return standing_of_applied(instance, received_position(instance));
+          [&](const AppliedReceived& c) {
+            return standing_of_applied(instance,
+                                       is_known(c.held) ? c.held : received_position(instance));
           },
           [&](const HasExecuted& c) { return standing_of_applied(instance, c.position); },
           [&](const ReplicatesFrom& c) { return standing_of_link(instance, c.source); },
@@ -228,6 +234,7 @@ void remember(PlanFacts& facts, const PlanFacts& news) {
   if (news.stood_at) facts.stood_at = news.stood_at;
   if (news.orphans) facts.orphans = news.orphans;
   if (news.detached) facts.detached = news.detached;
+  if (news.undelayed) facts.undelayed = news.undelayed;
   if (news.giving_up) facts.giving_up = news.giving_up;
 }
 

@@ -20,7 +20,9 @@ namespace orch {
 // --- Conditions that a step may wait for ---
 
 /// Everything received is executed.
-struct AppliedReceived {};
+struct AppliedReceived {
+  Position held{};  ///< what was received; unknown: what the server then says
+};
 /// Everything up to the position is executed.
 struct HasExecuted {
   Position position{};
@@ -138,6 +140,8 @@ struct PlanFacts {
   /// Replicas that were given up, and that this plan has begun to detach: they do not follow the
   /// old primary any more, by which they could be found.
   std::optional<std::vector<LostReplica>> detached{};
+  /// One that goes on without GTID, so as to apply what its delay held back: see undelay().
+  std::optional<InstanceKey> undelayed{};
   /// Set when the plan has failed and only undoes what it can.
   std::optional<Error> giving_up{};
 };

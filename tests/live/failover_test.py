@@ -9,21 +9,6 @@ TIMEOUT = "rpl_semi_sync_source_timeout=60000" if IS_MYSQL else "rpl_semi_sync_m
 
 
 class Failover(LiveCase):
-    def promoted(self, done, cluster):
-        """The node that the first line of the answer names."""
-        named = [n for n in cluster.nodes if str(n) == done.lines[0].split()[0]]
-        self.assertEqual(len(named), 1, done)
-        return named[0]
-
-    def heals(self, cluster, new, replicas):
-        """Asserts that `new` is writable, and that what is written there arrives at the replicas."""
-        self.assertFalse(self.read_only(new), f"{new} is not writable")
-        self.assertEqual(new.source(), "")
-        for replica in replicas:
-            self.assertTrue(self.read_only(replica), f"{replica} is writable")
-        self.write(new, 1000000)
-        self.arrives(1000000, at=replicas)
-
     def test_a_dead_master_is_replaced_and_all_others_follow(self):
         c = self.start(4, "1>2,1>3,2>4")
         self.discover(c)

@@ -144,8 +144,34 @@ class LiveCase(unittest.TestCase):
         word = "REPLICATION SOURCE TO SOURCE" if IS_MYSQL else "MASTER TO MASTER"
         node.sql(f"STOP REPLICA; CHANGE {word}_DELAY = {seconds}; START REPLICA")
 
+    def hold_back(self, master, late, others):
+        """One replica alone receives 20 rows, and is to apply them in an hour."""
+        self.delay(late, 3600)
+        for other in others:
+            other.sql("STOP REPLICA IO_THREAD")
+        late.cluster.wait_for(late.replicates, f"{late} to receive")
+        for number in range(1, 21):
+            self.write(master, number)
+        name, value = ("Read_Source_Log_Pos", "SHOW BINARY LOG STATUS") if IS_MYSQL else ("Read_Master_Log_Pos", "SHOW MASTER STATUS")
+        late.cluster.wait_for(lambda: late.replica_status()[name] == master.sql(value).split("\t")[1], f"{late} to receive all")
+
     def read_only(self, node):
         return node.sql("SELECT @@read_only") == "1"
+
+    def promoted(self, done, cluster):
+        """The node that the first line of the answer names."""
+        named = [n for n in cluster.nodes if str(n) == done.lines[0].split()[0]]
+        self.assertEqual(len(named), 1, done)
+        return named[0]
+
+    def heals(self, cluster, new, replicas):
+        """Asserts that `new` is writable, and that what is written there arrives at the replicas."""
+        self.assertFalse(self.read_only(new), f"{new} is not writable")
+        self.assertEqual(new.source(), "")
+        for replica in replicas:
+            self.assertTrue(self.read_only(replica), f"{replica} is writable")
+        self.write(new, 1000000)
+        self.arrives(1000000, at=replicas)
 
 
 class Writer:

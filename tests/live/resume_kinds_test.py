@@ -130,6 +130,29 @@ class ResumeKinds(CutOff):
             step += 1
         self.assertGreater(step, 10)
 
+    @unittest.skipIf(IS_MYSQL, "MySQL changes a delay while it receives")
+    def test_a_failover_that_takes_a_delay_away_killed_at_any_step_loses_nothing(self):
+        c = self.start(3)
+        self.discover(c)
+        dead, late, other, step = c[1], c[2], c[3], 1
+        while True:
+            self.hold_back(dead, late, [other])
+            rows, position = dead.sql("SELECT COUNT(*) FROM app.seq"), dead.sql("SELECT @@gtid_binlog_pos")
+            dead.kill()
+            uid = self.cut_off(step, "failover", c.name)
+            self.finish(uid, step, "failover", c.name)
+            self.assertEqual((late.sql("SELECT COUNT(*) FROM app.seq"), late.sql("SELECT @@gtid_slave_pos")), (rows, position))
+            self.assertIs(self.is_whole(c, [late, other], 9000 + step), late)
+            self.assertEqual(other.replica_status()["Using_Gtid"], "Slave_Pos")
+            self.rejoin(dead, late)
+            self.arrives(9000 + step, at=[dead])
+            self.forget_the_past(*c.nodes)
+            if not uid:
+                break
+            dead, late = late, dead
+            step += 1
+        self.assertGreater(step, 10)
+
     def test_a_failover_that_is_not_applied_killed_at_any_step_is_finished(self):
         self.config.update(ApplyMySQLPromotionAfterMasterFailover=False, MasterFailoverDetachReplicaMasterHost=True)
         c = self.start(3)

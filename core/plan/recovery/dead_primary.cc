@@ -7,6 +7,7 @@
 #include "core/plan/recovery/binlog_servers.h"
 #include "core/plan/recovery/detaching.h"
 #include "core/plan/recovery/fetching.h"
+#include "core/plan/recovery/held_back.h"
 #include "core/plan/recovery/holdings.h"
 #include "core/plan/recovery/promotion.h"
 #include "core/plan/recovery/siblings.h"
@@ -108,6 +109,11 @@ class Failover {
     return promote(winner);
   }
 
+  [[nodiscard]] static Decision at_rest(Run run, const Instance& winner) {
+    run.facts.winner = winner.key;
+    return run;
+  }
+
   [[nodiscard]] Choice choose() const {
     const std::vector<Verdict> out = ruled_out();
     const auto is_out = [&](const InstanceKey& key) {
@@ -153,7 +159,8 @@ class Failover {
     for (const Instance& instance : fresh_.instances()) {
       if (instance.key == request_.failed) continue;
       const StepResult* wait = latest(so_far_, instance.key, [](const Action& action) {
-        return waits_for<AppliedReceived>(action) || is_change<StopReplication>(action);
+        return waits_for<AppliedReceived>(action) || is_change<StopReplication>(action) ||
+               is_change<SetDelay>(action);
       });
       const bool failed = wait != nullptr && wait->error;
       const bool may_still_stop =
@@ -336,7 +343,7 @@ class Failover {
   }
 
   /// MySQL can change the delay while the receiver runs, and keeps its relay logs; with the
-  /// receiver stopped, and on MariaDB always, they would be lost.
+  /// receiver stopped they would be lost. On MariaDB it is the other way round: see undelay().
   void add_undelay(Run& run, const Instance& winner) const {
     if (winner.replication.sql_delay.count() == 0 || is_mariadb(winner)) return;
     if (runs(winner.replication.sql_state)) {
@@ -349,6 +356,10 @@ class Failover {
   }
 
   [[nodiscard]] std::optional<Run> drain_of(const Instance& server) const {
+    if (auto run = undelay(server, so_far_)) return run;
+    if (auto run = back_to_gtid(server, so_far_)) return run;
+    const StepResult* changed = latest(so_far_, server.key, is_change<SetDelay>);
+    if (changed != nullptr && changed->error) return std::nullopt;
     const bool would_discard =
         usable_position(server).index() == received_position(server).index() &&
         !contains(usable_position(server), received_position(server));
@@ -356,13 +367,16 @@ class Failover {
         latest(so_far_, server.key, waits_for<AppliedReceived>) != nullptr) {
       return std::nullopt;
     }
+    // By coordinates, the beginning of a transaction counts as received, too.
+    AppliedReceived wanted;
+    if (so_far_.facts.undelayed == server.key) wanted.held = received_position(server);
     Run run;
     if (!runs(server.replication.sql_state) && server.replication.last_sql_error.empty()) {
       run.steps.push_back(step(server.key, Change{StartReplication{ReplicationThreads::Applier}},
                                "apply what it holds"));
     }
     run.steps.push_back(step(server.key,
-                             WaitFor{AppliedReceived{}, policy_.promotion_wait,
+                             WaitFor{std::move(wanted), policy_.promotion_wait,
                                      patience_with(server, request_.failed, policy_, fresh_)},
                              "apply what it holds"));
     return run;
@@ -371,8 +385,7 @@ class Failover {
   [[nodiscard]] std::optional<Decision> drain(const Instance& winner) const {
     auto run = drain_of(winner);
     if (!run) return std::nullopt;
-    run->facts.winner = winner.key;
-    return *std::move(run);
+    return at_rest(*std::move(run), winner);
   }
 
   /// Lets the winner fetch what another replica has received and it has not.
@@ -499,6 +512,7 @@ class Failover {
                    {}};
       }
     }
+    if (auto run = give_up_undelayed(winner.key, so_far_, fresh_)) return *std::move(run);
     if (auto steps = close_siblings(request_.failed, winner, so_far_, fresh_); !steps.empty()) {
       return Run{std::move(steps), {}};
     }

@@ -49,7 +49,7 @@ std::chrono::seconds patience_with(const Instance& server, const InstanceKey& fa
       return std::min(policy.reasonable_replication_lag, policy.spare_wait);
     }
   }
-  // MariaDB cannot shorten a delay without throwing away what it received.
+  // A delay that is still there could not be taken from it: see undelay().
   if (server.replication.sql_delay > policy.last_resort_wait) {
     return policy.reasonable_replication_lag;
   }

@@ -151,6 +151,17 @@ TEST_SUITE("core/mysql/change_statements") {
           "SOURCE_HEARTBEAT_PERIOD=2.500, SOURCE_CONNECT_RETRY=7");
   }
 
+  TEST_CASE("MariaDB keeps its relay logs when a delay is changed at a place in them") {
+    Instance replica = following(mariadb(2, "0-1-9"), 1);
+    replica.replication.relay = {"relay.000002", 658, BinlogType::Relay};
+    replica.replication.channel = "ch";
+    CHECK(shown(replica, SetDelay{{}, true}) ==
+          "CHANGE MASTER 'ch' TO MASTER_DELAY=0, MASTER_USE_GTID=no, "
+          "RELAY_LOG_FILE='relay.000002', RELAY_LOG_POS=658");
+    CHECK(shown(replica, SetDelay{}) == "CHANGE MASTER 'ch' TO MASTER_DELAY=0");
+    CHECK(shown(replica, FollowByGtid{}) == "CHANGE MASTER 'ch' TO MASTER_USE_GTID=slave_pos");
+  }
+
   TEST_CASE("a MariaDB receiver is ended when its source is silent: STOP SLAVE would wait for it") {
     const StopReplication stop{ReplicationThreads::Receiver, true};
     Instance replica = following(mariadb(2, "0-1-9"), 1);

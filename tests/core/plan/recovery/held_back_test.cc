@@ -1,0 +1,122 @@
+// What an applier keeps back at a failover: for its delay.
+
+#include "core/plan/recovery/held_back.h"
+
+#include <doctest/doctest.h>
+
+#include "core/plan/candidate.h"
+#include "core/plan/preview.h"
+#include "tests/support/recovery_bench.h"
+
+using namespace orch;        // NOLINT(google-build-using-namespace)
+using namespace orch::test;  // NOLINT(google-build-using-namespace)
+
+namespace {
+
+/// It has received up to there, and applies it an hour later.
+Instance hour_late(int number, const std::string& position, const std::string& received) {
+  Instance instance = following(mariadb(number, position), 1, received);
+  instance.replication.sql_delay = std::chrono::hours(1);
+  instance.replication.exec = {"bin.000001", 700, BinlogType::Binary};
+  instance.replication.relay = {"relay.000002", 400, BinlogType::Relay};
+  return instance;
+}
+
+/// db1 is dead; db2, delayed, alone has all that any replica received; db3 is below it, db4 beside.
+void build_late(FakeServers& servers) {
+  servers.add(writable(mariadb(1, "0-1-100")));
+  servers.add(hour_late(2, "0-1-80", "0-1-99"));
+  servers.add(following(mariadb(3, "0-1-80"), 2));
+  servers.add(following(mariadb(4, "0-1-90"), 1));
+  servers.kill(db(1));
+}
+
+}  // namespace
+
+TEST_SUITE("core/plan/recovery/held_back") {
+  TEST_CASE("a delayed MariaDB replica that alone has all applies it, and is promoted by GTID") {
+    FakeServers servers;
+    build_late(servers);
+    const Outcome outcome = fail_over(servers);
+    REQUIRE_FALSE(outcome.error);
+    CHECK(outcome.account.promoted == db(2));
+    CHECK(to_string(executed_position(servers.at(db(2)))) == "0-1-99");
+    CHECK_FALSE(mentions(outcome.account.lost_transactions, "has received"));
+    CHECK(did(servers, "db2:3306 follow by GTID again"));
+    check_below(servers, 4, 2);
+    CHECK(servers.at(db(4)).gtid.uses_mariadb);
+    CHECK(outcome.left.empty());
+  }
+
+  TEST_CASE("a failover that was cut off while it took a delay away loses nothing") {
+    int cut_off = 0;
+    for (int changes = 1; changes < 30; ++changes) {
+      FakeServers servers;
+      build_late(servers);
+      const Outcome first = fail_over(servers, {}, changes);
+      if (!first.error) break;
+      ++cut_off;
+      RunScope scope;
+      scope.earlier = first.facts;
+      const Outcome second = run_plan(servers, failover({db(1), {}}, Policy{}), -1, scope);
+      CAPTURE(changes);
+      CHECK(said(second).empty());
+      CHECK(second.account.promoted == db(2));
+      CHECK(to_string(executed_position(servers.at(db(2)))) == "0-1-99");
+      check_below(servers, 4, 2);
+      CHECK(servers.at(db(4)).gtid.uses_mariadb);
+    }
+    CHECK(cut_off > 8);
+  }
+
+  TEST_CASE("what a server taken off GTID still holds is seen without any memory of it") {
+    Instance server = hour_late(2, "0-1-80", "0-1-99");
+    server.replication.io_state = server.replication.sql_state = ThreadState::Stopped;
+    server = simulated(server, {db(2), Change{SetDelay{{}, true}}, "", {}, false, {}}, Topology());
+    CHECK_FALSE(uses_gtid(server));
+    CHECK_FALSE(has_applied_all(server));
+    CHECK(to_string(usable_position(server)) == "0-1-99");
+    server.gtid.mariadb_slave_pos = "0-1-99";
+    CHECK(has_applied_all(server));
+    CHECK(std::holds_alternative<BinlogCoordinates>(executed_position(server)));
+  }
+
+  TEST_CASE("a delay is left where the place in the relay log is not that of all domains") {
+    Instance server = hour_late(2, "0-1-80,5-1-2", "0-1-99,5-1-2");
+    server.replication.io_state = ThreadState::Stopped;
+    CHECK_FALSE(can_undelay(server));
+    server = hour_late(2, "0-1-80", "0-1-99");
+    CHECK_FALSE(can_undelay(server));  // still receives
+    server.replication.io_state = ThreadState::Stopped;
+    CHECK(can_undelay(server));
+    server.replication.sql_state = ThreadState::Stopped;
+    CHECK(to_string(usable_position(server)) == "0-1-99");
+    server.replication.exec = server.replication.read;  // CHANGE MASTER has thrown it away
+    CHECK_FALSE(can_undelay(server));
+    CHECK(to_string(usable_position(server)) == "0-1-80");
+  }
+
+  TEST_CASE("one whose delay cannot be changed gives way, and follows the new primary") {
+    FakeServers servers;
+    build_late(servers);
+    servers.refuse(db(2), Change{SetDelay{}}.index(), 9);
+    const Outcome outcome = fail_over(servers);
+    REQUIRE_FALSE(outcome.error);
+    CHECK(outcome.account.promoted == db(4));
+    CHECK(mentions(outcome.account.lost_transactions, "db2:3306 has received"));
+    check_below(servers, 2, 4);
+    CHECK(servers.at(db(2)).gtid.uses_mariadb);
+  }
+
+  TEST_CASE("one that cannot apply what its delay held back follows by GTID again") {
+    FakeServers servers;
+    build_late(servers);
+    servers.freeze_applier(db(2));
+    const Outcome outcome = fail_over(servers);
+    REQUIRE_FALSE(outcome.error);
+    CHECK(outcome.account.promoted == db(4));
+    CHECK(mentions(outcome.account.lost_transactions, "db2:3306 has received"));
+    CHECK(servers.at(db(2)).gtid.uses_mariadb);
+    CHECK(servers.at(db(2)).replication.source == db(4));
+  }
+}
