@@ -40,16 +40,29 @@ Json step_json(const Step& step, const std::vector<SqlStatement>& statements) {
           {"PointOfNoReturn", step.point_of_no_return}};
 }
 
+/// Why one that may be promoted is not, by what its steps would come to; "" when they all do well.
+std::string failure_of(const InstanceKey& key, const Preview& plan) {
+  std::string why;
+  for (const PreviewedStep& previewed : plan.steps) {
+    if (previewed.step.server == key && previewed.error) why = previewed.error->message;
+  }
+  const std::string prefix = to_string(key) + ": ";
+  return why.starts_with(prefix) ? why.substr(prefix.size()) : why;
+}
+
 /// The part of a shown plan that says who may be promoted and what would be lost.
-void show_candidates(const Operation& operation, const Topology& fresh,
-                     const std::optional<InstanceKey>& winner, const Done* done, std::string& text,
-                     Json& json) {
+void show_candidates(const Operation& operation, const Topology& fresh, const Preview& plan,
+                     const std::optional<InstanceKey>& winner, std::string& text, Json& json) {
   if (!operation.candidates) return;
   const Choice choice = operation.candidates(fresh);
   text += "Candidates\n";
   Json list = Json::array();
   std::size_t rank = 0;
-  for (const Verdict& verdict : choice.ranked) {
+  for (Verdict verdict : choice.ranked) {
+    const std::string failure = verdict.fit ? failure_of(verdict.key, plan) : "";
+    if (winner && verdict.key != *winner && !failure.empty()) {
+      verdict.because += "; passed over: " + failure;
+    }
     text +=
         verdict.fit
             ? fmt::format("  {}. {}  {}\n", ++rank, to_string(verdict.key), verdict.because)
@@ -59,6 +72,7 @@ void show_candidates(const Operation& operation, const Topology& fresh,
   }
   json["Candidates"] = list;
   std::string lost = "unknown: nobody can be promoted";
+  const Done* done = std::get_if<Done>(&plan.end);
   if (done != nullptr && !done->account.lost_transactions.empty()) {
     lost = done->account.lost_transactions;
   } else if (winner && operation.replaced) {
@@ -252,7 +266,7 @@ Result<Reply> show_plan(const Services& services, const Operation& operation) {
   reply.text = fmt::format("Plan: {} (a dry run: nothing is changed)\n", operation.message);
   const std::optional<InstanceKey> promoted =
       done != nullptr ? done->account.promoted : std::nullopt;
-  show_candidates(operation, fresh, promoted, done, reply.text, json);
+  show_candidates(operation, fresh, plan, promoted, reply.text, json);
   for (const std::string& hook : operation.hooks)
     reply.text += fmt::format("Hook: {}\n", hook);
   if (!operation.hooks.empty()) json["Hooks"] = operation.hooks;

@@ -236,11 +236,11 @@ Preview preview(const Planner& planner, const Topology& topology, const Foresigh
       std::optional<Error> error;
       std::optional<BinlogCoordinates> found;
       if (const Instance* before = fresh.find(step.server)) {
-        result.steps.push_back({step, *before});
         error = foreseen_error(*before, step);
         if (foresight && !error) {
           if (Result<> asked = foresight(*before, step); !asked) error = std::move(asked).error();
         }
+        result.steps.push_back({step, *before, error});
         // Only the servers' logs tell the place; to look there takes a server that stands still.
         if (std::holds_alternative<Align>(step.action)) found = {"<place found>", 4};
         if (!error || is_done_in_part(step, *error))

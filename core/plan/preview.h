@@ -1,6 +1,7 @@
 #pragma once
 
 #include <functional>
+#include <optional>
 #include <variant>
 #include <vector>
 
@@ -12,6 +13,7 @@ namespace orch {
 struct PreviewedStep {
   Step step{};
   Instance before{};
+  std::optional<Error> error{};  ///< foreseen
 };
 
 /// A whole plan, if everything goes as intended.

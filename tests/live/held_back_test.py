@@ -1,4 +1,5 @@
 """A master dies, and what a replica has received of it waits at its applier."""
+import json
 import unittest
 
 from live_case import IS_MYSQL, LiveCase
@@ -26,6 +27,20 @@ class HeldBack(LiveCase):
             self.follows(replica, c[2])
             self.assertEqual(replica.sql("SELECT COUNT(DISTINCT seq), COUNT(*) FROM app.seq"), "21\t21")
             self.assertEqual(replica.replica_status()["Using_Gtid"], "Slave_Pos")
+
+    @unittest.skipIf(IS_MYSQL, "MySQL changes a delay while it receives")
+    def test_a_dry_run_says_why_a_delayed_replica_is_passed_over(self):
+        c = self.start(3)
+        self.discover(c)
+        c[1].sql("SET SESSION gtid_domain_id = 5; CREATE DATABASE another")
+        c.wait_for(lambda: all("5-" in n.sql("SELECT @@gtid_slave_pos") for n in c.nodes[1:]), "the second domain to arrive")
+        self.hold_back(c[1], c[2], [c[3]])
+        c[1].kill()
+        shown = self.does("failover", c.name, "--dry-run")
+        self.assertRegex(shown.out, rf"1\. {c[2]}  has received the most; passed over: .*it is delayed by 3600s")
+        first = json.loads(self.does("failover", c.name, "--dry-run", "--json").out)["Candidates"][0]
+        self.assertEqual((first["Key"]["Port"], first["Fit"]), (c[2].port, True))
+        self.assertIn("; passed over: ", first["Because"])
 
 
 if __name__ == "__main__":
