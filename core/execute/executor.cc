@@ -288,7 +288,12 @@ void Executor::Session::run_steps_of(const std::vector<Step>& steps,
 Result<> Executor::Session::do_step(StepResult& result) {
   const Step& step = result.step;
   if (const auto* asked = std::get_if<Align>(&step.action)) return align(result, *asked);
-  if (const auto* asked = std::get_if<Change>(&step.action)) return change(step, *asked);
+  if (const auto* asked = std::get_if<Change>(&step.action)) {
+    Result<> done = change(step, *asked);
+    result.idle = !done && std::holds_alternative<RollBackPartial>(*asked) &&
+                  done.error().kind == ErrorKind::NotFound;
+    return result.idle ? Result<>{} : done;
+  }
   if (const auto* condition = std::get_if<WaitFor>(&step.action)) return wait(step, *condition);
   if (std::holds_alternative<ReadCredentials>(step.action)) return read_credentials(step);
   return ask(step);

@@ -35,6 +35,12 @@ bool is_stopped_already(const Instance& instance, const Change& change, const Er
          error.by_server && error.message.ends_with("(1199)");
 }
 
+/// Unknown thread id: 0 (1094).
+bool has_no_partial(const Change& change, const Error& error) {
+  return std::holds_alternative<RollBackPartial>(change) && error.by_server &&
+         error.message.ends_with("(1094)");
+}
+
 }  // namespace
 
 LiveServers::LiveServers(Prober& prober, LiveServerSettings settings)
@@ -55,6 +61,9 @@ Result<> LiveServers::apply(const Instance& as_probed, const Change& change, Ste
     if (auto done = connection.query(statement.text.reveal(), deadline); !done) {
       if (statement.optional && connection.usable()) continue;
       if (is_stopped_already(as_probed, change, done.error())) continue;
+      if (has_no_partial(change, done.error())) {
+        return fail(ErrorKind::NotFound, "it applies no transaction that it received in part");
+      }
       return fail(std::move(done).error().within(statement.shown));
     }
   }

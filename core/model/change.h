@@ -86,6 +86,9 @@ struct SetDelay {
 /// MariaDB, stopped: by GTID again, from what it has applied on. What it holds besides is thrown
 /// away.
 struct FollowByGtid {};
+/// MySQL, its receiver stopped: ends the applier that waits for the rest of a transaction, and does
+/// not wait until it has rolled back. Not found: it has begun with none.
+struct RollBackPartial {};
 struct FlushBinaryLogs {
   int times{1};
 };
@@ -111,10 +114,11 @@ struct KillQuery {
   std::uint64_t session{0};
 };
 
-using Change = std::variant<StopReplication, StartReplication, PointTo, ResetReplication,
-                            SetReadOnly, SetSemiSyncSource, SetSemiSyncReplica, SetDelay,
-                            FlushBinaryLogs, StartUntil, PurgeBinaryLogs, ResetGtidHistory,
-                            InjectEmptyTransactions, SkipEvent, KillQuery, FollowByGtid>;
+using Change =
+    std::variant<StopReplication, StartReplication, PointTo, ResetReplication, SetReadOnly,
+                 SetSemiSyncSource, SetSemiSyncReplica, SetDelay, FlushBinaryLogs, StartUntil,
+                 PurgeBinaryLogs, ResetGtidHistory, InjectEmptyTransactions, SkipEvent, KillQuery,
+                 FollowByGtid, RollBackPartial>;
 
 /// User and password that replicas use, for a server that never had a source.
 struct ReplicationCredentials {

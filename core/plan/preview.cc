@@ -133,6 +133,9 @@ void apply(Instance& instance, const Change& change, const Topology& topology) {
   } else if (std::holds_alternative<FollowByGtid>(change)) {
     instance.gtid.uses_mariadb = true;
     instance.replication.gtid_io_pos = instance.gtid.mariadb_slave_pos;
+  } else if (std::holds_alternative<RollBackPartial>(change)) {
+    set_threads(instance, ReplicationThreads::Applier, false);
+    instance.replication.read = instance.replication.exec;
   } else if (const auto* history = std::get_if<ResetGtidHistory>(&change)) {
     instance.gtid.executed = instance.gtid.purged = history->executed;
     instance.replication.retrieved_gtid_set = history->executed;

@@ -78,6 +78,9 @@ std::string describe_change(const Change& change) {
             return "kill the query of session " + std::to_string(c.session);
           },
           [](const FollowByGtid&) { return std::string("follow by GTID again"); },
+          [](const RollBackPartial&) {
+            return std::string("roll back what it has received in part, if anything");
+          },
       },
       change);
 }

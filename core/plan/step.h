@@ -105,6 +105,7 @@ struct StepResult {
   Step step{};
   std::optional<Error> error{};
   std::optional<BinlogCoordinates> found{};  ///< Align
+  bool idle{false};                          ///< RollBackPartial: there was none
 };
 
 // --- Decisions ---

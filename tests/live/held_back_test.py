@@ -1,8 +1,14 @@
-"""A master dies, and what a replica has received of it waits at its applier."""
+"""A master dies, and what a replica has received of it waits at its applier: for a delay, or for a rest that never comes."""
 import json
+import time
 import unittest
 
-from live_case import IS_MYSQL, LiveCase
+from live_case import FLAVOR, IS_MYSQL, LiveCase
+
+ROW = 1000000
+# InnoDB's own list of transactions gets no newer while it is asked for again and again.
+APPLIES_PART = "FROM performance_schema.replication_applier_status_by_worker JOIN performance_schema." \
+    "replication_connection_status USING (channel_name) WHERE applying_transaction = queueing_transaction AND queueing_transaction <> ''"
 
 
 class HeldBack(LiveCase):
@@ -41,6 +47,46 @@ class HeldBack(LiveCase):
         first = json.loads(self.does("failover", c.name, "--dry-run", "--json").out)["Candidates"][0]
         self.assertEqual((first["Key"]["Port"], first["Fit"]), (c[2].port, True))
         self.assertIn("; passed over: ", first["Because"])
+
+    def cut_in_the_middle(self, master, replica):
+        """The master is killed while it sends a large transaction, which nobody is told to be committed."""
+        replica.sql("STOP REPLICA IO_THREAD; FLUSH RELAY LOGS; START REPLICA IO_THREAD")
+        replica.cluster.wait_for(lambda: master.sql("SHOW STATUS LIKE 'Rpl_semi_sync_source_clients'").endswith("\t1"),
+                                 f"{replica} to acknowledge")
+
+        def received():
+            return max(replica.data.glob("relay.0*")).stat().st_size
+        writer = master.session("SELECT 1; BEGIN;" + f"INSERT INTO app.big (t) VALUES (REPEAT('x', {ROW}));" * 40 + "COMMIT;")
+        self.addCleanup(writer.communicate)
+        self.addCleanup(writer.kill)
+        end = time.monotonic() + 60
+        while received() < 3 * ROW and time.monotonic() < end:
+            pass  # it takes a fraction of a second in all
+        master.freeze()
+        self.assertLess(received(), 40 * ROW, "the master could not be stopped in time")
+        replica.cluster.wait_for(lambda: replica.sql(f"SELECT COUNT(*) {APPLIES_PART}") == "1",
+                                 f"{replica} to begin with the transaction")
+        master.kill()
+
+    @unittest.skipUnless(FLAVOR == "mysql", "MySQL's applier waits for the rest of a transaction")
+    def test_half_a_transaction_holds_up_no_failover(self):
+        for workers in (4, 1):
+            c = self.start(3, semi_sync=True, settings=["1:rpl_semi_sync_source_timeout=600000",
+                                                        f"replica_parallel_workers={workers}"])
+            self.discover(c)
+            c[1].sql("CREATE TABLE app.big (id INT AUTO_INCREMENT PRIMARY KEY, t LONGBLOB);"
+                     "GRANT SYSTEM_USER ON *.* TO orchestrator@'%'")
+            for number in range(1, 6):
+                self.write(c[1], number)
+            self.arrives(5, at=c.nodes[1:])
+            c[3].sql("STOP REPLICA IO_THREAD")
+            self.cut_in_the_middle(c[1], c[2])
+            done = self.does("failover", c.name, "--to", c[2])
+            self.assertIs(self.promoted(done, c), c[2])
+            self.assertIn(f"the transaction that {c[2]} had received in part was rolled back", done.out + done.err)
+            self.assertEqual(c[2].sql("SELECT COUNT(*) FROM app.seq"), "5")
+            self.assertEqual(c[2].sql("SELECT COUNT(*) FROM app.big"), "0")
+            self.heals(c, c[2], [c[3]])
 
 
 if __name__ == "__main__":

@@ -211,6 +211,9 @@ Result<> FakeServers::apply(const Instance& as_probed, const Change& change, Ste
   if (std::string text = objection(instance, change); !text.empty()) {
     return fail(ErrorKind::Refused, std::move(text));
   }
+  if (std::holds_alternative<RollBackPartial>(change) && no_partial.count(as_probed.key) > 0) {
+    return fail(ErrorKind::NotFound, "it applies no transaction that it received in part");
+  }
   discard_relay_logs(instance, change);
   const Step step{instance.key, change, "", {}, false, {}};
   instance = simulated(instance, step, living());

@@ -64,6 +64,8 @@ class FakeServers final : public Servers {
   std::map<InstanceKey, ScriptedLogs> logs{};
   /// May not change read_only, as check_hand_over() finds out.
   std::set<InstanceKey> no_right{};
+  /// Has no transaction in part, whatever its coordinates say.
+  std::set<InstanceKey> no_partial{};
 
  private:
   void replicate();

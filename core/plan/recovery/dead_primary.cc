@@ -106,6 +106,11 @@ class Failover {
     }
     if (auto decision = catch_up(winner)) return *std::move(decision);
     if (auto run = line_up(winner)) return *std::move(run);
+    // Not before: nobody could fetch from one whose applier was ended.
+    if (!answers(*failed_)) {
+      auto run = give_up_partial(fresh_.replicas_of(request_.failed), so_far_);
+      if (run) return at_rest(*std::move(run), winner);
+    }
     return promote(winner);
   }
 
@@ -384,6 +389,7 @@ class Failover {
 
   [[nodiscard]] std::optional<Decision> drain(const Instance& winner) const {
     auto run = drain_of(winner);
+    if (!run && !answers(*failed_)) run = give_up_partial({&winner}, so_far_);
     if (!run) return std::nullopt;
     return at_rest(*std::move(run), winner);
   }
@@ -562,6 +568,8 @@ class Failover {
         account.notes.push_back(std::move(note));
       }
     }
+    for (std::string& note : partial_notes(so_far_))
+      account.notes.push_back(std::move(note));
     for (std::string& note :
          detaching_notes(request_.failed, account.lost, policy_, so_far_, fresh_)) {
       account.notes.push_back(std::move(note));

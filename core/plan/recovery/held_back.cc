@@ -7,6 +7,16 @@ namespace orch {
 
 namespace {
 
+/// MySQL counts a transaction as received when it is there as a whole, and as all have GTIDs, one
+/// that is not counted is not whole.
+bool has_partial(const Instance& server) {
+  const Replication& replication = server.replication;
+  return !is_mariadb(server) && server.gtid.mode == "ON" && is_replica(server) &&
+         replication.channels <= 1 && !is_group_member(server) && answers(server) &&
+         replication.io_state == ThreadState::Stopped && runs(replication.sql_state) &&
+         is_before(replication.exec, replication.read) && has_applied_all(server);
+}
+
 std::optional<Run> by_gtid_again(const Instance& server, const std::string& why,
                                  const Progress& so_far) {
   if (!answers(server) || !is_replica(server) || uses_gtid(server)) return std::nullopt;
@@ -52,6 +62,34 @@ std::optional<Run> give_up_undelayed(const InstanceKey& winner, const Progress& 
   const Instance* server = key && *key != winner ? fresh.find(*key) : nullptr;
   if (server == nullptr) return std::nullopt;
   return by_gtid_again(*server, to_string(winner) + " was promoted without what it holds", so_far);
+}
+
+std::optional<Run> give_up_partial(const std::vector<const Instance*>& servers,
+                                   const Progress& so_far) {
+  Run run;
+  for (const Instance* server : servers) {
+    if (!has_partial(*server)) continue;
+    if (latest(so_far, server->key, is_change<RollBackPartial>) != nullptr) continue;
+    run.steps.push_back(step_on(server->key, Change{RollBackPartial{}}, "its rest will not come"));
+  }
+  if (run.steps.empty()) return std::nullopt;
+  return run;
+}
+
+std::vector<std::string> partial_notes(const Progress& so_far) {
+  std::vector<std::string> notes;
+  for (const StepResult& result : so_far.steps) {
+    if (!is_change<RollBackPartial>(result.step.action)) continue;
+    const std::string key = to_string(result.step.server);
+    if (!result.error && !result.idle) {
+      notes.push_back("the transaction that " + key + " had received in part was rolled back");
+    } else if (result.error) {
+      notes.push_back("a transaction that " + key +
+                      " had received in part held up its applier, which could not be ended: " +
+                      result.error->message);
+    }
+  }
+  return notes;
 }
 
 }  // namespace orch

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <optional>
+#include <vector>
 
 #include "core/model/topology.h"
 #include "core/plan/policy.h"
@@ -8,7 +9,8 @@
 
 namespace orch {
 
-// What an applier keeps back of what was received.
+// What an applier keeps back of what was received: for its delay, or because the rest of a
+// transaction never came.
 
 /// Takes the delay from a MariaDB server that follows by GTID and has stopped receiving, and lets
 /// it apply what it holds. Nothing where that is done, was tried, or cannot be.
@@ -21,5 +23,14 @@ namespace orch {
 /// The same when another one was promoted: what it still holds is thrown away.
 [[nodiscard]] std::optional<Run> give_up_undelayed(const InstanceKey& winner,
                                                    const Progress& so_far, const Topology& fresh);
+
+/// Of these servers, those whose receiver has stopped in the middle of a transaction, and that have
+/// applied all others, give that one up: MySQL would let each stop of their appliers wait a minute
+/// for its rest. Nothing when there are none, or it was tried.
+[[nodiscard]] std::optional<Run> give_up_partial(const std::vector<const Instance*>& servers,
+                                                 const Progress& so_far);
+
+/// What was given up in this run, and what could not be, one line for each server.
+[[nodiscard]] std::vector<std::string> partial_notes(const Progress& so_far);
 
 }  // namespace orch

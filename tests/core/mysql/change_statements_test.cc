@@ -162,6 +162,14 @@ TEST_SUITE("core/mysql/change_statements") {
     CHECK(shown(replica, FollowByGtid{}) == "CHANGE MASTER 'ch' TO MASTER_USE_GTID=slave_pos");
   }
 
+  TEST_CASE("an applier is ended only when all is applied that was received as a whole") {
+    const std::string text = shown(mysql_version("5.7.44"), RollBackPartial{});
+    CHECK(text.find("GTID_SUBSET('" + gtids("1-9") + "', @@GLOBAL.gtid_executed)") !=
+          std::string::npos);
+    CHECK(text.find("user = 'system user'") != std::string::npos);
+    CHECK(text.ends_with("PREPARE orch_kill FROM @orch_kill; EXECUTE orch_kill"));
+  }
+
   TEST_CASE("a MariaDB receiver is ended when its source is silent: STOP SLAVE would wait for it") {
     const StopReplication stop{ReplicationThreads::Receiver, true};
     Instance replica = following(mariadb(2, "0-1-9"), 1);

@@ -1,6 +1,8 @@
-// What an applier keeps back at a failover: for its delay.
+// What an applier keeps back at a failover: for its delay, or as the rest of it never came.
 
 #include "core/plan/recovery/held_back.h"
+
+#include <algorithm>
 
 #include <doctest/doctest.h>
 
@@ -29,6 +31,24 @@ void build_late(FakeServers& servers) {
   servers.add(following(mariadb(3, "0-1-80"), 2));
   servers.add(following(mariadb(4, "0-1-90"), 1));
   servers.kill(db(1));
+}
+
+/// Its receiver stopped after the beginning of a transaction, all others of which it has applied.
+Instance cut_short(int number, const std::string& executed) {
+  Instance instance = following(mysql(number, executed), 1);
+  instance.replication.read.log_pos = 1500;
+  return instance;
+}
+
+bool notes_that(const Outcome& outcome, const std::string& part) {
+  const std::vector<std::string>& notes = outcome.account.notes;
+  return std::any_of(notes.begin(), notes.end(),
+                     [&](const std::string& note) { return mentions(note, part); });
+}
+
+bool rolled_back(const FakeServers& servers, int number) {
+  return did(servers,
+             to_string(db(number)) + " roll back what it has received in part, if anything");
 }
 
 }  // namespace
@@ -118,5 +138,74 @@ TEST_SUITE("core/plan/recovery/held_back") {
     CHECK(mentions(outcome.account.lost_transactions, "db2:3306 has received"));
     CHECK(servers.at(db(2)).gtid.uses_mariadb);
     CHECK(servers.at(db(2)).replication.source == db(4));
+  }
+
+  TEST_CASE("half a transaction is rolled back before its applier is stopped, and named") {
+    FakeServers servers;
+    servers.add(writable(mysql(1, gtids("1-100"))));
+    servers.add(cut_short(2, gtids("1-100")));
+    servers.add(cut_short(3, gtids("1-100")));
+    servers.add(following(mysql(4, gtids("1-100")), 1));
+    servers.freeze_applier(db(2));
+    servers.freeze_applier(db(3));
+    servers.kill(db(1));
+    const Outcome outcome = fail_over(servers);
+    REQUIRE_FALSE(outcome.error);
+    CHECK(rolled_back(servers, 2));
+    CHECK(rolled_back(servers, 3));
+    CHECK_FALSE(rolled_back(servers, 4));
+    CHECK(
+        notes_that(outcome, "the transaction that db2:3306 had received in part was rolled back"));
+    CHECK(
+        notes_that(outcome, "the transaction that db3:3306 had received in part was rolled back"));
+    CHECK(servers.writable() == std::vector<InstanceKey>{*outcome.account.promoted});
+    for (const int number : {2, 3, 4}) {
+      if (db(number) == outcome.account.promoted) continue;
+      CHECK(replica_running(servers.at(db(number))));
+    }
+  }
+
+  TEST_CASE("no applier is ended that may apply a transaction that was received as a whole") {
+    const auto ends = [](const std::function<void(Instance&)>& change) {
+      Instance server = cut_short(2, gtids("1-100"));
+      server.replication.io_state = ThreadState::Stopped;
+      change(server);
+      return give_up_partial({&server}, Progress{}).has_value();
+    };
+    CHECK(ends([](Instance&) {}));
+    CHECK_FALSE(ends([](Instance& i) { i.replication.retrieved_gtid_set = gtids("1-101"); }));
+    CHECK_FALSE(ends([](Instance& i) { i.replication.io_state = ThreadState::Running; }));
+    CHECK_FALSE(ends([](Instance& i) { i.replication.io_state = ThreadState::Other; }));
+    CHECK_FALSE(ends([](Instance& i) { i.replication.sql_state = ThreadState::Stopped; }));
+    CHECK_FALSE(ends([](Instance& i) { i.replication.channels = 2; }));
+    CHECK_FALSE(ends([](Instance& i) { i.gtid.mode = "ON_PERMISSIVE"; }));
+    CHECK_FALSE(ends([](Instance& i) { i.replication.read = i.replication.exec; }));
+  }
+
+  TEST_CASE("nobody is said to have given up what was not there") {
+    FakeServers servers;
+    servers.add(writable(mysql(1, gtids("1-100"))));
+    servers.add(cut_short(2, gtids("1-100")));
+    servers.freeze_applier(db(2));
+    servers.no_partial.insert(db(2));
+    servers.kill(db(1));
+    const Outcome outcome = fail_over(servers);
+    REQUIRE_FALSE(outcome.error);
+    CHECK(outcome.account.promoted == db(2));
+    CHECK_FALSE(notes_that(outcome, "in part"));
+    CHECK(failure_on({.steps = outcome.steps}, db(2)) == nullptr);
+  }
+
+  TEST_CASE("an applier that may not be ended is waited for, and told") {
+    FakeServers servers;
+    servers.add(writable(mysql(1, gtids("1-100"))));
+    servers.add(cut_short(2, gtids("1-100")));
+    servers.freeze_applier(db(2));
+    servers.kill(db(1));
+    servers.refuse(db(2), Change{RollBackPartial{}}.index(), 9);
+    const Outcome outcome = fail_over(servers);
+    REQUIRE_FALSE(outcome.error);
+    CHECK(outcome.account.promoted == db(2));
+    CHECK(notes_that(outcome, "held up its applier, which could not be ended: "));
   }
 }
