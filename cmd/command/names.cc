@@ -9,6 +9,8 @@
 
 #include "core/base/log.h"
 #include "core/base/text.h"
+#include "core/net/resolver.h"
+#include "core/probe/prober.h"
 #include "storage/hostname_store.h"
 
 namespace orch::cmd {
@@ -19,15 +21,24 @@ std::uint16_t default_port(const Services& services) {
   return static_cast<std::uint16_t>(services.config().connection.default_instance_port);
 }
 
-/// The name that the backend remembers for a host; a failing look-up keeps the name as typed.
-std::string resolved(const Services& services, const std::string& hostname) {
-  if (equals_ignoring_case(services.config().discovery.hostname_resolve_method, "none") ||
-      hostname.starts_with("//")) {
-    return hostname;
-  }
-  const auto found = services.store<storage::HostnameStore>().find_resolved(hostname);
-  if (!found) log::error("{}", found.error().message);
-  return found && *found ? **found : hostname;
+/// The one name of a host: as the backend remembers it, else by HostnameResolveMethod, unless a
+/// server is known by that key. A failing look-up keeps the name as typed: it may be a part of one.
+Result<std::string> resolved(const Services& services, const InstanceKey& key) {
+  const std::string& hostname = key.hostname;
+  ORCH_ASSIGN(ResolveSettings settings, resolve_settings(services.config().discovery));
+  if (settings.method == ResolveMethod::None || is_detached(key)) return hostname;
+  auto names = services.store<storage::HostnameStore>();
+  ORCH_ASSIGN(std::optional<std::string> remembered, names.find_resolved(hostname));
+  if (remembered) return *std::move(remembered);
+  ORCH_ASSIGN(const std::optional<Instance> known, services.instances().find(key));
+  if (known) return hostname;
+  const SteadyPoint deadline =
+      std::chrono::steady_clock::now() + services.config().backend.mysql_connect_timeout_seconds;
+  Result<std::string> name = Resolver(std::move(settings)).resolve(hostname, deadline);
+  if (!name) log::info("{}", name.error().message);
+  if (!name || *name == hostname) return hostname;
+  ORCH_TRY(names.save_resolved({{{hostname, *name}}}));
+  return name;
 }
 
 /// An IPv6 address and a port as orch prints them, without brackets, if such an instance is known.
@@ -47,7 +58,13 @@ std::optional<InstanceKey> known_as_printed(const Services& services, const std:
 std::optional<InstanceKey> parse_key(const Services& services, const std::string& text) {
   if (auto known = known_as_printed(services, std::string(trim(text)))) return known;
   std::optional<InstanceKey> key = parse_instance_key(trim(text), default_port(services));
-  if (key) key->hostname = resolved(services, key->hostname);
+  if (!key) return key;
+  auto name = resolved(services, *key);
+  if (name) {
+    key->hostname = *std::move(name);
+  } else {
+    log::error("{}", name.error().message);
+  }
   return key;
 }
 

@@ -10,7 +10,6 @@
 #include "core/base/mutex.h"
 #include "core/mysql/connection.h"
 #include "core/mysql/tls_settings.h"
-#include "core/net/resolver.h"
 #include "core/probe/probe_rules.h"
 #include "core/probe/reading.h"
 
@@ -23,15 +22,20 @@ using std::chrono::steady_clock;
 constexpr std::size_t kMostKept = 2;
 constexpr std::chrono::minutes kRefusalsHold{5};
 
-ResolveSettings resolve_settings(const DiscoverySettings& discovery) {
+}  // namespace
+
+Result<ResolveSettings> resolve_settings(const DiscoverySettings& discovery) {
   ResolveSettings settings;
   settings.method =
       parse_resolve_method(discovery.hostname_resolve_method).value_or(ResolveMethod::Default);
   settings.expiry = discovery.expiry_hostname_resolves_minutes;
+  if (const std::string& text = discovery.reject_hostname_resolve_pattern; !text.empty()) {
+    auto pattern = Pattern::compile(text);
+    if (!pattern) return fail(std::move(pattern).error().within("RejectHostnameResolvePattern"));
+    settings.reject = *std::move(pattern);
+  }
   return settings;
 }
-
-}  // namespace
 
 std::chrono::seconds tls_lifetime(const ProbeSettings& settings) {
   const std::uint64_t factor = settings.connection.tls_cache_ttl_factor;
@@ -167,12 +171,7 @@ Result<Prober> Prober::create(ProbeSettings settings) {
   ORCH_ASSIGN(ProbeRules rules, ProbeRules::compile(settings.connection, settings.discovery,
                                                     settings.classification));
   rules.detect_pseudo_gtid_query = settings.detect_pseudo_gtid_query;
-  ResolveSettings resolving = resolve_settings(settings.discovery);
-  if (const std::string& text = settings.discovery.reject_hostname_resolve_pattern; !text.empty()) {
-    auto pattern = Pattern::compile(text);
-    if (!pattern) return fail(std::move(pattern).error().within("RejectHostnameResolvePattern"));
-    resolving.reject = *std::move(pattern);
-  }
+  ORCH_ASSIGN(ResolveSettings resolving, resolve_settings(settings.discovery));
   return Prober(
       std::make_unique<State>(std::move(settings), std::move(rules), std::move(resolving)));
 }

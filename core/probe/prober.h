@@ -11,6 +11,7 @@
 #include "core/config/settings.h"
 #include "core/model/instance_key.h"
 #include "core/model/observation.h"
+#include "core/net/resolver.h"
 #include "core/probe/questions.h"
 
 namespace orch {
@@ -26,6 +27,9 @@ struct ProbeSettings {
   /// Names resolved before (table hostname_resolve); may be empty. Called from probing threads.
   std::function<std::optional<std::string>(const std::string& hostname)> stored_name{};
 };
+
+/// How host names are resolved. Errors: InvalidInput, for a pattern that does not compile.
+Result<ResolveSettings> resolve_settings(const DiscoverySettings& discovery);
 
 /// How long a server that wanted TLS is asked for it at once (mixed TLS).
 std::chrono::seconds tls_lifetime(const ProbeSettings& settings);

@@ -80,6 +80,15 @@ class Discover(LiveCase):
         self.assertIn("3 servers found", self.discover(c).out)
         self.assertEqual(self.does("-c", "which-replicas", "-i", c[1]).lines, [str(c[2]), str(c[3])])
 
+    def test_a_server_has_one_name_by_whatever_name_it_is_typed(self):
+        c = self.start(2)
+        self.config.update(HostnameResolveMethod="ip")
+        done = self.does("discover", f"localhost:{c[1].port}")
+        self.assertIn("2 servers found", done.out)
+        self.assertEqual(done.err, "")
+        self.assertEqual(self.tree(c), [f"{c[1]}", f"+ {c[2]}"])
+        self.assertEqual(self.does("-c", "which-instance", "-i", f"localhost:{c[2].port}").lines, [str(c[2])])
+
     def test_a_dead_replica_is_reported_and_the_others_are_found(self):
         c = self.start(4, "1>2,1>3,3>4")
         self.discover(c)

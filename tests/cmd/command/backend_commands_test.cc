@@ -95,6 +95,29 @@ TEST_SUITE("cmd/command/information") {
         shop.lines("which-master", {.instance = "2001:db8::8:3306"}).front().starts_with("error"));
   }
 
+  TEST_CASE("a typed host name becomes the one that HostnameResolveMethod gives the host") {
+    Shop shop;
+    shop.execute("update database_instance set hostname = '127.0.0.1' where hostname = 'db-3'");
+    shop.config.discovery.hostname_resolve_method = "ip";
+    const auto found = [&shop](const std::string& text) {
+      return shop.lines("which-instance", {.instance = text});
+    };
+    SUBCASE("an address; what the backend remembers is not asked for again") {
+      CHECK(found("localhost") == Lines{"127.0.0.1:3306"});
+      CHECK(shop.lines("show-resolve-hosts") == Lines{"localhost 127.0.0.1"});
+      shop.execute("update hostname_resolve set resolved_hostname = 'db-2'");
+      CHECK(found("localhost") == Lines{"db-2:3306"});
+    }
+    SUBCASE("not one that is rejected") {
+      shop.config.discovery.reject_hostname_resolve_pattern = "^127";
+      CHECK(found("localhost") == Lines{"error: Instance not found: localhost:3306"});
+    }
+    SUBCASE("a name by which a server is known stays") {
+      shop.execute("update database_instance set hostname = 'localhost' where hostname = 'db-4'");
+      CHECK(found("localhost") == Lines{"localhost:3306"});
+    }
+  }
+
   TEST_CASE("an alias of two clusters is refused by a verb, and names the first of them for -c") {
     Shop shop;
     shop.config.classification.cluster_name_to_alias = {{"^other", "shop"}};
