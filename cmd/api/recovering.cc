@@ -39,12 +39,6 @@ storage::RecoveryStore recoveries_of(const ApiCall& call) {
   return {call.services.database(), call.services.clock(), call.services.self()};
 }
 
-bool filter_names(const std::vector<std::string>& filters, const std::string& name,
-                  const std::string& alias) {
-  const Result<ClusterFilter> filter = ClusterFilter::compile(filters);
-  return filter && filter->matches(name, alias);
-}
-
 /// ClusterInfo of a record's cluster.
 Json details_of(const ApiCall& call, const std::string& name, const std::string& alias) {
   const RecoverySettings& settings = call.services.config().recovery;
@@ -55,9 +49,9 @@ Json details_of(const ApiCall& call, const std::string& name, const std::string&
           {"CountInstances", 0},
           {"HeuristicLag", 0},
           {"HasAutomatedMasterRecovery",
-           filter_names(settings.recover_master_cluster_filters, name, alias)},
+           names_cluster(settings.recover_master_cluster_filters, name, alias)},
           {"HasAutomatedIntermediateMasterRecovery",
-           filter_names(settings.recover_intermediate_master_cluster_filters, name, alias)}};
+           names_cluster(settings.recover_intermediate_master_cluster_filters, name, alias)}};
 }
 
 Json record_shown(const ApiCall& call, const RecoveryRecord& record) {

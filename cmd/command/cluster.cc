@@ -4,33 +4,13 @@
 #include "cmd/command/names.h"
 #include "cmd/command/replies.h"
 #include "cmd/command/services.h"
-#include "core/base/pattern.h"
-#include "core/base/text.h"
 #include "core/json/json.h"
+#include "core/model/cluster_filter.h"
 #include "storage/attribute_store.h"
 
 namespace orch::cmd {
 
 namespace {
-
-/// Whether a filter of RecoverMasterClusterFilters and its like names the cluster.
-Result<bool> matches_cluster_filter(const std::vector<std::string>& filters,
-                                    const storage::ClusterInfo& cluster) {
-  for (const std::string& filter : filters) {
-    if (filter == "*" || filter == cluster.name || filter == cluster.alias) return true;
-    const std::string_view text = filter;
-    if (text.starts_with("alias=")) {
-      if (text.substr(6) == cluster.alias) return true;
-    } else if (text.starts_with("alias~=")) {
-      ORCH_ASSIGN(const Pattern pattern, Pattern::compile(text.substr(7)));
-      if (pattern.matches(cluster.alias)) return true;
-    } else {
-      ORCH_ASSIGN(const Pattern pattern, Pattern::compile(text));
-      if (!text.empty() && pattern.matches(cluster.name)) return true;
-    }
-  }
-  return false;
-}
 
 Result<Reply> clusters_reply(const Services& services, bool with_alias) {
   ORCH_ASSIGN(const std::vector<storage::ClusterInfo> clusters, services.clusters().list());
@@ -39,11 +19,10 @@ Result<Reply> clusters_reply(const Services& services, bool with_alias) {
   Json list = Json::array();
   reply.table.heading = {"CLUSTER", "ALIAS", "DOMAIN", "INSTANCES"};
   for (const storage::ClusterInfo& cluster : clusters) {
-    ORCH_ASSIGN(const bool automatic,
-                matches_cluster_filter(recovery.recover_master_cluster_filters, cluster));
-    ORCH_ASSIGN(
-        const bool intermediate,
-        matches_cluster_filter(recovery.recover_intermediate_master_cluster_filters, cluster));
+    const bool automatic =
+        names_cluster(recovery.recover_master_cluster_filters, cluster.name, cluster.alias);
+    const bool intermediate = names_cluster(recovery.recover_intermediate_master_cluster_filters,
+                                            cluster.name, cluster.alias);
     reply.lines.push_back(with_alias ? cluster.name + "\t" + cluster.alias : cluster.name);
     reply.table.rows.push_back(
         {cluster.name, cluster.alias, cluster.domain, std::to_string(cluster.instance_count)});

@@ -41,4 +41,10 @@ bool ClusterFilter::matches(std::string_view name, std::string_view alias) const
   });
 }
 
+bool names_cluster(const std::vector<std::string>& entries, std::string_view name,
+                   std::string_view alias) {
+  const Result<ClusterFilter> filter = ClusterFilter::compile(entries);
+  return filter && filter->matches(name, alias);
+}
+
 }  // namespace orch

@@ -31,4 +31,9 @@ class ClusterFilter {
   std::vector<Entry> entries_;
 };
 
+/// Whether the entries name the cluster. With one that does not compile they name none, as for
+/// recoveries; that is warned of when the configuration is read.
+[[nodiscard]] bool names_cluster(const std::vector<std::string>& entries, std::string_view name,
+                                 std::string_view alias);
+
 }  // namespace orch

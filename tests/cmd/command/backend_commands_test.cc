@@ -151,6 +151,22 @@ TEST_SUITE("cmd/command/information") {
     CHECK(shop.lines("get-cluster-heuristic-lag", {.alias = "shop"}) == Lines{"0"});
   }
 
+  TEST_CASE("clusters are listed whatever the filters for recovery look like") {
+    Shop shop;
+    const auto recovered = [&shop](std::string_view key) {
+      const Result<Reply> reply = shop.run("clusters", {});
+      REQUIRE(reply);
+      return Json::parse(reply->json)[0][std::string(key)].get<bool>();
+    };
+    shop.config.recovery.recover_master_cluster_filters = {"alias=shop"};
+    shop.config.recovery.recover_intermediate_master_cluster_filters = {"("};
+    CHECK(recovered("HasAutomatedMasterRecovery"));
+    CHECK_FALSE(recovered("HasAutomatedIntermediateMasterRecovery"));
+    shop.config.recovery.recover_master_cluster_filters = {"*", "("};
+    CHECK_FALSE(recovered("HasAutomatedMasterRecovery"));
+    CHECK(shop.lines("clusters-alias").size() == 2);
+  }
+
   TEST_CASE("an empty backend answers with one empty line where the contract says so") {
     CommandFixture empty;
     CHECK(empty.lines("clusters") == Lines{""});
