@@ -14,6 +14,7 @@
 #include "core/plan/preview.h"
 #include "ha/maintenance_locks.h"
 #include "storage/equivalence_store.h"
+#include "storage/hostname_store.h"
 
 namespace orch::cmd {
 
@@ -201,14 +202,28 @@ ExecutorSettings settings_for(const Services& services, const Args& args) {
 }
 
 /// The change with the name by which the replica would be told of its source.
-Change as_written(Change change, const Topology& fresh, const ExecutorSettings& settings) {
+Result<Change> as_written(Change change, const Topology& fresh, const ExecutorSettings& settings) {
   if (auto* target = std::get_if<PointTo>(&change)) {
-    if (auto name = name_to_write(target->source, fresh, settings,
-                                  std::chrono::steady_clock::now() + settings.suspect_limit)) {
-      target->written_name = *std::move(name);
-    }
+    ORCH_ASSIGN(target->written_name,
+                name_to_write(target->source, fresh, settings,
+                              std::chrono::steady_clock::now() + settings.suspect_limit));
   }
   return change;
+}
+
+/// A wrong virtual name must be found before replication is stopped for it.
+Result<> check_names(const Services& services, const Operation& operation, const Topology& records,
+                     Executor& executor, const ExecutorSettings& settings) {
+  ORCH_ASSIGN(const auto names, services.store<storage::HostnameStore>().list_unresolved());
+  if (names.empty()) return {};
+  const Topology fresh = executor.survey(records, operation.subjects);
+  std::set<InstanceKey> sources;
+  for (const PreviewedStep& previewed : preview(operation.planner, fresh).steps) {
+    const auto* target = change_in<PointTo>(previewed.step.action);
+    if (target == nullptr || !sources.insert(target->source).second) continue;
+    ORCH_TRY(as_written(*target, fresh, settings));
+  }
+  return {};
 }
 
 }  // namespace
@@ -224,8 +239,11 @@ Result<Outcome> carry_out(const Services& services, const Operation& operation, 
   ha::BackendLocks locks(services.database(), services.clock(), services.self(),
                          owner_argument(args));
   ProgressObserver observer(services.progress());
-  Executor executor(services.servers(), services.leadership(), locks, observer,
-                    settings_for(services, args));
+  const ExecutorSettings settings = settings_for(services, args);
+  Executor executor(services.servers(), services.leadership(), locks, observer, settings);
+  if (!args.skip_unresolve && !args.skip_unresolve_check) {
+    ORCH_TRY(check_names(services, operation, records, executor, settings));
+  }
   stop_on_signals();
   Outcome outcome = executor.run(operation.planner, records,
                                  {.probe = operation.subjects, .reason = operation.name});
@@ -245,11 +263,11 @@ Result<Outcome> carry_out(const Services& services, const Operation& operation, 
   return outcome;
 }
 
-Result<Reply> show_plan(const Services& services, const Operation& operation) {
+Result<Reply> show_plan(const Services& services, const Operation& operation,
+                        const ExecutorSettings& settings) {
   ORCH_ASSIGN(const Topology records, records_around(services, operation.subjects));
   ha::BackendLocks locks(services.database(), services.clock(), services.self(), "");
   StepObserver silent;
-  const ExecutorSettings settings = executor_settings(services);
   Executor executor(services.servers(), services.leadership(), locks, silent, settings);
   const Topology fresh = executor.survey(records, operation.subjects);
   const Preview plan =
@@ -276,7 +294,8 @@ Result<Reply> show_plan(const Services& services, const Operation& operation) {
   for (const PreviewedStep& previewed : plan.steps) {
     std::vector<SqlStatement> statements;
     if (const Change* change = std::get_if<Change>(&previewed.step.action)) {
-      statements = statements_for(previewed.before, as_written(*change, fresh, settings), words);
+      ORCH_ASSIGN(const Change written, as_written(*change, fresh, settings));
+      statements = statements_for(previewed.before, written, words);
     } else if (std::holds_alternative<Fence>(previewed.step.action)) {
       statements = statements_for(previewed.before, SetReadOnly{true, true}, words);
       statements.insert(statements.begin(), {Secret("KILL"), "KILL each client's session", false});
@@ -313,7 +332,7 @@ Result<Reply> show_plan(const Services& services, const Operation& operation) {
 
 Result<Reply> run_or_show(const Services& services, const Operation& operation, const Args& args,
                           const std::function<Reply(const Outcome&)>& answer) {
-  if (args.dry_run) return show_plan(services, operation);
+  if (args.dry_run) return show_plan(services, operation, settings_for(services, args));
   ORCH_ASSIGN(const Outcome outcome, carry_out(services, operation, args));
   return answer(outcome);
 }

@@ -45,8 +45,10 @@ Result<Topology> records_around(const Services& services, const std::set<Instanc
 /// was left otherwise than intended.
 Result<Outcome> carry_out(const Services& services, const Operation& operation, const Args& args);
 
-/// Reads the subjects and shows what carry_out() would do; changes nothing.
-Result<Reply> show_plan(const Services& services, const Operation& operation);
+/// Reads the subjects and shows what would be done with those settings; changes nothing. Errors:
+/// the settings', for a name that would have to be written.
+Result<Reply> show_plan(const Services& services, const Operation& operation,
+                        const ExecutorSettings& settings);
 
 /// Either of the two, as Args::dry_run says; `answer` shapes the reply of a run that succeeded.
 Result<Reply> run_or_show(const Services& services, const Operation& operation, const Args& args,

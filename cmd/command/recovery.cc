@@ -121,7 +121,8 @@ Result<Reply> carry_out_or_show(const Services& services, const Args& args, cons
          .candidates =
              [=](const Topology& fresh) { return choose_candidate(fresh, master, policy); },
          .replaced = master,
-         .hooks = ha::hooks_of(work, services.config().recovery)});
+         .hooks = ha::hooks_of(work, services.config().recovery)},
+        executor_settings(services));
   }
   if (args.noop) {
     return fail(ErrorKind::Refused,

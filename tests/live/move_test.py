@@ -90,6 +90,7 @@ class Moves(LiveCase):
         self.does("-c", "relocate", "-i", c[3], "-d", c[1], "--skip-unresolve")
         self.assertEqual(written(), host)
         self.does("-c", "register-hostname-unresolve", "-i", c[2], "--hostname", "no-such-host.invalid")
+        self.refuses("relocate", c[3], c[2], "--dry-run", saying="virtual name 'no-such-host.invalid'")
         self.refuses("-c", "relocate", "-i", c[3], "-d", c[2], saying="virtual name 'no-such-host.invalid'")
         self.assertEqual(c[3].source(), str(c[1]))
         self.does("-c", "relocate", "-i", c[3], "-d", c[2], "--skip-unresolve-check")

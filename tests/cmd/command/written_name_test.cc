@@ -2,6 +2,7 @@
 
 #include <doctest/doctest.h>
 
+#include "cmd/command/observe.h"
 #include "storage/hostname_store.h"
 #include "tests/cmd/command/command_fixture.h"
 #include "tests/support/fake_servers.h"
@@ -20,12 +21,14 @@ class Renamed final : public ForwardingServers {
 
   Observation probe(const InstanceKey& key, SteadyPoint deadline) override {
     if (key.hostname != "vip") return ForwardingServers::probe(key, deadline);
+    ++asked;
     Observation seen = ForwardingServers::probe(behind, deadline);
     seen.asked = key;
     seen.resolved.push_back({key.hostname, behind.hostname});
     return seen;
   }
   InstanceKey behind = db(2);
+  int asked{0};
 };
 
 struct NamedFixture : CommandFixture {
@@ -39,6 +42,19 @@ struct NamedFixture : CommandFixture {
     const Services made = services();
     return written_name(made, wrong)(db(2),
                                      std::chrono::steady_clock::now() + std::chrono::seconds(10));
+  }
+
+  /// Moves db3 from db1 below db2.
+  Result<Reply> move(Args how = {}) {
+    living.add(test::writable(test::mysql(1, test::gtids("1-9"))));
+    living.add(test::following(test::mysql(2, test::gtids("1-9")), 1));
+    living.add(test::following(test::mysql(3, test::gtids("1-9")), 1));
+    for (int number = 1; number <= 3; ++number) {
+      REQUIRE(probe_and_record(services(), db(number)));
+    }
+    how.instance = "db3";
+    how.destination = "db2";
+    return run("relocate", how);
   }
 
   test::FakeServers living;
@@ -75,6 +91,39 @@ TEST_SUITE("cmd/command/written_name") {
     CHECK(name_of(WrongName::Refuse).value_or("") == "vip");
     config.discovery.skip_binlog_server_unresolve_check = false;
     CHECK_FALSE(name_of(WrongName::Refuse));
+  }
+
+  TEST_CASE_FIXTURE(NamedFixture, "a move that would write a wrong name changes nothing") {
+    REQUIRE(names().save_unresolved("db2", "vip"));
+    renamed.behind = db(3);
+    const Result<Reply> moved = move();
+    REQUIRE_FALSE(moved);
+    CHECK(moved.error().kind == ErrorKind::Refused);
+    CHECK(living.changes().empty());
+    const Result<Reply> shown = move({.dry_run = true});
+    REQUIRE_FALSE(shown);
+    CHECK(shown.error().kind == ErrorKind::Refused);
+    CHECK(shown.error().message == moved.error().message);
+  }
+
+  TEST_CASE_FIXTURE(NamedFixture, "a move shows the name that it would write") {
+    REQUIRE(names().save_unresolved("db2", "vip"));
+    Args how{.dry_run = true};
+    std::string host = "vip";
+    SUBCASE("the virtual one") {}
+    SUBCASE("the source's own, where that is asked for") {
+      how.skip_unresolve = true;
+      host = "db2";
+    }
+    SUBCASE("the source's own, where the virtual one is wrong and that is to be let pass") {
+      how.skip_unresolve_check = true;
+      renamed.behind = db(3);
+      host = "db2";
+    }
+    const Result<Reply> shown = move(how);
+    REQUIRE(shown);
+    CHECK(shown->text.find("SOURCE_HOST='" + host + "'") != std::string::npos);
+    CHECK((renamed.asked == 0) == how.skip_unresolve);
   }
 }
 
