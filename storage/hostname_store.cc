@@ -23,7 +23,8 @@ constexpr std::string_view kSqlListLoops = R"(
 constexpr std::string_view kSqlForgetOneResolved =
     "delete from hostname_resolve where hostname = ?";
 constexpr std::string_view kSqlFindUnresolved =
-    "select unresolved_hostname from hostname_unresolve where hostname = ?";
+    "select unresolved_hostname from hostname_unresolve"
+    " where hostname = ? and last_registered >= ?";
 constexpr std::string_view kSqlListUnresolved =
     "select hostname, unresolved_hostname from hostname_unresolve order by hostname";
 constexpr std::string_view kSqlForgetUnresolved =
@@ -96,9 +97,9 @@ Result<std::int64_t> HostnameStore::expire_resolved(std::chrono::minutes age) {
   return gone;
 }
 
-Result<std::optional<std::string>> HostnameStore::find_unresolved(
-    const std::string& hostname) const {
-  return select_text(database_, kSqlFindUnresolved, {hostname});
+Result<std::optional<std::string>> HostnameStore::find_unresolved(const std::string& hostname,
+                                                                  std::chrono::minutes age) const {
+  return select_text(database_, kSqlFindUnresolved, {hostname, format_time(clock_.now() - age)});
 }
 
 Result<std::vector<ResolvedName>> HostnameStore::list_unresolved() const {

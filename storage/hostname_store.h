@@ -38,8 +38,9 @@ class HostnameStore {
   Result<std::int64_t> forget_resolved();
   Result<std::int64_t> expire_resolved(std::chrono::minutes age);
 
-  [[nodiscard]] Result<std::optional<std::string>> find_unresolved(
-      const std::string& hostname) const;
+  /// The virtual name, unless it was registered longer ago than `age`.
+  [[nodiscard]] Result<std::optional<std::string>> find_unresolved(const std::string& hostname,
+                                                                   std::chrono::minutes age) const;
   /// Real name and virtual name, by real name.
   [[nodiscard]] Result<std::vector<ResolvedName>> list_unresolved() const;
   /// An empty virtual name forgets.

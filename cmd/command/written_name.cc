@@ -38,7 +38,9 @@ Result<> check_name(const Services& services, storage::HostnameStore& names,
 Result<std::string> checked_name(const Services& services, const InstanceKey& source,
                                  SteadyPoint deadline) {
   auto names = services.store<storage::HostnameStore>();
-  ORCH_ASSIGN(std::optional<std::string> name, names.find_unresolved(source.hostname));
+  ORCH_ASSIGN(std::optional<std::string> name,
+              names.find_unresolved(source.hostname,
+                                    services.config().discovery.expiry_hostname_resolves_minutes));
   if (!name || name->empty() || *name == source.hostname) return source.hostname;
   ORCH_TRY(check_name(services, names, source, *name, deadline));
   return *std::move(name);

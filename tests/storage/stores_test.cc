@@ -111,14 +111,18 @@ TEST_SUITE("storage/stores") {
     HostnameStore store(database(), clock);
     REQUIRE(store.save_unresolved("db-1", "vip-1"));
     REQUIRE(store.save_unresolved("db-1", "vip-2"));
-    CHECK(store.find_unresolved("db-1")->value_or("") == "vip-2");
+    const std::chrono::minutes hour(60);
+    CHECK(store.find_unresolved("db-1", hour)->value_or("") == "vip-2");
     CHECK(store.list_unresolved()->size() == 1);
     CHECK(value("select count(*) from hostname_unresolve_history") == "2");
     REQUIRE(store.save_unresolved("db-1", ""));
-    CHECK_FALSE(store.find_unresolved("db-1")->has_value());
+    CHECK_FALSE(store.find_unresolved("db-1", hour)->has_value());
     REQUIRE(store.save_unresolved("db-2", "vip-2"));
-    clock.advance(std::chrono::minutes(61));
-    CHECK(store.expire_unresolved(std::chrono::minutes(60)).value_or(-1) == 1);
+    clock.advance(hour);
+    CHECK(store.find_unresolved("db-2", hour)->value_or("") == "vip-2");
+    clock.advance(std::chrono::minutes(1));
+    CHECK_FALSE(store.find_unresolved("db-2", hour)->has_value());
+    CHECK(store.expire_unresolved(hour).value_or(-1) == 1);
     REQUIRE(store.forget_unresolved("db-2"));
   }
 

@@ -72,6 +72,13 @@ TEST_SUITE("cmd/command/written_name") {
     CHECK(names().find_resolved("vip").value_or(std::nullopt) == "db2");
   }
 
+  TEST_CASE_FIXTURE(NamedFixture,
+                    "a virtual name that was not registered for long is not written") {
+    REQUIRE(names().save_unresolved("db2", "vip"));
+    clock.advance(config.discovery.expiry_hostname_resolves_minutes + std::chrono::minutes(1));
+    CHECK(name_of(WrongName::Refuse).value_or("") == "db2");
+  }
+
   TEST_CASE_FIXTURE(NamedFixture, "a virtual name that leads elsewhere or nowhere is not written") {
     REQUIRE(names().save_unresolved("db2", "vip"));
     SUBCASE("another server answers to it") {
