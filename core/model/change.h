@@ -33,7 +33,7 @@ struct StartUntil {
 /// How a replica finds its place in the new source's log.
 enum class Positioning {
   Keep,            ///< as the replica does now: auto position, MASTER_USE_GTID or coordinates
-  Gtid,            ///< auto position; MariaDB: slave_pos
+  Gtid,            ///< auto position; MariaDB: as it does now, else slave_pos
   MariaDbCurrent,  ///< MariaDB, for a server that was a source so far: its own transactions count
   Coordinates,     ///< file and position, GTID off
 };

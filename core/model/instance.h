@@ -107,6 +107,8 @@ struct Gtid {
   bool supports_oracle{false};  ///< mode is neither "" nor OFF
   bool uses_oracle{false};      ///< Auto_Position = 1
   bool uses_mariadb{false};     ///< Using_Gtid is present and not No
+  /// MariaDB, Using_Gtid is Current_Pos: what it wrote itself counts when it connects. Not stored.
+  bool mariadb_current{false};
   bool uses_pseudo{false};
   std::string executed{};  ///< @@gtid_executed verbatim
   std::string purged{};    ///< @@gtid_purged verbatim

@@ -130,10 +130,10 @@ void add_position(Options& options, const Words& words, const Instance& instance
       if (!uses_gtid(instance)) add_coordinates(options, target.coordinates);
       return;
     case Positioning::Gtid:
-      if (words.mariadb) {
-        options.add("USE_GTID", "slave_pos");
-      } else {
+      if (!words.mariadb) {
         options.add("AUTO_POSITION", "1");
+      } else if (!instance.gtid.uses_mariadb) {
+        options.add("USE_GTID", "slave_pos");
       }
       return;
     case Positioning::MariaDbCurrent:

@@ -138,6 +138,24 @@ Difference missing(const Position& held, const Position& wanted) {
   return {};
 }
 
+Difference own_missing(const Instance& replica, const Instance& source) {
+  if (!replica.gtid.mariadb_current) return {};
+  const auto logged = MariaDbGtidPos::parse(replica.gtid.mariadb_binlog_state);
+  const auto received = MariaDbGtidPos::parse(replica.gtid.mariadb_slave_pos);
+  const Position at_source = executed_position(source);
+  const auto* held = std::get_if<MariaDbGtidPos>(&at_source);
+  if (!logged || !received || held == nullptr) return {};
+  std::string own;
+  for (const MariaDbGtid& gtid : logged->ends()) {
+    if (gtid.server != replica.server.id) continue;
+    const auto last = received->last(gtid.domain);
+    if (last && last->sequence >= gtid.sequence) continue;
+    // Of a domain that it knows nothing of, a source hands out what it will get.
+    if (held->last(gtid.domain)) own += (own.empty() ? "" : ",") + to_string(gtid);
+  }
+  return mariadb_difference(*held, MariaDbGtidPos::parse(own).value_or(MariaDbGtidPos{}));
+}
+
 std::string to_string(const Difference& difference) {
   if (difference.empty()) return "nothing";
   if (!difference.count) return "transactions " + difference.text;

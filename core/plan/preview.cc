@@ -87,9 +87,11 @@ void point(Instance& instance, const PointTo& target) {
   if (target.positioning == Positioning::Coordinates) {
     replication.read = replication.exec = target.coordinates;
     instance.gtid.uses_mariadb = instance.gtid.uses_oracle = false;
+    instance.gtid.mariadb_current = false;
   } else if (target.positioning != Positioning::Keep) {
     instance.gtid.uses_mariadb = is_mariadb(instance);
     instance.gtid.uses_oracle = !is_mariadb(instance);
+    if (target.positioning == Positioning::MariaDbCurrent) instance.gtid.mariadb_current = true;
   } else if (!uses_gtid(instance)) {
     replication.read = replication.exec = target.coordinates;
   }
@@ -99,7 +101,7 @@ void reset(Instance& instance) {
   set_executed(instance, executed_position(instance));
   instance.replication = {};
   instance.gtid.uses_oracle = false;
-  instance.gtid.uses_mariadb = false;
+  instance.gtid.uses_mariadb = instance.gtid.mariadb_current = false;
 }
 
 void apply(Instance& instance, const Change& change, const Topology& topology) {

@@ -169,6 +169,7 @@ void read_replica_status(const ResultSet& set, Instance& instance) {
   instance.gtid.uses_oracle = row.number("Auto_Position") == 1;
   const std::string using_gtid = row.text("Using_Gtid");
   instance.gtid.uses_mariadb = !using_gtid.empty() && using_gtid != "No";
+  instance.gtid.mariadb_current = using_gtid == "Current_Pos";
 }
 
 void read_heartbeats(const ResultSet& set, Instance& instance) {

@@ -153,6 +153,53 @@ class Moves(LiveCase):
         self.write(c[1], 1)
         self.arrives(1, at=[c[2], c[3]])
 
+    @unittest.skipIf(IS_MYSQL, "MASTER_USE_GTID is MariaDB's")
+    def test_a_former_master_keeps_current_pos_over_moves_that_work_and_that_fail(self):
+        c = self.start(3)
+        self.write(c[1], 1)
+        self.arrives(1, at=c.nodes[1:])
+        for node in c.nodes:
+            node.sql("FLUSH BINARY LOGS")
+            last = node.sql("SHOW MASTER STATUS").split()[0]
+            node.sql(f"PURGE BINARY LOGS TO '{last}'")
+        self.discover(c)
+        self.does("takeover", c.name, "--to", c[2])
+
+        def stands_below(source):
+            self.follows(c[1], source)
+            self.assertEqual(c[1].replica_status()["Using_Gtid"], "Current_Pos")
+        stands_below(c[2])
+        c[3].sql("SET sql_log_bin=0; ALTER USER repl@'%' ACCOUNT LOCK")
+        self.refuses("-c", "relocate", "-i", c[1], "-d", c[3], saying="[Ll]ocked")
+        stands_below(c[2])
+        c[3].sql("SET sql_log_bin=0; ALTER USER repl@'%' ACCOUNT UNLOCK")
+        self.does("-c", "relocate", "-i", c[1], "-d", c[3])
+        stands_below(c[3])
+        self.does("-c", "take-master", "-i", c[1])
+        stands_below(c[2])
+        self.does("-c", "take-siblings", "-i", c[3])
+        self.does("-c", "move-gtid", "-i", c[1], "-d", c[2])
+        stands_below(c[2])
+        self.write(c[2], 2)
+        self.arrives(2, at=[c[1], c[3]])
+
+    @unittest.skipIf(IS_MYSQL, "MASTER_USE_GTID is MariaDB's")
+    def test_a_replica_that_could_not_start_again_for_its_own_transactions_is_not_stopped(self):
+        c = self.start(4, "1>2,2>3,2>4")
+        for node in c.nodes[1:]:
+            node.sql("STOP SLAVE; CHANGE MASTER TO MASTER_USE_GTID=current_pos; START SLAVE")
+        self.write(c[1], 1)
+        self.arrives(1, at=c.nodes[1:])
+        self.write(c[2], 2)
+        self.arrives(2, at=[c[3], c[4]])
+        self.write(c[4], 3)
+        self.discover(c)
+        for words in (("relocate", "-i", c[4], "-d", c[3]), ("repoint", "-i", c[4]), ("take-master", "-i", c[3])):
+            self.refuses("-c", *words, saying=r"current_pos.* of its own .*\(0-")
+        self.follows(c[2], c[1])
+        for node in (c[3], c[4]):
+            self.follows(node, c[2])
+
 
 class Switches(LiveCase):
     def test_replication_is_stopped_and_started(self):

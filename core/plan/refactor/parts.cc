@@ -27,6 +27,12 @@ LinkOptions new_link_options(const Instance& server, const Instance* model) {
   return options;
 }
 
+std::string turned_away_text(const Difference& own) {
+  return "replicates with MASTER_USE_GTID=current_pos and has transactions of its own that its "
+         "source lacks (" +
+         own.text + "): stopped, it would not start again";
+}
+
 Decision give_up(Error because, const Progress& so_far, const Topology& fresh) {
   Run undo{undo_thread_steps(so_far, fresh), {}};
   if (undo.steps.empty()) return GiveUp{std::move(because), {}};

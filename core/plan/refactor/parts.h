@@ -18,6 +18,9 @@ namespace orch {
 /// one, what lets it log in.
 [[nodiscard]] LinkOptions new_link_options(const Instance& server, const Instance* model);
 
+/// Why a replica that own_missing() speaks of is not stopped.
+[[nodiscard]] std::string turned_away_text(const Difference& own);
+
 /// Gives back the threads that this run stopped, then ends with that error.
 [[nodiscard]] Decision give_up(Error because, const Progress& so_far, const Topology& fresh);
 [[nodiscard]] Decision give_up(std::string refused, const Progress& so_far, const Topology& fresh);

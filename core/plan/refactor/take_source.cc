@@ -29,7 +29,9 @@ std::string objection(const Topology& at_start, const InstanceKey& key, const Po
     return gtid_compatible(*taker, *source) ? "" : to_string(key) + " is not using GTID";
   }
   if (auto can = check_gtid_move(*taker, *above, policy); !can) return can.error().message;
-  return "";
+  // What it has of its own the taker must have first, which could not follow that one, either.
+  const Difference own = own_missing(*source, *above);
+  return own.empty() ? "" : source_key + " " + turned_away_text(own);
 }
 
 Decision next(const InstanceKey& key, const Policy& policy, const Progress& so_far,

@@ -252,6 +252,35 @@ TEST_SUITE("core/execute/executor") {
     CHECK(replica_running(bench.servers.at(db(3))));
   }
 
+  TEST_CASE(
+      "MariaDB: one whose own transactions count, and its source lacks them, is not stopped") {
+    for (const bool source_has_them : {false, true}) {
+      Bench bench;
+      for (const int number : {1, 2, 3}) {
+        Instance server = mariadb(number, number == 3 ? "0-1-90,0-3-91" : "0-1-90");
+        if (number > 1) server = following(std::move(server), 1);
+        bench.servers.add(std::move(server));
+      }
+      bench.servers.set(db(3), [](Instance& i) {
+        i.gtid.mariadb_current = true;
+        i.gtid.mariadb_slave_pos = "0-1-90";
+        i.gtid.mariadb_binlog_state = "0-1-90,0-3-91";
+      });
+      if (source_has_them) {
+        for (const int number : {1, 2})
+          bench.servers.set(db(number), [](Instance& i) { i.gtid.mariadb_slave_pos = "0-3-91"; });
+      }
+      const std::string said = message(bench.run(relocate(db(3), db(2), {})));
+      if (source_has_them) {
+        CHECK(said == "no error");
+        CHECK(bench.servers.at(db(3)).gtid.mariadb_current);
+      } else {
+        CHECK(said.find("of its own that its source lacks (0-3-91)") != std::string::npos);
+        CHECK(bench.servers.changes().empty());
+      }
+    }
+  }
+
   TEST_CASE("a server that dies in the middle of its move is an error (REF-3)") {
     struct Killer final : StepObserver {
       explicit Killer(FakeServers& them) : servers(them) {}

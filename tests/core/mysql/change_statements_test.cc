@@ -119,6 +119,16 @@ TEST_SUITE("core/mysql/change_statements") {
           "SOURCE_LOG_FILE='bin.000003', SOURCE_LOG_POS=77");
   }
 
+  TEST_CASE("a MariaDB server that follows by GTID keeps which of its positions counts") {
+    Instance replica = following(mariadb(2, "0-1-9"), 1);
+    const char* text = "CHANGE MASTER TO MASTER_HOST='db9', MASTER_PORT=3307";
+    for (const Positioning positioning : {Positioning::Keep, Positioning::Gtid})
+      CHECK(shown(replica, point_to(positioning)) == text);
+    replica.gtid.uses_mariadb = false;
+    CHECK(shown(replica, point_to(Positioning::Gtid)) ==
+          std::string(text) + ", MASTER_USE_GTID=slave_pos");
+  }
+
   TEST_CASE("a former MariaDB source joins by its current position") {
     CHECK(shown(mariadb(1, "0-1-9"), point_to(Positioning::MariaDbCurrent)) ==
           "CHANGE MASTER TO MASTER_HOST='db9', MASTER_PORT=3307, MASTER_USE_GTID=current_pos");

@@ -231,6 +231,8 @@ TEST_SUITE("core/probe/reading") {
                          {"rpl_semi_sync_slave_enabled", "OFF"},
                          {"gtid_slave_pos", "0-1-42"},
                          {"gtid_binlog_state", "0-1-41,0-2-3"}});
+      const bool is_current = std::string_view(version).starts_with("11");
+      const std::string using_gtid = is_current ? "Current_Pos" : "Slave_Pos";
       session.answer("SHOW ALL SLAVES STATUS", vertical(R"(
         Connection_name:
         Master_Host: db1
@@ -243,9 +245,8 @@ TEST_SUITE("core/probe/reading") {
         Slave_IO_Running: Connecting
         Slave_SQL_Running: Yes
         Seconds_Behind_Master: NULL
-        Using_Gtid: Slave_Pos
         Gtid_IO_Pos: 0-1-42
-      )"));
+        Using_Gtid: )" + using_gtid));
       session.answer("SHOW MASTER STATUS", table({"File", "Position"}, {{"b.000001", "4"}}));
       session.answer("SHOW SLAVE HOSTS",
                      table({"Server_id", "Host", "Port"}, {{"3", "db3", "3310"}}));
@@ -266,6 +267,7 @@ TEST_SUITE("core/probe/reading") {
       CHECK_FALSE(seen.instance.replication.lag);
       CHECK(seen.instance.replication.gtid_io_pos == "0-1-42");
       CHECK(seen.instance.gtid.uses_mariadb);
+      CHECK(seen.instance.gtid.mariadb_current == is_current);
       CHECK(seen.instance.gtid.mariadb_slave_pos == "0-1-42");
       CHECK(seen.instance.gtid.mariadb_binlog_state == "0-1-41,0-2-3");
       CHECK(seen.instance.semi_sync.available);
