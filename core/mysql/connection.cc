@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
@@ -249,6 +250,16 @@ void set_options(MYSQL* mysql, const ConnectOptions& options, bool tls) {
   ::mysql_options(mysql, MYSQL_OPT_SSL_VERIFY_SERVER_CERT, &verify);
 }
 
+/// Which of the files cannot be read, and why: the library tells neither for sure; "" = none.
+std::string unreadable_of(const TlsOptions& tls) {
+  for (const std::string* name : {&tls.ca_file, &tls.cert_file, &tls.key_file}) {
+    if (name->empty() || ::access(name->c_str(), R_OK) == 0) continue;
+    return fmt::format("cannot read {}: {}", printable(*name),
+                       std::generic_category().message(errno));
+  }
+  return "";
+}
+
 /// Why a login failed, in words that say what to do.
 Error describe_login(const std::string& where, const ConnectOptions& options, MYSQL* mysql,
                      const Wait& wait, bool tls) {
@@ -287,10 +298,12 @@ Error describe_login(const std::string& where, const ConnectOptions& options, MY
                           wait.socket_error != 0
                               ? to_lower(std::generic_category().message(wait.socket_error))
                               : text)};
-    case 2026:
+    case 2026: {
+      const std::string unreadable = unreadable_of(options.tls);
       return {ErrorKind::Broken,
               fmt::format("{}: TLS does not work: {}: check certificates, or TLS at the server",
-                          where, text)};
+                          where, unreadable.empty() ? text : unreadable)};
+    }
     default:
       break;
   }

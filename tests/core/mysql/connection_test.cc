@@ -140,6 +140,18 @@ TEST_SUITE("core/mysql/connection") {
     }
   }
 
+  TEST_CASE("a TLS file that cannot be read is named") {
+    const FakeTcpServer server([](const Peer& peer) {
+      peer.send(mysql_greeting("8.4.3", true));
+      static_cast<void>(peer.receive());
+    });
+    ConnectOptions options = options_for(server.port(), TlsPolicy::Always);
+    options.tls.ca_file = "/no/such/ca.pem";
+    const auto connection = Connection::connect(options, late());
+    REQUIRE_FALSE(connection);
+    CHECK(says(connection.error(), "cannot read /no/such/ca.pem: No such file or directory"));
+  }
+
   TEST_CASE("a server without TLS is an error where TLS is required") {
     const Error error = error_of(log_in, late(), TlsPolicy::Always);
     CHECK(error.kind == ErrorKind::Broken);
