@@ -50,8 +50,8 @@ struct Difference {
 /// unknown.
 [[nodiscard]] Difference missing(const Position& held, const Position& wanted);
 
-/// What a replica on MASTER_USE_GTID=current_pos wrote itself and its source lacks: when it connects
-/// it says that it has that, and is turned away.
+/// What a replica on MASTER_USE_GTID=current_pos wrote itself and its source lacks: when it
+/// connects it says that it has that, and is turned away.
 [[nodiscard]] Difference own_missing(const Instance& replica, const Instance& source);
 
 /// "3 transactions (uuid:4-6)", "transactions after bin.000001:4", "nothing".
