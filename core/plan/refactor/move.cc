@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "core/plan/binlog_family.h"
+#include "core/plan/refactor/parts.h"
 #include "core/plan/undo.h"
 
 namespace orch {
