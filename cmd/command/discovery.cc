@@ -76,11 +76,12 @@ Result<Reply> discover_all(const Services& services, const InstanceKey& seed) {
 }
 
 Result<Reply> run_discover(Services& services, const Args& args) {
-  const std::optional<InstanceKey> key = parse_key(services, args.instance);
-  if (!key && !args.legacy) {
-    ORCH_TRY(instance_argument(services, args));  // says what is wrong with the word
+  std::optional<InstanceKey> key = parse_key(services, args.instance);
+  // Wildcards may stand for a known instance; any other text is wrong.
+  if (!key) {
+    ORCH_ASSIGN(key, instance_argument(services, args));
   }
-  const InstanceKey seed = key ? *key : this_instance(services, args);
+  const InstanceKey seed = *std::move(key);
   if (!args.legacy) return discover_all(services, seed);
   ORCH_ASSIGN(const Instance found, probe_and_record(services, seed));
   return key_reply(found.key);

@@ -53,6 +53,22 @@ std::optional<InstanceKey> known_as_printed(const Services& services, const std:
   return found && *found ? key : std::nullopt;
 }
 
+/// What was typed, completed fuzzily. A pattern that no single known instance fits stays one.
+/// Nothing when the text names no server.
+Result<std::optional<InstanceKey>> completed_key(const Services& services,
+                                                 const std::string& text) {
+  std::optional<InstanceKey> key = parse_key(services, text);
+  if (!key) key = parse_instance_pattern(trim(text), default_port(services));
+  if (key) {
+    ORCH_ASSIGN(key, services.instances().find_fuzzy(*key));
+  }
+  return key;
+}
+
+Failure not_found(const InstanceKey& key) {
+  return fail(ErrorKind::NotFound, fmt::format("Instance not found: {}", to_string(key)));
+}
+
 }  // namespace
 
 std::optional<InstanceKey> parse_key(const Services& services, const std::string& text) {
@@ -73,8 +89,9 @@ InstanceKey this_instance(const Services& services, const Args& args) {
 }
 
 Result<InstanceKey> instance_argument(const Services& services, const Args& args) {
-  const std::optional<InstanceKey> key = parse_key(services, args.instance);
-  if (key) return services.instances().find_fuzzy(*key);
+  ORCH_ASSIGN(std::optional<InstanceKey> key, completed_key(services, args.instance));
+  if (key && is_pattern(*key)) return not_found(*key);
+  if (key) return *std::move(key);
   if (args.legacy && trim(args.instance).empty()) return this_instance(services, args);
   // Whoever wrote a name meant that server: no other one may take its place.
   return fail(ErrorKind::InvalidInput, args.instance.empty()
@@ -86,7 +103,7 @@ Result<InstanceKey> instance_argument(const Services& services, const Args& args
 Result<Instance> find_known(const Services& services, const InstanceKey& key) {
   ORCH_ASSIGN(std::optional<Instance> found, services.instances().find(key));
   if (found) return *std::move(found);
-  return fail(ErrorKind::NotFound, fmt::format("Instance not found: {}", to_string(key)));
+  return not_found(key);
 }
 
 Result<Instance> known_instance(const Services& services, const Args& args) {
@@ -95,8 +112,9 @@ Result<Instance> known_instance(const Services& services, const Args& args) {
 }
 
 Result<InstanceKey> destination_argument(const Services& services, const Args& args) {
-  const std::optional<InstanceKey> key = parse_key(services, args.destination);
-  if (key) return services.instances().find_fuzzy(*key);
+  ORCH_ASSIGN(std::optional<InstanceKey> key, completed_key(services, args.destination));
+  if (key && is_pattern(*key)) return not_found(*key);
+  if (key) return *std::move(key);
   return fail(ErrorKind::InvalidInput,
               fmt::format("Cannot deduce destination: {}", printable(args.destination)));
 }
@@ -121,12 +139,9 @@ Result<std::string> cluster_argument(const Services& services, const Args& args)
     }
     if (!names.empty()) return names.front();
   }
-  if (const std::optional<InstanceKey> key = parse_key(services, args.instance)) {
-    ORCH_ASSIGN(std::optional<Instance> found, instances.find(*key));
-    if (!found) {
-      ORCH_ASSIGN(const InstanceKey fuzzy, instances.find_fuzzy(*key));
-      ORCH_ASSIGN(found, instances.find(fuzzy));
-    }
+  ORCH_ASSIGN(const std::optional<InstanceKey> key, completed_key(services, args.instance));
+  if (key) {
+    ORCH_ASSIGN(const std::optional<Instance> found, instances.find(*key));
     if (found && !found->cluster_name.empty()) return found->cluster_name;
   }
   if (args.legacy) {

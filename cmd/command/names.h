@@ -19,7 +19,8 @@ std::optional<InstanceKey> parse_key(const Services& services, const std::string
 /// The host where the command was typed, with DefaultInstancePort.
 InstanceKey this_instance(const Services& services, const Args& args);
 
-/// Args::instance, completed fuzzily. Without one, or with text that names no server: "this
+/// Args::instance, completed fuzzily. NotFound for wildcards that no single known instance fits.
+/// Without one, or with text that names no server: "this
 /// instance" on orchestrator's command line, else InvalidInput.
 Result<InstanceKey> instance_argument(const Services& services, const Args& args);
 /// The record of that instance. Errors: NotFound.

@@ -11,6 +11,7 @@ namespace orch {
 namespace {
 
 constexpr std::string_view kDetachMark = "//";
+constexpr char kAnyCharacters = '%';
 constexpr std::size_t kLongestHostname = 255;
 
 bool is_address_of(int family, std::string_view text) {
@@ -34,7 +35,14 @@ std::optional<InstanceKey> make_key(std::string_view host, std::optional<std::ui
   return InstanceKey{std::string(host), *port};
 }
 
-std::optional<InstanceKey> parse_attached(std::string_view text, std::uint16_t default_port) {
+bool is_hostname_pattern(std::string_view text) {
+  std::string name(text);
+  std::replace(name.begin(), name.end(), kAnyCharacters, '_');
+  return is_hostname(name);
+}
+
+std::optional<InstanceKey> parse_attached(std::string_view text, std::uint16_t default_port,
+                                          bool (*is_host)(std::string_view) = is_hostname) {
   if (text.starts_with('[')) {
     const std::size_t end = text.find("]:");
     if (end == std::string_view::npos || !is_ipv6(text.substr(1, end - 1))) return std::nullopt;
@@ -43,7 +51,7 @@ std::optional<InstanceKey> parse_attached(std::string_view text, std::uint16_t d
   if (is_ipv6(text)) return make_key(text, default_port);
   const std::size_t colon = text.find(':');
   const std::string_view host = text.substr(0, colon);
-  if (!is_hostname(host)) return std::nullopt;
+  if (!is_host(host)) return std::nullopt;
   if (colon == std::string_view::npos) return make_key(host, default_port);
   return make_key(host, parse_port(text.substr(colon + 1)));
 }
@@ -59,6 +67,15 @@ std::optional<InstanceKey> parse_instance_key(std::string_view text, std::uint16
   auto key = parse_attached(text.substr(kDetachMark.size()), default_port);
   if (key) key->hostname.insert(0, kDetachMark);
   return key;
+}
+
+std::optional<InstanceKey> parse_instance_pattern(std::string_view text,
+                                                  std::uint16_t default_port) {
+  return parse_attached(text, default_port, is_hostname_pattern);
+}
+
+bool is_pattern(const InstanceKey& key) {
+  return key.hostname.find(kAnyCharacters) != std::string::npos;
 }
 
 bool is_valid(const InstanceKey& key) {

@@ -26,6 +26,12 @@ std::string to_string(const InstanceKey& key);
 /// characters: such a text names no server.
 std::optional<InstanceKey> parse_instance_key(std::string_view text, std::uint16_t default_port);
 
+/// The same, where the host may have '%', which stands for any characters: a key to search by.
+std::optional<InstanceKey> parse_instance_pattern(std::string_view text,
+                                                  std::uint16_t default_port);
+/// Whether the host has '%'.
+bool is_pattern(const InstanceKey& key);
+
 /// Whether the key may be contacted: a host that is neither "" nor "_", not detached, a port.
 bool is_valid(const InstanceKey& key);
 

@@ -118,6 +118,22 @@ TEST_SUITE("cmd/command/information") {
     }
   }
 
+  TEST_CASE("in a typed name '%' stands for any characters") {
+    Shop shop;
+    CHECK(shop.lines("which-instance", {.instance = "o%er:3307"}) == Lines{"other:3307"});
+    CHECK(shop.lines("which-cluster", {.instance = "d%4"}) == Lines{"db-1:3306"});
+    CHECK(shop.lines("can-replicate-from", {.instance = "d%4", .destination = "d%3"}) ==
+          shop.lines("can-replicate-from", {.instance = "db-4", .destination = "db-3"}));
+    CHECK(shop.lines("which-cluster", {.instance = "%"}) == Lines{""});
+    for (const char* text : {"db%:3306", "nobody%:3306"}) {
+      const std::string refused = std::string("error: Instance not found: ") + text;
+      CHECK(shop.lines("which-instance", {.instance = text}) == Lines{refused});
+      CHECK(shop.lines("begin-downtime", {.instance = text, .owner = "me", .reason = "x"}) ==
+            Lines{refused});
+      CHECK(shop.lines("discover", {.instance = text}) == Lines{refused});
+    }
+  }
+
   TEST_CASE("an alias of two clusters is refused by a verb, and names the first of them for -c") {
     Shop shop;
     shop.config.classification.cluster_name_to_alias = {{"^other", "shop"}};

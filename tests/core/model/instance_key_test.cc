@@ -58,6 +58,17 @@ TEST_SUITE("core/model/instance_key") {
     CHECK(read_key(std::string(256, 'a')) == "refused");
   }
 
+  TEST_CASE("a pattern is a key whose host may have wildcards") {
+    const auto pattern = parse_instance_pattern("db%.example:3307", kDefault);
+    REQUIRE(pattern);
+    CHECK(to_string(*pattern) == "db%.example:3307");
+    CHECK(is_pattern(*pattern));
+    CHECK_FALSE(is_pattern(parse_instance_pattern("db_1", kDefault).value()));
+    for (const char* text : {"", "db*", "db 1%", "-db%", "db%:%", "fe80::1%eth0"}) {
+      CHECK_FALSE_MESSAGE(parse_instance_pattern(text, kDefault), text);
+    }
+  }
+
   TEST_CASE("a detached key keeps its mark, and loses it when reattached") {
     CHECK(read_key("//db-1:3306") == "//db-1 3306");
     CHECK(read_key("//[::1]:3306") == "//::1 3306");
