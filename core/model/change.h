@@ -85,7 +85,9 @@ struct SetDelay {
 };
 /// MariaDB, stopped: by GTID again, from what it has applied on. What it holds besides is thrown
 /// away.
-struct FollowByGtid {};
+struct FollowByGtid {
+  bool current{false};  ///< by current_pos, else slave_pos
+};
 /// MySQL, its receiver stopped: ends the applier that waits for the rest of a transaction, and does
 /// not wait until it has rolled back. Not found: it has begun with none.
 struct RollBackPartial {};

@@ -375,9 +375,9 @@ std::vector<SqlStatement> statements_for(const Instance& instance, const Change&
   if (const auto* history = std::get_if<ResetGtidHistory>(&change)) {
     return reset_history(*history, parse_server_version(instance.server.version));
   }
-  if (std::holds_alternative<FollowByGtid>(change)) {
+  if (const auto* follow = std::get_if<FollowByGtid>(&change)) {
     Options options(words);
-    options.add("USE_GTID", "slave_pos");
+    options.add("USE_GTID", follow->current ? "current_pos" : "slave_pos");
     return {options.statement(words, instance)};
   }
   if (std::holds_alternative<RollBackPartial>(change)) return roll_back_partial(instance);

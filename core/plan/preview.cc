@@ -123,7 +123,7 @@ void apply(Instance& instance, const Change& change, const Topology& topology) {
   } else if (const auto* delay = std::get_if<SetDelay>(&change)) {
     instance.replication.sql_delay = delay->delay;
     if (delay->keeps_relay_logs) {
-      instance.gtid.uses_mariadb = false;
+      instance.gtid.uses_mariadb = instance.gtid.mariadb_current = false;
       instance.replication.exec = instance.replication.read;
     }
   } else if (const auto* until = std::get_if<StartUntil>(&change)) {
@@ -132,8 +132,9 @@ void apply(Instance& instance, const Change& change, const Topology& topology) {
   } else if (const auto* flush = std::get_if<FlushBinaryLogs>(&change)) {
     for (int i = 0; i < flush->times; ++i)
       instance.server.binlog = next_log(instance.server.binlog).value_or(instance.server.binlog);
-  } else if (std::holds_alternative<FollowByGtid>(change)) {
+  } else if (const auto* follow = std::get_if<FollowByGtid>(&change)) {
     instance.gtid.uses_mariadb = true;
+    instance.gtid.mariadb_current = follow->current;
     instance.replication.gtid_io_pos = instance.gtid.mariadb_slave_pos;
   } else if (std::holds_alternative<RollBackPartial>(change)) {
     set_threads(instance, ReplicationThreads::Applier, false);

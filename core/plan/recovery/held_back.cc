@@ -25,7 +25,9 @@ std::optional<Run> by_gtid_again(const Instance& server, const std::string& why,
   if (!replication_threads_stopped(server)) {
     run.steps.push_back(step_on(server.key, Change{StopReplication{}}, why));
   }
-  run.steps.push_back(step_on(server.key, Change{FollowByGtid{}}, why));
+  const Instance* before = so_far.at_start.find(server.key);
+  const bool current = before != nullptr && before->gtid.mariadb_current;
+  run.steps.push_back(step_on(server.key, Change{FollowByGtid{current}}, why));
   return run;
 }
 

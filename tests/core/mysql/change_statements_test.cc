@@ -170,6 +170,8 @@ TEST_SUITE("core/mysql/change_statements") {
           "RELAY_LOG_FILE='relay.000002', RELAY_LOG_POS=658");
     CHECK(shown(replica, SetDelay{}) == "CHANGE MASTER 'ch' TO MASTER_DELAY=0");
     CHECK(shown(replica, FollowByGtid{}) == "CHANGE MASTER 'ch' TO MASTER_USE_GTID=slave_pos");
+    CHECK(shown(replica, FollowByGtid{true}) ==
+          "CHANGE MASTER 'ch' TO MASTER_USE_GTID=current_pos");
   }
 
   TEST_CASE("an applier is ended only when all is applied that was received as a whole") {

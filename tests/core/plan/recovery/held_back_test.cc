@@ -132,11 +132,13 @@ TEST_SUITE("core/plan/recovery/held_back") {
     FakeServers servers;
     build_late(servers);
     servers.freeze_applier(db(2));
+    servers.set(db(2), [](Instance& i) { i.gtid.mariadb_current = true; });
     const Outcome outcome = fail_over(servers);
     REQUIRE_FALSE(outcome.error);
     CHECK(outcome.account.promoted == db(4));
     CHECK(mentions(outcome.account.lost_transactions, "db2:3306 has received"));
     CHECK(servers.at(db(2)).gtid.uses_mariadb);
+    CHECK(servers.at(db(2)).gtid.mariadb_current);
     CHECK(servers.at(db(2)).replication.source == db(4));
   }
 
