@@ -69,10 +69,12 @@ Result<Reply> discover_all(const Services& services, const InstanceKey& seed) {
   ORCH_ASSIGN(const CrawlResult result, crawl_and_record(services, {seed}));
   if (!result.found.empty()) return crawl_reply(result);
   if (!result.unreachable.empty()) return fail(result.unreachable.front().error);
-  return fail(
-      ErrorKind::Refused,
-      fmt::format("{} is left alone: {}", to_string(seed),
-                  result.skipped.empty() ? "a filter matches" : result.skipped.front().because));
+  if (result.skipped.empty()) {
+    return fail(ErrorKind::InvalidInput,
+                fmt::format("'{}' names no server that can be contacted", to_string(seed)));
+  }
+  return fail(ErrorKind::Refused,
+              fmt::format("{} is left alone: {}", to_string(seed), result.skipped.front().because));
 }
 
 Result<Reply> run_discover(Services& services, const Args& args) {
