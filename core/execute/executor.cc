@@ -44,8 +44,9 @@ Error told_of(const InstanceKey& server, Error error) {
 }
 
 /// What was probed, with what only the backend knows taken from its record.
-Instance merged(Instance probed, const Instance* record,
-                const std::optional<PromotionRule>& detected) {
+Instance merged(Observation seen, const Instance* record) {
+  if (record != nullptr) keep_untold(seen, *record);
+  Instance probed = std::move(seen.instance);
   if (record != nullptr) {
     probed.key = record->key;
     probed.alias = record->alias;
@@ -61,7 +62,7 @@ Instance merged(Instance probed, const Instance* record,
     probed.downtime = record->downtime;
     probed.freshness = record->freshness;
   }
-  if (detected) probed.promotion_rule = *detected;
+  if (seen.detected_promotion_rule) probed.promotion_rule = *seen.detected_promotion_rule;
   probed.freshness.last_error.reset();
   probed.freshness.is_last_check_valid = true;
   probed.freshness.is_recently_checked = true;
@@ -153,8 +154,7 @@ Topology Executor::survey(const Topology& records, const std::set<InstanceKey>& 
   for (std::size_t i = 0; i < asked.size(); ++i) {
     const Instance* record = records.find(asked[i]);
     if (seen[i].found()) {
-      Instance probed =
-          merged(std::move(seen[i].instance), record, seen[i].detected_promotion_rule);
+      Instance probed = merged(std::move(seen[i]), record);
       probed.key = asked[i];
       all.push_back(std::move(probed));
     } else {

@@ -24,6 +24,18 @@ enum class ProbeOutcome {
   Skipped,  ///< a filter on the replication user says: leave it alone, record no check
 };
 
+/// What queries of the user's own were to tell, and did not in time.
+struct Untold {
+  bool alias{false};
+  bool data_center{false};
+  bool region{false};
+  bool physical_environment{false};
+  bool semi_sync_priority{false};
+  bool cluster_alias{false};
+
+  bool operator==(const Untold&) const = default;
+};
+
 /// Everything that one probe learnt; the caller decides what to keep where. Names of the cluster,
 /// depth, ancestry and errant GTIDs come afterwards, from the source's record: see settle().
 struct Observation {
@@ -41,6 +53,7 @@ struct Observation {
   std::optional<PromotionRule> detected_promotion_rule{};
   std::string detected_cluster_alias{};   ///< "" when not asked or not answered
   std::string detected_cluster_domain{};  ///< likewise
+  Untold untold{};
   std::vector<ResolvedName> resolved{};
   std::optional<bool> tls_required{};  ///< found out by trying (mixed TLS)
   int round_trips{0};  ///< packets sent that a reply was awaited for, login excluded
@@ -49,5 +62,8 @@ struct Observation {
     return outcome == ProbeOutcome::Clean || outcome == ProbeOutcome::Soft;
   }
 };
+
+/// What was untold stays as the server's record has it.
+void keep_untold(Observation& seen, const Instance& record);
 
 }  // namespace orch

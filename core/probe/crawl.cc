@@ -404,6 +404,9 @@ class Settling {
 
   void settle_one(const InstanceKey& key) {
     Observation& seen = *open_.at(key);
+    if (seen.untold != Untold{} && stored_) {
+      if (const auto record = stored_(key)) keep_untold(seen, *record);
+    }
     std::optional<Instance> source = source_of(seen.instance);
     if (source && cut_ == key) {
       // The top of a circle: of two it is named after itself, of more it has nothing above it.

@@ -109,8 +109,9 @@ Result<> ask_all(SqlSession& session, const std::vector<Question>& questions, St
       }
       // It answered what matters: what the user made up says nothing of its health.
       into.unanswered = questions[next].ask;
-      into.answers[questions[next].ask] = {
-          questions[next].sql, {}, Refusal{0, 0, *std::move(answers.lost)}};
+      for (; next < questions.size(); ++next) {
+        into.answers[questions[next].ask] = {questions[next].sql, {}, Refusal{0, 0, *answers.lost}};
+      }
       break;
     }
   }

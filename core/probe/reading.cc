@@ -390,6 +390,17 @@ void Reading::take_users_answers() {
   seen_.detected_cluster_domain = text(Ask::ClusterDomain);
   seen_.detected_promotion_rule = parse_promotion_rule(text(Ask::PromotionRule));
   seen_.instance.gtid.uses_pseudo = rounded_number(text(Ask::PseudoGtid)) == 1;
+  const auto in_vain = [&](Ask ask) {
+    const auto found = asked_.answers.find(ask);
+    if (found == asked_.answers.end()) return known_.refused.contains(ask);
+    return found->second.refused && found->second.refused->code == 0;
+  };
+  seen_.untold = {.alias = in_vain(Ask::InstanceAlias),
+                  .data_center = in_vain(Ask::DataCenter),
+                  .region = in_vain(Ask::Region),
+                  .physical_environment = in_vain(Ask::PhysicalEnvironment),
+                  .semi_sync_priority = in_vain(Ask::SemiSyncEnforced),
+                  .cluster_alias = in_vain(Ask::ClusterAlias)};
   const auto priority = rounded_number(text(Ask::SemiSyncEnforced)).value_or(0);
   seen_.instance.semi_sync.priority =
       static_cast<unsigned>(std::clamp<std::int64_t>(priority, 0, 1'000'000));

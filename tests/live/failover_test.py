@@ -246,7 +246,8 @@ class Failover(LiveCase):
 
     def test_a_query_of_the_users_own_that_hangs_does_not_keep_a_replica_from_promotion(self):
         c = self.start(3)
-        self.config["MySQLDiscoveryReadTimeoutSeconds"] = 2
+        self.config.update(MySQLDiscoveryReadTimeoutSeconds=2, DetectDataCenterQuery="SELECT 'dc'",
+                           PreventCrossDataCenterMasterFailover=True)
         self.discover(c)
         c[3].sql("STOP REPLICA IO_THREAD")
         self.write(c[1], 5)

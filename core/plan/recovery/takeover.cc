@@ -74,7 +74,9 @@ class Takeover {
     if (request_.designated) {
       const Instance* heir = fresh_.find(*request_.designated);
       if (heir == nullptr) {
-        return fail(ErrorKind::NotFound, "Error reading " + to_string(*request_.designated));
+        return fail(ErrorKind::NotFound, "Error reading " + to_string(*request_.designated) +
+                                             ": it is no server of the cluster of " +
+                                             to_string(request_.primary));
       }
       return heir;
     }

@@ -238,6 +238,24 @@ TEST_SUITE("core/probe/crawl") {
     CHECK(hosts(world.crawl_from({"b"}, no_sources)) == Names{"b"});
   }
 
+  TEST_CASE("what a query of the user's own did not tell in time stays as it is recorded") {
+    World world;
+    Observation& seen = world.add("db1");
+    seen.untold.data_center = seen.untold.cluster_alias = true;
+    CrawlResult result = world.crawl_from({"db1"});
+    settle_all(result, {}, [](const InstanceKey& asked) -> std::optional<Instance> {
+      Instance record;
+      record.key = asked;
+      record.location = {.data_center = "ams", .region = "west"};
+      record.suggested_cluster_alias = "shop";
+      return record;
+    });
+    REQUIRE(result.found.size() == 1);
+    CHECK(result.found[0].instance.location.data_center == "ams");
+    CHECK(result.found[0].instance.location.region == "");  // it was told that there is none
+    CHECK(result.found[0].instance.suggested_cluster_alias == "shop");
+  }
+
   TEST_CASE("a server skipped for its replication user is told of") {
     World world;
     world.add("a");

@@ -499,10 +499,13 @@ TEST_SUITE("core/probe/reading") {
     CHECK(to_string(seen.instance.group.primary) == "db1:3306");
     REQUIRE(seen.soft_errors.size() == 1);
     CHECK(seen.soft_errors[0].message.starts_with("DetectClusterAliasQuery: "));
+    CHECK(seen.untold == Untold{.cluster_alias = true});
     CHECK(bench.known.refused.contains(Ask::ClusterAlias));  // the next session does not ask
     ScriptedSession next = group_member();
     next.hang_at("SELECT alias");
-    CHECK(bench.read(next).outcome == ProbeOutcome::Clean);
+    const Observation later = bench.read(next);
+    CHECK(later.outcome == ProbeOutcome::Clean);
+    CHECK(later.untold == seen.untold);
 
     ScriptedSession hung = group_member();
     hung.hang_at("SHOW REPLICA STATUS");
