@@ -24,7 +24,7 @@ enum class ProbeOutcome {
   Skipped,  ///< a filter on the replication user says: leave it alone, record no check
 };
 
-/// What queries of the user's own were to tell, and did not in time.
+/// What queries of the user's own were to tell, and did not: refused, or not answered in time.
 struct Untold {
   bool alias{false};
   bool data_center{false};

@@ -393,7 +393,7 @@ void Reading::take_users_answers() {
   const auto in_vain = [&](Ask ask) {
     const auto found = asked_.answers.find(ask);
     if (found == asked_.answers.end()) return known_.refused.contains(ask);
-    return found->second.refused && found->second.refused->code == 0;
+    return found->second.refused.has_value();
   };
   seen_.untold = {.alias = in_vain(Ask::InstanceAlias),
                   .data_center = in_vain(Ask::DataCenter),

@@ -63,7 +63,13 @@ std::optional<Run> give_up_undelayed(const InstanceKey& winner, const Progress& 
   const auto& key = so_far.facts.undelayed;
   const Instance* server = key && *key != winner ? fresh.find(*key) : nullptr;
   if (server == nullptr) return std::nullopt;
-  return by_gtid_again(*server, to_string(winner) + " was promoted without what it holds", so_far);
+  // Its relay logs may be all that is left of these transactions, and are thrown away by that.
+  const Instance* promoted = fresh.find(winner);
+  const Position held = received_position(*server);
+  const bool alone = holds_gtids_in_relay_log(*server) && promoted != nullptr &&
+                     !contains(executed_position(*promoted), held);
+  if (alone) return std::nullopt;
+  return by_gtid_again(*server, to_string(winner) + " was promoted", so_far);
 }
 
 std::optional<Run> give_up_partial(const std::vector<const Instance*>& servers,

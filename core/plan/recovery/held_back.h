@@ -20,7 +20,7 @@ namespace orch {
 /// it is applied. Nothing where there is nothing to do.
 [[nodiscard]] std::optional<Run> back_to_gtid(const Instance& server, const Progress& so_far);
 
-/// The same when another one was promoted: what it still holds is thrown away.
+/// The same when another one was promoted, unless it holds what that one lacks.
 [[nodiscard]] std::optional<Run> give_up_undelayed(const InstanceKey& winner,
                                                    const Progress& so_far, const Topology& fresh);
 

@@ -112,6 +112,10 @@ TEST_SUITE("cmd/command/information") {
       shop.config.discovery.reject_hostname_resolve_pattern = "^127";
       CHECK(found("localhost") == Lines{"error: Instance not found: localhost:3306"});
     }
+    SUBCASE("a part of an address is no address") {
+      CHECK(found("127") == Lines{"127.0.0.1:3306"});
+      CHECK(shop.lines("show-resolve-hosts") == Lines{});
+    }
     SUBCASE("a name by which a server is known stays") {
       shop.execute("update database_instance set hostname = 'localhost' where hostname = 'db-4'");
       CHECK(found("localhost") == Lines{"localhost:3306"});
