@@ -226,7 +226,8 @@ TEST_SUITE("core/plan/recovery/detaching") {
         CHECK(servers.at(db(4)).replication.sql_delay == std::chrono::seconds(delay));
         const auto moved = when(servers, "db4:3306 replicate from db3:3306");
         CHECK((moved > when(servers, kDetach2)) == (delay == 3600));
-        CHECK((moved > when(servers, "db6:3306 start replication")) == (delay == 3600));
+        // Else the two are moved beside each other, whichever is the first.
+        if (delay == 3600) CHECK(moved > when(servers, "db6:3306 start replication"));
       }
     }
   }
