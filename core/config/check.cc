@@ -34,18 +34,20 @@ class Checker {
         {.severity = severity, .key = std::string(key), .message = std::move(message)});
   }
 
-  void pattern(std::string_view key, const std::string& expression,
-               Severity severity = Severity::Error) {
-    if (expression.empty()) return;
-    const Result<Pattern> compiled = Pattern::compile(expression);
-    if (!compiled) report(severity, key, compiled.error().message);
+  /// -> compiled; nothing when there is none, or it is reported.
+  std::optional<Pattern> pattern(std::string_view key, const std::string& expression,
+                                 Severity severity = Severity::Error) {
+    if (expression.empty()) return std::nullopt;
+    Result<Pattern> compiled = Pattern::compile(expression);
+    if (compiled) return *std::move(compiled);
+    report(severity, key, compiled.error().message);
+    return std::nullopt;
   }
 
   /// An expression whose first group is what it detects.
   void picking(std::string_view key, const std::string& expression) {
-    pattern(key, expression);
-    const Result<Pattern> compiled = Pattern::compile(expression);
-    if (expression.empty() || !compiled || compiled->has_group()) return;
+    const std::optional<Pattern> compiled = pattern(key, expression);
+    if (!compiled || compiled->has_group()) return;
     report(Severity::Warning, key,
            fmt::format("'{}' has no (group) that says which part of a host name is meant: it "
                        "detects nothing",

@@ -281,10 +281,9 @@ std::vector<SqlStatement> stop_without_waiting(SqlStatement stop, const Instance
 /// applied that was received as a whole. What InnoDB lists may be older than the transaction, and
 /// one of which no row came yet is not listed; before 8.0 nothing else tells.
 std::vector<SqlStatement> roll_back_partial(const Instance& instance) {
-  std::string received;
-  if (const auto set = GtidSet::parse(instance.replication.retrieved_gtid_set)) {
-    received = set->to_string();
-  }
+  // What cannot be read is left to the server to refuse: an empty set would be applied always.
+  std::string received = instance.replication.retrieved_gtid_set;
+  if (const auto set = GtidSet::parse(received)) received = set->to_string();
   const std::string applied = "GTID_SUBSET(" + sql_quoted(received) + ", @@GLOBAL.gtid_executed)";
   std::vector<SqlStatement> statements{
       plain("SET @orch_applier = (SELECT MIN(p.id) FROM information_schema.innodb_trx AS t"

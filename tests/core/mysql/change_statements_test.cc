@@ -182,6 +182,13 @@ TEST_SUITE("core/mysql/change_statements") {
     CHECK(text.ends_with("PREPARE orch_kill FROM @orch_kill; EXECUTE orch_kill"));
   }
 
+  TEST_CASE("received transactions that cannot be read are not taken for none") {
+    Instance replica = mysql_version("9.7.0");
+    replica.replication.retrieved_gtid_set = "no set";
+    const std::string text = shown(replica, RollBackPartial{});
+    CHECK(text.find("GTID_SUBSET('no set', @@GLOBAL.gtid_executed)") != std::string::npos);
+  }
+
   TEST_CASE("a MariaDB receiver is ended when its source is silent: STOP SLAVE would wait for it") {
     const StopReplication stop{ReplicationThreads::Receiver, true};
     Instance replica = following(mariadb(2, "0-1-9"), 1);
