@@ -44,6 +44,7 @@ Result<> BackendLocks::claim(const InstanceKey& key, const std::string& reason) 
   }
   ORCH_ASSIGN(const std::vector<storage::Maintenance> all, store_.list());
   const auto held = std::ranges::find(all, key, &storage::Maintenance::key);
+  if (held != all.end() && held->by_person && persons_ == PersonsLock::Passed) return {};
   const std::string holder =
       held == all.end() ? "somebody" : fmt::format("{}: {}", held->owner, held->reason);
   return fail(ErrorKind::Conflict,
@@ -55,7 +56,7 @@ Result<> BackendLocks::claim(const InstanceKey& key, const std::string& reason) 
 Result<> BackendLocks::release(const InstanceKey& key) {
   {
     const MutexLock guard(mutex_);
-    held_.erase(key);
+    if (held_.erase(key) == 0) return {};  // a person's
   }
   ORCH_ASSIGN([[maybe_unused]] const bool held, store_.end(key));
   return {};

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <condition_variable>
+#include <cstdint>
 #include <set>
 #include <string>
 #include <thread>
@@ -12,14 +13,26 @@
 
 namespace orch::ha {
 
+/// Whether a lock that a person took (begin-maintenance) stops the holder of these locks.
+enum class PersonsLock : std::uint8_t {
+  Stops,
+  /// Only an operation under way does: somebody asks for a change of just that server, by name, and
+  /// it is for such work that people lock servers.
+  Passed,
+};
+
 /// The backend's maintenance table as the executor's lock manager. Locks are renewed as long as
 /// they are held.
 class BackendLocks final : public MaintenanceLocks {
  public:
   /// Database and clock outlive this.
   BackendLocks(storage::Database& database, const Clock& clock, storage::NodeIdentity self,
-               std::string owner, std::chrono::milliseconds pause = std::chrono::seconds(20))
-      : store_(database, clock, std::move(self)), owner_(std::move(owner)), pause_(pause) {}
+               std::string owner, PersonsLock persons = PersonsLock::Stops,
+               std::chrono::milliseconds pause = std::chrono::seconds(20))
+      : store_(database, clock, std::move(self)),
+        owner_(std::move(owner)),
+        persons_(persons),
+        pause_(pause) {}
   ~BackendLocks() override;
   BackendLocks(const BackendLocks&) = delete;
   BackendLocks& operator=(const BackendLocks&) = delete;
@@ -32,6 +45,7 @@ class BackendLocks final : public MaintenanceLocks {
 
   storage::MaintenanceStore store_;
   std::string owner_;
+  PersonsLock persons_;
   std::chrono::milliseconds pause_;
   Mutex mutex_;
   std::condition_variable_any woken_;

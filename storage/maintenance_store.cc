@@ -42,7 +42,7 @@ constexpr std::string_view kSqlFindActiveMaintenance = R"(
      where maintenance_active = 1 and replace(end_timestamp, 'T', ' ') > ? and hostname = ? and port = ?)";
 constexpr std::string_view kSqlListMaintenance = R"(
     select database_instance_maintenance_id, hostname, port, begin_timestamp, end_timestamp, owner,
-           reason
+           reason, explicitly_bounded
       from database_instance_maintenance
      where maintenance_active = 1
      order by database_instance_maintenance_id)";
@@ -151,7 +151,8 @@ Result<std::vector<Maintenance>> MaintenanceStore::list() const {
                        .begin = row.time(3),
                        .end = row.time(4),
                        .owner = row.text(5),
-                       .reason = row.text(6)});
+                       .reason = row.text(6),
+                       .by_person = row.integer(7) != 0});
   }));
   return entries;
 }

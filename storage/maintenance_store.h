@@ -34,6 +34,7 @@ struct Maintenance {
   std::optional<TimePoint> end{};
   std::string owner{};
   std::string reason{};
+  bool by_person{false};
 };
 
 /// Exclusive locks on instances, for operations and people. At most one per instance.

@@ -192,7 +192,7 @@ std::vector<Command> absence_rows() {
   return {
       {.name = "begin-maintenance",
        .section = "Instance management",
-       .help = "Lock an instance against changes by others",
+       .help = "Lock an instance against moves; stop-replica and the like still run",
        .example = "db2.example --reason 'disk swap' --duration 1h",
        .words = {Word::Instance},
        .required = 1,

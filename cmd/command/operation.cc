@@ -236,8 +236,9 @@ Result<Outcome> carry_out(const Services& services, const Operation& operation, 
                             operation.name, to_string(operation.about)));
   }
   ORCH_ASSIGN(const Topology records, records_around(services, operation.subjects));
-  ha::BackendLocks locks(services.database(), services.clock(), services.self(),
-                         owner_argument(args));
+  ha::BackendLocks locks(
+      services.database(), services.clock(), services.self(), owner_argument(args),
+      operation.passes_persons_lock ? ha::PersonsLock::Passed : ha::PersonsLock::Stops);
   ProgressObserver observer(services.progress());
   const ExecutorSettings settings = settings_for(services, args);
   Executor executor(services.servers(), services.leadership(), locks, observer, settings);

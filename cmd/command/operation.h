@@ -30,6 +30,8 @@ struct Operation {
   std::optional<InstanceKey> replaced{};
   /// Hooks that would run, for a dry run to show; in their order.
   std::vector<std::string> hooks{};
+  /// Under a person's lock, too: a change of that one server only.
+  bool passes_persons_lock{false};
   bool runs_with_noop{false};  ///< cli.md 2: starting, stopping, waiting, semi-sync switches
 };
 

@@ -31,6 +31,7 @@ Result<Reply> on_one(Services& services, const Args& args, std::string_view name
                             .name = std::string(name),
                             .about = key,
                             .message = fmt::format("{} {}", name, to_string(key)),
+                            .passes_persons_lock = true,
                             .runs_with_noop = runs_with_noop};
   return run_or_show(services, operation, args, [&](const Outcome&) { return key_reply(key); });
 }

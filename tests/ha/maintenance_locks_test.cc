@@ -17,6 +17,23 @@ TEST_SUITE("ha/maintenance_locks") {
           std::string::npos);
   }
 
+  TEST_CASE_FIXTURE(
+      storage::MemoryBackend,
+      "a person's lock is passed by who changes that server only, an operation's not") {
+    const InstanceKey key{"db1", 3306};
+    storage::MaintenanceStore store(database(), clock, {"here", "a"});
+    BackendLocks moving(database(), clock, {"here", "b"}, "alice");
+    BackendLocks stopping(database(), clock, {"here", "c"}, "alice", PersonsLock::Passed);
+    REQUIRE(store.claim({.key = key, .owner = "alice", .reason = "disk", .by_person = true}));
+    CHECK_FALSE(moving.claim(key, "relocate"));
+    CHECK(stopping.claim(key, "stop-replica"));
+    CHECK(stopping.release(key));
+    CHECK(store.in_maintenance(key).value_or(false));  // the person's goes on
+    REQUIRE(store.end(key));
+    REQUIRE(moving.claim(key, "relocate"));
+    CHECK_FALSE(stopping.claim(key, "stop-replica"));
+  }
+
   TEST_CASE_FIXTURE(storage::MemoryBackend, "locks are renewed until they are released (REF-1)") {
     using std::chrono::milliseconds;
     const InstanceKey kept{"db1", 3306};
@@ -26,7 +43,7 @@ TEST_SUITE("ha/maintenance_locks") {
                    key.hostname + "'");
     };
     const SystemClock now;
-    BackendLocks locks(database(), now, {"here", "t"}, "me", milliseconds(5));
+    BackendLocks locks(database(), now, {"here", "t"}, "me", PersonsLock::Stops, milliseconds(5));
     REQUIRE(locks.claim(kept, "r"));
     REQUIRE(locks.claim(given_back, "r"));
     REQUIRE(locks.release(given_back));
