@@ -8,12 +8,13 @@
 #include <atomic>
 #include <condition_variable>
 #include <memory>
-#include <mutex>
 #include <system_error>
 #include <thread>
 #include <utility>
 
 #include <fmt/format.h>
+
+#include "core/base/mutex.h"
 
 namespace orch {
 namespace {
@@ -23,11 +24,11 @@ constexpr int kMostUnderWay = 256;
 
 /// Shared by the one who asks and the thread that may outlive the asking.
 struct Pending {
-  std::mutex mutex{};
-  std::condition_variable ready{};
-  bool done{false};
-  int error{0};
-  NameLookup answer{};
+  Mutex mutex{};
+  std::condition_variable_any ready{};
+  bool done ORCH_GUARDED_BY(mutex){false};
+  int error ORCH_GUARDED_BY(mutex){0};
+  NameLookup answer ORCH_GUARDED_BY(mutex){};
 };
 
 std::atomic<int>& under_way() {
@@ -73,7 +74,7 @@ void ask_system(const std::string& host, Pending& pending) {
   const int error = ::getaddrinfo(host.c_str(), nullptr, &hints, &found);
   NameLookup answer = error == 0 ? read_answer(found) : NameLookup{};
   if (found != nullptr) ::freeaddrinfo(found);
-  const std::lock_guard lock(pending.mutex);
+  const MutexLock lock(pending.mutex);
   pending.error = error;
   pending.answer = std::move(answer);
   pending.done = true;
@@ -112,8 +113,8 @@ Result<NameLookup> look_up_name(const std::string& host, SteadyPoint deadline) {
   if (is_numeric(host)) return NameLookup{.canonical_name = host, .addresses = {host}};
   const auto pending = std::make_shared<Pending>();
   ORCH_TRY(start(host, pending));
-  std::unique_lock lock(pending->mutex);
-  if (!pending->ready.wait_until(lock, deadline, [&] { return pending->done; })) {
+  const MutexLock lock(pending->mutex);
+  if (!pending->ready.wait_until(pending->mutex, deadline, [&] { return pending->done; })) {
     return fail(ErrorKind::Unreachable,
                 fmt::format("host name '{}' not resolved in time: check DNS", host));
   }

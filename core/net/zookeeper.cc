@@ -5,11 +5,11 @@
 #include <algorithm>
 #include <condition_variable>
 #include <functional>
-#include <mutex>
 #include <optional>
 
 #include <fmt/format.h>
 
+#include "core/base/mutex.h"
 #include "core/base/name_lookup.h"
 #include "core/base/text.h"
 #include "core/model/instance_key.h"
@@ -58,9 +58,9 @@ class ZookeeperSession {
   ZookeeperSession& operator=(const ZookeeperSession&) = delete;
 
   [[nodiscard]] bool connect() {
-    std::unique_lock lock(mutex_);
+    const MutexLock lock(mutex_);
     return handle_ != nullptr &&
-           changed_.wait_until(lock, deadline_, [this] { return connected_; });
+           changed_.wait_until(mutex_, deadline_, [this] { return connected_; });
   }
 
   int set(const std::string& path, const std::string& value) {
@@ -81,7 +81,7 @@ class ZookeeperSession {
                        void* context) {
     if (type != ZOO_SESSION_EVENT || state != ZOO_CONNECTED_STATE) return;
     auto* self = static_cast<ZookeeperSession*>(context);
-    const std::lock_guard lock(self->mutex_);
+    const MutexLock lock(self->mutex_);
     self->connected_ = true;
     self->changed_.notify_all();
   }
@@ -90,27 +90,28 @@ class ZookeeperSession {
   static void answered(int code, const void* context) {
     // The library hands back the pointer that it was given, as const.
     auto* self = static_cast<ZookeeperSession*>(const_cast<void*>(context));
-    const std::lock_guard lock(self->mutex_);
+    const MutexLock lock(self->mutex_);
     self->code_ = code;
     self->changed_.notify_all();
   }
 
   int ask(const std::function<int()>& start) {
     {
-      const std::lock_guard lock(mutex_);
+      const MutexLock lock(mutex_);
       code_.reset();
     }
     if (const int refused = start(); refused != ZOK) return refused;
-    std::unique_lock lock(mutex_);
-    const bool in_time = changed_.wait_until(lock, deadline_, [this] { return code_.has_value(); });
+    const MutexLock lock(mutex_);
+    const bool in_time =
+        changed_.wait_until(mutex_, deadline_, [this] { return code_.has_value(); });
     return in_time ? *code_ : static_cast<int>(ZOPERATIONTIMEOUT);
   }
 
   const SteadyPoint deadline_;
-  std::mutex mutex_;
-  std::condition_variable changed_;
-  bool connected_{false};
-  std::optional<int> code_{};
+  Mutex mutex_;
+  std::condition_variable_any changed_;
+  bool connected_ ORCH_GUARDED_BY(mutex_){false};
+  std::optional<int> code_ ORCH_GUARDED_BY(mutex_){};
   zhandle_t* handle_{nullptr};
 };
 
