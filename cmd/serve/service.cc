@@ -8,6 +8,7 @@
 
 #include "cmd/command/analysis_reading.h"
 #include "cmd/command/engine.h"
+#include "cmd/command/names.h"
 #include "cmd/command/observe.h"
 #include "cmd/command/recovery.h"
 #include "cmd/version.h"
@@ -125,8 +126,7 @@ Result<> Service::build() {
     questioned_ = engine_.get();
   }
   for (const std::string& seed : config().discovery.discovery_seeds) {
-    const auto port = static_cast<std::uint16_t>(config().connection.default_instance_port);
-    if (const auto key = parse_instance_key(seed, port)) {
+    if (const auto key = parse_key(*own_, seed)) {
       note_problem(own_->instances().insert_if_absent(*key), "DiscoverySeeds");
     }
   }
