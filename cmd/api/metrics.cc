@@ -160,9 +160,11 @@ std::vector<NamedFigure> named_figures(Service& service) {
   const auto put = [&](std::string_view name, auto value) {
     named.push_back({std::string(name), static_cast<std::int64_t>(value), counters});
   };
-  put("discoveries.queue_length", figures.queued);
+  const bool apart = service.config().discovery.dead_instance_discovery_max_concurrency > 0;
+  put("discoveries.queue_length",
+      figures.queued - (apart ? std::min(figures.queued, figures.dead_queued) : 0));
   put("discoveries.recent_count", service.probe_log().since(std::chrono::seconds(1)).size());
-  put("discoveries.dead_instances_queue_length", 0);
+  if (apart) put("discoveries.dead_instances_queue_length", figures.dead_queued);
   put("elect.is_elected", leads);
   put("health.is_healthy", service.backend_problem() ? 0 : 1);
   const bool raft = service.coordination().group() != nullptr;

@@ -155,19 +155,31 @@ ApiAnswer answer_queries(ApiCall& call, bool aggregated) {
   return api_bare(dump(aggregated ? aggregated_queries(samples) : raw_queries(samples)));
 }
 
-bool is_known_queue(const ApiCall& call) {
+/// The samples of a queue; nothing: there is none by that name. Only with a limit of its own does
+/// the reference have a queue for servers that do not answer.
+std::optional<std::vector<QueueSample>> samples_of_queue(const ApiCall& call, std::size_t seconds) {
   const std::string& queue = call.parameter("queue");
-  if (queue.empty() || queue == "DEFAULT") return true;
-  const auto& discovery = call.service.config().discovery;
-  return queue == "DEADINSTANCES" && discovery.dead_instance_discovery_max_concurrency > 0;
+  const bool apart = call.service.config().discovery.dead_instance_discovery_max_concurrency > 0;
+  const bool dead = apart && queue == "DEADINSTANCES";
+  if (!dead && !queue.empty() && queue != "DEFAULT") return std::nullopt;
+  std::vector<QueueSample> samples;
+  for (const QueueSamples& moment : call.service.queue_log(seconds)) {
+    QueueSample sample = dead ? moment.dead : moment.all;
+    if (apart && !dead) {
+      sample.active -= std::min(sample.active, moment.dead.active);
+      sample.queued -= std::min(sample.queued, moment.dead.queued);
+    }
+    samples.push_back(sample);
+  }
+  return samples;
 }
 
 ApiAnswer answer_queue(ApiCall& call, bool aggregated) {
   const auto seconds = seconds_of(call);
   if (!seconds) return api_error("give a number of seconds");
-  if (!is_known_queue(call)) return api_error("Unknown queue: " + call.parameter("queue"));
-  const auto samples = call.service.queue_log(static_cast<std::size_t>(*seconds));
-  return api_bare(dump(aggregated ? aggregated_queue(samples) : raw_queue(samples)));
+  const auto samples = samples_of_queue(call, static_cast<std::size_t>(*seconds));
+  if (!samples) return api_error("Unknown queue: " + call.parameter("queue"));
+  return api_bare(dump(aggregated ? aggregated_queue(*samples) : raw_queue(*samples)));
 }
 
 }  // namespace

@@ -121,7 +121,8 @@ void Service::keep_house() {
       look_after_members(leads);
     }
     mutex_.lock();
-    queue_log_.push_back({figures.running, figures.queued});
+    queue_log_.push_back({.all = {figures.running, figures.queued},
+                          .dead = {figures.dead_running, figures.dead_queued}});
     const auto most = static_cast<std::size_t>(
         std::max<std::int64_t>(config().discovery.discovery_queue_max_statistics_size, 1));
     while (queue_log_.size() > most)

@@ -61,4 +61,10 @@ struct QueueSample {
   std::size_t queued{0};
 };
 
+/// The same moment's probes of all servers, and of those among them that did not answer last time.
+struct QueueSamples {
+  QueueSample all{};
+  QueueSample dead{};
+};
+
 }  // namespace orch::cmd

@@ -370,7 +370,7 @@ std::map<std::pair<std::string, std::string>, std::uint64_t> Service::recovery_c
   return recovery_counts_;
 }
 
-std::vector<QueueSample> Service::queue_log(std::size_t count) const {
+std::vector<QueueSamples> Service::queue_log(std::size_t count) const {
   const MutexLock lock(mutex_);
   const std::size_t skip = queue_log_.size() > count ? queue_log_.size() - count : 0;
   return {queue_log_.begin() + static_cast<std::ptrdiff_t>(skip), queue_log_.end()};

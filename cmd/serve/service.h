@@ -77,7 +77,7 @@ class Service {
   [[nodiscard]] std::map<std::pair<std::string, std::string>, std::uint64_t> recovery_counts()
       const;
   /// One sample a second, the latest `count` of them, oldest first.
-  [[nodiscard]] std::vector<QueueSample> queue_log(std::size_t count) const;
+  [[nodiscard]] std::vector<QueueSamples> queue_log(std::size_t count) const;
   /// Since when the oldest record that is not known to be dead was read; nothing when this node
   /// does not watch.
   [[nodiscard]] std::optional<std::chrono::milliseconds> data_age() const;
@@ -189,7 +189,7 @@ class Service {
   std::map<std::string, std::set<InstanceKey>> troubled_ ORCH_GUARDED_BY(mutex_);  ///< by cluster
   std::map<std::pair<std::string, std::string>, std::uint64_t> recovery_counts_
       ORCH_GUARDED_BY(mutex_);
-  std::deque<QueueSample> queue_log_ ORCH_GUARDED_BY(mutex_);
+  std::deque<QueueSamples> queue_log_ ORCH_GUARDED_BY(mutex_);
   Mutex questions_mutex_;
   Engine* questioned_ ORCH_GUARDED_BY(questions_mutex_){nullptr};  ///< engine_, until it ends
   Mutex complaints_mutex_;

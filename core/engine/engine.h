@@ -76,6 +76,8 @@ struct EngineFigures {
   std::size_t links{0};
   std::size_t queued{0};  ///< probes that wait for a thread
   std::size_t running{0};
+  std::size_t dead_queued{0};  ///< of these, those of servers that did not answer last time
+  std::size_t dead_running{0};
   std::size_t recoveries{0};  ///< under way
 };
 

@@ -1,6 +1,7 @@
 """The API's objects, field by field, on a running service; and every route answers as the contract says."""
 import json
 import re
+import socket
 import unittest
 
 from live_case import TREE, LiveCase
@@ -164,9 +165,14 @@ class Api(LiveCase):
             status, body = service.ask(path.format(**places))
             self.assertEqual((status, json.loads(body)["Code"]), (500, "ERROR"), path)
 
-    def test_metrics_are_in_the_format_of_prometheus(self):
+    def test_metrics_are_in_the_format_of_prometheus_and_name_those_who_wait_behind_silent_servers(self):
         c = self.start(2)
         self.discover(c)
+        silent = [socket.create_server(("127.0.0.1", 0)) for _ in range(4)]  # the connection is made, and no more
+        for each in silent:
+            self.addCleanup(each.close)
+        self.config.update(DeadInstanceDiscoveryMaxConcurrency=1,
+                           DiscoverySeeds=[f"127.0.0.1:{each.getsockname()[1]}" for each in silent])
         service = Service(self, self.folder / "serve.log")
         self.addCleanup(lambda: service.process.poll() is None and service.end())
         c.wait_for(service.leads, "the service to lead")
@@ -184,6 +190,9 @@ class Api(LiveCase):
         self.assertEqual(debug["elect.is_elected"], 1)
         for name in ("audit.write", "instance.read", "instance.read_topology", "instance.write", "discoveries.attempt"):
             self.assertGreater(debug[name], 0, name)
+        c.wait_for(lambda: any(moment["Queued"] and moment["Active"] == 1 for moment in
+                               service.json("discovery-queue-metrics-raw/DEADINSTANCES/60")), "silent servers in line")
+        c.wait_for(lambda: service.json("/debug/metrics")["discoveries.dead_instances_queue_length"], "their number")
 
 
 if __name__ == "__main__":
