@@ -28,7 +28,9 @@ storage::MaintenanceStore maintenance(const Services& services) {
 
 Result<Reply> run_forget(Services& services, const Args& args) {
   const auto port = static_cast<std::uint16_t>(services.config().connection.default_instance_port);
-  const std::optional<InstanceKey> typed = parse_instance_key(trim(args.instance), port);
+  // By the name as it is recorded, not the one that it resolves to.
+  std::optional<InstanceKey> typed = known_as_printed(services, std::string(trim(args.instance)));
+  if (!typed) typed = parse_instance_key(trim(args.instance), port);
   if (!typed) {
     return fail(ErrorKind::InvalidInput,
                 fmt::format("Cannot deduce instance: {}", printable(args.instance)));

@@ -43,18 +43,6 @@ Result<std::string> resolved(const Services& services, const InstanceKey& key) {
   return name;
 }
 
-/// An IPv6 address and a port as orch prints them, without brackets, if such an instance is known.
-std::optional<InstanceKey> known_as_printed(const Services& services, const std::string& text) {
-  const std::size_t colon = text.rfind(':');
-  if (colon == std::string::npos || text.find(':') == colon) return std::nullopt;
-  const auto key = parse_instance_key(
-      fmt::format("[{}]{}", text.substr(0, colon), text.substr(colon)), default_port(services));
-  if (!key) return std::nullopt;
-  const auto found = services.instances().find(*key);
-  if (!found) log::error("{}", found.error().message);
-  return found && *found ? key : std::nullopt;
-}
-
 /// What was typed, completed fuzzily. A pattern that no single known instance fits stays one.
 /// Nothing when the text names no server.
 Result<std::optional<InstanceKey>> completed_key(const Services& services,
@@ -72,6 +60,17 @@ Failure not_found(const InstanceKey& key) {
 }
 
 }  // namespace
+
+std::optional<InstanceKey> known_as_printed(const Services& services, const std::string& text) {
+  const std::size_t colon = text.rfind(':');
+  if (colon == std::string::npos || text.find(':') == colon) return std::nullopt;
+  const auto key = parse_instance_key(
+      fmt::format("[{}]{}", text.substr(0, colon), text.substr(colon)), default_port(services));
+  if (!key) return std::nullopt;
+  const auto found = services.instances().find(*key);
+  if (!found) log::error("{}", found.error().message);
+  return found && *found ? key : std::nullopt;
+}
 
 std::optional<InstanceKey> parse_key(const Services& services, const std::string& text) {
   if (auto known = known_as_printed(services, std::string(trim(text)))) return known;

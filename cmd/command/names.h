@@ -16,6 +16,9 @@ namespace orch::cmd {
 /// server.
 std::optional<InstanceKey> parse_key(const Services& services, const std::string& text);
 
+/// An IPv6 address and a port as orch prints them, without brackets, if such an instance is known.
+std::optional<InstanceKey> known_as_printed(const Services& services, const std::string& text);
+
 /// The host where the command was typed, with DefaultInstancePort.
 InstanceKey this_instance(const Services& services, const Args& args);
 

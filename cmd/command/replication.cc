@@ -365,6 +365,7 @@ std::vector<Command> replication_commands() {
         command.name == "gtid-errant-inject-empty") {
       command.offer = Offer::Verb;
     }
+    if (command.name == "delay-replication") command.example = "db2.example --duration 1h";
     if (command.name == "kill-query") {
       command.offer = Offer::Verb;
       command.options = command.options | Option::Statement;

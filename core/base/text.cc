@@ -154,6 +154,18 @@ std::size_t valid_utf8_prefix(std::string_view text) {
   return at;
 }
 
+namespace {
+
+/// What a terminal may obey although it is a character: C1 controls, and what turns the direction
+/// of the text around it.
+bool is_control(std::string_view character) {
+  if (character.size() == 2) return character[0] == '\xC2' && character[1] < '\xA0';
+  return (character >= "\xE2\x80\xAA" && character <= "\xE2\x80\xAE") ||
+         (character >= "\xE2\x81\xA6" && character <= "\xE2\x81\xA9");
+}
+
+}  // namespace
+
 std::string printable(std::string_view text) {
   std::string result;
   result.reserve(text.size());
@@ -162,7 +174,8 @@ std::string printable(std::string_view text) {
     const auto first = static_cast<unsigned char>(text[0]);
     if (length == 0) {
       result += "\xEF\xBF\xBD";
-    } else if ((first < 0x20 && first != '\n' && first != '\t') || first == 0x7F) {
+    } else if ((first < 0x20 && first != '\n' && first != '\t') || first == 0x7F ||
+               is_control(text.substr(0, length))) {
       result += '?';
     } else {
       result += text.substr(0, length);

@@ -377,6 +377,13 @@ Result<Connection> Connection::connect(const ConnectOptions& options, SteadyPoin
   if (options.connect_timeout.count() > 0) {
     deadline = std::min(deadline, steady_clock::now() + options.connect_timeout);
   }
+  if (options.user.empty()) {
+    // The client library would take the operating system's user instead.
+    return fail(ErrorKind::InvalidInput,
+                to_string(InstanceKey{options.host, options.port}) +
+                    ": no user to log in as: set MySQLTopologyUser, or MySQLOrchestratorUser for "
+                    "the backend, or the credentials file of either");
+  }
   auto name = look_up_name(options.host, deadline);
   if (!name) {
     return fail(std::move(name).error().within(to_string(InstanceKey{options.host, options.port})));

@@ -60,7 +60,7 @@ class Connection final : public SqlSession {
  public:
   /// Errors: Unreachable (name, network, timeout, server too busy), Denied (account, TLS wanted by
   /// the server), Broken (not a MySQL server, TLS that does not work), InvalidInput (certificate
-  /// files).
+  /// files, no user).
   static Result<Connection> connect(const ConnectOptions& options, SteadyPoint deadline);
 
   Connection(Connection&& other) noexcept;

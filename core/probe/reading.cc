@@ -81,7 +81,8 @@ Purpose purpose_of(Ask ask) {
 Error explain(Ask ask, const Refusal& refused) {
   const Purpose purpose = purpose_of(ask);
   Error error = refused.error.within(purpose.name);
-  if (error.kind == ErrorKind::Denied) {
+  const bool password_is_old = refused.code == 1820 || refused.code == 1862;
+  if (error.kind == ErrorKind::Denied && !password_is_old) {
     error.message += ": grant orch's account ";
     error.message += purpose.privilege.empty() ? "what the query reads" : purpose.privilege;
   }

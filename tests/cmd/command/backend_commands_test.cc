@@ -93,6 +93,7 @@ TEST_SUITE("cmd/command/information") {
     CHECK(shop.lines("which-master", {.instance = "2001:db8::7:3306"}) == Lines{"db-1:3306"});
     CHECK(
         shop.lines("which-master", {.instance = "2001:db8::8:3306"}).front().starts_with("error"));
+    CHECK(shop.lines("forget", {.instance = "2001:db8::7:3306"}) == Lines{"2001:db8::7:3306"});
   }
 
   TEST_CASE("a typed host name becomes the one that HostnameResolveMethod gives the host") {

@@ -23,6 +23,11 @@ TEST_SUITE("core/base/text") {
     CHECK(printable("\xC0\xAF") == "\xEF\xBF\xBD\xEF\xBF\xBD");
     CHECK(printable("\xED\xA0\x80") == "\xEF\xBF\xBD\xEF\xBF\xBD\xEF\xBF\xBD");
     CHECK(printable("a\x1B[31mb") == "a?[31mb");
+    CHECK(printable("a\xC2\x9B"
+                    "31mb\xC2\xA0") == "a?31mb\xC2\xA0");
+    CHECK(printable("a\xE2\x80\xAE"
+                    "b\xE2\x81\xA6"
+                    "c\xE2\x82\xAC") == "a?b?c\xE2\x82\xAC");
     CHECK(printable("\xE2\x82") == "\xEF\xBF\xBD\xEF\xBF\xBD");
   }
 

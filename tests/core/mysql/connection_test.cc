@@ -87,6 +87,15 @@ TEST_SUITE("core/mysql/connection") {
     CHECK(says(connection.error(), "connection refused"));
   }
 
+  TEST_CASE("without a user nobody logs in, not even the system's own") {
+    ConnectOptions options = options_for(3306);
+    options.user.clear();
+    const auto connection = Connection::connect(options, late());
+    REQUIRE_FALSE(connection);
+    CHECK(connection.error().kind == ErrorKind::InvalidInput);
+    CHECK(says(connection.error(), "set MySQLTopologyUser"));
+  }
+
   TEST_CASE("a host name that does not resolve is named") {
     ConnectOptions options = options_for(3306);
     options.host = "no-such-host.invalid";

@@ -31,6 +31,7 @@ TEST_SUITE("core/probe/prober") {
     const FakeTcpServer server(send_too_much);
     ProbeSettings settings;
     settings.connection.mysql_topology_max_allowed_packet = 1 << 20;
+    settings.connection.mysql_topology_user = "orch";
     auto prober = Prober::create(settings);
     REQUIRE(prober);
     const InstanceKey key{"127.0.0.1", server.port()};
