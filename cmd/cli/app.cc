@@ -80,6 +80,9 @@ void add_command_options(CLI::App& app, const Command& command, Spoken& spoken) 
   if (has(command.options, Option::SkipUnresolve)) {
     app.add_flag("--skip-unresolve", spoken.args.skip_unresolve);
   }
+  if (has(command.options, Option::AcceptLoss)) {
+    app.add_flag("--accept-loss", spoken.args.accept_loss);
+  }
   if (has(command.options, Option::Strict)) app.add_flag("--strict", spoken.args.strict);
   if (has(command.options, Option::SkipBinlogSearch)) {
     app.add_flag("--skip-binlog-search", spoken.args.skip_binlog_search);

@@ -87,7 +87,7 @@ struct OptionHelp {
   std::string_view text{};
 };
 
-constexpr std::array<OptionHelp, 16> kOptionHelp = {{
+constexpr std::array<OptionHelp, 17> kOptionHelp = {{
     {Option::To, "  --to HOST:PORT          the server to promote\n"},
     {Option::DryRun, "  --dry-run               show the plan; change nothing\n"},
     {Option::Reason, "  --reason TEXT           why it is done\n"},
@@ -106,6 +106,7 @@ constexpr std::array<OptionHelp, 16> kOptionHelp = {{
      "  --skip-unresolve        use the real host name, not its virtual name\n"},
     {Option::Instances, "  --instances LIST        HOST[:PORT], separated by commas\n"},
     {Option::Strict, "  --strict                search exhaustively\n"},
+    {Option::AcceptLoss, "  --accept-loss           do it; without it, only say what would be lost\n"},
     {Option::SkipBinlogSearch, "  --skip-binlog-search    search relay logs only\n"},
 }};
 

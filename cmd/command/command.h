@@ -33,6 +33,7 @@ struct Args {
   bool noop{false};
   bool skip_unresolve{false};
   bool skip_unresolve_check{false};
+  bool accept_loss{false};         ///< what may be lost was read, and is given up
   bool strict{false};              ///< search exhaustively
   bool skip_binlog_search{false};  ///< Pseudo-GTID: use relay logs only
   /// orchestrator's command line: its defaults ("this instance") and its output.
@@ -92,6 +93,7 @@ enum class Option : unsigned {
   SkipUnresolve = 1U << 13U,
   Strict = 1U << 14U,
   SkipBinlogSearch = 1U << 15U,
+  AcceptLoss = 1U << 16U,
 };
 constexpr Option operator|(Option a, Option b) {
   return static_cast<Option>(static_cast<unsigned>(a) | static_cast<unsigned>(b));

@@ -7,6 +7,8 @@
 #include "cmd/command/families.h"
 #include "core/base/parallel.h"
 #include "core/base/text.h"
+#include "ha/raft/recover.h"
+#include "ha/raft/state.h"
 
 namespace orch::cmd {
 
@@ -109,6 +111,52 @@ Result<Reply> run_elect(Services& services, const Args& args) {
 Result<Reply> run_snapshot(Services& services, const Args& /*args*/) {
   ORCH_ASSIGN(Group* const group, group_of(services));
   return done(group->take_snapshot(), "snapshot created");
+}
+
+std::string price_of_recovery(const std::string& self, const ha::raft::Remains& remains) {
+  return fmt::format(
+      "{} has the log of its group up to entry {}, which is of term {}. {} of its {} nodes that "
+      "vote ({}) {} there.\n"
+      "With --accept-loss it begins a group of its own with all that it has, and without them:\n"
+      "* What the others agreed on and this node has not heard of is lost: downtimes, tags, "
+      "acknowledgements, steps of recoveries. Of several nodes that are left, this is for the one "
+      "with the highest term, and among equals with the highest entry.\n"
+      "* The others must not come back with what they have now: they would be a second group that "
+      "acts on the same servers. Empty their RaftDataDir; then they are taken in when they "
+      "start.\n"
+      "* What is not to come back at all belongs out of RaftNodes, on all nodes, first.\n",
+      self, remains.last, remains.term, remains.answering, remains.voters.size(),
+      join(remains.voters, ", "), remains.answering == 1 ? "is" : "are");
+}
+
+/// On the node itself, whose service must not run.
+Result<Reply> run_begin_anew(Services& services, const Args& args) {
+  const RaftSettings& raft = services.config().raft;
+  if (!raft.raft_enabled) {
+    return fail(ErrorKind::InvalidInput,
+                "the configuration is not that of a raft node: RaftEnabled");
+  }
+  const ha::raft::Settings settings = raft_settings(raft);
+  ORCH_TRY(ha::raft::check_settings(settings));
+  ha::raft::State state(services.database(), services.clock());
+  ORCH_ASSIGN(const ha::raft::Remains remains, ha::raft::look_at_remains(settings, state));
+  Reply reply;
+  reply.json = dump({{"RaftAdvertise", settings.advertise},
+                     {"LastEntry", remains.last},
+                     {"LastTerm", remains.term},
+                     {"Voters", remains.voters},
+                     {"VotersThere", remains.answering},
+                     {"Done", args.accept_loss}});
+  if (!args.accept_loss) {
+    reply.text = price_of_recovery(settings.advertise, remains);
+    reply.notes.emplace_back("nothing is changed without --accept-loss");
+    reply.refused = ErrorKind::Refused;
+    return reply;
+  }
+  ORCH_TRY(ha::raft::begin_anew(settings, state, [](Group&) { return Result<>(); }));
+  reply.lines.push_back(
+      fmt::format("{} is the only node of a new group: start its service", settings.advertise));
+  return reply;
 }
 
 }  // namespace
@@ -218,7 +266,15 @@ std::vector<Command> raft_commands() {
   Command status = verb("raft status", "List the nodes of the raft group", run_status);
   status.access = Access::Read;
   status.of_node = true;
+  Command recover = verb("raft recover",
+                         "Go on with this node alone when most nodes are lost for good, while its "
+                         "service is stopped",
+                         run_begin_anew);
+  recover.example = "--accept-loss";
+  recover.options = Option::AcceptLoss;
+  recover.here = true;
   return {status,
+          recover,
           on_node("raft add", "Take a node into the raft group", run_add),
           on_node("raft remove", "Take a node out of the raft group", run_remove),
           verb("raft yield", "Have another node lead", run_yield),

@@ -26,6 +26,8 @@ namespace {
 
 namespace fs = std::filesystem;
 
+constexpr const char* kHalfRecovered = "/half-recovered";
+
 Failure directory_problem(const std::string& path, int code) {
   const bool denied = code == EACCES || code == EPERM || code == EROFS;
   return fail(denied ? ErrorKind::Denied : ErrorKind::InvalidInput,
@@ -144,9 +146,11 @@ Result<std::optional<std::uint64_t>> DataDir::joined_as() const {
 }
 
 Result<> DataDir::write_joined_as(std::uint64_t id) const {
-  const std::string name = path_ + "/node";
+  return write(path_ + "/node", fmt::format("{:016x}\n", id));
+}
+
+Result<> DataDir::write(const std::string& name, const std::string& text) const {
   const std::string draft = name + ".new";
-  const std::string text = fmt::format("{:016x}\n", id);
   const int file = ::open(draft.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
   if (file < 0) return directory_problem(path_, errno);
   const bool written =
@@ -156,11 +160,27 @@ Result<> DataDir::write_joined_as(std::uint64_t id) const {
   ::close(file);
   if (!written) return directory_problem(path_, code);
   if (::rename(draft.c_str(), name.c_str()) != 0) return directory_problem(path_, errno);
+  sync();
+  return {};
+}
+
+void DataDir::sync() const {
   const int folder = ::open(path_.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  if (folder >= 0) {
-    ::fsync(folder);
-    ::close(folder);
-  }
+  if (folder < 0) return;
+  ::fsync(folder);
+  ::close(folder);
+}
+
+bool DataDir::is_half_recovered() const {
+  std::error_code problem;
+  return fs::exists(path_ + kHalfRecovered, problem);
+}
+
+Result<> DataDir::mark_half_recovered(bool half) const {
+  const std::string name = path_ + kHalfRecovered;
+  if (half) return write(name, "orch raft recover\n");
+  if (::unlink(name.c_str()) != 0 && errno != ENOENT) return directory_problem(path_, errno);
+  sync();
   return {};
 }
 

@@ -29,10 +29,16 @@ class DataDir {
   /// The number that this node joined a group with; nothing for one that began with its group.
   [[nodiscard]] Result<std::optional<std::uint64_t>> joined_as() const;
   Result<> write_joined_as(std::uint64_t id) const;
+  /// begin_anew() has begun here and not ended.
+  [[nodiscard]] bool is_half_recovered() const;
+  Result<> mark_half_recovered(bool half) const;
   /// Nothing when the system does not tell.
   [[nodiscard]] std::optional<std::uint64_t> free_bytes() const;
 
  private:
+  Result<> write(const std::string& name, const std::string& text) const;
+  void sync() const;
+
   DataDir(std::string path, int lock) : path_(std::move(path)), log_(path_ + "/log"), lock_(lock) {}
 
   std::string path_;

@@ -314,18 +314,33 @@ struct OrchRaft* orch_raft_open(struct uv_loop_s* loop, const struct OrchRaftSet
   return raft;
 }
 
-int orch_raft_bootstrap(struct OrchRaft* raft, const struct OrchRaftServer* servers,
-                        unsigned count) {
+// As OrchRaftRole numbers them.
+static const int roles[] = {RAFT_STANDBY, RAFT_VOTER, RAFT_SPARE};
+
+static int write_servers(struct OrchRaft* raft, const struct OrchRaftServer* servers,
+                         unsigned count,
+                         int (*write)(struct raft* engine,
+                                      const struct raft_configuration* configuration)) {
   struct raft_configuration configuration;
   int status = 0;
   unsigned i = 0;
   raft_configuration_init(&configuration);
   for (i = 0; i < count && status == 0; i++) {
-    status = raft_configuration_add(&configuration, servers[i].id, servers[i].address, RAFT_VOTER);
+    status = raft_configuration_add(&configuration, servers[i].id, servers[i].address,
+                                    roles[servers[i].role]);
   }
-  if (status == 0) status = raft_bootstrap(&raft->raft, &configuration);
+  if (status == 0) status = write(&raft->raft, &configuration);
   raft_configuration_close(&configuration);
   return status;
+}
+
+int orch_raft_bootstrap(struct OrchRaft* raft, const struct OrchRaftServer* servers,
+                        unsigned count) {
+  return write_servers(raft, servers, count, raft_bootstrap);
+}
+
+int orch_raft_recover(struct OrchRaft* raft, const struct OrchRaftServer* servers, unsigned count) {
+  return write_servers(raft, servers, count, raft_recover);
 }
 
 int orch_raft_start(struct OrchRaft* raft) {
@@ -420,7 +435,6 @@ enum Change { ADD, ASSIGN, REMOVE };
 
 static int change(struct OrchRaft* raft, enum Change what, uint64_t id, const char* address,
                   enum OrchRaftRole role, uint64_t ticket) {
-  static const int roles[] = {RAFT_STANDBY, RAFT_VOTER, RAFT_SPARE};
   struct Call* call = NULL;
   struct raft_change* request = NULL;
   int status = RAFT_NOTLEADER;
@@ -494,6 +508,7 @@ struct OrchRaftView orch_raft_view(struct OrchRaft* raft) {
   view.committed = raft_commit_index(engine);
   view.applied = raft_last_applied(engine);
   view.last = raft_last_index(engine);
+  view.last_term = view.last > 0 ? term_of(&engine->trail, view.last) : 0;
   view.stored = engine->last_stored;
   view.contact = engine->election_timer_start;
   view.free_kib = raft->io.capacity;

@@ -21,6 +21,13 @@ Member& member_of(void* owner) {
 
 }  // namespace
 
+Transport::Settings transport_settings(const Settings& settings) {
+  const Channel::Limits limits{
+      std::max(settings.election_timeout, std::chrono::milliseconds(500)),
+      std::max(2 * settings.election_timeout, std::chrono::milliseconds(1000))};
+  return {settings.bind, settings.advertise, settings.security, limits};
+}
+
 Member::Member(Loop& loop, const Settings& settings, StateMachine& machine, Joining joining)
     : loop_(loop), settings_(settings), machine_(machine), joining_(std::move(joining)) {
   const MutexLock lock(mutex_);
@@ -73,12 +80,9 @@ OrchRaftHooks Member::hooks() {
 Result<> Member::open() {
   ORCH_ASSIGN(proposer_, fresh_id());
   ORCH_ASSIGN(data_, DataDir::open(settings_.data_dir));
-  const Channel::Limits limits{
-      std::max(settings_.election_timeout, std::chrono::milliseconds(500)),
-      std::max(2 * settings_.election_timeout, std::chrono::milliseconds(1000))};
   ORCH_ASSIGN(transport_,
               Transport::open(
-                  loop_.get(), {settings_.bind, settings_.advertise, settings_.security, limits},
+                  loop_.get(), transport_settings(settings_),
                   {[this](std::uint64_t id, const std::string& name, uv_stream_t* stream) {
                      ::orch_raft_accepted(engine_, id, name.c_str(), stream);
                    },
@@ -102,6 +106,12 @@ Result<> Member::open() {
       &ticker_, [](uv_timer_t* timer) { member_of(timer->data).tick(); }, each, each);
   disk_fine_at_ = std::chrono::steady_clock::now();
 
+  if (data_->is_half_recovered() && !settings_.recovers) {
+    return fail(ErrorKind::Broken,
+                fmt::format("raft data directory {}: 'orch raft recover' was cut off here, and is "
+                            "to be run again",
+                            settings_.data_dir));
+  }
   if (data_->is_pristine()) return begin_pristine();
   ORCH_TRY(data_->check_whole());
   ORCH_ASSIGN(const auto joined, data_->joined_as());

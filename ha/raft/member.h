@@ -51,6 +51,13 @@ inline constexpr std::string_view kLeaderKnown = "leader";
 inline constexpr std::string_view kCouldLead = "could it lead";
 inline constexpr std::string_view kCannotLead = "no";
 
+/// A question: the number of that node, as fresh_id() makes them, in hexadecimal; 0 while it has
+/// none.
+inline constexpr std::string_view kIdentity = "identity";
+
+/// How a node speaks with the others.
+Transport::Settings transport_settings(const Settings& settings);
+
 /// One node of a group, as the loop's thread knows it. Everything but led_term(), status() and
 /// servers() is called by that thread alone.
 class Member {

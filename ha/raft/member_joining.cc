@@ -20,7 +20,6 @@ namespace {
 constexpr std::string_view kState = "state";
 constexpr std::string_view kHasLog = "data";
 constexpr std::string_view kHasNone = "fresh";
-constexpr std::string_view kIdentity = "identity";
 constexpr std::string_view kJoin = "join ";
 constexpr std::string_view kToBeAdded = " is to be added first";
 constexpr std::string_view kElsewhere = " is in the group as ";

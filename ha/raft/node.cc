@@ -315,7 +315,7 @@ Result<std::uint64_t> Node::number_at(const std::string& address, SteadyPoint de
     ORCH_ASSIGN(const std::string number,
                 call<std::string>(
                     [address](Member& member, const SharedAnswer<std::string>& answer) {
-                      member.ask(address, "identity", answer);
+                      member.ask(address, std::string(kIdentity), answer);
                     },
                     deadline));
     std::uint64_t id = 0;

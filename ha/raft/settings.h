@@ -22,6 +22,7 @@ struct Settings {
   Security security{};
   unsigned snapshot_after{1024};  ///< entries of the log
   unsigned keep_entries{4096};    ///< for followers that fell behind, when the log is cut
+  bool recovers{false};           ///< this is the end of begin_anew()
   std::uint64_t least_free_bytes{48U << 20U};  ///< on the disk; with less, a node does not lead
   /// Called once, by the engine's thread, when this node can go on no more: the process must end.
   std::function<void(const std::string& why)> broken{};

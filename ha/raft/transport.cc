@@ -43,7 +43,7 @@ Result<std::unique_ptr<Transport>> Transport::open(uv_loop_t* loop, Settings set
                                                    Handlers handlers) {
   std::unique_ptr<Transport> made(new Transport(loop, std::move(settings), std::move(handlers)));
   ORCH_TRY(made->renew_certificates());
-  ORCH_TRY(made->listen());
+  if (!made->settings_.bind.empty()) ORCH_TRY(made->listen());
   return made;
 }
 

@@ -23,7 +23,7 @@ namespace orch::ha::raft {
 class Transport {
  public:
   struct Settings {
-    std::string bind{};     ///< host:port to listen on
+    std::string bind{};     ///< host:port to listen on; empty: it asks, and listens to nobody
     std::string address{};  ///< host:port that the others know
     Security security{};
     Channel::Limits limits{};

@@ -59,7 +59,21 @@ class Raft(RaftCase):
         self.assertEqual(self.does("-c", "clusters", "--ignore-raft-setup").lines, [str(c[1])])
         self.refuses("raft", "status", saying="no node is known to lead")
         rest[0].start()
-        self.leader([leader, rest[0]])
+        self.leader([leader, rest[0]]).service.details(f"tag/{c[1].host}/{c[1].port}?tag=x")
+        self.agree("select tag_name from database_instance_tags", "x")
+        # And when they are lost for good.
+        rest[0].kill()
+        self.refuses("raft", "recover", "--accept-loss", saying="another process uses it")
+        leader.kill()
+        said = self.refuses("raft", "recover", saying="nothing is changed without --accept-loss")
+        self.assertIn("1 of its 3 nodes that vote", said.out)
+        self.does("raft", "recover", "--accept-loss")
+        leader.start()
+        self.assertIs(self.leader([leader]), leader)
+        shutil.rmtree(rest[0].home / "raft")
+        rest[0].start()
+        self.wait(rest[0].answers, "the emptied node to answer")
+        self.agree("select tag_name from database_instance_tags", "x")
 
     def test_a_dead_master_is_replaced_once(self):
         c, leader = self.prepare()
