@@ -7,7 +7,9 @@
 #include "cmd/command/families.h"
 #include "core/base/parallel.h"
 #include "core/base/text.h"
+#include "ha/raft/raft_coordination.h"
 #include "ha/raft/recover.h"
+#include "ha/raft/shared_database.h"
 #include "ha/raft/state.h"
 
 namespace orch::cmd {
@@ -17,6 +19,9 @@ namespace {
 using ha::raft::Group;
 using ha::raft::Peer;
 using ha::raft::Status;
+
+/// For a node that needs nobody else for it.
+constexpr std::chrono::seconds kNumberWithin{10};
 
 Result<Group*> group_of(const Services& services) {
   if (services.group() != nullptr) return services.group();
@@ -71,6 +76,7 @@ Result<Reply> run_status(Services& services, const Args& /*args*/) {
         fmt::format("where {} answers requests is not known here", status.leader));
   }
   Json json = raft_status_json(services, *group);
+  json["Group"] = status.group;
   json["Term"] = status.term;
   json["Committed"] = status.committed;
   json["Applied"] = status.applied;
@@ -153,7 +159,10 @@ Result<Reply> run_begin_anew(Services& services, const Args& args) {
     reply.refused = ErrorKind::Refused;
     return reply;
   }
-  ORCH_TRY(ha::raft::begin_anew(settings, state, [](Group&) { return Result<>(); }));
+  ORCH_TRY(ha::raft::begin_anew(settings, state, [&](Group& group) {
+    ha::raft::SharedDatabase shared(services.database(), group, kNumberWithin);
+    return ha::raft::number_group(shared);
+  }));
   reply.lines.push_back(
       fmt::format("{} is the only node of a new group: start its service", settings.advertise));
   return reply;

@@ -35,6 +35,8 @@ class StateMachine {
   virtual Result<> restore(std::string_view snapshot) = 0;
   /// The index of the entry applied last; 0 when there was none.
   [[nodiscard]] virtual Result<Index> applied() const = 0;
+  /// The number of the group, which its leader gave it; "" when none has yet.
+  [[nodiscard]] virtual Result<std::string> group_number() const { return std::string(); }
   /// Forgets all of the state: this node has no log, and gets one that begins at index 1.
   virtual Result<> reset() = 0;
 };
@@ -51,6 +53,7 @@ struct Status {
   Term term{};
   Index committed{};
   Index applied{};
+  std::string group{};  ///< its number; "" while it has none
   bool held_up{false};  ///< by its backend or its disk: it hears nobody, and asks nobody
   std::vector<Peer> peers{};
   std::string

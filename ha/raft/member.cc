@@ -88,6 +88,9 @@ Result<> Member::open() {
                    },
                    [this](std::string_view question) {
                      return on_question(question);
+                   },
+                   [this](const std::string& address, const std::string& number) {
+                     notice_another_group(address, number);
                    }}));
   if (!settings_.security.any() && settings_.peers.size() > 1) {
     log::warning(
@@ -160,6 +163,7 @@ Result<> Member::open_engine(std::uint64_t id, const std::vector<std::string>& f
     return broken(detail.empty() ? ::orch_raft_explain(status) : detail);
   }
   ORCH_TRY(compare_with_state());
+  learn_group();
   phase_ = Phase::Running;
   publish(::orch_raft_view(engine_));
   return {};
@@ -227,6 +231,7 @@ void Member::on_apply(Index index, std::string_view bytes) {
   }
   auto result = machine_.apply(index, proposal->command);
   if (!result) return break_down(std::move(result).error().message);
+  if (group_.empty()) learn_group();
   if (proposal->proposer != proposer_) return;
   const auto waiting = proposals_.find(proposal->number);
   if (waiting != proposals_.end()) waiting->second->give(std::move(result));
@@ -265,6 +270,7 @@ int Member::on_restore(std::string_view bytes) {
     ORCH_ASSIGN(const std::string_view state, unpack_snapshot(bytes));
     return machine_.restore(state);
   }();
+  if (restored) learn_group();
   if (restored) return 0;
   break_down(restored.error().message);
   return 1;

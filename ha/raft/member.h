@@ -55,6 +55,11 @@ inline constexpr std::string_view kCannotLead = "no";
 /// none.
 inline constexpr std::string_view kIdentity = "identity";
 
+/// A question: the number of the group, "" while that node knows none.
+inline constexpr std::string_view kGroupKnown = "group";
+/// Whether what a node answers to it names another group than this one.
+bool is_another_group(std::string_view own, std::string_view answer);
+
 /// How a node speaks with the others.
 Transport::Settings transport_settings(const Settings& settings);
 
@@ -116,6 +121,9 @@ class Member {
   void become_newcomer();
   Result<> join_anew();
   void ask_to_join();
+  void ask_to_be_taken_in(const std::string& peer);
+  void notice_another_group(const std::string& address, const std::string& number);
+  void learn_group();
   void stay_outside(const std::string& leader, std::string_view answer);
 
   // What goes on all the time
@@ -162,6 +170,8 @@ class Member {
   SteadyPoint last_join_request_{};
   SteadyPoint leader_known_at_{};
   Index lost_until_{0};    ///< how far the log went before its end was lost; 0: it was not
+  std::string group_{};    ///< its number; empty while it has none
+  std::map<std::string, std::string> strangers_{};  ///< the groups of others, by address
   std::string outside_{};  ///< why this node is not in the group; empty: nothing says so
 
   std::uint64_t last_ticket_{0};

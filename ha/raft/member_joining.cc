@@ -30,6 +30,13 @@ constexpr int kPatience = 10;
 
 }  // namespace
 
+bool is_another_group(std::string_view own, std::string_view answer) {
+  // One of an earlier version does not know the question.
+  const bool is_number = answer.size() == 16 &&
+                         answer.find_first_not_of("0123456789abcdef") == std::string_view::npos;
+  return is_number && !own.empty() && answer != own;
+}
+
 Result<> Member::begin_pristine() {
   ORCH_ASSIGN(const auto joined, data_->joined_as());
   // Its log may have been lost since, and with it what it voted for under that number.
@@ -134,13 +141,44 @@ void Member::ask_to_join() {
     others.emplace(address_in(server.name));
   for (const std::string& peer : others) {
     if (peer == settings_.advertise) continue;
-    transport_->ask(peer, fmt::format("{}{:016x} {}", kJoin, id_, settings_.advertise),
-                    [this, peer](const Result<std::string>& answer) {
-                      log::debug("raft: asked {} to be taken in: {}", peer,
-                                 answer ? *answer : answer.error().message);
-                      if (answer) stay_outside(peer, *answer);
-                    });
+    if (group_.empty()) {
+      ask_to_be_taken_in(peer);
+      continue;
+    }
+    transport_->ask(peer, std::string(kGroupKnown), [this, peer](const auto& answer) {
+      if (!answer || phase_ != Phase::Running) return;
+      if (is_another_group(group_, *answer)) return notice_another_group(peer, *answer);
+      ask_to_be_taken_in(peer);
+    });
   }
+}
+
+void Member::ask_to_be_taken_in(const std::string& peer) {
+  transport_->ask(peer, fmt::format("{}{:016x} {}", kJoin, id_, settings_.advertise),
+                  [this, peer](const Result<std::string>& answer) {
+                    log::debug("raft: asked {} to be taken in: {}", peer,
+                               answer ? *answer : answer.error().message);
+                    if (answer) stay_outside(peer, *answer);
+                  });
+}
+
+void Member::learn_group() {
+  const auto number = machine_.group_number();
+  if (!number || *number == group_) return;
+  group_ = *number;
+  transport_->belong_to(group_);
+}
+
+/// Two groups at the same addresses, or a disk of another one: what they hold has nothing to do
+/// with each other.
+void Member::notice_another_group(const std::string& address, const std::string& number) {
+  const std::string why =
+      fmt::format("is of group {}, and {} of group {}: they do not speak with each other; the one "
+                  "that is wrong here needs an empty RaftDataDir, or another list of nodes",
+                  group_, address, printable(number));
+  if (std::exchange(strangers_[address], number) != number)
+    log::error("raft: {} {}", settings_.advertise, why);
+  if (::orch_raft_view(engine_).leader == 0) outside_ = why;
 }
 
 /// What to do about it depends on the log that this node has: a founder's number is its address.
@@ -171,6 +209,7 @@ std::string Member::on_question(std::string_view question) {
   if (question == kState) {
     return std::string(runs && ::orch_raft_view(engine_).last > 1 ? kHasLog : kHasNone);
   }
+  if (question == kGroupKnown) return group_;
   if (question == kLeaderKnown) return status().leader;
   if (question == kCouldLead) return std::string(should_not_lead() ? kCannotLead : "yes");
   if (question == kIdentity) return fmt::format("{:016x}", runs ? id_ : 0);
@@ -182,7 +221,7 @@ std::string Member::on_question(std::string_view question) {
 }
 
 std::string Member::on_join_request(std::string_view rest) {
-  if (phase_ != Phase::Running || !active_) return "does not lead";
+  if (phase_ != Phase::Running || !active_ || settings_.recovers) return "does not lead";
   const std::size_t space = rest.find(' ');
   if (space == std::string_view::npos) return "no such request";
   std::uint64_t id = 0;

@@ -194,6 +194,7 @@ void Member::publish(const OrchRaftView& view) {
   status.term = view.term;
   status.committed = view.committed;
   status.applied = view.applied;
+  status.group = group_;
   bool member = false;
   for (const Server& server : servers) {
     member |= server.id == id_ && server.role == ORCH_RAFT_VOTER;

@@ -282,6 +282,21 @@ Result<> Node::promote(std::uint64_t id, SteadyPoint deadline) {
   return change({Kind::Assign, id, "", ORCH_RAFT_VOTER}, deadline);
 }
 
+Result<> Node::check_group(const std::string& address, SteadyPoint deadline) {
+  ORCH_ASSIGN(const std::string number,
+              call<std::string>(
+                  [address](Member& member, const SharedAnswer<std::string>& answer) {
+                    member.ask(address, std::string(kGroupKnown), answer);
+                  },
+                  deadline));
+  const std::string own = status().group;
+  if (!is_another_group(own, number)) return {};
+  return fail(ErrorKind::Refused,
+              fmt::format("{} has the log of another group ({}, and this is {}): start it with an "
+                          "empty data directory",
+                          address, number, own));
+}
+
 /// Each step leaves a group that can go on without the node, whether it has died or not; and the
 /// address stays listed, so that what was cut off is taken up when the node asks again.
 Result<> Node::admit(const std::string& address, std::uint64_t id, SteadyPoint deadline) {
@@ -336,6 +351,7 @@ Result<> Node::add(const std::string& address) {
   ORCH_TRY(prove(settings_.election_timeout));
   const SteadyPoint now = steady_clock::now();
   ORCH_ASSIGN(const std::uint64_t id, number_at(address, now + kFindingLimit));
+  ORCH_TRY(check_group(address, now + kFindingLimit));
   const auto known = find(id);
   if (known && address_in(known->name) != address) {
     return fail(
@@ -406,7 +422,9 @@ void Node::admit_newcomers() {
       if (ends_) return;
       newcomer = newcomers_.front();
     }
-    const auto admitted = admit(newcomer.address, newcomer.id, steady_clock::now() + kChangeLimit);
+    const SteadyPoint deadline = steady_clock::now() + kChangeLimit;
+    auto admitted = check_group(newcomer.address, deadline);
+    if (admitted) admitted = admit(newcomer.address, newcomer.id, deadline);
     if (!admitted) {
       log::warning("raft: {} is not taken in yet: {}", newcomer.address, admitted.error().message);
     }

@@ -68,6 +68,8 @@ class Node final : public Group {
   [[nodiscard]] std::vector<std::string> unaware_of(const std::string& leader,
                                                     SteadyPoint deadline) const;
   Result<> change(const Change& step, SteadyPoint deadline);
+  /// Errors: Refused, when the node there holds the log of another group.
+  Result<> check_group(const std::string& address, SteadyPoint deadline);
   Result<> admit(const std::string& address, std::uint64_t id, SteadyPoint deadline);
   Result<std::uint64_t> number_at(const std::string& address, SteadyPoint deadline);
   Result<> promote(std::uint64_t id, SteadyPoint deadline);

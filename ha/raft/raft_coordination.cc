@@ -4,6 +4,10 @@
 #include <map>
 #include <utility>
 
+#include <fmt/format.h>
+
+#include "ha/raft/endpoint.h"
+#include "ha/raft/state.h"
 #include "storage/statements.h"
 
 namespace orch::ha::raft {
@@ -33,6 +37,12 @@ std::optional<Term> InQuorum::leading() const {
   if (status.state == "Leader") return group_.leading();
   if (status.state != "Follower" || status.leader.empty()) return std::nullopt;
   return status.term;
+}
+
+Result<> number_group(storage::Database& shared) {
+  ORCH_ASSIGN(const std::uint64_t number, fresh_id());
+  return storage::save_rows(shared, "orch_raft_node", {"address"}, {"address", "url"},
+                            {{std::string(kGroupRow), fmt::format("{:016x}", number)}});
 }
 
 RaftCoordination::RaftCoordination(storage::Database& own, Group& group, const Settings& settings)
@@ -78,6 +88,12 @@ Result<> RaftCoordination::attempt(milliseconds unwell) {
   leadership_.set_unwell(too_long);
   if (too_long) return group_.yield(settings_.election_timeout * kYieldFor);
   const std::optional<Term> term = group_.leading();
+  if (term && numbered_in_ != term) {
+    // One that began before there were numbers has none.
+    ORCH_ASSIGN(const std::string number, url_of(std::string(kGroupRow)));
+    if (number.empty()) ORCH_TRY(number_group(shared_));
+    numbered_in_ = term;
+  }
   std::string url;
   {
     const MutexLock lock(mutex_);

@@ -42,6 +42,10 @@ class InQuorum final : public Leadership {
   const Group& group_;
 };
 
+/// Gives the group a number that no other has: its nodes tell it each other, and speak with nobody
+/// of another group. `shared` writes what the group agrees on.
+Result<> number_group(storage::Database& shared);
+
 /// Several nodes, each on a backend of its own, that agree by raft.
 class RaftCoordination final : public Coordination {
  public:
@@ -83,6 +87,7 @@ class RaftCoordination final : public Coordination {
   SharedDatabase shared_;
   ProvenLeadership leadership_;
   InQuorum in_quorum_;
+  std::optional<Term> numbered_in_{};  ///< the term that this node leads in, with a number
   mutable Mutex mutex_;
   std::string url_ ORCH_GUARDED_BY(mutex_);
   /// The term that this node leads in, once the group knows its URL.

@@ -270,6 +270,8 @@ Result<> begin_anew(Settings settings, StateMachine& machine,
     ORCH_TRY(engine->replace(servers));
   }
   settings.recovers = true;
+  // Whoever joins gets all of it as a snapshot, and nothing of what the group was called before.
+  settings.keep_entries = 1;
   {
     ORCH_ASSIGN(const auto node, Node::start(settings, machine));
     ORCH_TRY(await_lead(*node));

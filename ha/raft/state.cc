@@ -197,4 +197,11 @@ Result<Index> State::applied() const {
   return progress.applied;
 }
 
+Result<std::string> State::group_number() const {
+  ORCH_ASSIGN(std::optional<std::string> number,
+              storage::select_text(database_, "select url from orch_raft_node where address = ?",
+                                   {std::string(kGroupRow)}));
+  return std::move(number).value_or("");
+}
+
 }  // namespace orch::ha::raft

@@ -16,6 +16,10 @@
 
 namespace orch::ha::raft {
 
+/// The address under which orch_raft_node holds the number of the group: in a table that nodes of
+/// earlier versions have, too.
+inline constexpr std::string_view kGroupRow = "group";
+
 /// The decisions of a group (tables.h) in one node's database. How far the node is stands in the
 /// same database and is written in the same transaction, so that nothing is carried out twice.
 class State final : public StateMachine {
@@ -44,6 +48,7 @@ class State final : public StateMachine {
   Result<> restore(std::string_view snapshot) override;
 
   [[nodiscard]] Result<Index> applied() const override;
+  [[nodiscard]] Result<std::string> group_number() const override;
 
  private:
   Result<> carry_out(Index index, const Result<Command>& command, std::string& answer,

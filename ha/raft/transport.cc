@@ -149,7 +149,8 @@ void Transport::on_stream_wanted(Channel* channel, std::string_view wish) {
   if (id_ == 0) return refuse(channel, "not part of a group yet");
   // One that has its place, or lost its memory, must not hear what was meant for its former self.
   if (*to != id_) return refuse(channel, fmt::format("{:016x} is not here", *to));
-  channel->send_frame("ok");
+  // Who connects decides: one of an earlier version does not read on.
+  channel->send_frame(group_.empty() ? "ok" : "ok " + group_);
   uv_stream_t* stream = channel->become_stream();
   if (stream == nullptr) return;
   strangers_.remove(channel);
@@ -165,10 +166,14 @@ void Transport::connect(std::uint64_t id, const std::string& name, Connected con
                       (*self)->send_frame(fmt::format("{}{:016x} {:016x} {}", kStream, id_, id,
                                                       name_of_life(settings_.address, id_)));
                     },
-                    [self, waiting](const std::string& frame) {
+                    [this, self, waiting, name](const std::string& frame) {
                       const auto verdict = verdict_of(frame);
                       if (!verdict)
                         return (*self)->close(verdict.error().kind, verdict.error().message);
+                      if (is_of_another(*verdict)) {
+                        handlers_.of_another(std::string(address_in(name)), *verdict);
+                        return (*self)->close(ErrorKind::Denied, "it is of another group");
+                      }
                       uv_stream_t* stream = (*self)->become_stream();
                       if (stream != nullptr) std::exchange(*waiting, {})(stream, false);
                     },

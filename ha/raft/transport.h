@@ -33,6 +33,8 @@ class Transport {
     std::function<void(std::uint64_t id, const std::string& name, uv_stream_t* stream)> accepted{};
     /// The answer to a question of another node; answered at once.
     std::function<std::string(std::string_view question)> asked{};
+    /// A node that this one wanted to speak with is of another group, whose number it told.
+    std::function<void(const std::string& address, const std::string& number)> of_another{};
   };
   using Connected = std::function<void(uv_stream_t* stream, bool canceled)>;
   using Answered = std::function<void(const Result<std::string>& answer)>;
@@ -49,6 +51,8 @@ class Transport {
   Result<> renew_certificates();
   /// From now on this node has a number, and takes streams.
   void identify(std::uint64_t id) { id_ = id; }
+  /// From now on it speaks with nodes of this group only, and with those that do not know theirs.
+  void belong_to(std::string group) { group_ = std::move(group); }
   /// Opens a stream to a node; `name` as name_of_life() makes it.
   void connect(std::uint64_t id, const std::string& name, Connected connected);
   void ask(const std::string& address, const std::string& question, Answered answered);
@@ -64,6 +68,9 @@ class Transport {
   void on_stream_wanted(Channel* channel, std::string_view wish);
   Channel* open_channel(Channel::Events events);
   void forget(Channel* channel);
+  [[nodiscard]] bool is_of_another(const std::string& group) const {
+    return !group_.empty() && !group.empty() && group != group_;
+  }
   void refuse(Channel* channel, const std::string& why);
 
   uv_loop_t* loop_;
@@ -71,6 +78,7 @@ class Transport {
   Handlers handlers_;
   std::shared_ptr<const TlsContext> tls_{};
   std::uint64_t id_{0};
+  std::string group_{};
   uv_tcp_t* listener_{nullptr};
   std::map<Channel*, std::unique_ptr<Channel>> channels_{};
   std::list<Channel*> strangers_{};  ///< that have not said who they are, the oldest first

@@ -71,6 +71,15 @@ class Ledger final : public StateMachine {
     applied_ = 0;
     return {};
   }
+  /// The latest command of 16 letters.
+  [[nodiscard]] Result<std::string> group_number() const override {
+    const MutexLock lock(mutex_);
+    std::string number;
+    for (const auto& [index, command] : entries_) {
+      if (command.size() == 16) number = command;
+    }
+    return number;
+  }
 
   /// The next command takes that long, and holds up the node.
   void pause_for(std::chrono::milliseconds span) { pause_ms_ = span.count(); }

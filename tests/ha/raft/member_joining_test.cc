@@ -121,6 +121,61 @@ TEST_CASE("a node that joined and lost its log alone joins once more, as another
   CHECK(cluster.all_know({"a", "b"}));
 }
 
+TEST_CASE("an old disk of another group at the same addresses is not mixed in") {
+  const std::string old_group = "00000000000000aa";
+  const std::string new_group = "00000000000000bb";
+  Cluster cluster(3);
+  REQUIRE(cluster.start_all());
+  REQUIRE(cluster.put(old_group));
+  // Its term is beyond what the new group gets to.
+  for (int i = 0; i < 5; ++i)
+    REQUIRE(cluster[cluster.leader()].hand_over(""));
+  for (const char* command : {"b", "c", "d"})
+    REQUIRE(cluster.put(command));
+  REQUIRE(cluster.all_know({old_group, "b", "c", "d"}));
+  for (std::size_t i = 0; i < 3; ++i)
+    cluster.stop(i);
+  cluster.keep_disk(2);
+  const auto backend = cluster.ledger(2).snapshot();
+  REQUIRE(backend);
+  for (std::size_t i = 0; i < 3; ++i)
+    cluster.lose_disk(i);
+  REQUIRE(cluster.start_all());
+  REQUIRE(cluster.put(new_group));
+  REQUIRE(cluster.all_know({new_group}));
+  cluster.stop(2);
+  cluster.bring_back_disk(2);
+  REQUIRE(cluster.ledger(2).restore(*backend));
+  const Term term = cluster[cluster.leader()].status().term;
+  REQUIRE(cluster.start(2));
+  CHECK(soon([&] {
+    return cluster[2].status().trouble.find("is of group " + old_group) != std::string::npos;
+  }));
+  REQUIRE(cluster.put("x"));
+  CHECK(cluster[cluster.leader()].status().term == term);
+  for (const std::size_t i : {0U, 1U}) {
+    CHECK(soon([&] {
+      return cluster.ledger(i).commands() == std::vector<std::string>{new_group, "x"};
+    }));
+  }
+  CHECK(cluster.ledger(2).commands() == std::vector<std::string>{old_group, "b", "c", "d"});
+}
+
+TEST_CASE("nodes of a group that has no number yet work with those that know one") {
+  const std::string number = "00000000000000aa";
+  Cluster cluster(3);
+  // As if it were of an earlier version, whose records nobody numbered.
+  REQUIRE(cluster.start_all());
+  REQUIRE(cluster.put("a"));
+  REQUIRE(cluster.all_know({"a"}));
+  const std::size_t behind = (cluster.leader() + 1) % 3;
+  cluster.stop(behind);
+  REQUIRE(cluster.put(number));
+  REQUIRE(cluster.start(behind));
+  CHECK(cluster.all_know({"a", number}));
+  CHECK(soon([&] { return cluster[behind].status().group == number; }));
+}
+
 TEST_CASE("nobody is elected by a node that lost the end of its log") {
   Cluster cluster(3);
   REQUIRE(cluster.start_all());

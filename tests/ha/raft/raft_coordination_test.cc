@@ -35,7 +35,7 @@ TEST_CASE(
   // Nothing is said twice.
   ThreePlaces::attempt(nodes.first);
   ThreePlaces::attempt(nodes.second);
-  CHECK(nodes.group.log.size() == 1);
+  CHECK(nodes.group.log.size() == 2);  // what the group is called, and where it answers
   nodes.group.leader = 1;
   ++nodes.group.term;
   CHECK(nodes.first.answers_elsewhere() == "");
@@ -43,6 +43,20 @@ TEST_CASE(
   CHECK(nodes.first.answers_elsewhere() == "http://node-1:3000");
   nodes.group.leader.reset();
   CHECK(nodes.first.answers_elsewhere() == "");
+}
+
+TEST_CASE("a group gets a number once, from whoever leads it first") {
+  ThreePlaces nodes;
+  ThreePlaces::attempt(nodes.second);
+  CHECK(nodes.group.log.empty());
+  ThreePlaces::attempt(nodes.first);
+  const std::string number = nodes.value("select url from orch_raft_node where address = 'group'");
+  CHECK(number.size() == 16);
+  CHECK(nodes.three.state.group_number().value_or("") == number);
+  nodes.group.leader = 1;
+  ++nodes.group.term;
+  ThreePlaces::attempt(nodes.second);
+  CHECK(nodes.group.log.size() == 1);
 }
 
 TEST_CASE("where nodes answer is known without the backend, as it was looked up last") {

@@ -1,5 +1,6 @@
 #include "ha/raft/recover.h"
 
+#include <algorithm>
 #include <filesystem>
 #include <string>
 #include <string_view>
@@ -73,6 +74,37 @@ TEST_CASE_FIXTURE(Lost, "the last node goes on alone with all it had, and others
   cluster.stop(0);
   REQUIRE(cluster.put("d"));
   CHECK(cluster.all_know({"a", "b", "c", "d"}));
+}
+
+TEST_CASE("those of the old group that come back with their disks stay outside") {
+  const std::string before = "00000000000000aa";
+  const std::string after = "00000000000000bb";
+  Cluster cluster(3);
+  REQUIRE(cluster.start_all());
+  REQUIRE(cluster.put(before));
+  REQUIRE(cluster.all_know({before}));
+  for (std::size_t i = 0; i < 3; ++i)
+    cluster.stop(i);
+  REQUIRE(begin_anew(cluster.settings(0), cluster.ledger(0), [&](Group& group) -> Result<> {
+    ORCH_TRY(group.propose(after, Cluster::kLong));
+    return {};
+  }));
+  REQUIRE(cluster.start(0));
+  REQUIRE(cluster.put("c"));
+  // It is known to the new group, which waits for it: but without a log.
+  REQUIRE(cluster.start(1));
+  CHECK(soon([&] {
+    return cluster[1].status().trouble.find("is of group " + before) != std::string::npos;
+  }));
+  const auto added = cluster[0].add(cluster.address(1));
+  REQUIRE_FALSE(added);
+  CHECK(added.error().message.find("has the log of another group (" + before) != std::string::npos);
+  REQUIRE(cluster.put("d"));
+  CHECK(cluster.ledger(1).commands() == std::vector<std::string>{before});
+  cluster.stop(1);
+  cluster.lose_disk(1);
+  REQUIRE(cluster.start(1));
+  CHECK(cluster.all_know({before, after, "c", "d"}));
 }
 
 TEST_CASE_FIXTURE(Lost, "a node does not go on alone while it runs, or while others could") {
