@@ -80,18 +80,17 @@ OrchRaftHooks Member::hooks() {
 Result<> Member::open() {
   ORCH_ASSIGN(proposer_, fresh_id());
   ORCH_ASSIGN(data_, DataDir::open(settings_.data_dir));
-  ORCH_ASSIGN(transport_,
-              Transport::open(
-                  loop_.get(), transport_settings(settings_),
-                  {[this](std::uint64_t id, const std::string& name, uv_stream_t* stream) {
-                     ::orch_raft_accepted(engine_, id, name.c_str(), stream);
-                   },
-                   [this](std::string_view question) {
-                     return on_question(question);
-                   },
-                   [this](const std::string& address, const std::string& number) {
-                     notice_another_group(address, number);
-                   }}));
+  ORCH_ASSIGN(
+      transport_,
+      Transport::open(loop_.get(), transport_settings(settings_),
+                      {[this](std::uint64_t id, const std::string& name, uv_stream_t* stream) {
+                         ::orch_raft_accepted(engine_, id, name.c_str(), stream);
+                       },
+                       [this](std::string_view question) { return on_question(question); },
+                       [this](const std::string& address) { notice_wanted(address); },
+                       [this](const std::string& address, const std::string& number) {
+                         notice_another_group(address, number);
+                       }}));
   if (!settings_.security.any() && settings_.peers.size() > 1) {
     log::warning(
         "raft: the nodes speak in the clear, and anybody who reaches {} can speak along; a secret "

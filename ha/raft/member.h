@@ -6,6 +6,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -121,6 +122,7 @@ class Member {
   void become_newcomer();
   Result<> join_anew();
   void ask_to_join();
+  void notice_wanted(const std::string& address);
   void ask_to_be_taken_in(const std::string& peer);
   void notice_another_group(const std::string& address, const std::string& number);
   void learn_group();
@@ -166,11 +168,13 @@ class Member {
   Phase phase_{Phase::Asking};
   std::uint64_t id_{0};
   std::map<std::string, Peered> peered_{};  ///< while asking
+  std::set<std::string> wanted_by_{};       ///< who takes this node for one of its group
+  SteadyPoint listens_until_{};             ///< before it begins a group without others
   std::vector<std::string> waits_for_{};    ///< while asking, as it was told last
   SteadyPoint last_join_request_{};
   SteadyPoint leader_known_at_{};
-  Index lost_until_{0};    ///< how far the log went before its end was lost; 0: it was not
-  std::string group_{};    ///< its number; empty while it has none
+  Index lost_until_{0};  ///< how far the log went before its end was lost; 0: it was not
+  std::string group_{};  ///< its number; empty while it has none
   std::map<std::string, std::string> strangers_{};  ///< the groups of others, by address
   std::string outside_{};  ///< why this node is not in the group; empty: nothing says so
 

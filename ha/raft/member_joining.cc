@@ -27,13 +27,16 @@ constexpr std::chrono::seconds kJoinEach{1};
 /// For how many election timeouts a node hears of no leader before it asks whether it still
 /// belongs.
 constexpr int kPatience = 10;
+/// For how many a node that is alone on its list hears first whether others want it: they try four
+/// times in each.
+constexpr int kListens = 2;
 
 }  // namespace
 
 bool is_another_group(std::string_view own, std::string_view answer) {
   // One of an earlier version does not know the question.
-  const bool is_number = answer.size() == 16 &&
-                         answer.find_first_not_of("0123456789abcdef") == std::string_view::npos;
+  const bool is_number =
+      answer.size() == 16 && answer.find_first_not_of("0123456789abcdef") == std::string_view::npos;
   return is_number && !own.empty() && answer != own;
 }
 
@@ -44,12 +47,23 @@ Result<> Member::begin_pristine() {
   for (const std::string& peer : settings_.peers) {
     if (peer != settings_.advertise) peered_.try_emplace(peer);
   }
-  if (peered_.empty()) return open_engine(first_id_of(settings_.advertise), {settings_.advertise});
+  listens_until_ = std::chrono::steady_clock::now() + kListens * settings_.election_timeout;
   look_around();
   return {};
 }
 
+/// A list may lack those that this node belonged to when it still had its log. Those that live want
+/// to speak with it all the time, under the number that it had: then it asks them, too.
+void Member::notice_wanted(const std::string& address) {
+  if (phase_ != Phase::Asking || address == settings_.advertise || !parse_endpoint(address)) return;
+  if (wanted_by_.insert(address).second && peered_.try_emplace(address).second) {
+    log::warning("raft: {} takes {} for a node of its group, which RaftNodes does not say", address,
+                 settings_.advertise);
+  }
+}
+
 void Member::look_around() {
+  if (peered_.empty()) return decide();
   for (auto& [address, peer] : peered_) {
     if (peer.asked) continue;
     peer.asked = true;
@@ -67,7 +81,9 @@ void Member::look_around() {
 }
 
 void Member::decide() {
-  Neighbourhood seen{settings_.peers.size(), 1, 0};
+  const bool alone = peered_.empty();
+  if (alone && std::chrono::steady_clock::now() < listens_until_) return;
+  Neighbourhood seen{1 + peered_.size(), 1, 0};
   std::vector<std::string> silent;
   std::vector<std::string> problems;
   for (const auto& [address, peer] : peered_) {
@@ -100,7 +116,12 @@ void Member::begin_group() {
   peered_.clear();
   // In one order on all nodes.
   std::vector<std::string> founders = settings_.peers;
+  if (founders.empty()) founders = {settings_.advertise};
   std::sort(founders.begin(), founders.end());
+  if (founders.size() == 1) {
+    log::info("raft: {} begins a group of its own: its list names no other, and none wants it",
+              settings_.advertise);
+  }
   const auto opened = open_engine(first_id_of(settings_.advertise), founders);
   if (!opened) break_down(opened.error().message);
 }
@@ -137,6 +158,7 @@ void Member::ask_to_join() {
   last_join_request_ = now;
   // Those of the list, and those it knew when it still heard of them.
   std::set<std::string> others(settings_.peers.begin(), settings_.peers.end());
+  others.insert(wanted_by_.begin(), wanted_by_.end());
   for (const Server& server : servers)
     others.emplace(address_in(server.name));
   for (const std::string& peer : others) {
@@ -172,10 +194,10 @@ void Member::learn_group() {
 /// Two groups at the same addresses, or a disk of another one: what they hold has nothing to do
 /// with each other.
 void Member::notice_another_group(const std::string& address, const std::string& number) {
-  const std::string why =
-      fmt::format("is of group {}, and {} of group {}: they do not speak with each other; the one "
-                  "that is wrong here needs an empty RaftDataDir, or another list of nodes",
-                  group_, address, printable(number));
+  const std::string why = fmt::format(
+      "is of group {}, and {} of group {}: they do not speak with each other; the one "
+      "that is wrong here needs an empty RaftDataDir, or another list of nodes",
+      group_, address, printable(number));
   if (std::exchange(strangers_[address], number) != number)
     log::error("raft: {} {}", settings_.advertise, why);
   if (::orch_raft_view(engine_).leader == 0) outside_ = why;

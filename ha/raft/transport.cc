@@ -146,7 +146,10 @@ void Transport::on_stream_wanted(Channel* channel, std::string_view wish) {
   if (!from || !to || *from == 0) {
     return channel->close(ErrorKind::Denied, "no node speaks there");
   }
-  if (id_ == 0) return refuse(channel, "not part of a group yet");
+  if (id_ == 0) {
+    handlers_.wanted(std::string(address_in(pieces[2])));
+    return refuse(channel, "not part of a group yet");
+  }
   // One that has its place, or lost its memory, must not hear what was meant for its former self.
   if (*to != id_) return refuse(channel, fmt::format("{:016x} is not here", *to));
   // Who connects decides: one of an earlier version does not read on.

@@ -33,6 +33,8 @@ class Transport {
     std::function<void(std::uint64_t id, const std::string& name, uv_stream_t* stream)> accepted{};
     /// The answer to a question of another node; answered at once.
     std::function<std::string(std::string_view question)> asked{};
+    /// A node takes this one, which has no number yet, for one of its group.
+    std::function<void(const std::string& address)> wanted{};
     /// A node that this one wanted to speak with is of another group, whose number it told.
     std::function<void(const std::string& address, const std::string& number)> of_another{};
   };

@@ -104,6 +104,25 @@ TEST_CASE("nodes whose disks were lost begin no group while one that has the log
   CHECK(cluster.ledger(2).commands() == std::vector<std::string>{"a"});
 }
 
+TEST_CASE("a node without a log begins no group of its own when others want it for theirs") {
+  Cluster cluster(3);
+  REQUIRE(cluster.start_all());
+  REQUIRE(cluster.put("a"));
+  REQUIRE(cluster.all_know({"a"}));
+  const std::size_t lost = (cluster.leader() + 1) % 3;
+  cluster.stop(lost);
+  cluster.lose_disk(lost);
+  Settings alone = cluster.settings(lost);
+  alone.peers = {cluster.address(lost)};
+  REQUIRE(cluster.start(lost, alone));
+  CHECK(soon([&] {
+    const Status status = cluster[lost].status();
+    return status.trouble.empty() && status.peers.size() == 3;
+  }));
+  REQUIRE(cluster.put("b"));
+  CHECK(cluster.all_know({"a", "b"}));
+}
+
 TEST_CASE("a node that joined and lost its log alone joins once more, as another") {
   Cluster cluster(3);
   REQUIRE(cluster.start_all());
