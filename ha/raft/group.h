@@ -81,7 +81,8 @@ class Group : public Leadership {
   virtual Result<> yield(std::chrono::milliseconds span) = 0;
   virtual Result<> add(const std::string& address) = 0;
   virtual Result<> remove(const std::string& address) = 0;
-  /// Puts a question to another node, for Settings::answer there. Errors: Unreachable, Refused.
+  /// Puts a question to another node, for Settings::answer there, and waits a second at most.
+  /// Errors: Unreachable, Refused.
   [[nodiscard]] virtual Result<std::string> ask(const std::string& address,
                                                 const std::string& question) const = 0;
   /// Reads the files of certificates again; connections that stand go on. Errors: InvalidInput,

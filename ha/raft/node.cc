@@ -25,6 +25,8 @@ constexpr std::size_t kLongestCommand = 4U << 20U;
 constexpr std::chrono::seconds kChangeLimit{60};
 constexpr std::chrono::seconds kFindingLimit{10};
 constexpr std::chrono::seconds kSnapshotLimit{60};
+/// Whoever asks waits for it, and a node that answers at all does so at once.
+constexpr milliseconds kAnswerLimit{1000};
 /// A server whose log lacks no more than this has caught up.
 constexpr std::uint64_t kNearlyThere = 16;
 
@@ -207,12 +209,16 @@ Result<> Node::yield(milliseconds span) {
 }
 
 Result<std::string> Node::ask(const std::string& address, const std::string& question) const {
-  return call<std::string>(
-      [address, text = std::string(kProgram) + question](Member& member,
-                                                         const SharedAnswer<std::string>& answer) {
-        member.ask(address, text, answer);
-      },
-      steady_clock::now() + kFindingLimit);
+  const SteadyPoint deadline = steady_clock::now() + kAnswerLimit;
+  auto answer = std::make_shared<Answer<std::string>>();
+  const bool posted = loop_->post([this, address, text = std::string(kProgram) + question, answer] {
+    member_->ask(address, text, answer);
+  });
+  if (!posted) return fail(ErrorKind::Unreachable, "this node ends");
+  auto said = answer->wait_until(deadline);
+  if (said) return std::move(*said);
+  return fail(ErrorKind::Unreachable,
+              fmt::format("{} has not answered within {} ms", address, kAnswerLimit.count()));
 }
 
 Result<> Node::renew_certificates() {

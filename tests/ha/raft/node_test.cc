@@ -15,6 +15,28 @@ using test::soon;
 
 constexpr std::chrono::milliseconds kLong = Cluster::kLong;
 
+/// Its kernel takes connections, as that of a frozen process does, and it says nothing.
+class DeafNode {
+ public:
+  explicit DeafNode(const std::string& address) : socket_(::socket(AF_INET, SOCK_STREAM, 0)) {
+    sockaddr_in own{};
+    own.sin_family = AF_INET;
+    own.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    const auto port = parse_uint(address.substr(address.rfind(':') + 1));
+    own.sin_port = htons(static_cast<std::uint16_t>(*port));
+    if (::bind(socket_, reinterpret_cast<sockaddr*>(&own), sizeof own) != 0 ||
+        ::listen(socket_, 16) != 0) {
+      std::abort();
+    }
+  }
+  ~DeafNode() { ::close(socket_); }
+  DeafNode(const DeafNode&) = delete;
+  DeafNode& operator=(const DeafNode&) = delete;
+
+ private:
+  int socket_;
+};
+
 }  // namespace
 
 TEST_CASE("a node alone elects itself, and answers what is proposed") {
@@ -64,6 +86,21 @@ TEST_CASE("what a program asks of another node, that node's program answers") {
   const auto silence = cluster[0].ask(away, "a question");
   REQUIRE_FALSE(silence);
   CHECK(silence.error().kind == ErrorKind::Unreachable);
+}
+
+TEST_CASE(
+    "one that takes a question and stays silent is waited for a moment, however patient nodes "
+    "are") {
+  Cluster cluster(1);
+  const std::size_t frozen = cluster.grow();
+  Settings settings = cluster.settings(0);
+  settings.peers = {cluster.address(0)};
+  settings.election_timeout = std::chrono::seconds(30);
+  const DeafNode deaf(cluster.address(frozen));
+  REQUIRE(cluster.start(0, settings));
+  const auto silence = cluster[0].ask(cluster.address(frozen), "a question");
+  REQUIRE_FALSE(silence);
+  CHECK(silence.error().message == cluster.address(frozen) + " has not answered within 1000 ms");
 }
 
 TEST_CASE("a leader that stood still while another was elected does not lead for a moment longer") {
