@@ -9,6 +9,7 @@
 
 #include "core/base/clock.h"
 #include "core/base/parallel.h"
+#include "core/base/text.h"
 #include "core/engine/opinion.h"
 
 namespace orch::cmd {
@@ -40,7 +41,7 @@ std::optional<Vote> vote_in(const Result<std::string>& said) {
 
 std::string word_of(const Result<std::string>& said) {
   const std::optional<Vote> vote = vote_in(said);
-  if (!vote) return "cannot be asked: " + said.error().message;
+  if (!vote) return "cannot be asked: " + printable(said.error().message);
   switch (*vote) {
     case Vote::Dead:
       return "cannot reach it either";

@@ -71,6 +71,33 @@ TEST_SUITE("cmd/serve/second_opinion") {
     CHECK_FALSE(better(all, {"yes", "unknown", "unknown"}));
   }
 
+  TEST_CASE("one of five that lies neither prevents a failover nor brings one about") {
+    const std::vector<std::string> four = {"n2:1", "n3:1", "n4:1", "n5:1"};
+    // The liar is the second; what it says, and what the other three do.
+    const auto asked_with = [&](const std::string& lie, const std::string& truth) {
+      return agree_on_death(
+          kMaster, four,
+          [&](const std::string& node, const std::string&) {
+            return Said(node == "n2:1" ? lie : truth);
+          },
+          milliseconds(1));
+    };
+    for (const std::string lie :
+         {"no", "yes", "unknown", "", "No", "no\n", "no db2.example:3306", "\x01\xff garbage"}) {
+      CAPTURE(lie);
+      CHECK(asked_with(lie, "no"));
+      CHECK_FALSE(asked_with(lie, "yes"));
+      CHECK_FALSE(asked_with(lie, "unknown"));
+    }
+    CHECK_FALSE(asked_with(std::string(64 * 1024, 'n'), "yes"));
+  }
+
+  TEST_CASE("what a node says for a reason is not written as it came") {
+    const auto refused = asked(fail(ErrorKind::Refused, "go\x1b[2J away"), Said("yes"));
+    REQUIRE_FALSE(refused);
+    CHECK(refused.error().message.find('\x1b') == std::string::npos);
+  }
+
   TEST_CASE("who has not looked just now is asked again") {
     std::atomic<int> times{0};
     CHECK(agree_on_death(
