@@ -200,7 +200,7 @@ storage::RecoveryOwner owner_of(const Parts& parts) {
           .term = parts.leadership.leading().value_or(Term{0})};
 }
 
-bool owner_lives(const Parts& parts, const storage::RecoveryRun& run) {
+bool owner_lives(const Parts& parts, const storage::RecoveryRun& run, SteadyPoint now) {
   if (run.owner.node.hostname == parts.self.hostname && run.owner.node.token == parts.self.token) {
     return parts.running.contains(run.uid);
   }
@@ -211,7 +211,10 @@ bool owner_lives(const Parts& parts, const storage::RecoveryRun& run) {
   const bool outdated = run.owner.term < parts.leadership.leading().value_or(Term{0});
   if (lives && !outdated) return true;
   if (outdated && parts.leadership.shuts_out_deposed()) return false;
-  return run.alive_at && parts.clock.now() - *run.alive_at < kLease;
+  if (!run.alive_at) return false;
+  const auto age = std::clamp<SteadyPoint::duration>(parts.clock.now() - *run.alive_at,
+                                                     std::chrono::seconds(0), kLease);
+  return parts.running.unchanged_for(run.uid, *run.alive_at, age, now) < kLease;
 }
 
 bool in_each_others_way(const RecoveryWork& work, const storage::RecoveryRun& run) {

@@ -27,7 +27,11 @@ Result<std::string> new_recovery_uid(const Clock& clock);
 
 /// Whether the process that carries the recovery out still does, as far as one can tell from here:
 /// it is not known to be gone, and said lately that it lives, or nobody has led since it began.
-[[nodiscard]] bool owner_lives(const Parts& parts, const storage::RecoveryRun& run);
+/// The clocks of two hosts are compared at the first look alone; from then on what counts is that
+/// the sign of life changes, by the steady clock: whoever sets a clock then neither ends the
+/// recovery of an owner that lives, nor keeps that of a dead one for longer than kLease.
+[[nodiscard]] bool owner_lives(const Parts& parts, const storage::RecoveryRun& run,
+                               SteadyPoint now = std::chrono::steady_clock::now());
 
 /// Whether one of the two must wait for the other: both replace the master of one cluster, or both
 /// concern one server (REC-11: a recovery of another kind blocks nothing).

@@ -364,18 +364,18 @@ void Engine::run_analysis() {
 void Engine::judge(const std::string& name) {
   Topology cluster;
   Circumstances circumstances;
+  const TimePoint now = clock_.now();
   {
     const MutexLock lock(mutex_);
     cluster = picture_.cluster(name);
     circumstances = picture_.circumstances_of(cluster, circumstances_);
-    for (const auto& [key, since] : stand_still_) {
-      if (cluster.find(key) != nullptr) circumstances.stand_still[key] = since;
+    for (const auto& [key, still] : stand_still_) {
+      if (cluster.find(key) != nullptr) circumstances.stand_still[key] = still.by_clock(now);
     }
     if (const auto running = recovering_.find(name); running != recovering_.end()) {
       circumstances.recovering[name] = running->second;
     }
   }
-  const TimePoint now = clock_.now();
   std::vector<Analysis> analyses =
       analyse(cluster, circumstances, settings()->rules, {.include_downtimed = true}, now);
   std::erase_if(analyses, [&](const Analysis& each) { return each.cluster.name != name; });
@@ -391,9 +391,9 @@ void Engine::judge(const std::string& name) {
       const Instance* master = cluster.find(analysis.key);
       if (!is_suspected(analysis.code) || master == nullptr) {
         stand_still_.erase(analysis.key);
-      } else if (StandStill& still = stand_still_[analysis.key];
-                 still.at != master->server.binlog || !still.since) {
-        still = {master->server.binlog, now};
+      } else if (BinlogRest& still = stand_still_[analysis.key];
+                 still.at != master->server.binlog || still.since == SteadyPoint{}) {
+        still = {master->server.binlog, steady_clock::now()};
       }
     }
     changed = since != verdict.since;

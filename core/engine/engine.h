@@ -137,6 +137,16 @@ class Engine {
     std::chrono::milliseconds pause{0};         ///< before the next read out of turn
     std::optional<InstanceKey> candidate_of{};  ///< a guess: kept only if it follows that server
   };
+  /// Where a binary log ends, and since when: a clock that is set makes nothing stand still, or
+  /// move.
+  struct BinlogRest {
+    BinlogCoordinates at{};
+    SteadyPoint since{};
+    [[nodiscard]] StandStill by_clock(TimePoint now) const {
+      return {at, now - std::chrono::duration_cast<std::chrono::microseconds>(
+                            std::chrono::steady_clock::now() - since)};
+    }
+  };
   struct Verdict {
     std::vector<Analysis> analyses{};
     /// Steady, as the wall clock may be set while a failure lasts.
@@ -197,7 +207,7 @@ class Engine {
       ORCH_GUARDED_BY(mutex_);  ///< whose answer is awaited, and since when
   std::map<std::string, SteadyPoint> dirty_ ORCH_GUARDED_BY(mutex_);  ///< to be analysed, and when
   std::map<std::string, Verdict> verdicts_ ORCH_GUARDED_BY(mutex_);
-  std::map<InstanceKey, StandStill> stand_still_ ORCH_GUARDED_BY(mutex_);
+  std::map<InstanceKey, BinlogRest> stand_still_ ORCH_GUARDED_BY(mutex_);
   std::map<InstanceKey, SteadyPoint> rejected_
       ORCH_GUARDED_BY(mutex_);  ///< guesses that were wrong
   std::map<std::string, std::string> recovering_ ORCH_GUARDED_BY(mutex_);  ///< what, by cluster

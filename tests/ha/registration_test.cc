@@ -205,9 +205,12 @@ TEST_SUITE("ha/registration") {
     run_of.owner.process = this_process() + "0";  // it began at another time
     CHECK_FALSE(owner_lives(parts, run_of));
     run_of.owner.process = "another machine's";
-    CHECK(owner_lives(parts, run_of));
+    const SteadyPoint seen = std::chrono::steady_clock::now();
+    CHECK(owner_lives(parts, run_of, seen));
+    CHECK_FALSE(owner_lives(parts, run_of, seen + kLease));
+    run_of.uid = "silent for long when it is looked at first";
     clock.advance(kLease);
-    CHECK_FALSE(owner_lives(parts, run_of));
+    CHECK_FALSE(owner_lives(parts, run_of, seen));
     run_of.owner.node = parts.self;
     {
       const RunningRecoveries::Mark mark(parts.running, run_of.uid);
@@ -218,8 +221,36 @@ TEST_SUITE("ha/registration") {
     run_of.alive_at = clock.now();
     CHECK_FALSE(owner_lives(parts, run_of));  // it was cut off here
     clock.advance(kLease);
+    run_of.uid = "of an earlier leader";
     run_of.owner = {.node = {"here", "other"}, .process = this_process(), .term = 0};
-    CHECK_FALSE(owner_lives(parts, run_of));  // there is a later leader
+    CHECK_FALSE(owner_lives(parts, run_of));
+  }
+
+  TEST_CASE_FIXTURE(RecoveryFixture,
+                    "a clock that is set neither ends an owner's recovery nor keeps a dead one's") {
+    storage::RecoveryRun run_of;
+    run_of.owner = {.node = {"there", "other"}, .process = "another machine's", .term = 1};
+    run_of.alive_at = clock.now();
+    const Parts parts = process();
+    SteadyPoint now = std::chrono::steady_clock::now();
+    CHECK(owner_lives(parts, run_of, now));
+    for (const auto step : {std::chrono::hours(1), std::chrono::hours(-2)}) {
+      clock.advance(step);
+      CHECK(owner_lives(parts, run_of, now + kHeartbeat / 2));
+      for (int i = 0; i < 10; ++i) {
+        now += kHeartbeat;
+        *run_of.alive_at += kHeartbeat;
+        CHECK(owner_lives(parts, run_of, now));
+      }
+      CHECK_FALSE(owner_lives(parts, run_of, now + kLease));
+      *run_of.alive_at += kHeartbeat;
+      CHECK(owner_lives(parts, run_of, now));
+    }
+    // One of the future, where nobody looked before.
+    run_of.uid = "another";
+    *run_of.alive_at += std::chrono::hours(24);
+    CHECK(owner_lives(parts, run_of, now));
+    CHECK_FALSE(owner_lives(parts, run_of, now + kLease));
   }
 
   TEST_CASE_FIXTURE(Automatic,

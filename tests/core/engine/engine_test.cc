@@ -46,6 +46,18 @@ class PipeSession final : public WatchedSession {
   int socket_;
 };
 
+/// The system's, as somebody has set it.
+class MovedClock final : public Clock {
+ public:
+  [[nodiscard]] TimePoint now() const override {
+    return SystemClock().now() + std::chrono::seconds(ahead_);
+  }
+  void set_ahead(std::chrono::seconds by) { ahead_ = by.count(); }
+
+ private:
+  std::atomic<std::int64_t> ahead_{0};
+};
+
 /// An engine over fake servers, and what it asked for.
 class EngineBench {
  public:
@@ -113,6 +125,7 @@ class EngineBench {
       const MutexLock lock(mutex_);
       for (const Analysis& analysis : now) {
         if (analysis.actionable) to_recover_.insert(analysis.key);
+        told_.insert(std::string(to_string(analysis.code)));
       }
       changed_.notify_all();
     };
@@ -162,7 +175,7 @@ class EngineBench {
 
   test::FakeServers servers;
   SwitchedLeadership leadership;
-  SystemClock clock;
+  MovedClock clock;
   EngineSettings settings;
   std::unique_ptr<Engine> engine;
   std::atomic<bool> may_act{true};
@@ -175,6 +188,7 @@ class EngineBench {
   std::vector<std::pair<InstanceKey, std::string>> acts_;
   std::vector<Observation> kept_;
   std::set<InstanceKey> to_recover_;
+  std::set<std::string> told_;  ///< codes
   bool hold_{false};
   InstanceKey slow_{};
   int slow_reads_{0};
@@ -268,6 +282,24 @@ TEST_SUITE("engine") {
     const MutexLock lock(bench.mutex_);
     for (const int number : {1, 2, 3})
       CHECK(bench.looks_[db(number)] > 0);
+  }
+
+  TEST_CASE("a clock that is set ahead does not make a master stand still for long") {
+    EngineBench bench;
+    bench.settings.rules.reasonable_locked_semi_sync_master = std::chrono::hours(1);
+    bench.settings.rules.judge_age = false;  // or all that is known is too old for a moment
+    bench.servers.set(db(1), [](Instance& master) {
+      master.semi_sync.source_enabled = master.semi_sync.source_status = true;
+      master.semi_sync.source_wait_for_replica_count = 1;
+      master.semi_sync.source_waiting_sessions = 1;
+    });
+    bench.start();
+    bench.wait_for([&] { return bench.told_.contains("LockedSemiSyncMasterHypothesis"); });
+    bench.clock.set_ahead(std::chrono::hours(2));
+    const int before = bench.looks_at(db(1));
+    bench.wait_for([&] { return bench.looks_[db(1)] > before + 10; });
+    const MutexLock lock(bench.mutex_);
+    CHECK_FALSE(bench.told_.contains("LockedSemiSyncMaster"));
   }
 
   TEST_CASE("what is forgotten is looked at no more") {
