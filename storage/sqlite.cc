@@ -13,6 +13,8 @@
 #include <fmt/format.h>
 #include <sqlite3.h>
 
+#include "storage/room.h"
+
 namespace orch::storage {
 
 namespace {
@@ -258,8 +260,11 @@ class SqliteDatabase final : public Database {
                     "is damaged or truncated; restore it from a backup, or move it away and let "
                     "discovery fill a new one");
       case SQLITE_FULL:
-        return told(ErrorKind::Broken, "cannot grow: the disk is full; free some space");
+        return told(ErrorKind::Broken, kNoRoom);
       case SQLITE_IOERR:
+        if (sqlite3_system_errno(connection_.get()) == ENOSPC) {
+          return told(ErrorKind::Broken, kNoRoom);
+        }
         return told(
             ErrorKind::Broken,
             fmt::format("cannot be read or written: {}; check the disk",

@@ -106,7 +106,8 @@ constexpr std::array<OptionHelp, 17> kOptionHelp = {{
      "  --skip-unresolve        use the real host name, not its virtual name\n"},
     {Option::Instances, "  --instances LIST        HOST[:PORT], separated by commas\n"},
     {Option::Strict, "  --strict                search exhaustively\n"},
-    {Option::AcceptLoss, "  --accept-loss           do it; without it, only say what would be lost\n"},
+    {Option::AcceptLoss,
+     "  --accept-loss           do it; without it, only say what would be lost\n"},
     {Option::SkipBinlogSearch, "  --skip-binlog-search    search relay logs only\n"},
 }};
 

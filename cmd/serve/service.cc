@@ -21,6 +21,7 @@
 #include "storage/node_store.h"
 #include "storage/open.h"
 #include "storage/process_token.h"
+#include "storage/room.h"
 
 namespace orch::cmd {
 
@@ -347,7 +348,10 @@ void Service::keep_place() {
     const milliseconds unwell = unwell_for();
     note_problem(coordination_->attempt(unwell), "leadership");
     let_go_of_forgotten();
-    if (coordination_->has_own_backend() && unwell >= kHopeless && !broken()) {
+    // A full disk is no reason to go: it has room again some time.
+    const std::optional<Error> problem = backend_problem();
+    const bool is_full = problem && storage::is_for_want_of_room(*problem);
+    if (coordination_->has_own_backend() && unwell >= kHopeless && !is_full && !broken()) {
       break_down(fmt::format("the backend {} has failed for {} s: others go on without this node",
                              database_->name(), unwell.count() / 1000));
     }

@@ -62,13 +62,13 @@ struct OrchRaftView {
   uint64_t leader;  ///< id; 0 when none is known
   uint64_t committed;
   uint64_t applied;
-  uint64_t last;      ///< entry in the log
-  uint64_t last_term; ///< of that entry
-  uint64_t stored;    ///< entry that is on the disk
-  uint64_t contact;   ///< when a majority had answered, in the loop's milliseconds; of a leader
-  unsigned free_kib;  ///< room that the log has for sure
-  unsigned servers;   ///< how many there are
-  int has_no_room;    ///< free_kib is too little to take entries
+  uint64_t last;       ///< entry in the log
+  uint64_t last_term;  ///< of that entry
+  uint64_t stored;     ///< entry that is on the disk
+  uint64_t contact;    ///< when a majority had answered, in the loop's milliseconds; of a leader
+  unsigned free_kib;   ///< room that the log has for sure
+  unsigned servers;    ///< how many there are
+  int has_no_room;     ///< free_kib is too little to take entries
 };
 
 /// Nothing on an error, which is then in `error`.
@@ -77,7 +77,8 @@ struct OrchRaft* orch_raft_open(struct uv_loop_s* loop, const struct OrchRaftSet
 /// Writes the first entry of a log: which nodes there are. Before the start.
 int orch_raft_bootstrap(struct OrchRaft* raft, const struct OrchRaftServer* servers,
                         unsigned count);
-/// Adds an entry to a log: that these are the nodes from now on, whoever they were. Before the start.
+/// Adds an entry to a log: that these are the nodes from now on, whoever they were. Before the
+/// start.
 int orch_raft_recover(struct OrchRaft* raft, const struct OrchRaftServer* servers, unsigned count);
 int orch_raft_start(struct OrchRaft* raft);
 /// Ends with hooks.closed.

@@ -29,6 +29,10 @@ class StateMachine {
   /// answer for whoever proposed it; an error only when this node's database is broken, which
   /// nothing but the end of the process makes good.
   virtual Result<std::string> apply(Index index, std::string_view command) = 0;
+  /// What apply() waits for, if it does; for other threads.
+  [[nodiscard]] virtual std::string waits_for() const { return ""; }
+  /// Whoever waits in apply() is to end with an error, now and from now on; for other threads.
+  virtual void wait_no_more() {}
   /// All of the state as it is after the entry applied last.
   virtual Result<std::string> snapshot() = 0;
   /// Replaces all of the state, in one transaction. Refuses a damaged snapshot.

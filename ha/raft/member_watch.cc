@@ -236,8 +236,10 @@ Status Member::status() const {
   if (status.state == "Follower" && !status.leader.empty() && status.held_up) {
     status.state = "Candidate";
     status.leader.clear();
-    status.trouble = fmt::format("has been held up for {} ms, by its backend or its disk",
-                                 std::chrono::duration_cast<milliseconds>(age).count());
+    const std::string why = machine_.waits_for();
+    status.trouble = fmt::format("has been held up for {} ms{}",
+                                 std::chrono::duration_cast<milliseconds>(age).count(),
+                                 why.empty() ? ", by its backend or its disk" : ": " + why);
   }
   // The engine says that it leads for an election timeout after the others have gone, and before
   // the first entry of its term: `leader-check` does not, and the two must not contradict.

@@ -67,7 +67,7 @@ Result<> check_settings(const Settings& settings) {
 }
 
 Node::Node(Settings settings, StateMachine& machine)
-    : settings_(std::move(settings)), loop_(std::make_unique<Loop>()) {
+    : settings_(std::move(settings)), machine_(machine), loop_(std::make_unique<Loop>()) {
   member_ = std::make_unique<Member>(
       *loop_, settings_, machine,
       [this](const std::string& address, std::uint64_t id) { queue_newcomer(address, id); });
@@ -109,6 +109,7 @@ Node::~Node() {
     const auto handed = hand_over("");
     if (!handed) log::info("raft: {}", handed.error().message);
   }
+  machine_.wait_no_more();
   loop_->post([this] { member_->close(); });
   if (admission_.joinable()) admission_.join();
   if (engine_.joinable()) engine_.join();

@@ -80,6 +80,7 @@ class Node final : public Group {
   [[nodiscard]] std::optional<Server> find(std::uint64_t id) const;
 
   Settings settings_;
+  StateMachine& machine_;
   std::unique_ptr<Loop> loop_;
   std::unique_ptr<Member> member_;
   Mutex changing_;  ///< the group changes one step at a time

@@ -49,8 +49,8 @@ class IdleEngine {
     engine.snapshot_trailing = settings.keep_entries;
     const OrchRaftHooks hooks = made->hooks();
     std::array<char, 512> problem{};
-    made->engine_ = ::orch_raft_open(made->loop_.get(), &engine, &hooks, problem.data(),
-                                     problem.size());
+    made->engine_ =
+        ::orch_raft_open(made->loop_.get(), &engine, &hooks, problem.data(), problem.size());
     if (made->engine_ == nullptr) return fail(ErrorKind::Broken, problem.data());
     return made;
   }
@@ -88,11 +88,13 @@ class IdleEngine {
   OrchRaftHooks hooks() {
     OrchRaftHooks hooks{};
     hooks.owner = this;
-    hooks.apply = [](void*, std::uint64_t, const char*, std::size_t) {};
+    hooks.apply = [](void*, std::uint64_t, const char*, std::size_t) {
+    };
     hooks.snapshot = [](void*, char**, std::size_t*) {
       return 1;
     };
-    hooks.snapshot_done = [](void*) {};
+    hooks.snapshot_done = [](void*) {
+    };
     hooks.restore = [](void* owner, const char* bytes, std::size_t size) {
       const auto state = unpack_snapshot({bytes, size});
       if (!state) of(owner).problem_ = state.error().message;
@@ -108,7 +110,8 @@ class IdleEngine {
         ::orch_raft_links_closed(idle.engine_);
       });
     };
-    hooks.done = [](void*, std::uint64_t, int) {};
+    hooks.done = [](void*, std::uint64_t, int) {
+    };
     hooks.closed = [](void* owner) {
       of(owner).loop_.stop_posting();
     };

@@ -12,6 +12,7 @@
 #include "ha/raft/snapshot.h"
 #include "ha/raft/tables.h"
 #include "storage/node_store.h"
+#include "storage/room.h"
 #include "storage/statements.h"
 
 namespace orch::ha::raft {
@@ -145,21 +146,35 @@ Result<std::string> State::apply(Index index, std::string_view packed) {
   for (int tries = 1;; ++tries) {
     Result<> done = database_.transaction([&] { return carry_out(index, command, answer, gone); });
     if (done) {
+      wait_for("");
       if (forgotten_ && !gone.empty()) forgotten_(gone);
       return answer;
     }
     const bool away = done.error().kind == ErrorKind::Unreachable;
-    if (away && std::chrono::steady_clock::now() < deadline) {
+    const bool full = storage::is_for_want_of_room(done.error());
+    if (!ends_ && (full || (away && std::chrono::steady_clock::now() < deadline))) {
       if (tries == 1) log::error("raft: entry {} waits: {}", index, done.error().message);
+      wait_for(done.error().message);
       std::this_thread::sleep_for(kTryAgain);
-    } else if (away || tries >= kMostTries) {
+    } else if (ends_ || away || tries >= kMostTries) {
       return fail(std::move(done).error().within(fmt::format(
           "raft: entry {} cannot be carried out, though the group agreed on it{}", index,
-          away ? ""
-               : " (if the backend is sound, empty RaftDataDir, and the others will feed this "
-                 "node)")));
+          away || full
+              ? ""
+              : " (if the backend is sound, empty RaftDataDir, and the others will feed this "
+                "node)")));
     }
   }
+}
+
+void State::wait_for(std::string what) {
+  const MutexLock lock(mutex_);
+  waits_for_ = std::move(what);
+}
+
+std::string State::waits_for() const {
+  const MutexLock lock(mutex_);
+  return waits_for_;
 }
 
 Result<std::string> State::snapshot() {

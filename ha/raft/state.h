@@ -1,5 +1,6 @@
 #pragma once
 
+#include <atomic>
 #include <chrono>
 #include <functional>
 #include <set>
@@ -8,6 +9,7 @@
 #include <utility>
 
 #include "core/base/clock.h"
+#include "core/base/mutex.h"
 #include "core/base/result.h"
 #include "core/model/instance_key.h"
 #include "ha/raft/command.h"
@@ -41,7 +43,11 @@ class State final : public StateMachine {
   /// The same, without a word. Whether they did not.
   Result<bool> pair(const std::string& directory);
 
+  /// While there is no room on the backend's disk it waits, for as long as it takes: the group goes
+  /// on without this node, which hears nothing meanwhile.
   Result<std::string> apply(Index index, std::string_view command) override;
+  [[nodiscard]] std::string waits_for() const override;
+  void wait_no_more() override { ends_ = true; }
   Result<std::string> snapshot() override;
   Result<> reset() override;
   /// One that this database is past already changes nothing.
@@ -53,11 +59,15 @@ class State final : public StateMachine {
  private:
   Result<> carry_out(Index index, const Result<Command>& command, std::string& answer,
                      std::set<InstanceKey>& gone);
+  void wait_for(std::string what);
 
   storage::Database& database_;
   const Clock& clock_;
   const Forgotten forgotten_;
   const std::chrono::milliseconds patience_;
+  std::atomic<bool> ends_{false};
+  mutable Mutex mutex_;
+  std::string waits_for_ ORCH_GUARDED_BY(mutex_);
 };
 
 }  // namespace orch::ha::raft

@@ -2,6 +2,7 @@
 import json
 import signal
 import socket
+import sqlite3
 import ssl
 import subprocess
 import unittest
@@ -130,6 +131,14 @@ class RaftOnIpv6(RaftCase):
 
 
 class RaftOnAFullDisk(RaftCase):
+    def backend_of(self, node):
+        # Beside the log: both are out of room at once.
+        return {"BackendDB": "sqlite", "SQLite3DataFile": str(node.home / "raft" / "orch.db")}
+
+    def sql(self, node, statement):
+        with sqlite3.connect(f"file:{node.home}/raft/orch.db?mode=ro", uri=True, timeout=30) as db:
+            return "\n".join("|".join(str(v) for v in row) for row in db.execute(statement))
+
     def mounted(self, node):
         """A small disk of its own for the node's raft directory."""
         place = node / "raft"
@@ -162,9 +171,10 @@ class RaftOnAFullDisk(RaftCase):
         others = [n for n in self.nodes if n is not leader]
         self.wait(lambda: {self.sql(n, "select is_successful from topology_recovery") for n in others} == {"1"},
                   "the other two to agree on a recovery")
+        self.wait(lambda: leader.service.ask("health")[0] == 500, "it to call itself unhealthy")
+        self.assertTrue(leader.is_up(), leader.service.told())
         big.unlink()
-        if not leader.is_up():
-            leader.start()
+        self.wait(lambda: leader.service.ask("health")[0] == 200, "it to be well again by itself")
         self.healed_once(c, c[1])
         self.agree("select tag_name from database_instance_tags", "meanwhile")
 

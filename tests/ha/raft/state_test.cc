@@ -1,7 +1,11 @@
 #include "ha/raft/state.h"
 
+#include <atomic>
+#include <thread>
+
 #include <doctest/doctest.h>
 
+#include "storage/room.h"
 #include "tests/ha/raft/raft_bench.h"
 
 namespace orch::ha::raft {
@@ -29,8 +33,9 @@ struct LoneState : storage::MemoryBackend {
 class AwayDatabase final : public storage::Database {
  public:
   explicit AwayDatabase(storage::Database& real) : real_(real) {}
-  int away{0};
-  int asked{0};
+  std::atomic<int> away{0};
+  std::atomic<int> asked{0};
+  Error problem{ErrorKind::Unreachable, "backend database: connection refused"};
 
   [[nodiscard]] const storage::Dialect& dialect() const override { return real_.dialect(); }
   [[nodiscard]] const std::string& name() const override { return real_.name(); }
@@ -46,7 +51,7 @@ class AwayDatabase final : public storage::Database {
   }
   Result<> execute_script(std::string_view sql) override { return real_.execute_script(sql); }
   Result<> transaction(const std::function<Result<>()>& work) override {
-    if (asked++ < away) return fail(ErrorKind::Unreachable, "backend database: connection refused");
+    if (asked++ < away) return fail(problem);
     return real_.transaction(work);
   }
   [[nodiscard]] std::int64_t last_insert_id() const override { return real_.last_insert_id(); }
@@ -112,6 +117,31 @@ TEST_CASE("a backend that is away for a moment is waited for, and one that stays
   CHECK(failed.error().message.find("connection refused") != std::string::npos);
   // Nothing is wrong with what stands in RaftDataDir.
   CHECK(failed.error().message.find("RaftDataDir") == std::string::npos);
+}
+
+TEST_CASE("a backend whose disk is full is waited for as long as it takes, and says so") {
+  LoneState node;
+  AwayDatabase database(node.database());
+  database.problem = {ErrorKind::Broken, std::string(storage::kNoRoom)};
+  database.away = 1'000'000;
+  State state(database, node.clock, {}, std::chrono::milliseconds(0));
+  std::atomic<bool> over{false};
+  std::thread applying([&] {
+    const auto applied = state.apply(1, node.command(0, std::string(kSwitchOff)));
+    over = true;
+    CHECK_MESSAGE(applied, applied.error().message);
+  });
+  while (database.asked < 5 && !over)
+    std::this_thread::yield();
+  CHECK(state.waits_for() == storage::kNoRoom);
+  database.away = 0;
+  applying.join();
+  CHECK(state.waits_for().empty());
+  CHECK(node.switches() == "1");
+  // One that is to end does not wait for it.
+  database.away = 1'000'000;
+  state.wait_no_more();
+  CHECK_FALSE(state.apply(2, node.command(1, "delete from kv_store")));
 }
 
 TEST_CASE("a command in the words of another kind of database is an error that says so") {
