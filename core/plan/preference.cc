@@ -26,6 +26,7 @@ bool keeps_up_with(const Instance& best, const Instance& instance, const Policy&
   return contains(held, wanted) ||
          (instance.replication.source == best.replication.source && !best.replication.has_filters &&
           best.replication.last_sql_error.empty() &&
+          best.replication.sql_delay <= policy.reasonable_maintenance_replication_lag &&
           obstacle_to_fetch(instance, best, policy, {}).empty());
 }
 

@@ -104,7 +104,9 @@ class Failover {
     if (auto decision = fetch_from_binlog_server(winner, request_, policy_, so_far_, fresh_)) {
       return *std::move(decision);
     }
-    if (auto decision = catch_up(winner)) return *std::move(decision);
+    if (auto decision = catch_up(winner, request_, policy_, so_far_, fresh_)) {
+      return *std::move(decision);
+    }
     if (auto run = line_up(winner)) return *std::move(run);
     // Not before: nobody could fetch from one whose applier was ended.
     if (!answers(*failed_)) {
@@ -300,11 +302,16 @@ class Failover {
   [[nodiscard]] std::optional<Decision> freeze(const Instance& winner,
                                                std::vector<Step> first) const {
     Run run{std::move(first), {}};
+    const Instance* ahead = ahead_of(winner, request_.failed, received_position, fresh_);
     for (const Instance* replica : fresh_.replicas_of(request_.failed)) {
       if (!answers(*replica) || is_group_secondary(*replica)) continue;
       if (replica->replication.channels > 1 || was_refused(replica->key)) continue;
       if (!runs(replica->replication.io_state) || keeps_only_while_connected(*replica)) continue;
-      if (replica->key == winner.key) add_undelay(run, *replica);
+      // On MariaDB it is the other way round: see undelay().
+      if (replica == ahead || replica->key == winner.key) {
+        for (Step& step : undelay_while_receiving(*replica))
+          run.steps.push_back(std::move(step));
+      }
       if (applier_goes_first(*replica)) {
         run.steps.push_back(step(replica->key,
                                  Change{StartReplication{ReplicationThreads::Applier}},
@@ -347,104 +354,11 @@ class Failover {
     return !took_long || other_stopped || tries >= kStopTries;
   }
 
-  /// MySQL can change the delay while the receiver runs, and keeps its relay logs; with the
-  /// receiver stopped they would be lost. On MariaDB it is the other way round: see undelay().
-  void add_undelay(Run& run, const Instance& winner) const {
-    if (winner.replication.sql_delay.count() == 0 || is_mariadb(winner)) return;
-    if (runs(winner.replication.sql_state)) {
-      run.steps.push_back(step(winner.key, Change{StopReplication{ReplicationThreads::Applier}},
-                               "change its delay"));
-    }
-    run.steps.push_back(step(winner.key, Change{SetDelay{}}, "a primary must not be delayed"));
-    run.steps.push_back(step(winner.key, Change{StartReplication{ReplicationThreads::Applier}},
-                             "apply what it holds"));
-  }
-
-  [[nodiscard]] std::optional<Run> drain_of(const Instance& server) const {
-    if (auto run = undelay(server, so_far_)) return run;
-    if (auto run = back_to_gtid(server, so_far_)) return run;
-    const StepResult* changed = latest(so_far_, server.key, is_change<SetDelay>);
-    if (changed != nullptr && changed->error) return std::nullopt;
-    const bool would_discard =
-        usable_position(server).index() == received_position(server).index() &&
-        !contains(usable_position(server), received_position(server));
-    if (has_applied_all(server) || would_discard ||
-        latest(so_far_, server.key, waits_for<AppliedReceived>) != nullptr) {
-      return std::nullopt;
-    }
-    // By coordinates, the beginning of a transaction counts as received, too.
-    AppliedReceived wanted;
-    if (so_far_.facts.undelayed == server.key) wanted.held = received_position(server);
-    Run run;
-    if (!runs(server.replication.sql_state) && server.replication.last_sql_error.empty()) {
-      run.steps.push_back(step(server.key, Change{StartReplication{ReplicationThreads::Applier}},
-                               "apply what it holds"));
-    }
-    run.steps.push_back(step(server.key,
-                             WaitFor{std::move(wanted), policy_.promotion_wait,
-                                     patience_with(server, request_.failed, policy_, fresh_)},
-                             "apply what it holds"));
-    return run;
-  }
-
   [[nodiscard]] std::optional<Decision> drain(const Instance& winner) const {
-    auto run = drain_of(winner);
+    auto run = drain_of(winner, request_.failed, policy_, so_far_, fresh_);
     if (!run && !answers(*failed_)) run = give_up_partial({&winner}, so_far_);
     if (!run) return std::nullopt;
     return at_rest(*std::move(run), winner);
-  }
-
-  /// Lets the winner fetch what another replica has received and it has not.
-  [[nodiscard]] std::optional<Decision> catch_up(const Instance& winner) const {
-    if (const auto decision = catching_up(winner)) return decision;
-    const Instance* ahead = ahead_of(winner, request_.failed, usable_position, fresh_);
-    if (ahead == nullptr || winner.replication.source == ahead->key) return std::nullopt;
-    const Difference rest = missing(usable_position(winner), usable_position(*ahead));
-    std::string obstacle = obstacle_to_fetch(winner, *ahead, policy_, so_far_);
-    if (obstacle.empty()) {
-      if (auto run = drain_of(*ahead)) {
-        run->facts.winner = winner.key;
-        return *std::move(run);
-      }
-      // A broken applier keeps back the rest; what it did apply can still be fetched.
-      const bool nothing_to_fetch = contains(received_position(winner), executed_position(*ahead));
-      if (!has_applied_all(*ahead) && (request_.designated || nothing_to_fetch)) {
-        obstacle = "it has not applied what it received";
-      }
-    }
-    if (!obstacle.empty()) {
-      if (!request_.designated) return std::nullopt;
-      return refuse(to_string(winner.key) + " cannot be promoted: " + to_string(ahead->key) +
-                    " has received " + to_string(rest) +
-                    " that it lacks and cannot fetch: " + obstacle);
-    }
-    return fetch_from(winner, *ahead, request_, policy_, so_far_, fresh_);
-  }
-
-  /// The winner follows another replica already (this run's doing, or an interrupted one's).
-  [[nodiscard]] std::optional<Decision> catching_up(const Instance& winner) const {
-    const Instance* source = fresh_.source_of(winner.key);
-    if (source == nullptr || source->key == request_.failed || !answers(*source) ||
-        source->server.binlog_server) {
-      return std::nullopt;
-    }
-    const Position wanted = fetched_position(winner, *source);
-    if (contains(executed_position(winner), wanted)) return std::nullopt;
-    const StepResult* waited = latest(so_far_, winner.key, waits_for<HasExecuted>);
-    if (waited != nullptr && waited->error) {
-      if (!request_.designated) return std::nullopt;
-      return refuse(waited->error->message);
-    }
-    Run run;
-    run.facts.winner = winner.key;
-    if (!replica_running(winner)) {
-      run.steps.push_back(step(winner.key, Change{StartReplication{}}, "catch up"));
-    }
-    run.steps.push_back(step(winner.key,
-                             WaitFor{HasExecuted{wanted}, policy_.promotion_wait,
-                                     fetch_patience(*source, request_, policy_, fresh_)},
-                             "have all that any replica received"));
-    return run;
   }
 
   [[nodiscard]] std::optional<Run> line_up(const Instance& winner) const {

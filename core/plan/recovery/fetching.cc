@@ -2,8 +2,11 @@
 
 #include <utility>
 
+#include "core/plan/candidate.h"
 #include "core/plan/recovery/binlog_servers.h"
+#include "core/plan/recovery/held_back.h"
 #include "core/plan/recovery/holdings.h"
+#include "core/plan/recovery/promotion.h"
 #include "core/plan/refactor/match.h"
 #include "core/plan/refactor/parts.h"
 
@@ -37,12 +40,20 @@ std::string obstacle_to_fetch(const Instance& winner, const Instance& ahead, con
   if (std::string failure = failed_fetch(so_far, winner.key); !failure.empty()) return failure;
   if (ahead.replication.has_filters) return "it filters what it replicates";
   if (!ahead.replication.last_sql_error.empty()) return "its applier stopped";
-  const bool match = !gtid_compatible(winner, ahead) && may_match(winner, ahead, policy);
-  const auto can = match ? check_match(winner, ahead, policy)
-                         : can_replicate_from_gtid(winner, ahead, policy.rules());
+  // Its delay is taken off, or keeps nothing back of what is fetched: what it has executed.
+  Instance source = ahead;
+  source.replication.sql_delay = std::chrono::seconds(0);
+  const bool match = !gtid_compatible(winner, source) && may_match(winner, source, policy);
+  const auto can = match ? check_match(winner, source, policy)
+                         : can_replicate_from_gtid(winner, source, policy.rules());
   return can ? "" : can.error().message;
 }
 
+namespace {
+
+constexpr const char* kHaveAll = "have all that any replica received";
+
+/// Both have applied what they hold.
 Decision fetch_from(const Instance& winner, const Instance& ahead, const FailoverRequest& request,
                     const Policy& policy, const Progress& so_far, const Topology& fresh) {
   Run run;
@@ -69,14 +80,83 @@ Decision fetch_from(const Instance& winner, const Instance& ahead, const Failove
   run.steps.push_back(step_on(winner.key,
                               WaitFor{HasExecuted{std::move(wanted)}, policy.promotion_wait,
                                       fetch_patience(ahead, request, policy, fresh)},
-                              "have all that any replica received"));
+                              kHaveAll));
   return run;
 }
 
+/// What the winner will have executed when it has all of that server, whose replica it is now.
 Position fetched_position(const Instance& winner, const Instance& source) {
   const Position has = executed_position(winner);
   return std::holds_alternative<BinlogCoordinates>(has) ? Position(source.server.binlog)
                                                         : executed_position(source);
+}
+
+/// The winner follows another replica already (this run's doing, or an interrupted one's).
+std::optional<Decision> go_on_fetching(const Instance& winner, const FailoverRequest& request,
+                                       const Policy& policy, const Progress& so_far,
+                                       const Topology& fresh) {
+  const Instance* source = fresh.source_of(winner.key);
+  if (source == nullptr || source->key == request.failed || !answers(*source) ||
+      source->server.binlog_server) {
+    return std::nullopt;
+  }
+  const Position wanted = fetched_position(winner, *source);
+  if (contains(executed_position(winner), wanted)) return std::nullopt;
+  const StepResult* waited = latest(so_far, winner.key, waits_for<HasExecuted>);
+  if (waited != nullptr && waited->error) {
+    if (!request.designated) return std::nullopt;
+    return back_out(Error{ErrorKind::Refused, waited->error->message}, so_far, fresh);
+  }
+  Run run;
+  run.facts.winner = winner.key;
+  if (!replica_running(winner)) {
+    run.steps.push_back(step_on(winner.key, Change{StartReplication{}}, "catch up"));
+  }
+  run.steps.push_back(step_on(winner.key,
+                              WaitFor{HasExecuted{wanted}, policy.promotion_wait,
+                                      fetch_patience(*source, request, policy, fresh)},
+                              kHaveAll));
+  return run;
+}
+
+}  // namespace
+
+std::optional<Decision> catch_up(const Instance& winner, const FailoverRequest& request,
+                                 const Policy& policy, const Progress& so_far,
+                                 const Topology& fresh) {
+  if (auto decision = go_on_fetching(winner, request, policy, so_far, fresh)) return decision;
+  const auto before_promotion = [&](Run run) -> Decision {
+    run.facts.winner = winner.key;
+    return run;
+  };
+  // Without GTID it could not be compared with the winner.
+  const auto& undelayed = so_far.facts.undelayed;
+  if (const Instance* server = undelayed ? fresh.find(*undelayed) : nullptr) {
+    if (auto run = back_to_gtid(*server, so_far)) return before_promotion(*std::move(run));
+  }
+  const Instance* ahead = ahead_of(winner, request.failed, usable_position, fresh);
+  if (ahead == nullptr || winner.replication.source == ahead->key) return std::nullopt;
+  const Difference rest = missing(usable_position(winner), usable_position(*ahead));
+  std::string obstacle = obstacle_to_fetch(winner, *ahead, policy, so_far);
+  if (obstacle.empty()) {
+    const bool stays_delayed =
+        ahead->replication.sql_delay > policy.reasonable_replication_lag && !can_undelay(*ahead);
+    auto run =
+        stays_delayed ? std::nullopt : drain_of(*ahead, request.failed, policy, so_far, fresh);
+    if (run) return before_promotion(*std::move(run));
+    // A broken applier keeps back the rest; what it did apply can still be fetched.
+    const bool nothing_to_fetch = contains(received_position(winner), executed_position(*ahead));
+    if (!has_applied_all(*ahead) && (request.designated || nothing_to_fetch)) {
+      obstacle = "it has not applied what it received";
+    }
+  }
+  if (obstacle.empty()) return fetch_from(winner, *ahead, request, policy, so_far, fresh);
+  if (!request.designated) return std::nullopt;
+  return back_out(Error{ErrorKind::Refused, to_string(winner.key) +
+                                                " cannot be promoted: " + to_string(ahead->key) +
+                                                " has received " + to_string(rest) +
+                                                " that it lacks and cannot fetch: " + obstacle},
+                  so_far, fresh);
 }
 
 Position promoted_position(const Instance& winner, const InstanceKey& failed,

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <optional>
 #include <string>
 
 #include "core/plan/policy.h"
@@ -16,12 +17,11 @@ namespace orch {
 /// Why it cannot; "" when it may be tried.
 [[nodiscard]] std::string obstacle_to_fetch(const Instance& winner, const Instance& ahead,
                                             const Policy& policy, const Progress& so_far);
-/// The next steps towards it. Both have applied what they hold.
-[[nodiscard]] Decision fetch_from(const Instance& winner, const Instance& ahead,
-                                  const FailoverRequest& request, const Policy& policy,
-                                  const Progress& so_far, const Topology& fresh);
-/// What the winner will have executed when it has all of that server, whose replica it is now.
-[[nodiscard]] Position fetched_position(const Instance& winner, const Instance& source);
+/// The next step towards it, when the winner has applied all that it holds itself. Nothing when
+/// there is nothing to fetch, or it cannot be and no server was designated.
+[[nodiscard]] std::optional<Decision> catch_up(const Instance& winner,
+                                               const FailoverRequest& request, const Policy& policy,
+                                               const Progress& so_far, const Topology& fresh);
 
 /// What the winner holds, as other replicas of the failed server can compare it with what they
 /// hold; without GTID that is a place in the failed server's log, or nothing when it is not known.

@@ -1,11 +1,15 @@
 #include "core/plan/recovery/held_back.h"
 
 #include "core/plan/candidate.h"
+#include "core/plan/recovery/holdings.h"
 #include "core/plan/refactor/parts.h"
 
 namespace orch {
 
 namespace {
+
+constexpr const char* kNoDelay = "what it holds is needed now";
+constexpr const char* kApply = "apply what it holds";
 
 /// MySQL counts a transaction as received when it is there as a whole, and as all have GTIDs, one
 /// that is not counted is not whole.
@@ -33,6 +37,20 @@ std::optional<Run> by_gtid_again(const Instance& server, const std::string& why,
 
 }  // namespace
 
+std::vector<Step> undelay_while_receiving(const Instance& server) {
+  std::vector<Step> steps;
+  if (server.replication.sql_delay.count() == 0 || is_mariadb(server)) return steps;
+  const auto add = [&](Change change, const char* why) {
+    steps.push_back(step_on(server.key, std::move(change), why));
+  };
+  if (runs(server.replication.sql_state)) {
+    add(StopReplication{ReplicationThreads::Applier}, "change its delay");
+  }
+  add(SetDelay{}, kNoDelay);
+  add(StartReplication{ReplicationThreads::Applier}, kApply);
+  return steps;
+}
+
 std::optional<Run> undelay(const Instance& server, const Progress& so_far) {
   if (!can_undelay(server) || has_applied_all(server)) return std::nullopt;
   if (latest(so_far, server.key, is_change<SetDelay>) != nullptr) return std::nullopt;
@@ -46,9 +64,9 @@ std::optional<Run> undelay(const Instance& server, const Progress& so_far) {
   run.facts.undelayed = server.key;
   SetDelay none;
   none.keeps_relay_logs = true;
-  run.steps.push_back(step_on(server.key, Change{none}, "a primary must not be delayed"));
-  run.steps.push_back(step_on(server.key, Change{StartReplication{ReplicationThreads::Applier}},
-                              "apply what it holds"));
+  run.steps.push_back(step_on(server.key, Change{none}, kNoDelay));
+  run.steps.push_back(
+      step_on(server.key, Change{StartReplication{ReplicationThreads::Applier}}, kApply));
   return run;
 }
 
@@ -56,6 +74,33 @@ std::optional<Run> back_to_gtid(const Instance& server, const Progress& so_far) 
   const bool ours = so_far.facts.undelayed == server.key;
   if (!ours || holds_gtids_in_relay_log(server)) return std::nullopt;
   return by_gtid_again(server, "it has applied all that it had received", so_far);
+}
+
+std::optional<Run> drain_of(const Instance& server, const InstanceKey& failed, const Policy& policy,
+                            const Progress& so_far, const Topology& fresh) {
+  if (auto run = undelay(server, so_far)) return run;
+  if (auto run = back_to_gtid(server, so_far)) return run;
+  const StepResult* changed = latest(so_far, server.key, is_change<SetDelay>);
+  if (changed != nullptr && changed->error) return std::nullopt;
+  const bool would_discard = usable_position(server).index() == received_position(server).index() &&
+                             !contains(usable_position(server), received_position(server));
+  if (has_applied_all(server) || would_discard ||
+      latest(so_far, server.key, waits_for<AppliedReceived>) != nullptr) {
+    return std::nullopt;
+  }
+  // By coordinates, the beginning of a transaction counts as received, too.
+  AppliedReceived wanted;
+  if (so_far.facts.undelayed == server.key) wanted.held = received_position(server);
+  Run run;
+  if (!runs(server.replication.sql_state) && server.replication.last_sql_error.empty()) {
+    run.steps.push_back(
+        step_on(server.key, Change{StartReplication{ReplicationThreads::Applier}}, kApply));
+  }
+  run.steps.push_back(step_on(server.key,
+                              WaitFor{std::move(wanted), policy.promotion_wait,
+                                      patience_with(server, failed, policy, fresh)},
+                              kApply));
+  return run;
 }
 
 std::optional<Run> give_up_undelayed(const InstanceKey& winner, const Progress& so_far,

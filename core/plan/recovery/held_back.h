@@ -12,6 +12,10 @@ namespace orch {
 // What an applier keeps back of what was received: for its delay, or because the rest of a
 // transaction never came.
 
+/// Takes the delay from a MySQL server: that can be done while the receiver runs, and with it
+/// stopped what was received would be lost.
+[[nodiscard]] std::vector<Step> undelay_while_receiving(const Instance& server);
+
 /// Takes the delay from a MariaDB server that follows by GTID and has stopped receiving, and lets
 /// it apply what it holds. Nothing where that is done, was tried, or cannot be.
 [[nodiscard]] std::optional<Run> undelay(const Instance& server, const Progress& so_far);
@@ -20,7 +24,13 @@ namespace orch {
 /// it is applied. Nothing where there is nothing to do.
 [[nodiscard]] std::optional<Run> back_to_gtid(const Instance& server, const Progress& so_far);
 
-/// The same when another one was promoted, unless it holds what that one lacks.
+/// Lets a replica of the failed server, which receives no more, apply what it holds, without a
+/// delay where it can be taken off. Nothing where that is done, was tried, or cannot be.
+[[nodiscard]] std::optional<Run> drain_of(const Instance& server, const InstanceKey& failed,
+                                          const Policy& policy, const Progress& so_far,
+                                          const Topology& fresh);
+
+/// back_to_gtid() when another one was promoted, unless it holds what that one lacks.
 [[nodiscard]] std::optional<Run> give_up_undelayed(const InstanceKey& winner,
                                                    const Progress& so_far, const Topology& fresh);
 

@@ -33,7 +33,10 @@ const Instance* ahead_of(const Instance& winner, const InstanceKey& failed,
     const Position there = measure(*replica);
     if (there.index() != held.index() || contains(held, there)) continue;
     if (replica->key != winner.key && is_only_errant(*replica, held, fresh)) continue;
-    if (best == nullptr || contains(there, measure(*best))) best = replica;
+    // Of two that hold the same, the one that is delayed less.
+    const bool is_more = best == nullptr || !contains(measure(*best), there) ||
+                         replica->replication.sql_delay <= best->replication.sql_delay;
+    if (is_more && (best == nullptr || contains(there, measure(*best)))) best = replica;
   }
   return best;
 }

@@ -33,6 +33,16 @@ void build_late(FakeServers& servers) {
   servers.kill(db(1));
 }
 
+void build_late_mysql(FakeServers& servers) {
+  servers.add(writable(mysql(1, gtids("1-100"))));
+  Instance late = following(mysql(2, gtids("1-80")), 1, gtids("1-99"));
+  late.replication.sql_delay = std::chrono::hours(1);
+  servers.add(late);
+  servers.add(following(mysql(3, gtids("1-80")), 2));
+  servers.add(following(mysql(4, gtids("1-90")), 1));
+  servers.kill(db(1));
+}
+
 /// Its receiver stopped after the beginning of a transaction, all others of which it has applied.
 Instance cut_short(int number, const std::string& executed) {
   Instance instance = following(mysql(number, executed), 1);
@@ -66,6 +76,41 @@ TEST_SUITE("core/plan/recovery/held_back") {
     check_below(servers, 4, 2);
     CHECK(servers.at(db(4)).gtid.uses_mariadb);
     CHECK(outcome.left.empty());
+  }
+
+  TEST_CASE(
+      "what a delayed replica alone has that is not promoted is applied, and fetched from it") {
+    for (const bool is_mariadb_case : {false, true}) {
+      for (const bool is_designated : {false, true}) {
+        FakeServers servers;
+        is_mariadb_case ? build_late(servers) : build_late_mysql(servers);
+        servers.set(db(2), [&](Instance& i) {
+          if (!is_designated) i.promotion_rule = PromotionRule::MustNot;
+        });
+        const Outcome outcome =
+            fail_over(servers, is_designated ? std::optional(db(4)) : std::nullopt);
+        CAPTURE(is_mariadb_case);
+        CAPTURE(is_designated);
+        REQUIRE(said(outcome).empty());
+        CHECK(outcome.account.promoted == db(4));
+        CHECK(to_string(executed_position(servers.at(db(4)))) ==
+              (is_mariadb_case ? "0-1-99" : gtids("1-99")));
+        CHECK_FALSE(mentions(outcome.account.lost_transactions, "has received"));
+        check_below(servers, 2, 4);
+        CHECK(uses_gtid(servers.at(db(2))));
+        CHECK(outcome.left.empty());
+      }
+    }
+  }
+
+  TEST_CASE("a delay stays that keeps back nothing the promoted one lacks") {
+    FakeServers servers;
+    build_late_mysql(servers);
+    servers.set(db(2), [](Instance& i) { i.promotion_rule = PromotionRule::MustNot; });
+    servers.set(db(4), [](Instance& i) { i.replication.retrieved_gtid_set = gtids("1-99"); });
+    const Outcome outcome = fail_over(servers);
+    CHECK(outcome.account.promoted == db(4));
+    CHECK(servers.at(db(2)).replication.sql_delay == std::chrono::hours(1));
   }
 
   TEST_CASE("a failover that was cut off while it took a delay away loses nothing") {
