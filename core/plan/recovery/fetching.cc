@@ -1,5 +1,6 @@
 #include "core/plan/recovery/fetching.h"
 
+#include <functional>
 #include <utility>
 
 #include "core/plan/candidate.h"
@@ -39,7 +40,6 @@ std::string obstacle_to_fetch(const Instance& winner, const Instance& ahead, con
                               const Progress& so_far) {
   if (std::string failure = failed_fetch(so_far, winner.key); !failure.empty()) return failure;
   if (ahead.replication.has_filters) return "it filters what it replicates";
-  if (!ahead.replication.last_sql_error.empty()) return "its applier stopped";
   // Its delay is taken off, or keeps nothing back of what is fetched: what it has executed.
   Instance source = ahead;
   source.replication.sql_delay = std::chrono::seconds(0);
@@ -119,6 +119,20 @@ std::optional<Decision> go_on_fetching(const Instance& winner, const FailoverReq
   return run;
 }
 
+/// Whether it will not apply all that it has received: its applier is broken, or did not come to an
+/// end in this run, or keeps a delay.
+bool keeps_rest(const Instance& server, const Policy& policy, const Progress& so_far) {
+  if (has_applied_all(server)) return false;
+  const Replication& replication = server.replication;
+  const auto failed = [&](const std::function<bool(const Action&)>& is_it) {
+    const StepResult* result = latest(so_far, server.key, is_it);
+    return result != nullptr && result->error;
+  };
+  return !replication.last_sql_error.empty() ||
+         (replication.sql_delay > policy.reasonable_replication_lag && !can_undelay(server)) ||
+         failed(is_change<SetDelay>) || failed(waits_for<AppliedReceived>);
+}
+
 }  // namespace
 
 std::optional<Decision> catch_up(const Instance& winner, const FailoverRequest& request,
@@ -134,20 +148,25 @@ std::optional<Decision> catch_up(const Instance& winner, const FailoverRequest& 
   if (const Instance* server = undelayed ? fresh.find(*undelayed) : nullptr) {
     if (auto run = back_to_gtid(*server, so_far)) return before_promotion(*std::move(run));
   }
-  const Instance* ahead = ahead_of(winner, request.failed, usable_position, fresh);
+  // Where the rest is kept back, what was applied can be fetched all the same. Who names a server
+  // wants all.
+  const auto can_give = [&](const Instance& replica) {
+    const bool in_part = !request.designated && keeps_rest(replica, policy, so_far);
+    return in_part ? executed_position(replica) : usable_position(replica);
+  };
+  const Instance* ahead = ahead_of(winner, request.failed, can_give, fresh);
   if (ahead == nullptr || winner.replication.source == ahead->key) return std::nullopt;
   const Difference rest = missing(usable_position(winner), usable_position(*ahead));
   std::string obstacle = obstacle_to_fetch(winner, *ahead, policy, so_far);
-  if (obstacle.empty()) {
-    const bool stays_delayed =
-        ahead->replication.sql_delay > policy.reasonable_replication_lag && !can_undelay(*ahead);
-    auto run =
-        stays_delayed ? std::nullopt : drain_of(*ahead, request.failed, policy, so_far, fresh);
+  if (obstacle.empty() && !keeps_rest(*ahead, policy, so_far)) {
+    auto run = drain_of(*ahead, request.failed, policy, so_far, fresh);
     if (run) return before_promotion(*std::move(run));
-    // A broken applier keeps back the rest; what it did apply can still be fetched.
+  }
+  if (obstacle.empty() && !has_applied_all(*ahead)) {
     const bool nothing_to_fetch = contains(received_position(winner), executed_position(*ahead));
-    if (!has_applied_all(*ahead) && (request.designated || nothing_to_fetch)) {
-      obstacle = "it has not applied what it received";
+    const bool broken = !ahead->replication.last_sql_error.empty();
+    if (request.designated || nothing_to_fetch) {
+      obstacle = broken ? "its applier stopped" : "it has not applied what it received";
     }
   }
   if (obstacle.empty()) return fetch_from(winner, *ahead, request, policy, so_far, fresh);

@@ -21,7 +21,8 @@ bool is_only_errant(const Instance& replica, const Position& held, const Topolog
 }
 
 const Instance* ahead_of(const Instance& winner, const InstanceKey& failed,
-                         Position (*measure)(const Instance&), const Topology& fresh) {
+                         const std::function<Position(const Instance&)>& measure,
+                         const Topology& fresh) {
   const Position held = usable_position(winner);
   // Coordinates of another log than the failed server's do not compare.
   const bool of_another = !reads_log_of(fresh, winner, failed);

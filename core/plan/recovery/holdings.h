@@ -1,6 +1,7 @@
 #pragma once
 
 #include <chrono>
+#include <functional>
 
 #include "core/model/topology.h"
 #include "core/plan/policy.h"
@@ -18,7 +19,8 @@ namespace orch {
 /// The replica of `failed` that has most of what the winner lacks, by that measure; null when none
 /// has any of it.
 [[nodiscard]] const Instance* ahead_of(const Instance& winner, const InstanceKey& failed,
-                                       Position (*measure)(const Instance&), const Topology& fresh);
+                                       const std::function<Position(const Instance&)>& measure,
+                                       const Topology& fresh);
 
 /// How long the server may stand still while it applies what it holds: long, when nobody else has
 /// all of that and could take its place.

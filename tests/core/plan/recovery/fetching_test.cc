@@ -1,0 +1,73 @@
+// What the server to be promoted fetches from others.
+
+#include "core/plan/recovery/fetching.h"
+
+#include <doctest/doctest.h>
+
+#include "tests/support/recovery_bench.h"
+
+using namespace orch;        // NOLINT(google-build-using-namespace)
+using namespace orch::test;  // NOLINT(google-build-using-namespace)
+
+namespace {
+
+/// Its applier stopped at an error.
+Instance broken(Instance instance) {
+  instance.replication.sql_state = ThreadState::Stopped;
+  instance.replication.sql_running = false;
+  instance.replication.last_sql_error = "duplicate entry";
+  return instance;
+}
+
+/// db1 is dead; db2, whose applier is broken, has applied and received more than db3 has.
+void build_broken(FakeServers& servers, bool is_mariadb_case) {
+  if (is_mariadb_case) {
+    servers.add(writable(mariadb(1, "0-1-100")));
+    servers.add(broken(following(mariadb(2, "0-1-95"), 1, "0-1-99")));
+    servers.add(following(mariadb(3, "0-1-90"), 1));
+  } else {
+    servers.add(writable(mysql(1, gtids("1-100"))));
+    servers.add(broken(following(mysql(2, gtids("1-95")), 1, gtids("1-99"))));
+    servers.add(following(mysql(3, gtids("1-90")), 1));
+  }
+  servers.kill(db(1));
+}
+
+}  // namespace
+
+TEST_SUITE("core/plan/recovery/fetching") {
+  TEST_CASE("what a broken applier did apply is fetched, and what it keeps back is told") {
+    for (const bool is_mariadb_case : {false, true}) {
+      CAPTURE(is_mariadb_case);
+      FakeServers servers;
+      build_broken(servers, is_mariadb_case);
+      const Outcome outcome = fail_over(servers);
+      REQUIRE(said(outcome).empty());
+      CHECK(outcome.account.promoted == db(3));
+      CHECK(to_string(executed_position(servers.at(db(3)))) ==
+            (is_mariadb_case ? "0-1-95" : gtids("1-95")));
+      CHECK(mentions(outcome.account.lost_transactions,
+                     is_mariadb_case ? "0-1-99) that db2:3306 has received"
+                                     : gtids("96-99") + ") that db2:3306 has received"));
+    }
+  }
+
+  TEST_CASE("who can give less than another received, but more than that one applied, is asked") {
+    FakeServers servers;
+    build_broken(servers, false);
+    servers.add(following(mysql(4, gtids("1-96")), 1, gtids("1-97")));
+    servers.set(db(4), [](Instance& i) { i.promotion_rule = PromotionRule::MustNot; });
+    const Outcome outcome = fail_over(servers);
+    REQUIRE(said(outcome).empty());
+    CHECK(outcome.account.promoted == db(3));
+    CHECK(to_string(executed_position(servers.at(db(3)))) == gtids("1-97"));
+  }
+
+  TEST_CASE("who is named is not promoted without what a broken applier keeps back") {
+    FakeServers servers;
+    build_broken(servers, false);
+    const Outcome outcome = fail_over(servers, db(3));
+    CHECK(mentions(said(outcome), "that it lacks and cannot fetch: its applier stopped"));
+    CHECK(servers.writable().empty());
+  }
+}
