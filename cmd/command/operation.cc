@@ -47,8 +47,7 @@ std::string failure_of(const InstanceKey& key, const Preview& plan) {
   for (const PreviewedStep& previewed : plan.steps) {
     if (previewed.step.server == key && previewed.error) why = previewed.error->message;
   }
-  const std::string prefix = to_string(key) + ": ";
-  return why.starts_with(prefix) ? why.substr(prefix.size()) : why;
+  return without_name(why, key);
 }
 
 /// The part of a shown plan that says who may be promoted and what would be lost.

@@ -245,13 +245,17 @@ bool answers(const Instance& instance) {
   return instance.freshness.is_last_check_valid;
 }
 
+std::string without_name(std::string_view text, const InstanceKey& server) {
+  const std::string name = to_string(server) + ": ";
+  if (text.starts_with(name)) text.remove_prefix(name.size());
+  return std::string(text);
+}
+
 std::string silence_of(const Instance& instance) {
   const std::optional<Error>& error = instance.freshness.last_error;
   if (!error) return "does not answer";
-  std::string_view why = error->message;
-  const std::string prefix = to_string(instance.key) + ": ";
-  if (why.starts_with(prefix)) why.remove_prefix(prefix.size());
-  return (error->by_server ? "cannot be read: " : "does not answer: ") + std::string(why);
+  return (error->by_server ? "cannot be read: " : "does not answer: ") +
+         without_name(error->message, instance.key);
 }
 
 bool all_deny(const std::vector<const Instance*>& instances) {

@@ -4,6 +4,7 @@
 #include <functional>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <variant>
 #include <vector>
 
@@ -222,6 +223,8 @@ template <typename T>
 
 /// Whether the latest probe reached the server.
 [[nodiscard]] bool answers(const Instance& instance);
+/// What is said of the server, without "db2:3306: " in front: for who names it himself.
+[[nodiscard]] std::string without_name(std::string_view text, const InstanceKey& server);
 /// Why it did not: "does not answer: ...", or "cannot be read: ..." when it is up and says no.
 [[nodiscard]] std::string silence_of(const Instance& instance);
 /// Whether they all turn us away for the account's sake.

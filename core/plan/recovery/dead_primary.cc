@@ -173,7 +173,7 @@ class Failover {
       const bool may_still_stop =
           failed && is_change<StopReplication>(wait->step.action) && !was_refused(instance.key);
       if (failed && !may_still_stop) {
-        out.push_back({instance.key, false, wait->error->message});
+        out.push_back({instance.key, false, without_name(wait->error->message, instance.key)});
       } else if (auto because = failed_promotion(so_far_, instance.key)) {
         out.push_back({instance.key, false, *std::move(because)});
       }

@@ -72,12 +72,13 @@ class Detacher {
     if (is_group_secondary(server_)) return "is a secondary member of a replication group";
     if (server_.server.binlog_server) return "is a binlog server";
     const StepResult* stopped = latest(so_far_, server_.key, is_change<StopReplication>);
-    if (stopped != nullptr && stopped->error) return stopped->error->message;
+    if (stopped != nullptr && stopped->error)
+      return without_name(stopped->error->message, server_.key);
     const auto failed =
         std::find_if(so_far_.steps.begin(), so_far_.steps.end(), [&](const StepResult& result) {
           return is_ours(result) && result.error && !waits_for<AppliedReceived>(result.step.action);
         });
-    if (failed != so_far_.steps.end()) return failed->error->message;
+    if (failed != so_far_.steps.end()) return without_name(failed->error->message, server_.key);
     if (!has_applied_all(server_) && (replication.sql_delay.count() > 0 || has_waited())) {
       return "would lose what it has received: " + standing(AppliedReceived{}, server_).reason;
     }

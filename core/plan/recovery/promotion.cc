@@ -172,7 +172,7 @@ std::optional<std::string> failed_promotion(const Progress& so_far, const Instan
     ++failures;
   }
   if (failures < 2) return std::nullopt;
-  return "could not be promoted: " + last->error->message;
+  return "could not be promoted: " + without_name(last->error->message, server);
 }
 
 bool came_back(const Instance& old_primary, const Progress& so_far) {

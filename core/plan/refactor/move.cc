@@ -28,7 +28,9 @@ class Mover {
 
   [[nodiscard]] MoveState next() const {
     if (server_ == nullptr) return lost("is not known");
-    if (const StepResult* failed = fatal_failure()) return lost(failed->error->message);
+    if (const StepResult* failed = fatal_failure()) {
+      return lost(without_name(failed->error->message, move_.server));
+    }
     const bool follows = server_->replication.source == move_.target.source;
     if (follows && (was_pointed() || !move_.even_if_same)) return finish();
     if (!answers(*server_)) return lost(silence_of(*server_));

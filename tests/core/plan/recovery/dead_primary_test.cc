@@ -120,6 +120,18 @@ TEST_SUITE("core/plan/recovery/dead_primary") {
     }
   }
 
+  TEST_CASE("who cannot be promoted is named once") {
+    FakeServers servers;
+    servers.add(writable(mysql(1, gtids("1-100"))));
+    Instance broken = following(mysql(2, gtids("1-90")), 1, gtids("1-100"));
+    broken.replication.sql_state = ThreadState::Stopped;
+    broken.replication.last_sql_error = "duplicate entry";
+    servers.add(broken);
+    servers.kill(db(1));
+    CHECK(mentions(said(fail_over(servers)),
+                   "can be promoted: db2:3306 its applier stopped: duplicate entry"));
+  }
+
   TEST_CASE("a primary, or a designated server, that nobody knows is an error (REC-21)") {
     FakeServers servers;
     build_mysql(servers);
@@ -391,7 +403,7 @@ TEST_SUITE("core/plan/recovery/dead_primary") {
     servers.kill(db(1));
     const Outcome outcome = fail_over(servers);
     REQUIRE_FALSE(outcome.error);
-    CHECK(because(outcome, 2) == "db2:3306: the server said no");
+    CHECK(because(outcome, 2) == "the server said no");
     check_below(servers, 4, 3);
   }
 

@@ -163,8 +163,7 @@ TEST_SUITE("core/plan/recovery/detaching") {
     REQUIRE_FALSE(outcome.error);
     CHECK(servers.at(db(2)).replication.source == db(1));
     CHECK(runs(servers.at(db(2)).replication.io_state));
-    CHECK(
-        has_note(outcome, "db2:3306 is not detached from db1:3306: db2:3306: the server said no"));
+    CHECK(has_note(outcome, "db2:3306 is not detached from db1:3306: the server said no"));
   }
 
   TEST_CASE("who follows another server than the failed one keeps it") {
