@@ -54,7 +54,11 @@ void write_facts(const PlanFacts& facts, storage::RecoveryRun& run) {
     }
   }
   if (facts.place_at_promotion) rest["Place"] = to_string(*facts.place_at_promotion);
-  if (facts.undelayed) rest["Undelayed"] = storage::join_keys({*facts.undelayed});
+  for (const Undelayed& one : facts.undelayed) {
+    rest["Undelayed"].push_back({{"Server", storage::join_keys({one.server})},
+                                 {"Delay", one.delay.count()},
+                                 {"CurrentPos", one.mariadb_current}});
+  }
   if (facts.continuation) {
     rest["Continuation"] = {{"Server", storage::join_keys({facts.continuation->server})},
                             {"At", to_string(facts.continuation->at)}};
@@ -86,8 +90,15 @@ PlanFacts read_facts(const storage::RecoveryRun& run) {
     const auto at = parse_binlog_coordinates(text_member(*continuation, "At"));
     if (servers.size() == 1 && at) facts.continuation = Continuation{servers.front(), *at};
   }
-  for (InstanceKey& key : storage::split_keys(text_member(rest, "Undelayed")))
-    facts.undelayed = std::move(key);
+  if (const Json* undelayed = member(rest, "Undelayed")) {
+    for (const Json& one : *undelayed) {
+      for (InstanceKey& key : storage::split_keys(text_member(one, "Server"))) {
+        facts.undelayed.push_back({std::move(key),
+                                   std::chrono::seconds(number_member(one, "Delay")),
+                                   flag_member(one, "CurrentPos")});
+      }
+    }
+  }
   const Json* giving_up = member(rest, "GivingUp");
   if (giving_up == nullptr) return facts;
   const std::int64_t kind = number_member(*giving_up, "Kind");

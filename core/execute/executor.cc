@@ -498,8 +498,13 @@ std::vector<std::string> Executor::Session::left_otherwise(const Account& accoun
                (runs(before.replication.sql_state) && !runs(now->replication.sql_state))) {
       left.push_back(key + " is left with replication stopped");
     }
-    if (progress.facts.undelayed == before.key && is_replica(*now) && !uses_gtid(*now)) {
+    const Undelayed* undelayed = orch::undelayed(progress.facts, before.key);
+    if (undelayed == nullptr || !is_replica(*now)) continue;
+    if (is_mariadb(*now) && !uses_gtid(*now)) {
       left.push_back(key + " is left without a delay, and following without GTID");
+    } else if (now->replication.sql_delay < undelayed->delay) {
+      left.push_back(key + " is left without its delay of " +
+                     std::to_string(undelayed->delay.count()) + "s");
     }
   }
   return left;

@@ -227,6 +227,12 @@ const StepResult* latest(const Progress& so_far, const InstanceKey& server,
   return found == so_far.steps.rend() ? nullptr : &*found;
 }
 
+const Undelayed* undelayed(const PlanFacts& facts, const InstanceKey& server) {
+  const auto found = std::find_if(facts.undelayed.begin(), facts.undelayed.end(),
+                                  [&](const Undelayed& one) { return one.server == server; });
+  return found == facts.undelayed.end() ? nullptr : &*found;
+}
+
 void remember(PlanFacts& facts, const PlanFacts& news) {
   if (news.winner) facts.winner = news.winner;
   if (news.at_promotion) facts.at_promotion = news.at_promotion;
@@ -237,7 +243,9 @@ void remember(PlanFacts& facts, const PlanFacts& news) {
   if (news.stood_at) facts.stood_at = news.stood_at;
   if (news.orphans) facts.orphans = news.orphans;
   if (news.detached) facts.detached = news.detached;
-  if (news.undelayed) facts.undelayed = news.undelayed;
+  for (const Undelayed& one : news.undelayed) {
+    if (undelayed(facts, one.server) == nullptr) facts.undelayed.push_back(one);
+  }
   if (news.giving_up) facts.giving_up = news.giving_up;
 }
 

@@ -125,6 +125,14 @@ struct LostReplica {
   friend bool operator==(const LostReplica&, const LostReplica&) = default;
 };
 
+/// A replica without its delay, and how it was before.
+struct Undelayed {
+  InstanceKey server{};
+  std::chrono::seconds delay{0};
+  bool mariadb_current{false};  ///< it followed by current_pos: see Gtid
+  friend bool operator==(const Undelayed&, const Undelayed&) = default;
+};
+
 /// What a planner knows and cannot read from the servers again.
 struct PlanFacts {
   std::optional<InstanceKey> winner{};
@@ -142,11 +150,14 @@ struct PlanFacts {
   /// Replicas that were given up, and that this plan has begun to detach: they do not follow the
   /// old primary any more, by which they could be found.
   std::optional<std::vector<LostReplica>> detached{};
-  /// One that goes on without GTID, so as to apply what its delay held back: see undelay().
-  std::optional<InstanceKey> undelayed{};
+  /// Those whose delay was taken off, so that they apply what it held back: see undelay().
+  std::vector<Undelayed> undelayed{};
   /// Set when the plan has failed and only undoes what it can.
   std::optional<Error> giving_up{};
 };
+
+/// How the server was before its delay was taken off; null when it was not.
+[[nodiscard]] const Undelayed* undelayed(const PlanFacts& facts, const InstanceKey& server);
 
 /// Takes over what is set in `news`.
 void remember(PlanFacts& facts, const PlanFacts& news);

@@ -29,7 +29,7 @@ TEST_SUITE("ha/plan_facts") {
     facts.position_at_promotion = Position{*GtidSet::parse(test::gtids("1-100"))};
     facts.lost_transactions = "3 transactions";
     facts.place_at_promotion = BinlogCoordinates{"bin.000003", 77, BinlogType::Binary};
-    facts.undelayed = InstanceKey{"db4", 3309};
+    facts.undelayed = {{{"db4", 3309}, std::chrono::hours(1), true}, {{"db5", 3306}, {}, false}};
     facts.continuation = Continuation{{"db2", 3307}, {"bin.000004", 4, BinlogType::Binary}};
     facts.orphans = std::vector<InstanceKey>{{"db3", 3306}, {"db4", 3307}};
     facts.detached = std::vector<LostReplica>{{{"db5", 3306}, "has \"2\" transactions, by itself"},
@@ -57,7 +57,7 @@ TEST_SUITE("ha/plan_facts") {
     CHECK_FALSE(none.lost_transactions);
     CHECK_FALSE(none.orphans);
     CHECK_FALSE(none.detached);
-    CHECK_FALSE(none.undelayed);
+    CHECK(none.undelayed.empty());
     CHECK_FALSE(none.giving_up);
     empty.facts = R"({"GivingUp":{"Kind":"x","Message":7}})";
     CHECK(read_facts(empty).giving_up->message.empty());

@@ -309,8 +309,7 @@ class Failover {
       if (!runs(replica->replication.io_state) || keeps_only_while_connected(*replica)) continue;
       // On MariaDB it is the other way round: see undelay().
       if (replica == ahead || replica->key == winner.key) {
-        for (Step& step : undelay_while_receiving(*replica))
-          run.steps.push_back(std::move(step));
+        undelay_while_receiving(*replica, run);
       }
       if (applier_goes_first(*replica)) {
         run.steps.push_back(step(replica->key,
@@ -432,7 +431,7 @@ class Failover {
                    {}};
       }
     }
-    if (auto run = give_up_undelayed(winner.key, so_far_, fresh_)) return *std::move(run);
+    if (auto run = give_delays_back(winner.key, so_far_, fresh_)) return *std::move(run);
     if (auto steps = close_siblings(request_.failed, winner, so_far_, fresh_); !steps.empty()) {
       return Run{std::move(steps), {}};
     }

@@ -144,9 +144,10 @@ std::optional<Decision> catch_up(const Instance& winner, const FailoverRequest& 
     return run;
   };
   // Without GTID it could not be compared with the winner.
-  const auto& undelayed = so_far.facts.undelayed;
-  if (const Instance* server = undelayed ? fresh.find(*undelayed) : nullptr) {
-    if (auto run = back_to_gtid(*server, so_far)) return before_promotion(*std::move(run));
+  for (const Undelayed& one : so_far.facts.undelayed) {
+    const Instance* server = fresh.find(one.server);
+    auto run = server == nullptr ? std::nullopt : back_to_gtid(*server, so_far);
+    if (run) return before_promotion(*std::move(run));
   }
   // Where the rest is kept back, what was applied can be fetched all the same. Who names a server
   // wants all.

@@ -21,6 +21,10 @@ bool has_partial(const Instance& server) {
          is_before(replication.exec, replication.read) && has_applied_all(server);
 }
 
+Undelayed as_it_was(const Instance& server) {
+  return {server.key, server.replication.sql_delay, server.gtid.mariadb_current};
+}
+
 std::optional<Run> by_gtid_again(const Instance& server, const std::string& why,
                                  const Progress& so_far) {
   if (!answers(server) || !is_replica(server) || uses_gtid(server)) return std::nullopt;
@@ -29,26 +33,25 @@ std::optional<Run> by_gtid_again(const Instance& server, const std::string& why,
   if (!replication_threads_stopped(server)) {
     run.steps.push_back(step_on(server.key, Change{StopReplication{}}, why));
   }
-  const Instance* before = so_far.at_start.find(server.key);
-  const bool current = before != nullptr && before->gtid.mariadb_current;
+  const Undelayed* before = undelayed(so_far.facts, server.key);
+  const bool current = before != nullptr && before->mariadb_current;
   run.steps.push_back(step_on(server.key, Change{FollowByGtid{current}}, why));
   return run;
 }
 
 }  // namespace
 
-std::vector<Step> undelay_while_receiving(const Instance& server) {
-  std::vector<Step> steps;
-  if (server.replication.sql_delay.count() == 0 || is_mariadb(server)) return steps;
+void undelay_while_receiving(const Instance& server, Run& run) {
+  if (server.replication.sql_delay.count() == 0 || is_mariadb(server)) return;
   const auto add = [&](Change change, const char* why) {
-    steps.push_back(step_on(server.key, std::move(change), why));
+    run.steps.push_back(step_on(server.key, std::move(change), why));
   };
+  run.facts.undelayed.push_back(as_it_was(server));
   if (runs(server.replication.sql_state)) {
     add(StopReplication{ReplicationThreads::Applier}, "change its delay");
   }
   add(SetDelay{}, kNoDelay);
   add(StartReplication{ReplicationThreads::Applier}, kApply);
-  return steps;
 }
 
 std::optional<Run> undelay(const Instance& server, const Progress& so_far) {
@@ -61,7 +64,7 @@ std::optional<Run> undelay(const Instance& server, const Progress& so_far) {
                                 "change its delay"));
     return run;
   }
-  run.facts.undelayed = server.key;
+  run.facts.undelayed.push_back(as_it_was(server));
   SetDelay none;
   none.keeps_relay_logs = true;
   run.steps.push_back(step_on(server.key, Change{none}, kNoDelay));
@@ -71,7 +74,7 @@ std::optional<Run> undelay(const Instance& server, const Progress& so_far) {
 }
 
 std::optional<Run> back_to_gtid(const Instance& server, const Progress& so_far) {
-  const bool ours = so_far.facts.undelayed == server.key;
+  const bool ours = is_mariadb(server) && undelayed(so_far.facts, server.key) != nullptr;
   if (!ours || holds_gtids_in_relay_log(server)) return std::nullopt;
   return by_gtid_again(server, "it has applied all that it had received", so_far);
 }
@@ -90,7 +93,8 @@ std::optional<Run> drain_of(const Instance& server, const InstanceKey& failed, c
   }
   // By coordinates, the beginning of a transaction counts as received, too.
   AppliedReceived wanted;
-  if (so_far.facts.undelayed == server.key) wanted.held = received_position(server);
+  const bool off_gtid = is_mariadb(server) && undelayed(so_far.facts, server.key) != nullptr;
+  if (off_gtid) wanted.held = received_position(server);
   Run run;
   if (!runs(server.replication.sql_state) && server.replication.last_sql_error.empty()) {
     run.steps.push_back(
@@ -103,18 +107,38 @@ std::optional<Run> drain_of(const Instance& server, const InstanceKey& failed, c
   return run;
 }
 
-std::optional<Run> give_up_undelayed(const InstanceKey& winner, const Progress& so_far,
-                                     const Topology& fresh) {
-  const auto& key = so_far.facts.undelayed;
-  const Instance* server = key && *key != winner ? fresh.find(*key) : nullptr;
-  if (server == nullptr) return std::nullopt;
-  // Its relay logs may be all that is left of these transactions, and are thrown away by that.
-  const Instance* promoted = fresh.find(winner);
-  const Position held = received_position(*server);
-  const bool alone = holds_gtids_in_relay_log(*server) && promoted != nullptr &&
-                     !contains(executed_position(*promoted), held);
-  if (alone) return std::nullopt;
-  return by_gtid_again(*server, to_string(winner) + " was promoted", so_far);
+std::optional<Run> give_delays_back(const InstanceKey& winner, const Progress& so_far,
+                                    const Topology& fresh) {
+  Run run;
+  for (const Undelayed& before : so_far.facts.undelayed) {
+    const Instance* server = before.server == winner ? nullptr : fresh.find(before.server);
+    if (server == nullptr || !answers(*server) || !is_replica(*server)) continue;
+    // Its relay logs may be all that is left of these transactions, and are thrown away by that.
+    const Instance* promoted = fresh.find(winner);
+    const bool alone = holds_gtids_in_relay_log(*server) && promoted != nullptr &&
+                       !contains(executed_position(*promoted), received_position(*server));
+    const StepResult* changed = latest(so_far, server->key, is_change<SetDelay>);
+    const bool tried =
+        changed != nullptr && change_in<SetDelay>(changed->step.action)->delay.count() > 0;
+    if (alone) continue;
+    const std::string why = to_string(winner) + " was promoted";
+    if (is_mariadb(*server)) {
+      if (auto back = by_gtid_again(*server, why, so_far)) {
+        std::move(back->steps.begin(), back->steps.end(), std::back_inserter(run.steps));
+        continue;
+      }
+      if (!uses_gtid(*server)) continue;
+    }
+    // It is moved next, and started by that. What it holds it shall not wait for again.
+    if (tried || before.delay.count() == 0 || server->replication.sql_delay.count() > 0) continue;
+    if (!has_applied_all(*server)) continue;
+    if (!replication_threads_stopped(*server)) {
+      run.steps.push_back(step_on(server->key, Change{StopReplication{}}, why));
+    }
+    run.steps.push_back(step_on(server->key, Change{SetDelay{before.delay}}, why));
+  }
+  if (run.steps.empty()) return std::nullopt;
+  return run;
 }
 
 std::optional<Run> give_up_partial(const std::vector<const Instance*>& servers,

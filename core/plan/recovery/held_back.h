@@ -14,7 +14,7 @@ namespace orch {
 
 /// Takes the delay from a MySQL server: that can be done while the receiver runs, and with it
 /// stopped what was received would be lost.
-[[nodiscard]] std::vector<Step> undelay_while_receiving(const Instance& server);
+void undelay_while_receiving(const Instance& server, Run& run);
 
 /// Takes the delay from a MariaDB server that follows by GTID and has stopped receiving, and lets
 /// it apply what it holds. Nothing where that is done, was tried, or cannot be.
@@ -30,9 +30,11 @@ namespace orch {
                                           const Policy& policy, const Progress& so_far,
                                           const Topology& fresh);
 
-/// back_to_gtid() when another one was promoted, unless it holds what that one lacks.
-[[nodiscard]] std::optional<Run> give_up_undelayed(const InstanceKey& winner,
-                                                   const Progress& so_far, const Topology& fresh);
+/// Puts those back as they were whose delay was taken off and who were not promoted: by GTID,
+/// unless one holds what the promoted one lacks, and delayed, when all is applied. Their
+/// replication stands still then. Nothing where that is done, or was tried.
+[[nodiscard]] std::optional<Run> give_delays_back(const InstanceKey& winner, const Progress& so_far,
+                                                  const Topology& fresh);
 
 /// Of these servers, those whose receiver has stopped in the middle of a transaction, and that have
 /// applied all others, give that one up: MySQL would let each stop of their appliers wait a minute

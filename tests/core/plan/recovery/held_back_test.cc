@@ -98,6 +98,7 @@ TEST_SUITE("core/plan/recovery/held_back") {
         CHECK_FALSE(mentions(outcome.account.lost_transactions, "has received"));
         check_below(servers, 2, 4);
         CHECK(uses_gtid(servers.at(db(2))));
+        CHECK(servers.at(db(2)).replication.sql_delay == std::chrono::hours(1));
         CHECK(outcome.left.empty());
       }
     }
@@ -132,6 +133,32 @@ TEST_SUITE("core/plan/recovery/held_back") {
       CHECK(servers.at(db(4)).gtid.uses_mariadb);
     }
     CHECK(cut_off > 8);
+  }
+
+  TEST_CASE("a failover that was cut off while it took a delay away puts it back as it was") {
+    int cut_off = 0;
+    for (int changes = 1; changes < 40; ++changes) {
+      FakeServers servers;
+      build_late(servers);
+      servers.set(db(2), [](Instance& i) {
+        i.promotion_rule = PromotionRule::MustNot;
+        i.gtid.mariadb_current = true;
+      });
+      const Outcome first = fail_over(servers, {}, changes);
+      if (!first.error) break;
+      ++cut_off;
+      RunScope scope;
+      scope.earlier = first.facts;
+      const Outcome second = run_plan(servers, failover({db(1), {}}, Policy{}), -1, scope);
+      CAPTURE(changes);
+      CHECK(said(second).empty());
+      CHECK(second.account.promoted == db(4));
+      CHECK(to_string(executed_position(servers.at(db(4)))) == "0-1-99");
+      check_below(servers, 2, 4);
+      CHECK(servers.at(db(2)).gtid.mariadb_current);
+      CHECK(servers.at(db(2)).replication.sql_delay == std::chrono::hours(1));
+    }
+    CHECK(cut_off > 12);
   }
 
   TEST_CASE("what a server taken off GTID still holds is seen without any memory of it") {
