@@ -261,15 +261,48 @@ PointTo link_back(const Instance& mover, const Instance& source) {
   return target;
 }
 
+/// Gives up; a link that this run made for the source, and through which it does not replicate, is
+/// undone first.
+Decision undo_link_back(Error because, const InstanceKey& server, const Instance& before,
+                        const Progress& so_far, const Topology& fresh) {
+  const Instance& source = *fresh.find(before.key);
+  const bool is_there = before.replication.source != server && source.replication.source == server;
+  if (!is_there) return give_up(std::move(because), so_far, fresh);
+  // A place in the log of a former source is not known any more.
+  if (!so_far.facts.giving_up && answers(source) && (!is_replica(before) || uses_gtid(before))) {
+    Run undo;
+    const auto add = [&](Change change) {
+      undo.steps.push_back(step_on(source.key, std::move(change), "as it was before"));
+    };
+    if (!replication_threads_stopped(source)) add(StopReplication{});
+    if (!is_replica(before)) {
+      add(ResetReplication{});
+    } else {
+      PointTo former;
+      former.source = before.replication.source;
+      former.positioning = Positioning::Gtid;
+      add(std::move(former));
+      if (is_mariadb(before)) add(FollowByGtid{before.gtid.mariadb_current});
+    }
+    undo.facts.giving_up = std::move(because);
+    return undo;
+  }
+  because.message += "; " + to_string(source.key) + " is left with " + to_string(server) +
+                     " as its source ('orch -c reset-replica -i " + to_string(source.key) +
+                     "' makes it forget that)";
+  return GiveUp{std::move(because), {}};
+}
+
 Decision next_co_source(const InstanceKey& server, const Policy& policy, const Progress& so_far,
                         const Topology& fresh) {
-  if (so_far.facts.giving_up) return give_up(*so_far.facts.giving_up, so_far, fresh);
   if (auto can = check_co_source(so_far.at_start, server, policy); !can) {
     return GiveUp{can.error(), {}};
   }
   const InstanceKey source_key = so_far.at_start.find(server)->replication.source;
-  if (const StepResult* failed = failure_on(so_far, source_key)) {
-    return give_up(*failed->error, so_far, fresh);
+  const StepResult* failed = failure_on(so_far, source_key);
+  if (failed != nullptr || so_far.facts.giving_up) {
+    return undo_link_back(so_far.facts.giving_up ? *so_far.facts.giving_up : *failed->error, server,
+                          *so_far.at_start.find(source_key), so_far, fresh);
   }
   const Instance& source = *fresh.find(source_key);
   if (latest(so_far, source_key, is_change<PointTo>) != nullptr) {

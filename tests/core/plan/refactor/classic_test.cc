@@ -142,6 +142,44 @@ TEST_SUITE("core/plan/refactor/classic") {
     check_below(servers, 2, 1);
   }
 
+  TEST_CASE("a master that cannot follow its co-master to be forgets it again") {
+    FakeServers servers;
+    build_mysql(servers);
+    servers.purge_all(db(2));
+    const Outcome outcome = run_plan(servers, make_co_source(db(2), Policy{}));
+    CHECK(mentions(said(outcome), "1236"));
+    CHECK_FALSE(mentions(said(outcome), "is left with"));
+    CHECK(did(servers, "db1:3306 replicate from db2:3306 by GTID"));
+    CHECK_FALSE(is_replica(servers.at(db(1))));
+    CHECK_FALSE(servers.at(db(1)).server.read_only);
+    check_below(servers, 2, 1);
+  }
+
+  TEST_CASE("a link to a co-master that cannot be undone is told") {
+    FakeServers servers;
+    build_mysql(servers);
+    servers.purge_all(db(2));
+    servers.refuse(db(1), Change{ResetReplication{}}.index(), 9);
+    const Outcome outcome = run_plan(servers, make_co_source(db(2), Policy{}));
+    CHECK(mentions(said(outcome), "1236"));
+    CHECK(mentions(said(outcome), "; db1:3306 is left with db2:3306 as its source"));
+  }
+
+  TEST_CASE("a master that had another source by GTID gets it back") {
+    FakeServers servers;
+    build_mariadb(servers);
+    servers.add(following(mariadb(6, "0-1-100"), 1));
+    servers.set(db(1), [](Instance& i) {
+      i = following(i, 6);
+      i.gtid.mariadb_current = true;
+    });
+    servers.purge_all(db(2));
+    const Outcome outcome = run_plan(servers, make_co_source(db(2), Policy{}));
+    CHECK(mentions(said(outcome), "1236"));
+    check_below(servers, 1, 6);
+    CHECK(servers.at(db(1)).gtid.mariadb_current);
+  }
+
   TEST_CASE("a new co-master gets its replica's TLS options and user (REF-12)") {
     FakeServers servers;
     build_mysql(servers);
