@@ -117,6 +117,9 @@ struct Gtid {
   std::string mariadb_slave_pos{};
   /// MariaDB: the last of each server in its binary log, its own included (gtid_binlog_state).
   std::string mariadb_binlog_state{};
+  /// MariaDB: what it says that it has when it connects by current_pos (gtid_current_pos). Not
+  /// stored.
+  std::string mariadb_current_pos{};
 };
 
 struct SemiSync {

@@ -77,7 +77,9 @@ std::vector<std::string> wanted_variables(Flavor flavor) {
 
 std::vector<std::string> long_variables(Flavor flavor) {
   if (is_oracle_kind(flavor)) return {"gtid_executed", "gtid_purged"};
-  if (flavor == Flavor::MariaDb) return {"gtid_slave_pos", "gtid_binlog_state"};
+  if (flavor == Flavor::MariaDb) {
+    return {"gtid_slave_pos", "gtid_binlog_state", "gtid_current_pos"};
+  }
   return {};
 }
 

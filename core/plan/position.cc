@@ -1,6 +1,8 @@
 #include "core/plan/position.h"
 
+#include <algorithm>
 #include <utility>
+#include <vector>
 
 namespace orch {
 
@@ -140,20 +142,30 @@ Difference missing(const Position& held, const Position& wanted) {
 
 Difference own_missing(const Instance& replica, const Instance& source) {
   if (!replica.gtid.mariadb_current) return {};
-  const auto logged = MariaDbGtidPos::parse(replica.gtid.mariadb_binlog_state);
+  const auto asks_for = MariaDbGtidPos::parse(replica.gtid.mariadb_current_pos);
   const auto received = MariaDbGtidPos::parse(replica.gtid.mariadb_slave_pos);
-  const Position at_source = executed_position(source);
-  const auto* held = std::get_if<MariaDbGtidPos>(&at_source);
-  if (!logged || !received || held == nullptr) return {};
-  std::string own;
-  for (const MariaDbGtid& gtid : logged->ends()) {
+  const auto logged = MariaDbGtidPos::parse(source.gtid.mariadb_binlog_state);
+  const auto applied = MariaDbGtidPos::parse(source.gtid.mariadb_slave_pos);
+  if (!asks_for || !received || !logged || !applied) return {};
+  Difference own;
+  for (const MariaDbGtid& gtid : asks_for->ends()) {
     if (gtid.server != replica.server.id) continue;
     const auto last = received->last(gtid.domain);
     if (last && last->sequence >= gtid.sequence) continue;
-    // Of a domain that it knows nothing of, a source hands out what it will get.
-    if (held->last(gtid.domain)) own += (own.empty() ? "" : ",") + to_string(gtid);
+    // The source looks for that writer's in its log, or for the very same as the last it applied.
+    // Of a domain that it knows nothing of, it hands out what it will get.
+    const std::vector<MariaDbGtid> ends = logged->ends();
+    const auto has = [&](const MariaDbGtid& end) {
+      return end.domain == gtid.domain && end.server == gtid.server &&
+             end.sequence >= gtid.sequence;
+    };
+    if (!logged->last(gtid.domain) || applied->last(gtid.domain) == gtid ||
+        std::any_of(ends.begin(), ends.end(), has)) {
+      continue;
+    }
+    own.text += (own.empty() ? "" : ",") + to_string(gtid);
   }
-  return mariadb_difference(*held, MariaDbGtidPos::parse(own).value_or(MariaDbGtidPos{}));
+  return own;
 }
 
 std::string to_string(const Difference& difference) {

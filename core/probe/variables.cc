@@ -22,6 +22,7 @@ void read_gtid(const Variables& variables, Gtid& gtid) {
   gtid.purged = variables.text("gtid_purged");
   gtid.mariadb_slave_pos = variables.text("gtid_slave_pos");
   gtid.mariadb_binlog_state = variables.text("gtid_binlog_state");
+  gtid.mariadb_current_pos = variables.text("gtid_current_pos");
 }
 
 /// Of two names for one variable, the one that the server has.
@@ -124,6 +125,7 @@ std::vector<std::string> malformed_gtids(const Gtid& gtid) {
   note("gtid_purged", GtidSet::parse(gtid.purged));
   note("gtid_slave_pos", MariaDbGtidPos::parse(gtid.mariadb_slave_pos));
   note("gtid_binlog_state", MariaDbGtidPos::parse(gtid.mariadb_binlog_state));
+  note("gtid_current_pos", MariaDbGtidPos::parse(gtid.mariadb_current_pos));
   return texts;
 }
 

@@ -194,7 +194,8 @@ class Moves(LiveCase):
         self.arrives(2, at=[c[3], c[4]])
         self.write(c[4], 3)
         self.discover(c)
-        for words in (("relocate", "-i", c[4], "-d", c[3]), ("repoint", "-i", c[4]), ("take-master", "-i", c[3])):
+        for words in (("relocate", "-i", c[4], "-d", c[3]), ("repoint", "-i", c[4]), ("take-master", "-i", c[3]),
+                      ("restart-replica", "-i", c[4])):
             self.refuses("-c", *words, saying=r"current_pos.* of its own .*\(0-")
         self.follows(c[2], c[1])
         for node in (c[3], c[4]):

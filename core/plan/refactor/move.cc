@@ -39,7 +39,7 @@ class Mover {
       if (auto not_yet = learn_coordinates()) return *std::move(not_yet);
     }
     if (runs(server_->replication.io_state) || runs(server_->replication.sql_state)) {
-      if (std::string text = cannot_start_again(); !text.empty()) return lost(std::move(text));
+      if (std::string text = not_let_on(); !text.empty()) return lost(std::move(text));
       if (auto held_back = keep_applying()) return *std::move(held_back);
       return {MoveState::Kind::Working, stop_steps(), ""};
     }
@@ -141,14 +141,10 @@ class Mover {
 
   /// Why it must not be stopped: neither its source nor the destination would let it go on; "" when
   /// it may.
-  [[nodiscard]] std::string cannot_start_again() const {
-    if (!runs(server_->replication.io_state) || source_ == nullptr || !answers(*source_)) return "";
+  [[nodiscard]] std::string not_let_on() const {
     if (destination_ == nullptr || !answers(*destination_)) return "";
-    // What it writes may be on its way round to a source that follows it.
-    if (source_->replication.source == move_.server) return "";
-    const Difference own = own_missing(*server_, *source_);
-    if (own.empty() || own_missing(*server_, *destination_).empty()) return "";
-    return turned_away_text(own);
+    return own_missing(*server_, *destination_).empty() ? ""
+                                                        : cannot_start_again(*server_, source_);
   }
 
   /// It may still apply what it holds, and MariaDB would throw that away once it is stopped:

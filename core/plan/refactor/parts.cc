@@ -33,6 +33,14 @@ std::string turned_away_text(const Difference& own) {
          own.text + "): stopped, it would not start again";
 }
 
+std::string cannot_start_again(const Instance& replica, const Instance* source) {
+  if (!runs(replica.replication.io_state) || source == nullptr || !answers(*source)) return "";
+  // What it writes may be on its way round to a source that follows it.
+  if (source->replication.source == replica.key) return "";
+  const Difference own = own_missing(replica, *source);
+  return own.empty() ? "" : turned_away_text(own);
+}
+
 Decision give_up(Error because, const Progress& so_far, const Topology& fresh) {
   Run undo{undo_thread_steps(so_far, fresh), {}};
   if (undo.steps.empty()) return GiveUp{std::move(because), {}};

@@ -20,6 +20,9 @@ namespace orch {
 
 /// Why a replica that own_missing() speaks of is not stopped.
 [[nodiscard]] std::string turned_away_text(const Difference& own);
+/// The same, if it receives from that source now: stopped, it could not start again. "" when it
+/// could, or nobody knows.
+[[nodiscard]] std::string cannot_start_again(const Instance& replica, const Instance* source);
 
 /// Gives back the threads that this run stopped, then ends with that error.
 [[nodiscard]] Decision give_up(Error because, const Progress& so_far, const Topology& fresh);

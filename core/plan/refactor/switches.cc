@@ -36,6 +36,13 @@ std::vector<Step> start_steps(const Instance& server, const Policy& policy) {
   return steps;
 }
 
+/// Refused for one that would not start again.
+Result<> may_be_restarted(const Instance& server, const Topology& topology) {
+  const std::string text = cannot_start_again(server, topology.source_of(server.key));
+  if (text.empty()) return {};
+  return refusal(to_string(server.key) + " " + text);
+}
+
 }  // namespace
 
 Planner stop_replication(InstanceKey server, Policy) {
@@ -86,8 +93,9 @@ Planner start_replication(InstanceKey server, Policy policy) {
 
 Planner restart_replication(InstanceKey server, Policy policy) {
   return in_one_go(std::move(server),
-                   [policy](const Instance& now, const Topology&) -> Result<std::vector<Step>> {
+                   [policy](const Instance& now, const Topology& all) -> Result<std::vector<Step>> {
                      if (!is_replica(now)) return not_a_replica(now);
+                     ORCH_TRY(may_be_restarted(now, all));
                      std::vector<Step> steps{step(now, StopReplication{}, "as asked")};
                      for (Step& next : start_steps(now, policy))
                        steps.push_back(std::move(next));
@@ -192,7 +200,7 @@ Planner kill_query(InstanceKey server, std::uint64_t session) {
 
 Planner delay_replication(InstanceKey server, std::chrono::seconds delay) {
   return in_one_go(std::move(server),
-                   [delay](const Instance& now, const Topology&) -> Result<std::vector<Step>> {
+                   [delay](const Instance& now, const Topology& all) -> Result<std::vector<Step>> {
                      if (!is_replica(now)) return not_a_replica(now);
                      if (delay.count() < 0) {
                        return fail(ErrorKind::InvalidInput, "a delay cannot be negative");
@@ -203,6 +211,7 @@ Planner delay_replication(InstanceKey server, std::chrono::seconds delay) {
                          is_mariadb(now) ? ReplicationThreads::Both : ReplicationThreads::Applier;
                      const bool running = runs(now.replication.sql_state) ||
                                           (is_mariadb(now) && runs(now.replication.io_state));
+                     if (is_mariadb(now)) ORCH_TRY(may_be_restarted(now, all));
                      std::vector<Step> steps;
                      if (running) steps.push_back(step(now, StopReplication{threads}, "as asked"));
                      steps.push_back(step(now, SetDelay{delay}, "as asked"));

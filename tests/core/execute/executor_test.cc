@@ -265,6 +265,7 @@ TEST_SUITE("core/execute/executor") {
         i.gtid.mariadb_current = true;
         i.gtid.mariadb_slave_pos = "0-1-90";
         i.gtid.mariadb_binlog_state = "0-1-90,0-3-91";
+        i.gtid.mariadb_current_pos = "0-3-91";
       });
       if (source_has_them) {
         for (const int number : {1, 2})

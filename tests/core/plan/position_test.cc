@@ -53,4 +53,29 @@ TEST_SUITE("core/plan/position") {
     CHECK_FALSE(contains(ours, theirs));
     CHECK(contains(executed_position(mariadb(1, "0-1-101")), theirs));
   }
+
+  TEST_CASE("who is turned away with transactions of its own is told by what it would ask for") {
+    Instance replica = following(mariadb(2, "0-1-40,0-2-60"), 1);
+    replica.gtid.mariadb_slave_pos = "0-1-40";
+    replica.gtid.mariadb_current = true;
+    const Instance source = mariadb(1, "0-1-40");
+    replica.gtid.mariadb_current_pos = "0-2-60";
+    CHECK(own_missing(replica, source).text == "0-2-60");
+    // It has replicated since, by lower numbers.
+    replica.gtid.mariadb_current_pos = "0-1-40";
+    CHECK(own_missing(replica, source).empty());
+  }
+
+  TEST_CASE("a source hands on what others wrote later, not what it never had") {
+    Instance replica = following(mariadb(3, "0-1-40,0-3-60"), 2);
+    replica.gtid.mariadb_current = true;
+    replica.gtid.mariadb_slave_pos = "0-1-40";
+    replica.gtid.mariadb_current_pos = "0-3-60";
+    Instance source = following(mariadb(2, "0-1-100"), 1);
+    CHECK(own_missing(replica, source).text == "0-3-60");
+    source.gtid.mariadb_binlog_state = "0-1-100,0-3-60";
+    CHECK(own_missing(replica, source).empty());
+    source.gtid.mariadb_binlog_state = "7-1-100";
+    CHECK(own_missing(replica, source).empty());
+  }
 }

@@ -230,7 +230,8 @@ TEST_SUITE("core/probe/reading") {
                          {"rpl_semi_sync_master_timeout", "10000"},
                          {"rpl_semi_sync_slave_enabled", "OFF"},
                          {"gtid_slave_pos", "0-1-42"},
-                         {"gtid_binlog_state", "0-1-41,0-2-3"}});
+                         {"gtid_binlog_state", "0-1-41,0-2-3"},
+                         {"gtid_current_pos", "0-1-42"}});
       const bool is_current = std::string_view(version).starts_with("11");
       const std::string using_gtid = is_current ? "Current_Pos" : "Slave_Pos";
       session.answer("SHOW ALL SLAVES STATUS", vertical(R"(

@@ -1,0 +1,34 @@
+// Replication is switched on one server.
+
+#include "core/plan/refactor/switches.h"
+
+#include <doctest/doctest.h>
+
+#include "tests/support/recovery_bench.h"
+
+using namespace orch;        // NOLINT(google-build-using-namespace)
+using namespace orch::test;  // NOLINT(google-build-using-namespace)
+
+TEST_SUITE("core/plan/refactor/switches") {
+  TEST_CASE("a replica that would not start again for its own transactions is not stopped") {
+    const Planner planners[] = {restart_replication(db(2), {}),
+                                delay_replication(db(2), std::chrono::seconds(5))};
+    for (const Planner& planner : planners) {
+      FakeServers servers;
+      servers.add(writable(mariadb(1, "0-1-40")));
+      Instance replica = following(mariadb(2, "0-1-40,0-2-60"), 1);
+      replica.gtid.mariadb_slave_pos = "0-1-40";
+      replica.gtid.mariadb_current = true;
+      replica.gtid.mariadb_current_pos = "0-2-60";
+      servers.add(replica);
+      const Outcome refused = run_plan(servers, planner);
+      CHECK(mentions(said(refused), "db2:3306 replicates with MASTER_USE_GTID=current_pos"));
+      CHECK(mentions(said(refused), "(0-2-60): stopped, it would not start again"));
+      CHECK(servers.changes().empty());
+      servers.set(db(2), [](Instance& i) { i.gtid.mariadb_current_pos = "0-1-40"; });
+      CHECK(said(run_plan(servers, planner)).empty());
+      CHECK_FALSE(servers.changes().empty());
+      check_below(servers, 2, 1);
+    }
+  }
+}
