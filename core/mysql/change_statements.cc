@@ -224,6 +224,12 @@ std::string semi_sync_statement(const Instance& instance, bool source_side, bool
   return std::string("SET GLOBAL rpl_semi_sync_") + side + "_enabled = " + (on ? "1" : "0");
 }
 
+/// On MariaDB each CHANGE sets it back to its default, also one that names no host.
+void keep_heartbeat(Options& options, const Words& words, const Instance& instance) {
+  const auto& heartbeat = instance.replication.heartbeat;
+  if (words.mariadb && heartbeat) options.add("HEARTBEAT_PERIOD", seconds_text(*heartbeat));
+}
+
 SqlStatement delay_statement(const Words& words, const Instance& instance, const SetDelay& delay) {
   Options options(words);
   options.add("DELAY", std::to_string(delay.delay.count()));
@@ -233,6 +239,7 @@ SqlStatement delay_statement(const Words& words, const Instance& instance, const
     options.add_raw("RELAY_LOG_FILE", sql_quoted(instance.replication.relay.log_file));
     options.add_raw("RELAY_LOG_POS", std::to_string(instance.replication.relay.log_pos));
   }
+  keep_heartbeat(options, words, instance);
   return options.statement(words, instance);
 }
 
@@ -377,6 +384,7 @@ std::vector<SqlStatement> statements_for(const Instance& instance, const Change&
   if (const auto* follow = std::get_if<FollowByGtid>(&change)) {
     Options options(words);
     options.add("USE_GTID", follow->current ? "current_pos" : "slave_pos");
+    keep_heartbeat(options, words, instance);
     return {options.statement(words, instance)};
   }
   if (std::holds_alternative<RollBackPartial>(change)) return roll_back_partial(instance);

@@ -174,6 +174,18 @@ TEST_SUITE("core/mysql/change_statements") {
           "CHANGE MASTER 'ch' TO MASTER_USE_GTID=current_pos");
   }
 
+  TEST_CASE("MariaDB keeps its heartbeat period also when nothing of its source changes") {
+    Instance replica = following(mariadb(2, "0-1-9"), 1);
+    replica.replication.heartbeat = std::chrono::milliseconds(3500);
+    for (const Change& change :
+         {Change{SetDelay{}}, Change{SetDelay{{}, true}}, Change{FollowByGtid{}}})
+      CHECK(shown(replica, change).ends_with(", MASTER_HEARTBEAT_PERIOD=3.500"));
+    // MySQL keeps it by itself, and would want its receiver stopped to be told.
+    Instance other = following(mysql(2, gtids("1-9")), 1);
+    other.replication.heartbeat = std::chrono::milliseconds(3500);
+    CHECK(shown(other, SetDelay{}).find("HEARTBEAT") == std::string::npos);
+  }
+
   TEST_CASE("an applier is ended only when all is applied that was received as a whole") {
     const std::string text = shown(mysql_version("5.7.44"), RollBackPartial{});
     CHECK(text.find("GTID_SUBSET('" + gtids("1-9") + "', @@GLOBAL.gtid_executed)") !=
