@@ -59,6 +59,19 @@ bool shows_all(const std::vector<std::string>& grants) {
   });
 }
 
+/// MySQL ends an applier's worker only for an account that has this, besides the right to end
+/// sessions of others.
+void check_system_user(const Round& round, const Instance& instance,
+                       const std::vector<std::string>& grants) {
+  const bool has_it = parse_server_version(instance.server.version) >= ServerVersion{8, 0, 16};
+  if (is_mariadb(instance) || instance.server.binlog_server || !has_it) return;
+  if (holds(grants, "SYSTEM_USER")) return;
+  round.add(Badness::Warning, "no-system-user", instance.key,
+            "orch's account cannot end an applier that waits for the rest of a transaction: when a "
+            "master dies while it sends one, the failover may take 60 s longer",
+            "GRANT SYSTEM_USER ON *.* TO it");
+}
+
 /// How many of the replicas would still acknowledge if `leaving` became the master.
 int acknowledgers_without(const Round& round, const Instance& leaving) {
   return static_cast<int>(
@@ -163,6 +176,7 @@ void check_privileges(const Round& round) {
                 fmt::format("orch's account may not {}", need.what),
                 fmt::format("GRANT {} ON *.* to it", names.back()));
     }
+    check_system_user(round, *instance, grants);
   }
 }
 

@@ -302,6 +302,22 @@ TEST_SUITE("core/doctor/doctor") {
     CHECK_FALSE(ward.tells("critical privilege-missing db2"));
   }
 
+  TEST_CASE("MySQL from 8.0.16 on: an applier is ended by an account with SYSTEM_USER") {
+    Ward ward;
+    const auto warned = [&](const std::string& version, const std::string& grant) {
+      ward.at(2).server.version = version;
+      ward.seen(2).grants = {"GRANT RELOAD, SUPER ON *.* TO `orch`@`%`", grant};
+      return ward.tells("warning no-system-user db2");
+    };
+    const std::string other = "GRANT CONNECTION_ADMIN ON *.* TO `orch`@`%`";
+    CHECK(warned("8.4.3", other));
+    CHECK(ward.what("no-system-user").ends_with("the failover may take 60 s longer"));
+    CHECK_FALSE(warned("8.4.3", "GRANT CONNECTION_ADMIN,SYSTEM_USER ON *.* TO `orch`@`%`"));
+    CHECK_FALSE(warned("8.4.3", "GRANT `dba`@`%` TO `orch`@`%`"));
+    CHECK_FALSE(warned("8.0.15", other));
+    CHECK_FALSE(warned("10.11.6-MariaDB-log", other));
+  }
+
   TEST_CASE("what a crash would lose") {
     Ward ward;
     ward.seen(1).sync_binlog = 0;
