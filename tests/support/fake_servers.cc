@@ -160,6 +160,11 @@ void FakeServers::replicate() {
 Observation FakeServers::probe(const InstanceKey& key, SteadyPoint) {
   const MutexLock lock(mutex_);
   replicate();
+  if (ending_.count(key) > 0 && --rolling_back[key] <= 0) {
+    ending_.erase(key);
+    Instance& instance = servers_.at(key);
+    instance = simulated(instance, {key, Change{RollBackPartial{}}, "", {}, false, {}}, living());
+  }
   Observation seen;
   seen.asked = key;
   const auto server = servers_.find(key);
@@ -213,6 +218,15 @@ Result<> FakeServers::apply(const Instance& as_probed, const Change& change, Ste
   }
   if (std::holds_alternative<RollBackPartial>(change) && no_partial.count(as_probed.key) > 0) {
     return fail(ErrorKind::NotFound, "it applies no transaction that it received in part");
+  }
+  const auto slow = rolling_back.find(as_probed.key);
+  if (slow != rolling_back.end() && std::holds_alternative<RollBackPartial>(change)) {
+    ending_.insert(as_probed.key);
+    changes_.push_back(to_string(instance.key) + ' ' + describe(Action{change}));
+    return {};
+  }
+  if (std::holds_alternative<StopReplication>(change) && ending_.count(as_probed.key) > 0) {
+    stopped_too_soon.insert(as_probed.key);
   }
   discard_relay_logs(instance, change);
   const Step step{instance.key, change, "", {}, false, {}};

@@ -66,6 +66,9 @@ class FakeServers final : public Servers {
   std::set<InstanceKey> no_right{};
   /// Has no transaction in part, whatever its coordinates say.
   std::set<InstanceKey> no_partial{};
+  /// Takes so many looks to roll back what it has in part, and must not be stopped before.
+  std::map<InstanceKey, int> rolling_back{};
+  std::set<InstanceKey> stopped_too_soon{};
 
  private:
   void replicate();
@@ -78,6 +81,7 @@ class FakeServers final : public Servers {
   std::set<InstanceKey> shut_;
   std::set<InstanceKey> denying_;
   std::set<InstanceKey> purged_;
+  std::set<InstanceKey> ending_;
   std::map<InstanceKey, std::string> written_late_;
   std::set<InstanceKey> silent_about_credentials_;
   std::map<std::pair<InstanceKey, std::size_t>, int> refusals_;

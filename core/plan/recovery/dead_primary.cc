@@ -110,7 +110,7 @@ class Failover {
     if (auto run = line_up(winner)) return *std::move(run);
     // Not before: nobody could fetch from one whose applier was ended.
     if (!answers(*failed_)) {
-      auto run = give_up_partial(fresh_.replicas_of(request_.failed), so_far_);
+      auto run = give_up_partial(winner.key, fresh_.replicas_of(request_.failed), so_far_);
       if (run) return at_rest(*std::move(run), winner);
     }
     return promote(winner);
@@ -355,7 +355,7 @@ class Failover {
 
   [[nodiscard]] std::optional<Decision> drain(const Instance& winner) const {
     auto run = drain_of(winner, request_.failed, policy_, so_far_, fresh_);
-    if (!run && !answers(*failed_)) run = give_up_partial({&winner}, so_far_);
+    if (!run && !answers(*failed_)) run = give_up_partial(winner.key, {&winner}, so_far_);
     if (!run) return std::nullopt;
     return at_rest(*std::move(run), winner);
   }

@@ -40,6 +40,9 @@ class Detacher {
       state.steps.push_back(stop(ReplicationThreads::Receiver));
       return state;
     }
+    if (auto end = see_applier_end(server_, so_far_)) {
+      return {MoveState::Kind::Working, {*std::move(end)}, "", true};
+    }
     if (runs(server_.replication.sql_state)) state.steps.push_back(stop(ReplicationThreads::Both));
     PointTo target;
     target.source = target_;

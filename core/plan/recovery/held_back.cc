@@ -141,10 +141,14 @@ std::optional<Run> give_delays_back(const InstanceKey& winner, const Progress& s
   return run;
 }
 
-std::optional<Run> give_up_partial(const std::vector<const Instance*>& servers,
+std::optional<Run> give_up_partial(const InstanceKey& winner,
+                                   const std::vector<const Instance*>& servers,
                                    const Progress& so_far) {
   Run run;
   for (const Instance* server : servers) {
+    if (server->key == winner) {
+      if (auto end = see_applier_end(*server, so_far)) run.steps.push_back(*std::move(end));
+    }
     if (!has_partial(*server)) continue;
     if (latest(so_far, server->key, is_change<RollBackPartial>) != nullptr) continue;
     run.steps.push_back(step_on(server->key, Change{RollBackPartial{}}, "its rest will not come"));

@@ -38,8 +38,10 @@ void undelay_while_receiving(const Instance& server, Run& run);
 
 /// Of these servers, those whose receiver has stopped in the middle of a transaction, and that have
 /// applied all others, give that one up: MySQL would let each stop of their appliers wait a minute
-/// for its rest. Nothing when there are none, or it was tried.
-[[nodiscard]] std::optional<Run> give_up_partial(const std::vector<const Instance*>& servers,
+/// for its rest. The winner is waited for until it has. Nothing when there are none, or it was
+/// tried.
+[[nodiscard]] std::optional<Run> give_up_partial(const InstanceKey& winner,
+                                                 const std::vector<const Instance*>& servers,
                                                  const Progress& so_far);
 
 /// What was given up in this run, and what could not be, one line for each server.

@@ -41,6 +41,9 @@ class Mover {
     if (runs(server_->replication.io_state) || runs(server_->replication.sql_state)) {
       if (std::string text = not_let_on(); !text.empty()) return lost(std::move(text));
       if (auto held_back = keep_applying()) return *std::move(held_back);
+      if (auto end = see_applier_end(*server_, so_far_)) {
+        return {MoveState::Kind::Working, {*std::move(end)}, ""};
+      }
       return {MoveState::Kind::Working, stop_steps(), ""};
     }
     return point();
@@ -437,9 +440,11 @@ MoveState next_of_move(const Move& move, const Progress& so_far, const Topology&
   MoveState state = Mover(move, so_far, fresh, policy).next();
   const Instance* server = fresh.find(move.server);
   state.may_take_long =
-      server != nullptr && standing(AppliedReceived{}, *server).state != Standing::State::Holds &&
-      std::any_of(state.steps.begin(), state.steps.end(),
-                  [](const Step& step) { return waits_for<AppliedReceived>(step.action); });
+      server != nullptr &&
+      std::any_of(state.steps.begin(), state.steps.end(), [&](const Step& step) {
+        return waits_for<IsStopped>(step.action) ||
+               (waits_for<AppliedReceived>(step.action) && !has_applied_all(*server));
+      });
   return state;
 }
 

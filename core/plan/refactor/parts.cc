@@ -41,6 +41,20 @@ std::string cannot_start_again(const Instance& replica, const Instance* source) 
   return own.empty() ? "" : turned_away_text(own);
 }
 
+std::optional<Step> see_applier_end(const Instance& replica, const Progress& so_far) {
+  // As long as the server itself would wait.
+  constexpr std::chrono::seconds kLimit{60};
+  const StepResult* ended = latest(so_far, replica.key, [](const Action& action) {
+    return is_change<RollBackPartial>(action) || is_change<StartReplication>(action) ||
+           waits_for<IsStopped>(action);
+  });
+  if (ended == nullptr || ended->error || ended->idle) return std::nullopt;
+  if (!is_change<RollBackPartial>(ended->step.action)) return std::nullopt;
+  if (!runs(replica.replication.sql_state)) return std::nullopt;
+  return Step{replica.key, WaitFor{IsStopped{}, kLimit, {}}, "its applier rolls back", {}, false,
+              {}};
+}
+
 Decision give_up(Error because, const Progress& so_far, const Topology& fresh) {
   Run undo{undo_thread_steps(so_far, fresh), {}};
   if (undo.steps.empty()) return GiveUp{std::move(because), {}};

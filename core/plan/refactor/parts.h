@@ -1,6 +1,7 @@
 #pragma once
 
 #include <functional>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -23,6 +24,11 @@ namespace orch {
 /// The same, if it receives from that source now: stopped, it could not start again. "" when it
 /// could, or nobody knows.
 [[nodiscard]] std::string cannot_start_again(const Instance& replica, const Instance* source);
+
+/// To be done before the replica is stopped, where this run ended its applier: waits until that one
+/// is gone. Stopped before, MySQL takes what is rolled back for a transaction that goes on, and
+/// waits a minute for its end. Nothing where there is nothing to wait for.
+[[nodiscard]] std::optional<Step> see_applier_end(const Instance& replica, const Progress& so_far);
 
 /// Gives back the threads that this run stopped, then ends with that error.
 [[nodiscard]] Decision give_up(Error because, const Progress& so_far, const Topology& fresh);

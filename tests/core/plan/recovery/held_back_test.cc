@@ -242,12 +242,30 @@ TEST_SUITE("core/plan/recovery/held_back") {
     }
   }
 
+  TEST_CASE("an applier that was ended is not stopped while it rolls back") {
+    FakeServers servers;
+    servers.add(writable(mysql(1, gtids("1-100"))));
+    for (const int number : {2, 3}) {
+      servers.add(cut_short(number, gtids("1-100")));
+      servers.freeze_applier(db(number));
+      servers.rolling_back[db(number)] = 12;
+    }
+    servers.kill(db(1));
+    const Outcome outcome = fail_over(servers);
+    REQUIRE(said(outcome).empty());
+    CHECK(rolled_back(servers, 2));
+    CHECK(rolled_back(servers, 3));
+    CHECK(servers.stopped_too_soon.empty());
+    CHECK(outcome.account.lost.empty());
+    CHECK(outcome.left.empty());
+  }
+
   TEST_CASE("no applier is ended that may apply a transaction that was received as a whole") {
     const auto ends = [](const std::function<void(Instance&)>& change) {
       Instance server = cut_short(2, gtids("1-100"));
       server.replication.io_state = ThreadState::Stopped;
       change(server);
-      return give_up_partial({&server}, Progress{}).has_value();
+      return give_up_partial(server.key, {&server}, Progress{}).has_value();
     };
     CHECK(ends([](Instance&) {}));
     CHECK_FALSE(ends([](Instance& i) { i.replication.retrieved_gtid_set = gtids("1-101"); }));
