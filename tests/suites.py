@@ -27,6 +27,7 @@ LOGS = TREE / "build/logs"
 PREFIX = f"t{os.getpid()}-"  # of the names of all clusters that this run starts
 SUMMARY = re.compile(r"^(\d+) passed, (\d+) failed(?:, (\d+) skipped)?$", re.M)
 DOCTEST = re.compile(r"test cases:\s*(\d+) \|\s*(\d+) passed \|\s*(\d+) failed")
+RELEASE = "build-release"  # as the quickstart calls it
 FAST = ("-Doptimization=0", "-Dcpp_args=-g1")  # to compile
 SEVERAL = ("-Dunity=on", "-Dunity_size=8")  # files as one: tests, too
 SANITIZERS = {"ASAN_OPTIONS": "detect_stack_use_after_return=1", "UBSAN_OPTIONS": "halt_on_error=1:print_stacktrace=1",
@@ -129,9 +130,19 @@ def tests_of(folder):
     return [(t["name"], t["cmd"], t["cmd"][0].startswith(str(TREE / folder))) for t in listed]
 
 
+def configure_quick(suite):
+    return configure(suite, "build", "-Dwerror=true", *FAST, *SEVERAL)
+
+
 def build(suite):
-    if configure(suite, "build", "-Dwerror=true", *FAST, *SEVERAL):
+    if configure_quick(suite):
         compile_all(suite, "build")
+
+
+def release(suite):
+    """What the quickstart would build itself, but with warnings as errors."""
+    if configure(suite, RELEASE, "--buildtype=release", "-Dtests=false", "-Dwerror=true"):
+        compile_all(suite, RELEASE)
 
 
 PARTS = 8  # of each test program
@@ -169,18 +180,21 @@ SLOW_LINT = ("lint headers", "lint tidy")  # they compile
 
 
 def lint(suite, slow=False):
+    if not configure_quick(suite):
+        return
     for name, command, _ in [t for t in tests_of("build") if not t[2] and (t[0] in SLOW_LINT) == slow]:
         suite.counted(*suite.run(*command), name)
 
 
 def compile_sanitized(suite, folder, sanitizer, programs=None, *options):
-    """Builds unit tests with a sanitizer, by clang, which is quick at that -> what to run; none: that failed."""
+    """Builds unit tests with a sanitizer, by clang, which is quick at that, or everything without names of programs
+    -> the unit tests to run; none: that failed."""
     compiler = f"{'ccache ' if shutil.which('ccache') else ''}clang++"
-    if not configure(suite, folder, f"-Db_sanitize={sanitizer}", "-Db_lundef=false", *FAST, *SEVERAL,
-                     *options, CXX=compiler):
+    if not configure(suite, folder, f"-Db_sanitize={sanitizer}", "-Db_lundef=false", "-Dwerror=true", *FAST,
+                     *SEVERAL, *options, CXX=compiler):
         return []
     chosen = [t for t in tests_of(folder) if t[2] and (programs is None or t[0] in programs)]
-    targets = sorted({os.path.relpath(t[1][0], TREE / folder) for t in chosen})
+    targets = sorted({os.path.relpath(t[1][0], TREE / folder) for t in chosen}) if programs else []
     return chosen if compile_all(suite, folder, *targets) else []
 
 
@@ -191,9 +205,8 @@ def run_sanitized(suite, chosen):
 
 
 def compile_address(suite):
-    chosen = compile_sanitized(suite, "build-asan", "address,undefined", None, "-Dfuzzers=true",
-                               "-Dcpp_args=-g1 -fsanitize=fuzzer-no-link -fno-sanitize-recover=all")
-    return chosen if chosen and compile_all(suite, "build-asan", "fuzzers") else []
+    return compile_sanitized(suite, "build-asan", "address,undefined", None, "-Dfuzzers=true",
+                             "-Dcpp_args=-g1 -fno-sanitize-recover=all")
 
 
 def compile_thread(suite):
@@ -245,7 +258,7 @@ def quickstart(suite):
 def install(suite):
     """What `meson install` puts where; the quickstart has made the release build."""
     with tempfile.TemporaryDirectory() as root:
-        code, _ = suite.run("meson", "install", "-C", "build-release", "--no-rebuild", "--destdir", root)
+        code, _ = suite.run("meson", "install", "-C", RELEASE, "--no-rebuild", "--destdir", root)
         if not suite.check(code == 0, "meson install"):
             return
         link = next(Path(root).rglob("orchestrator"), None)
@@ -261,6 +274,8 @@ SERVERS = ("mariadb", "mysql", "mariadb11")
 
 def live(suite, *flavors):
     """The live tests against real servers, with one queue for all. Only a server of a newer Debian may be missing."""
+    if "ORCH_BINARY" not in os.environ:
+        release(suite)
     present = []
     for flavor in flavors:
         try:
@@ -272,14 +287,17 @@ def live(suite, *flavors):
             else:
                 suite.check(False, f"{flavor}: {problem}")
     if present:
-        code, text = suite.run(sys.executable, "tests/live/run.py", ",".join(present), ORCH_TEST_PREFIX=PREFIX)
+        code, text = suite.run(sys.executable, "tests/live/run.py", ",".join(present), ORCH_TEST_PREFIX=PREFIX,
+                               ORCH_BINARY=os.environ.get("ORCH_BINARY") or str(TREE / RELEASE / "cmd/orch"))
         suite.counted(code, text, f"live {' '.join(present)}")
         for line in re.findall(r"^UNSTEADY: .*$", text, re.M):
             print(f"!!! {line}", flush=True)
 
 
 # name -> what, time limit in seconds: those of --quick; what compiles ahead, while others run that mostly wait; and
-# those. The servers' tests come when nobody compiles any more, since they are about what happens when.
+# those. The servers' tests come when nobody compiles any more, since they are about what happens when. Where all suites
+# run, the sanitizers' builds are the ones of the unit tests, and the release is the one of all others: a third build of
+# everything would show nothing more, and takes minutes.
 QUICK = {"build": (build, 2400), "unit": (unit, 600), "lint": (lint, 300)}
 AHEAD = {"build-address": (compile_address, 2400), "build-thread": (compile_thread, 2400)}
 MORE = {"address": (address, 2400), "fuzz": (fuzz, 900), "thread": (thread, 2400), "quickstart": (quickstart, 2400),
@@ -289,8 +307,8 @@ LIVE = {"live": (lambda s: live(s, *SERVERS), 3400)}
 # clang-tidy takes many minutes, so that it runs only when it is named; and one server's tests when that is.
 BY_NAME = {"tidy": (lambda s: lint(s, slow=True), 2400)} | {
     f"live-{flavor}": (lambda s, flavor=flavor: live(s, flavor), 3400) for flavor in SERVERS}
-DEFAULT = {**QUICK, **AHEAD, **MORE, **LIVE}
-SUITES = {**DEFAULT, **BY_NAME}
+DEFAULT = {**AHEAD, "release": (release, 2400), "lint": QUICK["lint"], **MORE, **LIVE}
+SUITES = {**QUICK, **DEFAULT, **BY_NAME}
 
 
 def take_down(prefix):
@@ -368,7 +386,7 @@ def main():
         parser.error(f"no suite {unknown[0]}: there are {', '.join(SUITES)}")
 
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    os.environ["CCACHE_NOHASHDIR"] = "1"  # so that another clone of the tree finds what this one compiled
+    os.environ.update(CCACHE_NOHASHDIR="1", CCACHE_BASEDIR=str(TREE))  # another clone of the tree finds what this compiled
     began = time.monotonic()
     shutil.rmtree(LOGS, ignore_errors=True)
     LOGS.mkdir(parents=True)
