@@ -69,6 +69,11 @@ void FakeServers::write_on_promotion(const InstanceKey& key, const std::string& 
   written_late_[key] = executed;
 }
 
+void FakeServers::keep_writing(const InstanceKey& key) {
+  const MutexLock lock(mutex_);
+  writing_.insert(key);
+}
+
 void FakeServers::purge_all(const InstanceKey& key) {
   const MutexLock lock(mutex_);
   purged_.insert(key);
@@ -157,6 +162,19 @@ void FakeServers::replicate() {
   }
 }
 
+void FakeServers::write_once() {
+  for (const InstanceKey& key : writing_) {
+    Instance& server = servers_.at(key);
+    const std::string number = std::to_string(++writes_);
+    if (is_mariadb(server)) {
+      server.gtid.mariadb_binlog_state = "0-" + std::to_string(server.server.id) + "-" + number;
+    } else {
+      server.gtid.executed += "," + server.server.uuid + ":" + number;
+    }
+  }
+  if (!writing_.empty()) replicate();
+}
+
 Observation FakeServers::probe(const InstanceKey& key, SteadyPoint) {
   const MutexLock lock(mutex_);
   replicate();
@@ -207,6 +225,7 @@ Result<> FakeServers::apply(const Instance& as_probed, const Change& change, Ste
   if (shut_.count(as_probed.key) > 0) {
     return fail(Error{ErrorKind::Unreachable, "too many connections", true});
   }
+  write_once();
   int& refusals = refusals_[{as_probed.key, change.index()}];
   if (refusals > 0) {
     --refusals;

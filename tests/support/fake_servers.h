@@ -31,6 +31,8 @@ class FakeServers final : public Servers {
   void deny(const InstanceKey& key);
   /// Somebody whom read_only does not bind writes to it, when another server becomes writable.
   void write_on_promotion(const InstanceKey& key, const std::string& executed);
+  /// Takes a write just before each change of any server, and its replicas have it at once.
+  void keep_writing(const InstanceKey& key);
   /// Has purged what its replicas ask for.
   void purge_all(const InstanceKey& key);
   /// Tells no replication user.
@@ -72,6 +74,7 @@ class FakeServers final : public Servers {
 
  private:
   void replicate();
+  void write_once();
   [[nodiscard]] Topology living() const;
 
   mutable Mutex mutex_;
@@ -83,6 +86,8 @@ class FakeServers final : public Servers {
   std::set<InstanceKey> purged_;
   std::set<InstanceKey> ending_;
   std::map<InstanceKey, std::string> written_late_;
+  std::set<InstanceKey> writing_;
+  int writes_{1000};
   std::set<InstanceKey> silent_about_credentials_;
   std::map<std::pair<InstanceKey, std::size_t>, int> refusals_;
   std::vector<std::string> changes_;

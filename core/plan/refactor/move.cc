@@ -155,9 +155,7 @@ class Mover {
   [[nodiscard]] std::optional<MoveState> keep_applying() const {
     if (!waited_in_vain() && may_apply()) return std::nullopt;
     if (std::string text = thrown_away(); !text.empty()) return lost(std::move(text));
-    auto held_back = destination_ == nullptr ? std::nullopt : wait_for_destination();
-    const bool is_lost = held_back && held_back->kind == MoveState::Kind::Lost;
-    return is_lost ? std::move(held_back) : std::nullopt;
+    return destination_ == nullptr ? std::nullopt : wait_for_destination();
   }
 
   /// A binlog server applies nothing, and has one thread only.
@@ -364,6 +362,7 @@ class Mover {
         !server_->server.binlog_server && is_before(replication.exec, replication.read);
     const BinlogCoordinates& here = has_more ? replication.read : replication.exec;
     if (there.empty() || !is_before(there, here)) return std::nullopt;
+    if (auto not_yet = read_destination_again()) return not_yet;
     if (destination_->server.binlog_server && replica_running(*destination_) &&
         !destination_waited_for(here)) {
       return wait_on_destination(here);
@@ -411,18 +410,38 @@ class Mover {
         std::holds_alternative<BinlogCoordinates>(held)) {
       return std::nullopt;
     }
-    const Difference unapplied = missing(united(held, executed), received_position(*server_));
-    if (!unapplied.empty()) {
-      return lost("has received and not applied " + to_string(unapplied) + ", which " +
-                  to_string(move_.target.source) + " lacks");
+    const Position received = received_position(*server_);
+    const Position wanted =
+        received.index() == executed.index() ? united(executed, received) : executed;
+    if (missing(held, wanted).empty()) return std::nullopt;
+    if (!move_.destination_holds && answers(*destination_)) {
+      if (auto not_yet = read_destination_again()) return not_yet;
+      if (replica_running(*destination_) && !destination_waited_for(wanted)) {
+        return wait_on_destination(wanted);
+      }
     }
-    const Difference ahead = missing(held, executed);
-    if (ahead.empty()) return std::nullopt;
-    if (destination_waited_for(executed) || move_.destination_holds ||
-        !replica_running(*destination_)) {
-      return lost("has " + to_string(ahead) + " that " + to_string(move_.target.source) + " lacks");
+    const Difference unapplied = missing(united(held, executed), wanted);
+    const bool has_executed_it = unapplied.empty();
+    return lost((has_executed_it ? "has " + to_string(missing(held, executed)) + " that "
+                                 : "has received and not applied " + to_string(unapplied) +
+                                       ", which ") +
+                to_string(move_.target.source) + " lacks");
+  }
+
+  /// What the server got after the destination was read last, that one may have had before it:
+  /// nothing when the destination was read later than the server.
+  [[nodiscard]] std::optional<MoveState> read_destination_again() const {
+    const auto last = std::find_if(
+        so_far_.steps.rbegin(), so_far_.steps.rend(), [&](const StepResult& result) {
+          return result.step.server == move_.server || result.step.server == move_.target.source;
+        });
+    if (last != so_far_.steps.rend() && last->step.server == move_.target.source) {
+      return std::nullopt;
     }
-    return wait_on_destination(executed);
+    return MoveState{MoveState::Kind::Working,
+                     {step_on(move_.target.source, Reprobe{},
+                              "what it has, now that " + to_string(move_.server) + " was read")},
+                     ""};
   }
 
   const Move& move_;

@@ -1,0 +1,65 @@
+// One move, whatever planner asks for it: planner and executor together, on servers that replicate
+// in thought.
+
+#include "core/plan/refactor/move.h"
+
+#include <doctest/doctest.h>
+
+#include "core/plan/refactor/classic.h"
+#include "core/plan/refactor/relocate.h"
+#include "tests/support/recovery_bench.h"
+
+using namespace orch;        // NOLINT(google-build-using-namespace)
+using namespace orch::test;  // NOLINT(google-build-using-namespace)
+
+namespace {
+
+/// db1 with db2 and db4 below, db3 below db2.
+void build_tree(FakeServers& servers, bool with_mariadb) {
+  const auto add = [&](int number, int source) {
+    Instance server = with_mariadb ? mariadb(number, "0-1-100") : mysql(number, gtids("1-100"));
+    servers.add(source == 0 ? writable(server) : following(server, source));
+  };
+  add(1, 0);
+  add(2, 1);
+  add(3, 2);
+  add(4, 1);
+}
+
+}  // namespace
+
+TEST_SUITE("core/plan/refactor/move") {
+  TEST_CASE("what a master wrote while its replica to be was read and stopped is not lacking") {
+    for (const bool with_mariadb : {false, true}) {
+      const std::vector<std::pair<Planner, int>> moves = {
+          {relocate(db(3), db(1), {}), 1},
+          {move_gtid(db(3), db(1), {}), 1},
+          {move_up(db(3), {}), 1},
+          {repoint(db(3), db(1), {}), 1},
+          {repoint(db(3), std::nullopt, {}), 2},
+          {relocate(db(3), db(4), {}), 4},
+      };
+      for (std::size_t i = 0; i < moves.size(); ++i) {
+        CAPTURE(with_mariadb);
+        CAPTURE(i);
+        FakeServers servers;
+        build_tree(servers, with_mariadb);
+        servers.keep_writing(db(1));
+        CHECK(said(run_plan(servers, moves[i].first)) == "");
+        check_below(servers, 3, moves[i].second);
+      }
+    }
+  }
+
+  TEST_CASE("a delayed replica moves below one that receives what it holds back") {
+    for (const bool with_mariadb : {false, true}) {
+      CAPTURE(with_mariadb);
+      FakeServers servers;
+      build_tree(servers, with_mariadb);
+      servers.set(db(3), [](Instance& it) { it.replication.sql_delay = std::chrono::minutes(1); });
+      servers.keep_writing(db(1));
+      CHECK(said(run_plan(servers, relocate(db(3), db(1), {}))) == "");
+      check_below(servers, 3, 1);
+    }
+  }
+}
