@@ -16,15 +16,22 @@ bool made_read_only(const Progress& so_far, const InstanceKey& server) {
   return change == nullptr || change->on;
 }
 
+bool source_answers(const Instance& replica, const Topology& fresh) {
+  const Instance* source = fresh.find(replica.replication.source);
+  return source != nullptr && answers(*source);
+}
+
 /// Which of its threads ran before, and do no more.
-std::optional<ReplicationThreads> threads_to_start(const Instance& before, const Instance& now) {
+std::optional<ReplicationThreads> threads_to_start(const Instance& before, const Instance& now,
+                                                   const Topology& fresh) {
   const bool receiver =
       runs(before.replication.io_state) && now.replication.io_state == ThreadState::Stopped;
   const bool applier =
       runs(before.replication.sql_state) && now.replication.sql_state == ThreadState::Stopped;
-  // MariaDB throws away what is received and not applied when the receiver starts by GTID.
+  // MariaDB throws away what is received and not applied when the receiver starts by GTID: then
+  // its source must be there to send it again.
   const bool would_discard = is_mariadb(now) && now.gtid.uses_mariadb &&
-                             standing(AppliedReceived{}, now).state != Standing::State::Holds;
+                             !source_answers(now, fresh) && !has_applied_all(now);
   if (receiver && applier && !would_discard) return ReplicationThreads::Both;
   if (applier) return ReplicationThreads::Applier;
   if (receiver && !would_discard) return ReplicationThreads::Receiver;
@@ -44,10 +51,16 @@ bool can_go_back(const Instance& before, const Instance& now, const Progress& so
   return source != nullptr && answers(*source) && !fresh.is_below(former, before.key);
 }
 
-bool last_change_started_it(const Progress& so_far, const InstanceKey& server) {
+/// It was tried already. An applier alone is also started to apply the rest; then the receiver may
+/// be what is still to be started.
+bool was_started(const Progress& so_far, const Instance& now, ReplicationThreads threads,
+                 const Topology& fresh) {
   const StepResult* last = latest(
-      so_far, server, [](const Action& action) { return std::holds_alternative<Change>(action); });
-  return last != nullptr && is_change<StartReplication>(last->step.action);
+      so_far, now.key, [](const Action& action) { return std::holds_alternative<Change>(action); });
+  const auto* start = last == nullptr ? nullptr : change_in<StartReplication>(last->step.action);
+  const bool other_thread = start != nullptr && start->threads == ReplicationThreads::Applier &&
+                            threads == ReplicationThreads::Receiver;
+  return start != nullptr && !(other_thread && source_answers(now, fresh));
 }
 
 }  // namespace
@@ -63,8 +76,8 @@ std::vector<Step> undo_thread_steps(const Progress& so_far, const Topology& fres
     if (so_far.facts.winner == before.key && takes_writes) continue;
     const bool same_link = is_replica(*now) && now->replication.source == before.replication.source;
     if (!same_link || latest(so_far, before.key, is_change<StopReplication>) == nullptr) continue;
-    if (last_change_started_it(so_far, before.key)) continue;
-    if (const auto threads = threads_to_start(before, *now)) {
+    const auto threads = threads_to_start(before, *now, fresh);
+    if (threads && !was_started(so_far, *now, *threads, fresh)) {
       const auto why = std::find_if(lost.begin(), lost.end(),
                                     [&](const LostReplica& one) { return one.key == before.key; });
       steps.push_back({before.key,

@@ -32,13 +32,15 @@ inline Pace quick_pace() {
 }
 
 /// `changes`: so many questions about leadership are answered, then it is lost; -1: for ever.
+/// `interrupted`: whether somebody wants the run to end.
 inline Outcome run_plan(FakeServers& servers, const Planner& planner, int changes = -1,
-                        RunScope scope = {}) {
+                        RunScope scope = {}, std::function<bool()> interrupted = {}) {
   const FakeLeadership leadership(changes < 0 ? -1 : changes + 1);
   FakeLocks locks;
   StepObserver observer;
   ExecutorSettings settings;
   settings.pace = quick_pace();
+  settings.pace.stop_requested = std::move(interrupted);
   if (auto rules = EntryRules::compile({"`_asc:", true, "asc:", {}})) settings.entries = *rules;
   Executor executor(servers, leadership, locks, observer, settings);
   scope.probe = servers.keys();
@@ -111,6 +113,11 @@ inline bool did(const FakeServers& servers, const std::string& change) {
 /// Why it failed; "" when it went well.
 inline std::string said(const Outcome& outcome) {
   return outcome.error ? outcome.error->message : "";
+}
+
+/// Somebody interrupts the run as soon as that was done.
+inline Outcome run_until(FakeServers& servers, const Planner& planner, const std::string& change) {
+  return run_plan(servers, planner, -1, {}, [&] { return did(servers, change); });
 }
 
 inline bool mentions(const std::string& text, const std::string& part) {

@@ -153,16 +153,9 @@ class Mover {
   /// It may still apply what it holds, and MariaDB would throw that away once it is stopped:
   /// nothing when it may be stopped.
   [[nodiscard]] std::optional<MoveState> keep_applying() const {
-    if (!waited_in_vain() && may_apply()) return std::nullopt;
+    if (!waited_in_vain() && may_apply(*server_)) return std::nullopt;
     if (std::string text = thrown_away(); !text.empty()) return lost(std::move(text));
     return destination_ == nullptr ? std::nullopt : wait_for_destination();
-  }
-
-  /// A binlog server applies nothing, and has one thread only.
-  [[nodiscard]] bool may_apply() const {
-    const Replication& replication = server_->replication;
-    return replication.last_sql_error.empty() && replication.sql_delay.count() == 0 &&
-           !server_->server.binlog_server;
   }
 
   /// What it holds and has not applied, when it is to be detached from a source that could not give
@@ -176,28 +169,8 @@ class Mover {
 
   [[nodiscard]] std::vector<Step> stop_steps() const {
     std::vector<Step> steps;
-    const Replication& replication = server_->replication;
-    const bool applied = standing(AppliedReceived{}, *server_).state == Standing::State::Holds;
     const bool waited = latest(so_far_, move_.server, waits_for<AppliedReceived>) != nullptr;
-    const bool may_apply = this->may_apply();
-    const bool start_first = applier_goes_first(*server_);
-    if (!waited && may_apply && start_first) {
-      steps.push_back(step(StartReplication{ReplicationThreads::Applier}, "apply what it holds"));
-    }
-    if (!waited && may_apply && runs(replication.io_state)) {
-      steps.push_back(step(StopReplication{ReplicationThreads::Receiver, source_is_silent()},
-                           "receive no more"));
-    }
-    if (!waited && may_apply && !applied && !start_first && !runs(replication.sql_state)) {
-      steps.push_back(step(StartReplication{ReplicationThreads::Applier}, "apply what it holds"));
-    }
-    if (!waited && may_apply) {
-      steps.push_back({move_.server,
-                       WaitFor{AppliedReceived{}, policy_.bulk_wait, {}},
-                       "nothing received is thrown away",
-                       {},
-                       false});
-    }
+    if (!waited && may_apply(*server_)) steps = drain_steps(*server_, source_, policy_);
     steps.push_back(step(StopReplication{ReplicationThreads::Both, source_is_silent()}, move_.why));
     return steps;
   }

@@ -55,6 +55,34 @@ std::optional<Step> see_applier_end(const Instance& replica, const Progress& so_
               {}};
 }
 
+bool may_apply(const Instance& replica) {
+  const Replication& replication = replica.replication;
+  return replication.last_sql_error.empty() && replication.sql_delay.count() == 0 &&
+         !replica.server.binlog_server;
+}
+
+std::vector<Step> drain_steps(const Instance& replica, const Instance* source,
+                              const Policy& policy) {
+  std::vector<Step> steps;
+  const Replication& replication = replica.replication;
+  const bool start_first = applier_goes_first(replica);
+  const auto start_applier = [&] {
+    steps.push_back(step_on(replica.key, Change{StartReplication{ReplicationThreads::Applier}},
+                            "apply what it holds"));
+  };
+  if (start_first) start_applier();
+  if (runs(replication.io_state)) {
+    const bool is_silent = source != nullptr && !answers(*source);
+    steps.push_back(step_on(replica.key,
+                            Change{StopReplication{ReplicationThreads::Receiver, is_silent}},
+                            "receive no more"));
+  }
+  if (!start_first && !has_applied_all(replica) && !runs(replication.sql_state)) start_applier();
+  steps.push_back(step_on(replica.key, WaitFor{AppliedReceived{}, policy.bulk_wait, {}},
+                          "nothing received is thrown away"));
+  return steps;
+}
+
 Decision give_up(Error because, const Progress& so_far, const Topology& fresh) {
   Run undo{undo_thread_steps(so_far, fresh), {}};
   if (undo.steps.empty()) return GiveUp{std::move(because), {}};

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "core/base/result.h"
+#include "core/plan/policy.h"
 #include "core/plan/step.h"
 
 namespace orch {
@@ -29,6 +30,12 @@ namespace orch {
 /// is gone. Stopped before, MySQL takes what is rolled back for a transaction that goes on, and
 /// waits a minute for its end. Nothing where there is nothing to wait for.
 [[nodiscard]] std::optional<Step> see_applier_end(const Instance& replica, const Progress& so_far);
+/// Whether it applies what it holds, if it is given time. A binlog server applies nothing, and has
+/// one thread only.
+[[nodiscard]] bool may_apply(const Instance& replica);
+/// It receives no more, and applies what it holds.
+[[nodiscard]] std::vector<Step> drain_steps(const Instance& replica, const Instance* source,
+                                            const Policy& policy);
 
 /// Gives back the threads that this run stopped, then ends with that error.
 [[nodiscard]] Decision give_up(Error because, const Progress& so_far, const Topology& fresh);
