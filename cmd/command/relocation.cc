@@ -49,7 +49,9 @@ Result<Reply> run_repoint(Services& services, const Args& args) {
                             .message = fmt::format("repoint {}", to_string(key))};
   return run_or_show(services, operation, args, [&](const Outcome& outcome) {
     const Instance* now = outcome.topology.find(key);
-    return below_reply(key, now == nullptr ? InstanceKey{} : now->replication.source);
+    Reply reply = below_reply(key, now == nullptr ? InstanceKey{} : now->replication.source);
+    reply.notes = outcome.account.notes;
+    return reply;
   });
 }
 

@@ -57,6 +57,10 @@ Move to_coordinates(const InstanceKey& server, const InstanceKey& source,
   return move;
 }
 
+Failure descendant(const std::string& operation, const InstanceKey& key, const InstanceKey& of) {
+  return refusal(operation + ": " + to_string(key) + " is a descendant of " + to_string(of));
+}
+
 // --- Up ---
 
 /// Who moves up, and what keeps others from it.
@@ -203,6 +207,7 @@ Decision move_beside(const InstanceKey& server, const InstanceKey& sibling, cons
       return refusal("instances are not siblings: " + to_string(server) + ", " +
                      to_string(sibling));
     }
+    if (so_far.at_start.is_below(sibling, server)) return descendant("move-below", sibling, server);
     ORCH_TRY(check_movable(*mover, policy));
     ORCH_TRY(check_movable(*below, policy));
     return can_replicate_from(*mover, *below, policy.rules());
@@ -395,6 +400,9 @@ Planner move_equivalent(InstanceKey server, InstanceKey destination, BinlogCoord
     const auto check = [&]() -> Result<> {
       ORCH_ASSIGN(const Instance* mover, readable_replica(so_far.at_start, server));
       ORCH_ASSIGN(const Instance* below, readable(so_far.at_start, destination));
+      if (so_far.at_start.is_below(destination, server)) {
+        return descendant("move-equivalent", destination, server);
+      }
       return can_replicate_from(*mover, *below, policy.rules());
     };
     if (auto can = check(); !can) return GiveUp{can.error(), {}};

@@ -1,6 +1,7 @@
 #include "core/plan/refactor/regroup.h"
 
 #include <algorithm>
+#include <iterator>
 #include <utility>
 
 #include "core/plan/candidate.h"
@@ -62,10 +63,18 @@ Decision next_regroup(const InstanceKey& of, RegroupBy by, const Policy& policy,
     return GiveUp{Error{ErrorKind::Refused, std::move(text)}, {}};
   }
   std::erase(replicas, leader);
-  const MovePlan plan = by == RegroupBy::Gtid ? gtid_plan(replicas, *leader, policy)
-                        : by == RegroupBy::PseudoGtid
-                            ? match_plan(replicas, *leader, policy)
-                            : best_plan(at_start, replicas, *leader, policy);
+  // A co-master may follow `of`, and stand above the leader.
+  std::vector<LostReplica> above = take_out_ancestors(at_start, replicas, leader->key);
+  if (replicas.empty()) {
+    Account account;
+    account.promoted = leader->key;
+    account.lost = std::move(above);
+    return Done{std::move(account)};
+  }
+  MovePlan plan = by == RegroupBy::Gtid         ? gtid_plan(replicas, *leader, policy)
+                  : by == RegroupBy::PseudoGtid ? match_plan(replicas, *leader, policy)
+                                                : best_plan(at_start, replicas, *leader, policy);
+  std::move(above.begin(), above.end(), std::back_inserter(plan.refused));
   Decision decision = next_of_moves(plan.moves, plan.refused, policy, so_far, fresh);
   if (auto* done = std::get_if<Done>(&decision)) done->account.promoted = leader->key;
   if (auto* stuck = std::get_if<GiveUp>(&decision)) {

@@ -1,5 +1,6 @@
 #include "core/plan/refactor/relocate.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "core/plan/binlog_family.h"
@@ -147,6 +148,23 @@ std::optional<InstanceKey> way_stop(const Topology& topology, const InstanceKey&
   return owner_of_log(topology, source);
 }
 
+/// "warning: db1 follows db4 follows db2 follows db1: ..."; "" for a server that is in no circle.
+/// Two that follow each other are co-masters.
+std::string circle_around(const Topology& topology, const InstanceKey& server) {
+  for (const std::vector<InstanceKey>& circle : topology.circles()) {
+    const auto start = std::find(circle.begin(), circle.end(), server);
+    if (circle.size() == 2 || start == circle.end()) continue;
+    std::string text = "warning: " + to_string(server);
+    InstanceKey at = server;
+    do {
+      at = topology.find(at)->replication.source;
+      text += " follows " + to_string(at);
+    } while (at != server);
+    return text + ": a circle of replication has no master";
+  }
+  return "";
+}
+
 /// Those of the replicas that came below the owner of the destination's log.
 Planner onward(const std::vector<InstanceKey>& keys, const InstanceKey& destination,
                const Policy& policy) {
@@ -215,6 +233,19 @@ Result<std::vector<const Instance*>> chosen_replicas(const Topology& topology,
     chosen.push_back(replica);
   }
   return chosen;
+}
+
+std::vector<LostReplica> take_out_ancestors(const Topology& topology,
+                                            std::vector<const Instance*>& replicas,
+                                            const InstanceKey& destination) {
+  std::vector<LostReplica> above;
+  std::erase_if(replicas, [&](const Instance* one) {
+    if (!topology.is_below(destination, one->key)) return false;
+    above.push_back(
+        {one->key, to_string(destination) + " is a descendant of " + to_string(one->key)});
+    return true;
+  });
+  return above;
 }
 
 MovePlan repoint_plan(const std::vector<const Instance*>& replicas, const InstanceKey& destination,
@@ -312,7 +343,7 @@ Planner move_gtid(InstanceKey server, InstanceKey destination, Policy policy) {
 }
 
 Planner repoint(InstanceKey server, std::optional<InstanceKey> destination, Policy policy) {
-  return planner_for(
+  Planner straight = planner_for(
       [server, destination, policy](const Topology& at_start) -> Result<MovePlan> {
         const Instance* moved = at_start.find(server);
         if (moved == nullptr) return fail(ErrorKind::NotFound, unknown(server));
@@ -327,6 +358,15 @@ Planner repoint(InstanceKey server, std::optional<InstanceKey> destination, Poli
         return MovePlan{{repointed(*moved, target, at_start)}, {}};
       },
       policy);
+  return [=](const Progress& so_far, const Topology& fresh) {
+    Decision decision = straight(so_far, fresh);
+    if (auto* done = std::get_if<Done>(&decision)) {
+      if (std::string text = circle_around(fresh, server); !text.empty()) {
+        done->account.notes.push_back(std::move(text));
+      }
+    }
+    return decision;
+  };
 }
 
 namespace {
@@ -408,7 +448,11 @@ Planner take_siblings(InstanceKey server, Policy policy) {
         if (!is_replica(*taker)) {
           return refusal("take-siblings: instance " + to_string(server) + " is not a replica.");
         }
-        return best_plan(at_start, at_start.siblings_of(server), *taker, policy);
+        std::vector<const Instance*> siblings = at_start.siblings_of(server);
+        const std::vector<LostReplica> above = take_out_ancestors(at_start, siblings, server);
+        MovePlan plan = best_plan(at_start, siblings, *taker, policy);
+        plan.refused.insert(plan.refused.end(), above.begin(), above.end());
+        return plan;
       },
       policy);
 }

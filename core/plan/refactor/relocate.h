@@ -20,7 +20,8 @@ namespace orch {
 [[nodiscard]] Planner relocate(InstanceKey server, InstanceKey destination, Policy policy);
 /// By GTID only (5.5), also compares what both have executed (REF-11).
 [[nodiscard]] Planner move_gtid(InstanceKey server, InstanceKey destination, Policy policy);
-/// Same position, other source; without destination the present one (5.4).
+/// Same position, other source; without destination the present one (5.4). A circle that comes of
+/// it is noted.
 [[nodiscard]] Planner repoint(InstanceKey server, std::optional<InstanceKey> destination,
                               Policy policy);
 
@@ -70,6 +71,11 @@ struct MovePlan {
                                                                    const InstanceKey& destination,
                                                                    const ReplicaFilter& filter,
                                                                    const std::string& operation);
+
+/// Takes those out of `replicas` that the destination is below: they cannot be moved there.
+[[nodiscard]] std::vector<LostReplica> take_out_ancestors(const Topology& topology,
+                                                          std::vector<const Instance*>& replicas,
+                                                          const InstanceKey& destination);
 
 using Selector = std::function<Result<MovePlan>(const Topology& at_start)>;
 /// Makes its plan from the topology at the start and then carries it through.
