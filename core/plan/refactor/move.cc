@@ -28,12 +28,14 @@ class Mover {
 
   [[nodiscard]] MoveState next() const {
     if (server_ == nullptr) return lost("is not known");
-    if (const StepResult* failed = fatal_failure()) {
+    const bool follows = server_->replication.source == move_.target.source;
+    const bool arrived = follows && was_pointed() && replica_running(*server_);
+    if (const StepResult* failed = arrived ? nullptr : fatal_failure()) {
       return lost(without_name(failed->error->message, move_.server));
     }
-    const bool follows = server_->replication.source == move_.target.source;
     if (follows && (was_pointed() || !move_.even_if_same)) return finish();
     if (!answers(*server_)) return lost(silence_of(*server_));
+    if (so_far_.facts.giving_up) return lost(so_far_.facts.giving_up->message);
     if (const Step* given_back = was_given_back()) return lost(given_back->why);
     if (move_.same_log && move_.target.positioning == Positioning::Coordinates) {
       if (auto not_yet = learn_coordinates()) return *std::move(not_yet);
@@ -496,7 +498,13 @@ Decision next_of_moves(const std::vector<Move>& moves, const std::vector<LostRep
   account.moved = std::move(in_hand.moved);
   account.lost = refused;
   account.lost.insert(account.lost.end(), in_hand.lost.begin(), in_hand.lost.end());
-  return end_of_moves(std::move(account), so_far, fresh);
+  Decision end = end_of_moves(std::move(account), so_far, fresh);
+  const std::optional<Error>& interrupted = so_far.facts.giving_up;
+  if (!interrupted) return end;
+  if (auto* stuck = std::get_if<GiveUp>(&end)) stuck->because.kind = interrupted->kind;
+  auto* done = std::get_if<Done>(&end);
+  if (done == nullptr || done->account.lost.empty()) return end;
+  return GiveUp{*interrupted, std::move(done->account)};
 }
 
 }  // namespace orch

@@ -73,7 +73,8 @@ struct MovesInHand {
 
 /// The next decision about several moves, side by side. A server that cannot be moved gets its
 /// threads, and by GTID its source, back as they were. Done when one was moved or there was nothing
-/// to do; those not moved, and `refused`, are lost.
+/// to do; those not moved, and `refused`, are lost. When the run is given up, those not moved yet
+/// are lost for that.
 [[nodiscard]] Decision next_of_moves(const std::vector<Move>& moves,
                                      const std::vector<LostReplica>& refused, const Policy& policy,
                                      const Progress& so_far, const Topology& fresh);

@@ -62,4 +62,36 @@ TEST_SUITE("core/plan/refactor/move") {
       check_below(servers, 3, 1);
     }
   }
+
+  TEST_CASE("an interrupted move puts the replica back, and is an error") {
+    for (const bool with_mariadb : {false, true}) {
+      CAPTURE(with_mariadb);
+      FakeServers servers;
+      build_tree(servers, with_mariadb);
+      servers.freeze_applier(db(3));
+      servers.keep_writing(db(1));
+      const Outcome outcome =
+          run_until(servers, relocate(db(3), db(1), {}), "db3:3306 stop the receiver");
+      REQUIRE(outcome.error);
+      CHECK(outcome.error->kind == ErrorKind::Conflict);
+      CHECK(mentions(said(outcome), "interrupted"));
+      check_below(servers, 3, 2);
+      CHECK(outcome.left.empty());
+    }
+  }
+
+  TEST_CASE("of several moves an interrupted run tells who was moved, and puts the others back") {
+    FakeServers servers;
+    build_tree(servers, false);
+    servers.add(following(mysql(5, gtids("1-99")), 2, gtids("1-100")));
+    servers.freeze_applier(db(5));
+    const Outcome outcome = run_until(servers, relocate_replicas(db(2), db(1), {}, {}),
+                                      "db5:3306 stop the receiver");
+    REQUIRE(outcome.error);
+    CHECK(outcome.error->kind == ErrorKind::Conflict);
+    CHECK(outcome.account.moved == std::vector<InstanceKey>{db(3)});
+    CHECK(mentions(because(outcome, 5), "interrupted"));
+    check_below(servers, 3, 1);
+    check_below(servers, 5, 2);
+  }
 }

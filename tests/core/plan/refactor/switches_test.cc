@@ -31,4 +31,23 @@ TEST_SUITE("core/plan/refactor/switches") {
       check_below(servers, 2, 1);
     }
   }
+
+  TEST_CASE("a nice stop that is interrupted starts the receiver again") {
+    for (const bool with_mariadb : {false, true}) {
+      for (const bool applier_ran : {false, true}) {
+        CAPTURE(with_mariadb);
+        CAPTURE(applier_ran);
+        FakeServers servers;
+        with_mariadb ? build_mariadb(servers) : build_mysql(servers);
+        servers.freeze_applier(db(2));
+        if (!applier_ran) {
+          servers.set(db(2), [](Instance& i) { i.replication.sql_state = ThreadState::Stopped; });
+        }
+        const Outcome outcome =
+            run_until(servers, stop_replication_nicely(db(2), {}), "db2:3306 stop the receiver");
+        CHECK(mentions(said(outcome), "interrupted"));
+        CHECK(runs(servers.at(db(2)).replication.io_state));
+      }
+    }
+  }
 }
