@@ -22,6 +22,7 @@ class Mover {
       : move_(move),
         so_far_(so_far),
         policy_(policy),
+        fresh_(fresh),
         server_(fresh.find(move.server)),
         source_(server_ == nullptr ? nullptr : fresh.find(server_->replication.source)),
         destination_(fresh.find(move.target.source)) {}
@@ -42,6 +43,7 @@ class Mover {
     }
     if (runs(server_->replication.io_state) || runs(server_->replication.sql_state)) {
       if (std::string text = not_let_on(); !text.empty()) return lost(std::move(text));
+      if (auto refused = lacking_above()) return *std::move(refused);
       if (auto held_back = keep_applying()) return *std::move(held_back);
       if (auto end = see_applier_end(*server_, so_far_)) {
         return {MoveState::Kind::Working, {*std::move(end)}, ""};
@@ -337,7 +339,7 @@ class Mover {
         !server_->server.binlog_server && is_before(replication.exec, replication.read);
     const BinlogCoordinates& here = has_more ? replication.read : replication.exec;
     if (there.empty() || !is_before(there, here)) return std::nullopt;
-    if (auto not_yet = read_destination_again()) return not_yet;
+    if (auto not_yet = read_again({move_.target.source})) return not_yet;
     if (destination_->server.binlog_server && replica_running(*destination_) &&
         !destination_waited_for(here)) {
       return wait_on_destination(here);
@@ -390,38 +392,71 @@ class Mover {
         received.index() == executed.index() ? united(executed, received) : executed;
     if (missing(held, wanted).empty()) return std::nullopt;
     if (!move_.destination_holds && answers(*destination_)) {
-      if (auto not_yet = read_destination_again()) return not_yet;
+      if (auto not_yet = read_again({move_.target.source})) return not_yet;
       if (replica_running(*destination_) && !destination_waited_for(wanted)) {
         return wait_on_destination(wanted);
       }
     }
     const Difference unapplied = missing(united(held, executed), wanted);
     const bool has_executed_it = unapplied.empty();
-    return lost((has_executed_it ? "has " + to_string(missing(held, executed)) + " that "
-                                 : "has received and not applied " + to_string(unapplied) +
-                                       ", which ") +
+    return lost((has_executed_it
+                     ? "has " + to_string(missing(held, executed)) + " that "
+                     : "has received and not applied " + to_string(unapplied) + ", which ") +
                 to_string(move_.target.source) + " lacks");
   }
 
-  /// What the server got after the destination was read last, that one may have had before it:
-  /// nothing when the destination was read later than the server.
-  [[nodiscard]] std::optional<MoveState> read_destination_again() const {
-    const auto last = std::find_if(
-        so_far_.steps.rbegin(), so_far_.steps.rend(), [&](const StepResult& result) {
-          return result.step.server == move_.server || result.step.server == move_.target.source;
-        });
-    if (last != so_far_.steps.rend() && last->step.server == move_.target.source) {
+  /// What the server got after these were read last, they may have had before it: nothing when they
+  /// were read later than the server.
+  [[nodiscard]] std::optional<MoveState> read_again(const std::vector<InstanceKey>& keys) const {
+    MoveState state;
+    for (const InstanceKey& key : keys) {
+      const auto last =
+          std::find_if(so_far_.steps.rbegin(), so_far_.steps.rend(), [&](const StepResult& result) {
+            return result.step.server == move_.server || result.step.server == key;
+          });
+      if (last != so_far_.steps.rend() && last->step.server == key) continue;
+      state.steps.push_back(step_on(
+          key, Reprobe{}, "what it has, now that " + to_string(move_.server) + " was read"));
+    }
+    if (state.steps.empty()) return std::nullopt;
+    return state;
+  }
+
+  /// It has executed what neither the destination nor anybody above has, so that waiting for it
+  /// would be in vain: it is not even stopped. Nothing when not all of them can be read.
+  [[nodiscard]] std::optional<MoveState> lacking_above() const {
+    const auto changed = [](const Action& action) {
+      return std::holds_alternative<Change>(action);
+    };
+    if (destination_ == nullptr || move_.destination_holds ||
+        latest(so_far_, move_.server, changed) != nullptr) {
       return std::nullopt;
     }
-    return MoveState{MoveState::Kind::Working,
-                     {step_on(move_.target.source, Reprobe{},
-                              "what it has, now that " + to_string(move_.server) + " was read")},
-                     ""};
+    std::vector<const Instance*> line = fresh_.ancestors_of(destination_->key);
+    line.insert(line.begin(), destination_);
+    const Position executed = executed_position(*server_);
+    Position held = executed_position(*destination_);
+    std::vector<InstanceKey> keys;
+    for (const Instance* one : line) {
+      held = united(held, executed_position(*one));
+      const bool all_known = !is_replica(*one) || (one->replication.channels == 1 &&
+                                                   fresh_.find(one->replication.source) != nullptr);
+      if (!answers(*one) || !all_known) return std::nullopt;
+      keys.push_back(one->key);
+    }
+    if (held.index() != executed.index() || std::holds_alternative<BinlogCoordinates>(held)) {
+      return std::nullopt;
+    }
+    const Difference own = missing(held, executed);
+    if (own.empty()) return std::nullopt;
+    if (auto not_yet = read_again(keys)) return not_yet;
+    return lost("has " + to_string(own) + " that " + to_string(move_.target.source) + " lacks");
   }
 
   const Move& move_;
   const Progress& so_far_;
   const Policy& policy_;
+  const Topology& fresh_;
   const Instance* server_;
   const Instance* source_;
   const Instance* destination_;

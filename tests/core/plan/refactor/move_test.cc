@@ -94,4 +94,19 @@ TEST_SUITE("core/plan/refactor/move") {
     check_below(servers, 3, 1);
     check_below(servers, 5, 2);
   }
+
+  TEST_CASE("one that has what no server above the destination has is not even stopped (REF-11)") {
+    for (const int destination : {1, 2, 4}) {
+      CAPTURE(destination);
+      FakeServers servers;
+      build_tree(servers, false);
+      servers.set(db(3), [&](Instance& it) {
+        it.gtid.executed += "," + gtids("1", 3);
+        it.replication.source = db(destination == 1 ? 2 : 1);
+      });
+      const Outcome outcome = run_plan(servers, relocate(db(3), db(destination), {}));
+      CHECK(mentions(said(outcome), "has 1 transaction (" + gtids("1", 3)));
+      CHECK(servers.changes().empty());
+    }
+  }
 }
