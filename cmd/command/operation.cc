@@ -210,6 +210,14 @@ Result<Change> as_written(Change change, const Topology& fresh, const ExecutorSe
   return change;
 }
 
+Rereading rereading_by(Executor& executor, const Topology& fresh) {
+  return [&](const InstanceKey& key) -> std::optional<Instance> {
+    const Topology now = executor.survey(fresh, {key});
+    const Instance* read = now.find(key);
+    return read != nullptr && answers(*read) ? std::optional(*read) : std::nullopt;
+  };
+}
+
 /// A wrong virtual name must be found before replication is stopped for it.
 Result<> check_names(const Services& services, const Operation& operation, const Topology& records,
                      Executor& executor, const ExecutorSettings& settings) {
@@ -217,7 +225,8 @@ Result<> check_names(const Services& services, const Operation& operation, const
   if (names.empty()) return {};
   const Topology fresh = executor.survey(records, operation.subjects);
   std::set<InstanceKey> sources;
-  for (const PreviewedStep& previewed : preview(operation.planner, fresh).steps) {
+  const Preview plan = preview(operation.planner, fresh, nullptr, rereading_by(executor, fresh));
+  for (const PreviewedStep& previewed : plan.steps) {
     const auto* target = change_in<PointTo>(previewed.step.action);
     if (target == nullptr || !sources.insert(target->source).second) continue;
     ORCH_TRY(as_written(*target, fresh, settings));
@@ -270,10 +279,10 @@ Result<Reply> show_plan(const Services& services, const Operation& operation,
   StepObserver silent;
   Executor executor(services.servers(), services.leadership(), locks, silent, settings);
   const Topology fresh = executor.survey(records, operation.subjects);
-  const Preview plan =
-      preview(operation.planner, fresh, [&](const Instance& before, const Step& step) {
-        return ask_server(services.servers(), before, step);
-      });
+  const auto ask = [&](const Instance& before, const Step& step) {
+    return ask_server(services.servers(), before, step);
+  };
+  const Preview plan = preview(operation.planner, fresh, ask, rereading_by(executor, fresh));
   const StatementSettings words{.use_super_read_only =
                                     services.config().connection.use_super_read_only};
   const Done* done = std::get_if<Done>(&plan.end);

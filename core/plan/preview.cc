@@ -201,6 +201,12 @@ bool is_done_in_part(const Step& step, const Error& error) {
   return std::holds_alternative<Fence>(step.action) && error.kind == ErrorKind::Conflict;
 }
 
+bool is_changed(const Progress& so_far, const InstanceKey& server) {
+  return std::any_of(so_far.steps.begin(), so_far.steps.end(), [&](const StepResult& done) {
+    return done.step.server == server && changes_server(done.step);
+  });
+}
+
 Topology with(const Topology& topology, Instance changed) {
   std::vector<Instance> all(topology.instances().begin(), topology.instances().end());
   all.push_back(std::move(changed));
@@ -221,7 +227,8 @@ Instance simulated(const Instance& instance, const Step& step, const Topology& t
   return after;
 }
 
-Preview preview(const Planner& planner, const Topology& topology, const Foresight& foresight) {
+Preview preview(const Planner& planner, const Topology& topology, const Foresight& foresight,
+                const Rereading& rereading) {
   Preview result;
   Progress so_far;
   so_far.at_start = topology;
@@ -249,8 +256,13 @@ Preview preview(const Planner& planner, const Topology& topology, const Foresigh
         result.steps.push_back({step, *before, error});
         // Only the servers' logs tell the place; to look there takes a server that stands still.
         if (std::holds_alternative<Align>(step.action)) found = {"<place found>", 4};
-        if (!error || is_done_in_part(step, *error))
+        const bool reads = rereading && std::holds_alternative<Reprobe>(step.action) &&
+                           answers(*before) && !is_changed(so_far, step.server);
+        if (auto now = reads ? rereading(step.server) : std::nullopt) {
+          fresh = with(fresh, *std::move(now));
+        } else if (!error || is_done_in_part(step, *error)) {
           fresh = with(fresh, simulated(*before, step, fresh));
+        }
       }
       so_far.steps.push_back({std::move(step), std::move(error), std::move(found)});
     }

@@ -26,9 +26,14 @@ struct Preview {
 /// success for all others.
 using Foresight = std::function<Result<>(const Instance& before, const Step& step)>;
 
+/// Reads a server anew; nothing when it does not answer.
+using Rereading = std::function<std::optional<Instance>(const InstanceKey& server)>;
+
 /// Asks the planner again and again, with a topology to which the steps were applied in thought.
+/// What the plan reads again is read again, as long as nothing was changed there in thought.
 [[nodiscard]] Preview preview(const Planner& planner, const Topology& topology,
-                              const Foresight& foresight = nullptr);
+                              const Foresight& foresight = nullptr,
+                              const Rereading& rereading = nullptr);
 
 /// The server after the step, as intended. `topology` is what else is known.
 [[nodiscard]] Instance simulated(const Instance& instance, const Step& step,
