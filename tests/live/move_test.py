@@ -137,7 +137,7 @@ class Moves(LiveCase):
         c = self.start(3, tls=True)
         word = "SOURCE" if IS_MYSQL else "MASTER"
         change = "CHANGE REPLICATION SOURCE TO" if IS_MYSQL else "CHANGE MASTER TO"
-        c[3].sql(f"STOP REPLICA; {change} {word}_DELAY=3, {word}_HEARTBEAT_PERIOD=2, {word}_CONNECT_RETRY=7;"
+        c[3].sql(f"STOP REPLICA; {change} {word}_DELAY=3, {word}_HEARTBEAT_PERIOD=3.5, {word}_CONNECT_RETRY=7;"
                  f" START REPLICA")
         self.discover(c)
         before = c[3].replica_status()
@@ -149,6 +149,11 @@ class Moves(LiveCase):
                  "Using_Gtid", "Source_Retry_Count", "Source_Bind", "Channel_Name")]
         self.assertEqual({n: after.get(n) for n in kept}, {n: before[n] for n in kept})
         self.assertEqual(after["SQL_Delay"], "3")
+        period = "SELECT HEARTBEAT_INTERVAL FROM performance_schema.replication_connection_configuration" if IS_MYSQL \
+            else "SELECT variable_value FROM information_schema.global_status WHERE variable_name='slave_heartbeat_period'"
+        self.assertEqual(float(c[3].sql(period)), 3.5)
+        self.does("delay-replication", c[3], "--duration", "1s")
+        self.assertEqual(float(c[3].sql(period)), 3.5)
         self.assertIn("Yes", [after.get("Source_SSL_Allowed"), after.get("Master_SSL_Allowed")])
         self.write(c[1], 1)
         self.arrives(1, at=[c[2], c[3]])

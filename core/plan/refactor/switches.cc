@@ -36,6 +36,17 @@ std::vector<Step> start_steps(const Instance& server, const Policy& policy) {
   return steps;
 }
 
+/// Refused where a statement would change one of several connections to sources, or all of them,
+/// and only one was looked at: MariaDB's statements without a name are about the one without a
+/// name, and MySQL's RESET REPLICA ALL is about all.
+Result<> has_one_source(const Instance& server, bool all_forgotten = false) {
+  const int channels = server.replication.channels;
+  if (channels <= 1 || (!is_mariadb(server) && !all_forgotten)) return {};
+  return refusal(to_string(server.key) + " replicates from " + std::to_string(channels) +
+                 " sources, of which orch looks after one: change the connection that you mean by "
+                 "hand");
+}
+
 /// Refused for one that would not start again.
 Result<> may_be_restarted(const Instance& server, const Topology& topology) {
   const std::string text = cannot_start_again(server, topology.source_of(server.key));
@@ -49,6 +60,7 @@ Planner stop_replication(InstanceKey server, Policy) {
   return in_one_go(std::move(server),
                    [](const Instance& now, const Topology&) -> Result<std::vector<Step>> {
                      if (!is_replica(now)) return not_a_replica(now);
+                     ORCH_TRY(has_one_source(now));
                      return std::vector<Step>{step(now, StopReplication{}, "as asked")};
                    });
 }
@@ -58,6 +70,7 @@ Planner stop_replication_nicely(InstanceKey server, Policy policy) {
       std::move(server),
       [policy](const Instance& now, const Topology&) -> Result<std::vector<Step>> {
         if (!is_replica(now)) return not_a_replica(now);
+        ORCH_TRY(has_one_source(now));
         std::vector<Step> steps;
         const bool start_first = now.replication.sql_delay.count() == 0 && applier_goes_first(now);
         if (start_first) {
@@ -87,6 +100,7 @@ Planner start_replication(InstanceKey server, Policy policy) {
   return in_one_go(std::move(server),
                    [policy](const Instance& now, const Topology&) -> Result<std::vector<Step>> {
                      if (!is_replica(now)) return not_a_replica(now);
+                     ORCH_TRY(has_one_source(now));
                      return start_steps(now, policy);
                    });
 }
@@ -95,6 +109,7 @@ Planner restart_replication(InstanceKey server, Policy policy) {
   return in_one_go(std::move(server),
                    [policy](const Instance& now, const Topology& all) -> Result<std::vector<Step>> {
                      if (!is_replica(now)) return not_a_replica(now);
+                     ORCH_TRY(has_one_source(now));
                      ORCH_TRY(may_be_restarted(now, all));
                      std::vector<Step> steps{step(now, StopReplication{}, "as asked")};
                      for (Step& next : start_steps(now, policy))
@@ -106,6 +121,7 @@ Planner restart_replication(InstanceKey server, Policy policy) {
 Planner reset_replication(InstanceKey server, Policy) {
   return in_one_go(std::move(server),
                    [](const Instance& now, const Topology&) -> Result<std::vector<Step>> {
+                     ORCH_TRY(has_one_source(now, true));
                      std::vector<Step> steps;
                      if (runs(now.replication.io_state) || runs(now.replication.sql_state)) {
                        steps.push_back(step(now, StopReplication{}, "as asked"));
@@ -207,15 +223,17 @@ Planner delay_replication(InstanceKey server, std::chrono::seconds delay) {
                      }
                      // MySQL keeps the relay logs when the receiver runs through the change;
                      // MariaDB wants both threads stopped.
-                     const auto threads =
-                         is_mariadb(now) ? ReplicationThreads::Both : ReplicationThreads::Applier;
-                     const bool running = runs(now.replication.sql_state) ||
-                                          (is_mariadb(now) && runs(now.replication.io_state));
+                     const bool applies = runs(now.replication.sql_state);
+                     const bool receives = is_mariadb(now) && runs(now.replication.io_state);
+                     const auto threads = applies && receives ? ReplicationThreads::Both
+                                          : applies           ? ReplicationThreads::Applier
+                                                              : ReplicationThreads::Receiver;
                      if (is_mariadb(now)) ORCH_TRY(may_be_restarted(now, all));
                      std::vector<Step> steps;
-                     if (running) steps.push_back(step(now, StopReplication{threads}, "as asked"));
+                     if (applies || receives)
+                       steps.push_back(step(now, StopReplication{threads}, "as asked"));
                      steps.push_back(step(now, SetDelay{delay}, "as asked"));
-                     if (running)
+                     if (applies || receives)
                        steps.push_back(step(now, StartReplication{threads}, "as before"));
                      return steps;
                    });

@@ -50,4 +50,30 @@ TEST_SUITE("core/plan/refactor/switches") {
       }
     }
   }
+
+  TEST_CASE("a delay is changed without starting a thread that was stopped") {
+    FakeServers servers;
+    build_mariadb(servers);
+    servers.set(db(2), [](Instance& i) { i.replication.sql_state = ThreadState::Stopped; });
+    CHECK(said(run_plan(servers, delay_replication(db(2), std::chrono::seconds(5)))).empty());
+    CHECK(servers.at(db(2)).replication.sql_delay == std::chrono::seconds(5));
+    CHECK(servers.at(db(2)).replication.sql_state == ThreadState::Stopped);
+    CHECK(servers.at(db(2)).replication.io_state == ThreadState::Running);
+  }
+
+  TEST_CASE("where there are several sources, no statement is sent that may mean another") {
+    for (const bool with_mariadb : {false, true}) {
+      CAPTURE(with_mariadb);
+      FakeServers servers;
+      with_mariadb ? build_mariadb(servers) : build_mysql(servers);
+      servers.set(db(2), [](Instance& i) { i.replication.channels = 2; });
+      const auto refuses = [&](const Planner& planner) {
+        return mentions(said(run_plan(servers, planner)), "replicates from 2 sources");
+      };
+      CHECK(refuses(reset_replication(db(2), {})));
+      CHECK(servers.changes().empty());
+      CHECK(refuses(stop_replication(db(2), {})) == with_mariadb);
+      CHECK(servers.changes().empty() == with_mariadb);
+    }
+  }
 }
