@@ -287,8 +287,11 @@ def live(suite, *flavors):
             else:
                 suite.check(False, f"{flavor}: {problem}")
     if present:
+        sanitized = TREE / "build-asan/tests"
+        programs = sanitized if (sanitized / "ha/ha_test").exists() else TREE / "build/tests"
         code, text = suite.run(sys.executable, "tests/live/run.py", ",".join(present), ORCH_TEST_PREFIX=PREFIX,
-                               ORCH_BINARY=os.environ.get("ORCH_BINARY") or str(TREE / RELEASE / "cmd/orch"))
+                               ORCH_BINARY=os.environ.get("ORCH_BINARY") or str(TREE / RELEASE / "cmd/orch"),
+                               ORCH_TEST_PROGRAMS=str(programs), **SANITIZERS)
         suite.counted(code, text, f"live {' '.join(present)}")
         for line in re.findall(r"^UNSTEADY: .*$", text, re.M):
             print(f"!!! {line}", flush=True)

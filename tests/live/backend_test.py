@@ -3,9 +3,12 @@ import json
 import os
 import subprocess
 import unittest
+from pathlib import Path
 
 from live_case import IS_MYSQL, TREE, LiveCase
 from service_case import Service
+
+PROGRAMS = Path(os.environ.get("ORCH_TEST_PROGRAMS") or TREE / "build/tests")
 
 # What is about SQLite itself, or asks its own questions in SQLite's words.
 OF_SQLITE = ["storage/sqlite", "storage/adopt", "storage/migrate", "storage/fixture*"]
@@ -46,7 +49,7 @@ class Backend(LiveCase):
     def unit_tests(self, program, *options):
         node = self.backend()
         done = subprocess.run(
-            [TREE / "build/tests" / program, *options], text=True,
+            [PROGRAMS / program, *options], text=True,
             stdout=subprocess.PIPE, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, timeout=900,
             env={**os.environ, "ORCH_SOURCE_ROOT": str(TREE),
                  "ORCH_TEST_BACKEND": f"{node.host}:{node.port}:backend:backend_password"})
