@@ -242,9 +242,10 @@ class Reading(ClientCase):
         self.says("replication-analysis", f"{c[1]} (cluster {c[1]}): NoWriteableMasterStructureWarning")
         self.says("set-writeable", c[1], i=c[1])
         self.says("replication-analysis")
+        # While it is connected: its source names only such replicas.
+        self.says("which-cluster-osc-replicas", c[2], c[3], c[4], alias=c.name)
         self.says("stop-replica", c[4], i=c[4])
         self.says("replication-analysis", f"{c[3]} (cluster {c[1]}): AllIntermediateMasterReplicasNotReplicating")
-        self.says("which-cluster-osc-replicas", c[2], c[3], c[4], alias=c.name)
         self.says("which-cluster-osc-running-replicas", c[2], c[3], alias=c.name)
         self.says("start-replica", c[4], i=c[4])
         self.says("replication-analysis")
