@@ -95,11 +95,9 @@ Decision next_local_source(const InstanceKey& server, const Policy& policy, cons
     if (!std::holds_alternative<Done>(up)) return up;
   }
   std::vector<const Instance*> siblings = so_far.at_start.siblings_of(server);
-  MovePlan plan;
-  plan.refused = take_out_ancestors(so_far.at_start, siblings, server);
-  MovePlan rest = best_plan(so_far.at_start, siblings, *so_far.at_start.find(server), policy);
-  plan.moves = std::move(rest.moves);
-  std::move(rest.refused.begin(), rest.refused.end(), std::back_inserter(plan.refused));
+  std::vector<LostReplica> above = take_out_ancestors(so_far.at_start, siblings, server);
+  MovePlan plan = best_plan(so_far.at_start, siblings, *so_far.at_start.find(server), policy);
+  std::move(above.begin(), above.end(), std::back_inserter(plan.refused));
   Decision decision = next_of_moves(plan.moves, plan.refused, policy, so_far, fresh);
   if (auto* done = std::get_if<Done>(&decision)) done->account.promoted = server;
   return decision;
