@@ -39,7 +39,8 @@ def run_folder():
 RUN = run_folder()
 PORTS = range(17001, 30000, 10)
 
-# Small memory and no fsync: a killed process loses nothing that it committed, a power cut might.
+# Small memory and no fsync: a killed process loses nothing that it committed, a power cut might. What a server fills with
+# zeros when it starts is most of the time that it takes.
 COMMON = """
 skip_name_resolve=1
 max_connections=300
@@ -80,19 +81,29 @@ log_replica_updates=1
 replica_net_timeout=4
 mysqlx=0
 secure_file_priv=NULL
+innodb_doublewrite=0
 innodb_redo_log_capacity=8M
 plugin_load_add=semisync_source.so;semisync_replica.so
 performance_schema_instrument='memory/%=OFF'
 performance_schema_max_memory_classes=0
-performance_schema_digests_size=100
-performance_schema_error_size=100
+performance_schema_max_statement_classes=0
+performance_schema_max_stage_classes=0
+performance_schema_max_mutex_classes=0
+performance_schema_max_rwlock_classes=0
+performance_schema_max_cond_classes=0
+performance_schema_max_file_classes=0
+performance_schema_max_socket_classes=0
+performance_schema_max_table_instances=0
+performance_schema_max_table_handles=0
+performance_schema_max_index_stat=0
+performance_schema_max_metadata_locks=0
 performance_schema_max_digest_length=0
 performance_schema_max_thread_instances=300
-performance_schema_max_table_instances=400
-performance_schema_events_statements_history_long_size=10
-performance_schema_events_waits_history_long_size=10
-performance_schema_events_stages_history_long_size=10
-performance_schema_events_transactions_history_long_size=10
+performance_schema_digests_size=0
+performance_schema_error_size=0
+performance_schema_accounts_size=0
+performance_schema_hosts_size=0
+performance_schema_users_size=0
 """
 # What every master holds: its cluster's names and the replication account, and a table to write to.
 SCHEMA = """
@@ -450,7 +461,7 @@ class Cluster:
         return cluster
 
     def create_nodes(self, masters, gtid, semi_sync, tls, settings):
-        certs = certificates() if tls else None
+        certs = certificates() if tls or self.software.flavor == "mariadb11" else None
 
         def make(node):
             options = {}
@@ -464,6 +475,8 @@ class Cluster:
             if tls:
                 options.update(ssl_ca=certs / "ca.pem", ssl_cert=certs / "server-cert.pem",
                                ssl_key=certs / "server-key.pem")
+            elif certs:  # such a one as it would make itself at each start, which is half of a start's work
+                options.update(ssl_cert=certs / "self-cert.pem", ssl_key=certs / "self-key.pem")
             for setting in settings:
                 found = re.fullmatch(r"(?:(\d+):)?([A-Za-z0-9_-]+)=(.*)", setting)
                 if not found:

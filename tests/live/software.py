@@ -201,26 +201,26 @@ class Software:
 
 
 def certificates():
-    """A folder with ca.pem, server-*.pem, client-*.pem and a stranger's other-ca.pem, made once."""
+    """A folder with ca.pem, server-*.pem, client-*.pem, a stranger's other-ca.pem and self-*.pem, made once."""
     folder = CACHE / "tls"
     folder.mkdir(parents=True, exist_ok=True)
     with open(CACHE / "tls.lock", "w") as lock, open(CACHE / "tls.log", "w") as log:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        if (folder / "ready").exists():
+        if (folder / "complete").exists():
             return folder
 
         def openssl(*arguments):
             if not run(log, "openssl", *arguments, cwd=folder):
                 raise Problem(f"cannot make certificates, see {log.name}")
 
-        for ca in ("ca", "other-ca"):
+        for ca, file in (("ca", "ca.pem"), ("other-ca", "other-ca.pem"), ("self", "self-cert.pem")):
             openssl("req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "3650", "-subj", f"/CN=orch tests {ca}",
-                    "-keyout", f"{ca}-key.pem", "-out", f"{ca}.pem")
+                    "-keyout", f"{ca}-key.pem", "-out", file)
         (folder / "san").write_text("subjectAltName=DNS:localhost,IP:127.0.0.1\n")
         for name in ("server", "client"):
             openssl("req", "-newkey", "rsa:2048", "-nodes", "-subj", f"/CN=orch tests {name}",
                     "-keyout", f"{name}-key.pem", "-out", f"{name}.csr")
             openssl("x509", "-req", "-in", f"{name}.csr", "-CA", "ca.pem", "-CAkey", "ca-key.pem",
                     "-CAcreateserial", "-days", "3650", "-extfile", "san", "-out", f"{name}-cert.pem")
-        (folder / "ready").touch()
+        (folder / "complete").touch()
     return folder
