@@ -163,12 +163,12 @@ void check_expressions(const Config& config, Checker& checker) {
                    recovery.recover_intermediate_master_cluster_filters);
   checker.table("WriteProbeTable", recovery.write_probe_table);
   constexpr std::string_view kByCluster = "FailureConfirmationSecondsByCluster";
-  for (const auto& [filter, seconds] : recovery.failure_confirmation_seconds_by_cluster) {
+  for (const auto& [filter, limit] : recovery.failure_confirmation_seconds_by_cluster) {
     checker.clusters(kByCluster, {filter});
-    if (parse_uint(seconds).value_or(kLongestConfirmation + 1) <= kLongestConfirmation) continue;
+    if (parse_uint(limit).value_or(kLongestConfirmation + 1) <= kLongestConfirmation) continue;
     checker.report(Severity::Error, kByCluster,
                    fmt::format("'{}': '{}' is no number of seconds up to {}", printable(filter),
-                               printable(seconds), kLongestConfirmation));
+                               printable(limit), kLongestConfirmation));
   }
 }
 
