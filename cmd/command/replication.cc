@@ -20,14 +20,26 @@ namespace {
 
 using MakePlanner = Planner (*)(InstanceKey, Policy);
 
+/// The server, and its source as recorded.
+Result<std::set<InstanceKey>> with_source(const Services& services, const InstanceKey& key) {
+  ORCH_ASSIGN(const std::optional<Instance> record, services.instances().find(key));
+  std::set<InstanceKey> keys{key};
+  if (record && is_valid(record->replication.source)) keys.insert(record->replication.source);
+  return keys;
+}
+
 /// An operation on one instance that answers with its name.
 Result<Reply> on_one(Services& services, const Args& args, std::string_view name,
                      const std::function<Planner(InstanceKey, Policy)>& make,
-                     bool runs_with_noop = false) {
+                     bool runs_with_noop = false, bool reads_source = false) {
   ORCH_ASSIGN(const InstanceKey key, instance_argument(services, args));
   ORCH_ASSIGN(Policy policy, policy_of(services));
+  std::set<InstanceKey> subjects{key};
+  if (reads_source) {
+    ORCH_ASSIGN(subjects, with_source(services, key));
+  }
   const Operation operation{.planner = make(key, std::move(policy)),
-                            .subjects = {key},
+                            .subjects = std::move(subjects),
                             .name = std::string(name),
                             .about = key,
                             .message = fmt::format("{} {}", name, to_string(key)),
@@ -42,6 +54,8 @@ Result<Reply> run_simple(Services& services, const Args& args, std::string_view 
 }
 
 constexpr bool kRunsWithNoop = true;
+/// Whether it may be stopped depends on that.
+constexpr bool kReadsSource = true;
 
 Result<Reply> run_stop(Services& services, const Args& args) {
   return on_one(services, args, "stop-replica", stop_replication, kRunsWithNoop);
@@ -53,7 +67,8 @@ Result<Reply> run_start(Services& services, const Args& args) {
   return on_one(services, args, "start-replica", start_replication, kRunsWithNoop);
 }
 Result<Reply> run_restart(Services& services, const Args& args) {
-  return on_one(services, args, "restart-replica", restart_replication, kRunsWithNoop);
+  return on_one(services, args, "restart-replica", restart_replication, kRunsWithNoop,
+                kReadsSource);
 }
 Result<Reply> run_reset(Services& services, const Args& args) {
   return run_simple<reset_replication>(services, args, "reset-slave");
@@ -105,9 +120,10 @@ Result<Reply> run_delay(Services& services, const Args& args) {
                 "say how long with --duration, e.g. 1h; 0s ends the delay");
   }
   ORCH_ASSIGN(const std::chrono::seconds delay, parse_simple_time(args.duration));
-  return on_one(services, args, "delay-replication", [delay](InstanceKey key, const Policy&) {
-    return delay_replication(std::move(key), delay);
-  });
+  return on_one(
+      services, args, "delay-replication",
+      [delay](InstanceKey key, const Policy&) { return delay_replication(std::move(key), delay); },
+      !kRunsWithNoop, kReadsSource);
 }
 
 /// The server, and those above it as recorded.

@@ -54,6 +54,18 @@ Result<> may_be_restarted(const Instance& server, const Topology& topology) {
   return refusal(to_string(server.key) + " " + text);
 }
 
+/// Refused where nobody would send again what it has received and not applied: MariaDB throws that
+/// away when both threads start by GTID, and with each change of the delay.
+Result<> keeps_what_it_received(const Instance& server, const Topology& topology) {
+  const Instance* source = topology.source_of(server.key);
+  const bool comes_again =
+      source == nullptr ? server.replication.io_state == ThreadState::Running : answers(*source);
+  if (!is_mariadb(server) || comes_again || has_applied_all(server)) return {};
+  return refusal(to_string(server.key) + " would lose what it has received, and " +
+                 to_string(server.replication.source) +
+                 " does not answer: " + standing(AppliedReceived{}, server).reason);
+}
+
 }  // namespace
 
 Planner stop_replication(InstanceKey server, Policy) {
@@ -111,6 +123,7 @@ Planner restart_replication(InstanceKey server, Policy policy) {
                      if (!is_replica(now)) return not_a_replica(now);
                      ORCH_TRY(has_one_source(now));
                      ORCH_TRY(may_be_restarted(now, all));
+                     if (uses_gtid(now)) ORCH_TRY(keeps_what_it_received(now, all));
                      std::vector<Step> steps{step(now, StopReplication{}, "as asked")};
                      for (Step& next : start_steps(now, policy))
                        steps.push_back(std::move(next));
@@ -229,6 +242,7 @@ Planner delay_replication(InstanceKey server, std::chrono::seconds delay) {
                                           : applies           ? ReplicationThreads::Applier
                                                               : ReplicationThreads::Receiver;
                      if (is_mariadb(now)) ORCH_TRY(may_be_restarted(now, all));
+                     ORCH_TRY(keeps_what_it_received(now, all));
                      std::vector<Step> steps;
                      if (applies || receives)
                        steps.push_back(step(now, StopReplication{threads}, "as asked"));

@@ -32,6 +32,26 @@ TEST_SUITE("core/plan/refactor/switches") {
     }
   }
 
+  TEST_CASE("no MariaDB replica throws away what it has received when its source is dead") {
+    const Planner planners[] = {restart_replication(db(2), {}),
+                                delay_replication(db(2), std::chrono::seconds(0))};
+    for (const Planner& planner : planners) {
+      FakeServers servers;
+      servers.add(writable(mariadb(1, "0-1-40")));
+      Instance replica = following(mariadb(2, "0-1-30"), 1, "0-1-40");
+      replica.replication.sql_delay = std::chrono::hours(1);
+      servers.add(replica);
+      servers.kill(db(1));
+      const Outcome refused = run_plan(servers, planner);
+      CHECK(mentions(said(refused), "db2:3306 would lose what it has received"));
+      CHECK(mentions(said(refused), "db1:3306 does not answer"));
+      CHECK(servers.changes().empty());
+      servers.revive(db(1));
+      CHECK(said(run_plan(servers, planner)).empty());
+      CHECK_FALSE(servers.changes().empty());
+    }
+  }
+
   TEST_CASE("a nice stop that is interrupted starts the receiver again") {
     for (const bool with_mariadb : {false, true}) {
       for (const bool applier_ran : {false, true}) {
