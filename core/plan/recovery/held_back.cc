@@ -120,7 +120,9 @@ std::optional<Run> give_delays_back(const InstanceKey& winner, const Progress& s
     const StepResult* changed = latest(so_far, server->key, is_change<SetDelay>);
     const bool tried =
         changed != nullptr && change_in<SetDelay>(changed->step.action)->delay.count() > 0;
-    if (alone) continue;
+    const StepResult* stopped = latest(so_far, server->key, is_change<StopReplication>);
+    const bool does_not_stop = stopped != nullptr && stopped->error;
+    if (alone || does_not_stop) continue;
     const std::string why = to_string(winner) + " was promoted";
     if (is_mariadb(*server)) {
       if (auto back = by_gtid_again(*server, why, so_far)) {

@@ -115,6 +115,26 @@ TEST_SUITE("core/plan/recovery/held_back") {
     }
   }
 
+  TEST_CASE("one that does not stop to be delayed again holds nobody else up") {
+    FakeServers servers;
+    build_late_mysql(servers);
+    servers.add(following(mysql(5, gtids("1-90")), 1));
+    servers.set(db(2), [](Instance& i) { i.promotion_rule = PromotionRule::MustNot; });
+    servers.set(db(5), [](Instance& i) { i.promotion_rule = PromotionRule::MustNot; });
+    const Outcome outcome = run_plan(servers, failover({db(1), {}}, Policy{}), -1, {}, [&] {
+      if (did(servers, "db4:3306 replicate from db2:3306")) {
+        servers.refuse(db(2), Change(StopReplication{}).index(), 1000);
+      }
+      return false;
+    });
+    CHECK(said(outcome).empty());
+    CHECK(outcome.account.promoted == db(4));
+    check_below(servers, 5, 4);
+    CHECK(because(outcome, 2) == "the server said no");
+    REQUIRE(outcome.left.size() == 1);
+    CHECK(mentions(outcome.left[0], "db2:3306 is left without its delay of 3600s"));
+  }
+
   TEST_CASE("a delay stays that keeps back nothing the promoted one lacks") {
     FakeServers servers;
     build_late_mysql(servers);
