@@ -63,6 +63,25 @@ bool was_started(const Progress& so_far, const Instance& now, ReplicationThreads
   return start != nullptr && !(other_thread && source_answers(now, fresh));
 }
 
+/// Those that ran before.
+std::optional<ReplicationThreads> former_threads(const Instance& before) {
+  const bool receiver = runs(before.replication.io_state);
+  const bool applier = runs(before.replication.sql_state);
+  if (receiver && applier) return ReplicationThreads::Both;
+  if (receiver) return ReplicationThreads::Receiver;
+  if (applier) return ReplicationThreads::Applier;
+  return std::nullopt;
+}
+
+/// It was started up to a place, and would stop by itself when it comes there.
+bool will_stop(const Progress& so_far, const InstanceKey& server) {
+  const StepResult* last = latest(so_far, server, [](const Action& action) {
+    return is_change<StopReplication>(action) || is_change<StartReplication>(action) ||
+           is_change<StartUntil>(action);
+  });
+  return last != nullptr && is_change<StartUntil>(last->step.action);
+}
+
 }  // namespace
 
 std::vector<Step> undo_thread_steps(const Progress& so_far, const Topology& fresh,
@@ -76,17 +95,23 @@ std::vector<Step> undo_thread_steps(const Progress& so_far, const Topology& fres
     if (so_far.facts.winner == before.key && takes_writes) continue;
     const bool same_link = is_replica(*now) && now->replication.source == before.replication.source;
     if (!same_link || latest(so_far, before.key, is_change<StopReplication>) == nullptr) continue;
-    const auto threads = threads_to_start(before, *now, fresh);
-    if (threads && !was_started(so_far, *now, *threads, fresh)) {
-      const auto why = std::find_if(lost.begin(), lost.end(),
-                                    [&](const LostReplica& one) { return one.key == before.key; });
+    const auto why = std::find_if(lost.begin(), lost.end(),
+                                  [&](const LostReplica& one) { return one.key == before.key; });
+    const auto add = [&](Change change) {
       steps.push_back({before.key,
-                       Change{StartReplication{*threads}},
+                       std::move(change),
                        why == lost.end() ? "as it was before" : why->because,
                        {},
                        false,
                        {}});
+    };
+    if (will_stop(so_far, before.key)) {
+      add(StopReplication{});
+      if (const auto threads = former_threads(before)) add(StartReplication{*threads});
+      continue;
     }
+    const auto threads = threads_to_start(before, *now, fresh);
+    if (threads && !was_started(so_far, *now, *threads, fresh)) add(StartReplication{*threads});
   }
   return steps;
 }
@@ -109,11 +134,7 @@ std::vector<Step> undo_link_steps(const Progress& so_far, const Topology& fresh,
     PointTo back;
     back.source = before->replication.source;
     add(std::move(back));
-    const bool receiver = runs(before->replication.io_state);
-    const bool applier = runs(before->replication.sql_state);
-    if (receiver && applier) add(StartReplication{});
-    if (receiver && !applier) add(StartReplication{ReplicationThreads::Receiver});
-    if (!receiver && applier) add(StartReplication{ReplicationThreads::Applier});
+    if (const auto threads = former_threads(*before)) add(StartReplication{*threads});
   }
   return steps;
 }

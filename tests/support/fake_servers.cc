@@ -249,7 +249,15 @@ Result<> FakeServers::apply(const Instance& as_probed, const Change& change, Ste
   }
   discard_relay_logs(instance, change);
   const Step step{instance.key, change, "", {}, false, {}};
-  instance = simulated(instance, step, living());
+  const bool comes_nowhere =
+      std::holds_alternative<StartUntil>(change) && frozen_.count(instance.key) > 0;
+  if (std::holds_alternative<StopReplication>(change)) started_until.erase(instance.key);
+  if (comes_nowhere) {
+    started_until.insert(instance.key);
+    instance.replication.io_state = instance.replication.sql_state = ThreadState::Running;
+  } else {
+    instance = simulated(instance, step, living());
+  }
   const auto* read_only = std::get_if<SetReadOnly>(&change);
   if (read_only != nullptr && !read_only->on) {
     for (const auto& [key, executed] : written_late_)

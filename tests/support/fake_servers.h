@@ -71,6 +71,8 @@ class FakeServers final : public Servers {
   /// Takes so many looks to roll back what it has in part, and must not be stopped before.
   std::map<InstanceKey, int> rolling_back{};
   std::set<InstanceKey> stopped_too_soon{};
+  /// Those whose appliers will stop when they come to the place that they were started for.
+  std::set<InstanceKey> started_until{};
 
  private:
   void replicate();

@@ -116,6 +116,27 @@ TEST_SUITE("core/plan/refactor/classic") {
     }
   }
 
+  TEST_CASE("one that does not come to its sibling's place is not left to stop there later") {
+    for (const bool is_interrupted : {false, true}) {
+      CAPTURE(is_interrupted);
+      FakeServers servers;
+      servers.add(top());
+      servers.add(by_coordinates(2, 1, 300));
+      servers.add(by_coordinates(3, 1, 100));
+      servers.freeze_applier(db(3));
+      const Planner planner = move_below(db(3), db(2), Policy{});
+      const Outcome outcome =
+          is_interrupted
+              ? run_until(servers, planner, "db3:3306 start replication until bin.000001:300")
+              : run_plan(servers, planner);
+      CHECK(mentions(said(outcome), is_interrupted ? "interrupted" : "in vain"));
+      CHECK(did(servers, "db3:3306 start replication until bin.000001:300"));
+      CHECK(servers.started_until.empty());
+      check_below(servers, 2, 1);
+      check_below(servers, 3, 1);
+    }
+  }
+
   TEST_CASE("moves by one level are refused where there is no such level") {
     FakeServers servers;
     build_mysql(servers);
