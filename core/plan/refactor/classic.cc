@@ -266,15 +266,25 @@ PointTo link_back(const Instance& mover, const Instance& source) {
   return target;
 }
 
-/// Gives up; a link that this run made for the source, and through which it does not replicate, is
-/// undone first.
+/// Whether the link to `server` is the last that was done about the source's links in this run.
+bool was_linked_last(const Progress& so_far, const InstanceKey& source, const InstanceKey& server) {
+  const StepResult* last = latest(so_far, source, [](const Action& action) {
+    return is_change<StopReplication>(action) || is_change<ResetReplication>(action) ||
+           is_change<PointTo>(action);
+  });
+  const auto* target = last == nullptr ? nullptr : change_in<PointTo>(last->step.action);
+  return target != nullptr && target->source == server;
+}
+
+/// Gives up; a link that this run made for the source is undone first.
 Decision undo_link_back(Error because, const InstanceKey& server, const Instance& before,
                         const Progress& so_far, const Topology& fresh) {
   const Instance& source = *fresh.find(before.key);
   const bool is_there = before.replication.source != server && source.replication.source == server;
   if (!is_there) return give_up(std::move(because), so_far, fresh);
   // A place in the log of a former source is not known any more.
-  if (!so_far.facts.giving_up && answers(source) && (!is_replica(before) || uses_gtid(before))) {
+  const bool is_tried = !was_linked_last(so_far, source.key, server);
+  if (!is_tried && answers(source) && (!is_replica(before) || uses_gtid(before))) {
     Run undo;
     const auto add = [&](Change change) {
       undo.steps.push_back(step_on(source.key, std::move(change), "as it was before"));

@@ -149,6 +149,21 @@ TEST_SUITE("core/plan/refactor/classic") {
     CHECK(servers.changes().empty());
   }
 
+  TEST_CASE("a link to a co-master is undone when somebody interrupts") {
+    for (const bool is_mariadb_case : {false, true}) {
+      FakeServers servers;
+      is_mariadb_case ? build_mariadb(servers) : build_mysql(servers);
+      const Outcome outcome =
+          run_until(servers, make_co_source(db(2), Policy{}), "db1:3306 start replication");
+      CHECK(said(outcome) == "interrupted");
+      CHECK(outcome.error->kind == ErrorKind::Conflict);
+      CHECK(did(servers, "db1:3306 start replication"));
+      CHECK_FALSE(is_replica(servers.at(db(1))));
+      check_below(servers, 2, 1);
+      CHECK(outcome.left.empty());
+    }
+  }
+
   TEST_CASE("a co-master is read-only, and no live partner is left for it") {
     FakeServers servers;
     build_mysql(servers);
