@@ -11,16 +11,6 @@ namespace {
 constexpr const char* kNoDelay = "what it holds is needed now";
 constexpr const char* kApply = "apply what it holds";
 
-/// MySQL counts a transaction as received when it is there as a whole, and as all have GTIDs, one
-/// that is not counted is not whole.
-bool has_partial(const Instance& server) {
-  const Replication& replication = server.replication;
-  return !is_mariadb(server) && server.gtid.mode == "ON" && is_replica(server) &&
-         replication.channels <= 1 && !is_group_member(server) && answers(server) &&
-         replication.io_state == ThreadState::Stopped && runs(replication.sql_state) &&
-         is_before(replication.exec, replication.read) && has_applied_all(server);
-}
-
 Undelayed as_it_was(const Instance& server) {
   return {server.key, server.replication.sql_delay, server.gtid.mariadb_current};
 }
@@ -151,9 +141,7 @@ std::optional<Run> give_up_partial(const InstanceKey& winner,
     if (server->key == winner) {
       if (auto end = see_applier_end(*server, so_far)) run.steps.push_back(*std::move(end));
     }
-    if (!has_partial(*server)) continue;
-    if (latest(so_far, server->key, is_change<RollBackPartial>) != nullptr) continue;
-    run.steps.push_back(step_on(server->key, Change{RollBackPartial{}}, "its rest will not come"));
+    if (auto step = give_up_partial(*server, so_far)) run.steps.push_back(*std::move(step));
   }
   if (run.steps.empty()) return std::nullopt;
   return run;

@@ -36,10 +36,8 @@ void undelay_while_receiving(const Instance& server, Run& run);
 [[nodiscard]] std::optional<Run> give_delays_back(const InstanceKey& winner, const Progress& so_far,
                                                   const Topology& fresh);
 
-/// Of these servers, those whose receiver has stopped in the middle of a transaction, and that have
-/// applied all others, give that one up: MySQL would let each stop of their appliers wait a minute
-/// for its rest. The winner is waited for until it has. Nothing when there are none, or it was
-/// tried.
+/// What give_up_partial() says of each of these servers. The winner is waited for until its applier
+/// has ended. Nothing when there is nothing to do.
 [[nodiscard]] std::optional<Run> give_up_partial(const InstanceKey& winner,
                                                  const std::vector<const Instance*>& servers,
                                                  const Progress& so_far);

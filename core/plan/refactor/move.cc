@@ -45,6 +45,9 @@ class Mover {
       if (std::string text = not_let_on(); !text.empty()) return lost(std::move(text));
       if (auto refused = lacking_above()) return *std::move(refused);
       if (auto held_back = keep_applying()) return *std::move(held_back);
+      if (auto partial = give_up_partial(*server_, so_far_)) {
+        return {MoveState::Kind::Working, {*std::move(partial)}, ""};
+      }
       if (auto end = see_applier_end(*server_, so_far_)) {
         return {MoveState::Kind::Working, {*std::move(end)}, ""};
       }
@@ -174,9 +177,19 @@ class Mover {
   [[nodiscard]] std::vector<Step> stop_steps() const {
     std::vector<Step> steps;
     const bool waited = latest(so_far_, move_.server, waits_for<AppliedReceived>) != nullptr;
-    if (!waited && may_apply(*server_)) steps = drain_steps(*server_, source_, policy_);
+    if (!waited && may_apply(*server_)) {
+      steps = drain_steps(*server_, source_, policy_);
+      // What came in part shows when the rest is applied.
+      if (may_hold_partial()) return steps;
+    }
     steps.push_back(step(StopReplication{ReplicationThreads::Both, source_is_silent()}, move_.why));
     return steps;
+  }
+
+  [[nodiscard]] bool may_hold_partial() const {
+    const Replication& replication = server_->replication;
+    return server_->gtid.uses_oracle && is_before(replication.exec, replication.read) &&
+           !receiver_stops_last(*server_, source_);
   }
 
   [[nodiscard]] MoveState point() const {

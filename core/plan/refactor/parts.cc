@@ -55,10 +55,30 @@ std::optional<Step> see_applier_end(const Instance& replica, const Progress& so_
               {}};
 }
 
+std::optional<Step> give_up_partial(const Instance& replica, const Progress& so_far) {
+  const Replication& replication = replica.replication;
+  // MySQL counts a transaction as received when it is there as a whole, and as all have GTIDs, one
+  // that is not counted is not whole.
+  const bool has_partial =
+      !is_mariadb(replica) && replica.gtid.mode == "ON" && is_replica(replica) &&
+      replication.channels <= 1 && !is_group_member(replica) && answers(replica) &&
+      replication.io_state == ThreadState::Stopped && runs(replication.sql_state) &&
+      is_before(replication.exec, replication.read) && has_applied_all(replica);
+  if (!has_partial || latest(so_far, replica.key, is_change<RollBackPartial>) != nullptr) {
+    return std::nullopt;
+  }
+  return step_on(replica.key, Change{RollBackPartial{}}, "its rest will not come");
+}
+
 bool may_apply(const Instance& replica) {
   const Replication& replication = replica.replication;
   return replication.last_sql_error.empty() && replication.sql_delay.count() == 0 &&
          !replica.server.binlog_server;
+}
+
+bool receiver_stops_last(const Instance& replica, const Instance* source) {
+  return !is_mariadb(replica) && !replica.server.binlog_server && source != nullptr &&
+         answers(*source) && replica.replication.io_state == ThreadState::Running;
 }
 
 std::vector<Step> drain_steps(const Instance& replica, const Instance* source,
@@ -71,14 +91,17 @@ std::vector<Step> drain_steps(const Instance& replica, const Instance* source,
                             "apply what it holds"));
   };
   if (start_first) start_applier();
-  if (runs(replication.io_state)) {
+  AppliedReceived wanted;
+  if (receiver_stops_last(replica, source)) {
+    wanted.held = received_position(replica);
+  } else if (runs(replication.io_state)) {
     const bool is_silent = source != nullptr && !answers(*source);
     steps.push_back(step_on(replica.key,
                             Change{StopReplication{ReplicationThreads::Receiver, is_silent}},
                             "receive no more"));
   }
   if (!start_first && !has_applied_all(replica) && !runs(replication.sql_state)) start_applier();
-  steps.push_back(step_on(replica.key, WaitFor{AppliedReceived{}, policy.bulk_wait, {}},
+  steps.push_back(step_on(replica.key, WaitFor{std::move(wanted), policy.bulk_wait, {}},
                           "nothing received is thrown away"));
   return steps;
 }

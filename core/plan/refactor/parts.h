@@ -30,10 +30,18 @@ namespace orch {
 /// is gone. Stopped before, MySQL takes what is rolled back for a transaction that goes on, and
 /// waits a minute for its end. Nothing where there is nothing to wait for.
 [[nodiscard]] std::optional<Step> see_applier_end(const Instance& replica, const Progress& so_far);
+/// For a MySQL replica whose receiver has stopped in the middle of a transaction, and that has
+/// applied all others: gives that one up, for which each stop of its applier would wait a minute.
+/// Nothing where there is nothing to give up, or it was tried.
+[[nodiscard]] std::optional<Step> give_up_partial(const Instance& replica, const Progress& so_far);
+/// MySQL's applier ends at the end of a transaction, and waits a minute for one whose rest is
+/// missing: as long as the source sends it, the receiver stops after the applier.
+[[nodiscard]] bool receiver_stops_last(const Instance& replica, const Instance* source);
 /// Whether it applies what it holds, if it is given time. A binlog server applies nothing, and has
 /// one thread only.
 [[nodiscard]] bool may_apply(const Instance& replica);
-/// It receives no more, and applies what it holds.
+/// It receives no more, and applies what it holds. MySQL goes on to receive from a source that is
+/// there: what it gets meanwhile, others hold, too.
 [[nodiscard]] std::vector<Step> drain_steps(const Instance& replica, const Instance* source,
                                             const Policy& policy);
 

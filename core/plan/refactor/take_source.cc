@@ -128,8 +128,8 @@ std::optional<Decision> still(const Swap& swap, const Policy& policy, const Prog
     return give_up(*failed->error, so_far, fresh);
   }
   const Instance* above = fresh.find(swap.above);
+  const bool waited = latest(so_far, swap.source, waits_for<AppliedReceived>) != nullptr;
   if (above == nullptr || !answers(*above)) {
-    const bool waited = latest(so_far, swap.source, waits_for<AppliedReceived>) != nullptr;
     std::string text = waited || !may_apply(source) ? held_back(source) : "";
     if (!text.empty()) return give_up(std::move(text), so_far, fresh);
   }
@@ -137,8 +137,15 @@ std::optional<Decision> still(const Swap& swap, const Policy& policy, const Prog
   if (latest(so_far, swap.source, stops_all) != nullptr) {
     return give_up(to_string(swap.source) + " could not be stopped", so_far, fresh);
   }
+  std::optional<Step> first = give_up_partial(source, so_far);
+  if (!first) first = see_applier_end(source, so_far);
+  if (first) return Run{{*std::move(first)}, {}};
   Run run;
-  if (failed == nullptr && may_apply(source)) run.steps = drain_steps(source, above, policy);
+  if (failed == nullptr && !waited && may_apply(source)) {
+    run.steps = drain_steps(source, above, policy);
+    // What came in part shows when the rest is applied.
+    if (!receiver_stops_last(source, above)) return run;
+  }
   run.steps.push_back(step_on(swap.source, Change{StopReplication{}}, "stand still for the swap"));
   return run;
 }

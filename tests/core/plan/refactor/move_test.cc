@@ -64,6 +64,33 @@ TEST_SUITE("core/plan/refactor/move") {
     }
   }
 
+  TEST_CASE("MySQL's applier is not left waiting for a rest that the source would send") {
+    FakeServers servers;
+    build_tree(servers, false);
+    servers.keep_writing(db(1));
+    CHECK(said(run_plan(servers, relocate(db(3), db(1), {}))) == "");
+    CHECK_FALSE(did(servers, "db3:3306 stop the receiver"));
+    CHECK(did(servers, "db3:3306 stop replication"));
+    check_below(servers, 3, 1);
+  }
+
+  TEST_CASE(
+      "what a MySQL replica has in part of a dead source is rolled back before it is stopped") {
+    for (const bool is_slow : {false, true}) {
+      CAPTURE(is_slow);
+      FakeServers servers;
+      build_tree(servers, false);
+      servers.set(db(3), [](Instance& it) { it.replication.read.log_pos = 1500; });
+      servers.freeze_applier(db(3));
+      if (is_slow) servers.rolling_back[db(3)] = 4;
+      servers.kill(db(2));
+      CHECK(said(run_plan(servers, relocate(db(3), db(1), {}))) == "");
+      CHECK(did(servers, "db3:3306 roll back what it has received in part, if anything"));
+      CHECK(servers.stopped_too_soon.empty());
+      check_below(servers, 3, 1);
+    }
+  }
+
   TEST_CASE("an interrupted move puts the replica back, and is an error") {
     for (const bool with_mariadb : {false, true}) {
       CAPTURE(with_mariadb);
@@ -72,7 +99,8 @@ TEST_SUITE("core/plan/refactor/move") {
       servers.freeze_applier(db(3));
       servers.keep_writing(db(1));
       const Outcome outcome =
-          run_until(servers, relocate(db(3), db(1), {}), "db3:3306 stop the receiver");
+          run_until(servers, relocate(db(3), db(1), {}),
+                    with_mariadb ? "db3:3306 stop the receiver" : "db3:3306 stop replication");
       REQUIRE(outcome.error);
       CHECK(outcome.error->kind == ErrorKind::Conflict);
       CHECK(mentions(said(outcome), "interrupted"));
@@ -87,7 +115,7 @@ TEST_SUITE("core/plan/refactor/move") {
     servers.add(following(mysql(5, gtids("1-99")), 2, gtids("1-100")));
     servers.freeze_applier(db(5));
     const Outcome outcome =
-        run_until(servers, relocate_replicas(db(2), db(1), {}, {}), "db5:3306 stop the receiver");
+        run_until(servers, relocate_replicas(db(2), db(1), {}, {}), "db5:3306 stop replication");
     REQUIRE(outcome.error);
     CHECK(outcome.error->kind == ErrorKind::Conflict);
     CHECK(outcome.account.moved == std::vector<InstanceKey>{db(3)});
