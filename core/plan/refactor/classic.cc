@@ -14,8 +14,7 @@ Result<const Instance*> readable(const Topology& topology, const InstanceKey& ke
   const Instance* found = topology.find(key);
   if (found == nullptr) return fail(ErrorKind::NotFound, "Error reading " + to_string(key));
   if (!answers(*found)) {
-    const ErrorKind kind = all_deny({found}) ? ErrorKind::Denied : ErrorKind::Unreachable;
-    return fail(kind, to_string(key) + ": last check invalid: it " + silence_of(*found));
+    return fail(kind_of_silence(*found), unread_text(*found));
   }
   return found;
 }

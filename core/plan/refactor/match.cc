@@ -119,12 +119,9 @@ Result<> check_match(const Instance& server, const Instance& destination, const 
     }
   }
   if (std::string text = objection_to_moving(server, "match"); !text.empty()) {
-    return refusal(std::move(text));
+    return objection(std::move(text), server, destination);
   }
-  if (!answers(destination)) {
-    return refusal(to_string(destination.key) + ": last check invalid: it " +
-                   silence_of(destination));
-  }
+  if (!answers(destination)) return objection(unread_text(destination), server, destination);
   return can_replicate_from(server, destination, policy.rules());
 }
 

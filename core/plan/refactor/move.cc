@@ -535,7 +535,7 @@ Decision end_of_moves(Account account, const Progress& so_far, const Topology& f
     text =
         "error on all " + std::to_string(account.lost.size()) + " operations; the first: " + text;
   }
-  return GiveUp{Error{ErrorKind::Refused, std::move(text)}, std::move(account)};
+  return GiveUp{Error{kind_of_losing(account.lost, fresh), std::move(text)}, std::move(account)};
 }
 
 Decision next_of_moves(const std::vector<Move>& moves, const std::vector<LostReplica>& refused,

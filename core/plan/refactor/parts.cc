@@ -10,6 +10,32 @@ Failure refusal(std::string text) {
   return fail(ErrorKind::Refused, std::move(text));
 }
 
+std::string unread_text(const Instance& server) {
+  return to_string(server.key) + ": last check invalid: it " + silence_of(server);
+}
+
+ErrorKind kind_of_silence(const Instance& server) {
+  return all_deny({&server}) ? ErrorKind::Denied : ErrorKind::Unreachable;
+}
+
+Failure objection(std::string text, const Instance& server, const Instance& destination) {
+  for (const Instance* one : {&server, &destination}) {
+    if (answers(*one) || text != unread_text(*one)) continue;
+    return fail(kind_of_silence(*one), std::move(text));
+  }
+  return refusal(std::move(text));
+}
+
+ErrorKind kind_of_losing(const std::vector<LostReplica>& lost, const Topology& fresh) {
+  std::vector<const Instance*> servers;
+  for (const LostReplica& one : lost) {
+    const Instance* server = fresh.find(one.key);
+    if (server == nullptr || answers(*server)) return ErrorKind::Refused;
+    servers.push_back(server);
+  }
+  return all_deny(servers) ? ErrorKind::Denied : ErrorKind::Unreachable;
+}
+
 Step step_on(const InstanceKey& server, Action action, std::string why) {
   return {server, std::move(action), std::move(why), {}, false, {}};
 }

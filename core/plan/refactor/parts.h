@@ -14,6 +14,16 @@ namespace orch {
 // What the planners of this folder share.
 
 [[nodiscard]] Failure refusal(std::string text);
+/// "db3:3306: last check invalid: it does not answer: ..."
+[[nodiscard]] std::string unread_text(const Instance& server);
+/// Denied or Unreachable, of one that cannot be read.
+[[nodiscard]] ErrorKind kind_of_silence(const Instance& server);
+/// As refusal(); where the text is that one of the two cannot be read: Unreachable or Denied.
+[[nodiscard]] Failure objection(std::string text, const Instance& server,
+                                const Instance& destination);
+/// Why what was to be done with these came to nothing: Unreachable or Denied when none of them can
+/// be read now, else Refused.
+[[nodiscard]] ErrorKind kind_of_losing(const std::vector<LostReplica>& lost, const Topology& fresh);
 [[nodiscard]] Step step_on(const InstanceKey& server, Action action, std::string why);
 
 /// For a new link of `server`: as that replica of its cluster has them (REC-42, REF-12); without

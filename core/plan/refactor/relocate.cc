@@ -24,7 +24,7 @@ std::string objection_to_gtid_move(const Instance& server, const Instance& desti
            " not GTID compatible or not using GTID";
   }
   if (!answers(destination)) {
-    return to_string(destination.key) + ": last check invalid: it " + silence_of(destination);
+    return unread_text(destination);
   }
   if (auto can = can_replicate_from(server, destination, policy.rules()); !can) {
     return can.error().message;
@@ -105,7 +105,7 @@ Result<MovePlan> relocation(const Topology& topology, const InstanceKey& server_
   if (server == nullptr) return fail(ErrorKind::NotFound, unknown(server_key));
   if (destination == nullptr) return fail(ErrorKind::NotFound, unknown(destination_key));
   std::string text = objection_to_relocation(topology, *server, *destination, policy);
-  if (!text.empty()) return refusal(std::move(text));
+  if (!text.empty()) return objection(std::move(text), *server, *destination);
   if (server->replication.source == destination_key) {
     return MovePlan{{kept_move(*server, destination_key, "repoint")}, {}};
   }
@@ -201,7 +201,7 @@ std::string objection_to_moving(const Instance& server, const std::string& opera
     return operation + ": " + key + " replicates from " +
            std::to_string(server.replication.channels) + " sources, hence, it cannot be moved";
   }
-  if (!answers(server)) return key + ": last check invalid: it " + silence_of(server);
+  if (!answers(server)) return unread_text(server);
   return "";
 }
 
@@ -267,7 +267,7 @@ MovePlan family_plan(const std::vector<const Instance*>& replicas, const Instanc
   for (const Instance* replica : replicas) {
     std::string text = objection_to_moving(*replica, "repoint");
     if (text.empty() && !answers(destination)) {
-      text = to_string(destination.key) + ": last check invalid: it " + silence_of(destination);
+      text = unread_text(destination);
     }
     if (auto can = can_replicate_from(*replica, destination, policy.rules());
         text.empty() && !can) {
@@ -289,7 +289,7 @@ Result<> check_gtid_move(const Instance& server, const Instance& destination,
                          const Policy& policy) {
   std::string text = objection_to_moving(server, "move-gtid");
   if (text.empty()) text = objection_to_gtid_move(server, destination, policy);
-  if (!text.empty()) return refusal(std::move(text));
+  if (!text.empty()) return objection(std::move(text), server, destination);
   return {};
 }
 
@@ -348,7 +348,7 @@ Planner repoint(InstanceKey server, std::optional<InstanceKey> destination, Poli
         const Instance* moved = at_start.find(server);
         if (moved == nullptr) return fail(ErrorKind::NotFound, unknown(server));
         std::string text = objection_to_moving(*moved, "repoint");
-        if (!text.empty()) return refusal(std::move(text));
+        if (!text.empty()) return objection(std::move(text), *moved, *moved);
         const InstanceKey target = destination.value_or(moved->replication.source);
         if (const Instance* source = at_start.find(target)) {
           ORCH_TRY(can_replicate_from(*moved, *source, policy.rules()));
@@ -380,10 +380,13 @@ Planner relocate_replicas_straight(InstanceKey of, InstanceKey destination, Repl
         if (of == destination) return repoint_plan(replicas, destination, at_start);
         MovePlan plan = best_plan(at_start, replicas, *at_start.find(destination), policy);
         if (!plan.moves.empty() || plan.refused.empty()) return plan;
-        return refusal(
-            "Relocating " + std::to_string(replicas.size()) + " replicas of " + to_string(of) +
-            " below " + to_string(destination) +
-            " turns to be too complex; please do it manually: " + to_string(plan.refused.front()));
+        const Instance& below = *at_start.find(destination);
+        const bool is_unread = plan.refused.front().because == unread_text(below);
+        return fail(is_unread ? kind_of_silence(below) : kind_of_losing(plan.refused, at_start),
+                    "Relocating " + std::to_string(replicas.size()) + " replicas of " +
+                        to_string(of) + " below " + to_string(destination) +
+                        " turns to be too complex; please do it manually: " +
+                        to_string(plan.refused.front()));
       },
       policy);
 }
@@ -466,7 +469,7 @@ Planner detach(InstanceKey server, Policy policy) {
         if (text.empty() && is_detached_source(*replica)) {
           text = "instance already detached: " + to_string(server);
         }
-        if (!text.empty()) return refusal(std::move(text));
+        if (!text.empty()) return objection(std::move(text), *replica, *replica);
         Move move = kept_move(*replica, detached(replica->replication.source), "detach");
         move.verify = false;
         return MovePlan{{std::move(move)}, {}};
@@ -483,7 +486,7 @@ Planner reattach(InstanceKey server, Policy policy) {
         if (text.empty() && !is_detached_source(*replica)) {
           text = "instance does not seem to be detached: " + to_string(server);
         }
-        if (!text.empty()) return refusal(std::move(text));
+        if (!text.empty()) return objection(std::move(text), *replica, *replica);
         Move move = kept_move(*replica, reattached(replica->replication.source), "reattach");
         move.verify = false;
         return MovePlan{{std::move(move)}, {}};

@@ -109,6 +109,27 @@ TEST_SUITE("core/plan/refactor/move") {
     }
   }
 
+  TEST_CASE("a move that meets a server out of reach says so by the kind of its error") {
+    for (const int silent : {1, 3}) {
+      for (const bool is_denied : {false, true}) {
+        CAPTURE(silent);
+        CAPTURE(is_denied);
+        const std::vector<Planner> planners = {
+            relocate(db(3), db(1), {}), move_gtid(db(3), db(1), {}),
+            relocate_replicas(db(2), db(1), [](const Instance& it) { return it.key == db(3); },
+                              {})};
+        for (const Planner& planner : planners) {
+          FakeServers servers;
+          build_tree(servers, false);
+          is_denied ? servers.deny(db(silent)) : servers.kill(db(silent));
+          const Outcome outcome = run_plan(servers, planner);
+          REQUIRE(outcome.error);
+          CHECK(outcome.error->kind == (is_denied ? ErrorKind::Denied : ErrorKind::Unreachable));
+        }
+      }
+    }
+  }
+
   TEST_CASE("of several moves an interrupted run tells who was moved, and puts the others back") {
     FakeServers servers;
     build_tree(servers, false);
