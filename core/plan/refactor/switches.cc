@@ -199,6 +199,11 @@ Planner skip_query(InstanceKey server, std::string gtid, Policy policy) {
         if (now.replication.last_sql_error.empty()) {
           return refusal("No SQL error on " + key);
         }
+        if (now.gtid.uses_mariadb) {
+          return refusal("skip-query: " + key +
+                         " replicates by MariaDB GTID, with which no event is skipped; "
+                         "mend what stopped the applier, then start replication");
+        }
         if (now.gtid.uses_oracle && gtid.empty()) {
           return refusal("skip-query: " + key + " does not tell what failed");
         }

@@ -71,6 +71,22 @@ TEST_SUITE("core/plan/refactor/switches") {
     }
   }
 
+  TEST_CASE("no event is skipped of what comes by MariaDB GTID") {
+    for (const bool by_gtid : {true, false}) {
+      CAPTURE(by_gtid);
+      FakeServers servers;
+      build_mariadb(servers);
+      servers.set(db(2), [&](Instance& i) {
+        i.replication.sql_state = ThreadState::Stopped;
+        i.replication.last_sql_error = "Duplicate entry";
+        i.gtid.uses_mariadb = by_gtid;
+      });
+      const Outcome outcome = run_plan(servers, skip_query(db(2), "", {}));
+      CHECK(mentions(said(outcome), "by MariaDB GTID") == by_gtid);
+      CHECK(did(servers, "db2:3306 skip the event that stopped the applier") != by_gtid);
+    }
+  }
+
   TEST_CASE("a delay is changed without starting a thread that was stopped") {
     FakeServers servers;
     build_mariadb(servers);
