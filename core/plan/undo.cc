@@ -26,8 +26,11 @@ std::optional<ReplicationThreads> threads_to_start(const Instance& before, const
                                                    const Topology& fresh) {
   const bool receiver =
       runs(before.replication.io_state) && now.replication.io_state == ThreadState::Stopped;
-  const bool applier =
-      runs(before.replication.sql_state) && now.replication.sql_state == ThreadState::Stopped;
+  // An error that stopped it before shows again when it is started.
+  const bool lost_error = !before.replication.last_sql_error.empty() && is_replica(now) &&
+                          now.replication.last_sql_error.empty();
+  const bool applier = (runs(before.replication.sql_state) || lost_error) &&
+                       now.replication.sql_state == ThreadState::Stopped;
   // MariaDB throws away what is received and not applied when the receiver starts by GTID: then
   // its source must be there to send it again.
   const bool would_discard = is_mariadb(now) && now.gtid.uses_mariadb &&
@@ -63,10 +66,12 @@ bool was_started(const Progress& so_far, const Instance& now, ReplicationThreads
   return start != nullptr && !(other_thread && source_answers(now, fresh));
 }
 
-/// Those that ran before.
+/// Those that ran before, and an applier that an error had stopped: CHANGE forgets the error, and
+/// it shows again when the applier starts.
 std::optional<ReplicationThreads> former_threads(const Instance& before) {
   const bool receiver = runs(before.replication.io_state);
-  const bool applier = runs(before.replication.sql_state);
+  const bool applier =
+      runs(before.replication.sql_state) || !before.replication.last_sql_error.empty();
   if (receiver && applier) return ReplicationThreads::Both;
   if (receiver) return ReplicationThreads::Receiver;
   if (applier) return ReplicationThreads::Applier;

@@ -130,6 +130,20 @@ TEST_SUITE("core/plan/refactor/move") {
     }
   }
 
+  TEST_CASE("a move that is undone starts the applier again whose error would be forgotten") {
+    FakeServers servers;
+    build_tree(servers, false);
+    servers.set(db(3), [](Instance& it) {
+      it.replication.sql_state = ThreadState::Stopped;
+      it.replication.last_sql_error = "Duplicate entry";
+    });
+    servers.refuse(db(3), Change{StartReplication{}}.index(), 1);
+    const Outcome outcome = run_plan(servers, relocate(db(3), db(1), {}));
+    REQUIRE(outcome.error);
+    CHECK(servers.at(db(3)).replication.source == db(2));
+    CHECK(did(servers, "db3:3306 start replication"));
+  }
+
   TEST_CASE("of several moves an interrupted run tells who was moved, and puts the others back") {
     FakeServers servers;
     build_tree(servers, false);
