@@ -19,16 +19,17 @@ std::function<ApiAnswer(ApiCall&)> answer_moved(std::string command) {
     const Result<Reply> reply = call.run(command);
     if (!reply) return api_error(reply.error());
     Json moved = Json::array();
+    std::size_t errors = reply->notes.size();
     const Json told = Json::parse(reply->json, nullptr, false);
     if (told.is_object() && told.contains("Moved")) {
+      errors = told["NotMoved"].size();
       for (const Json& key : told["Moved"]) {
         const auto record = call.services.instances().find(
             {key.value("Hostname", ""), key.value("Port", std::uint16_t{0})});
         if (record && *record) moved.push_back(call.shown(**record));
       }
     }
-    return api_ok(fmt::format("Moved {} replicas; {} errors", moved.size(), reply->notes.size()),
-                  dump(moved));
+    return api_ok(fmt::format("Moved {} replicas; {} errors", moved.size(), errors), dump(moved));
   };
 }
 
@@ -39,9 +40,11 @@ std::function<ApiAnswer(ApiCall&)> answer_destination(std::string command) {
     if (!reply) return api_error(reply.error());
     const Result<InstanceKey> key = destination_argument(call.services, call.args);
     if (!key) return api_error(key.error());
-    return api_ok(
-        fmt::format("Moved {} replicas; {} errors", reply->lines.size(), reply->notes.size()),
-        dump(to_json(*key)));
+    const Json told = Json::parse(reply->json, nullptr, false);
+    const bool is_told = told.is_object() && told.contains("NotMoved");
+    const std::size_t errors = is_told ? told["NotMoved"].size() : reply->notes.size();
+    return api_ok(fmt::format("Moved {} replicas; {} errors", reply->lines.size(), errors),
+                  dump(to_json(*key)));
   };
 }
 

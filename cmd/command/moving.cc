@@ -29,14 +29,18 @@ Reply moved_reply(const Outcome& outcome) {
     lost.push_back({{"Key", to_json(replica.key)}, {"Because", replica.because}});
   }
   reply.failed = !outcome.account.lost.empty();
-  reply.json = dump({{"Moved", moved}, {"NotMoved", lost}});
+  const std::vector<std::string>& notes = outcome.account.notes;
+  reply.notes.insert(reply.notes.end(), notes.begin(), notes.end());
+  reply.json = dump({{"Moved", moved}, {"NotMoved", lost}, {"Notes", notes}});
   return reply;
 }
 
-Reply below_reply(const InstanceKey& key, const InstanceKey& source) {
+Reply below_reply(const InstanceKey& key, const InstanceKey& source,
+                  std::vector<std::string> notes) {
   Reply reply;
   reply.lines.push_back(fmt::format("{}<{}", to_string(key), to_string(source)));
-  reply.json = dump({{"Key", to_json(key)}, {"MasterKey", to_json(source)}});
+  reply.json = dump({{"Key", to_json(key)}, {"MasterKey", to_json(source)}, {"Notes", notes}});
+  reply.notes = std::move(notes);
   return reply;
 }
 
@@ -122,8 +126,9 @@ Result<Reply> move_one(Services& services, const Args& args, std::string_view na
                             .about = instance.key,
                             .message = fmt::format("relocated {} below {}", to_string(instance.key),
                                                    to_string(destination.key))};
-  return run_or_show(services, operation, args,
-                     [&](const Outcome&) { return below_reply(instance.key, destination.key); });
+  return run_or_show(services, operation, args, [&](const Outcome& outcome) {
+    return below_reply(instance.key, destination.key, outcome.account.notes);
+  });
 }
 
 Result<Reply> move_by_one(Services& services, const Args& args, std::string_view name,
@@ -139,7 +144,8 @@ Result<Reply> move_by_one(Services& services, const Args& args, std::string_view
   return run_or_show(services, operation, args, [&](const Outcome& outcome) {
     if (name == "make-co-master") return key_reply(key);
     const Instance* now = outcome.topology.find(key);
-    return below_reply(key, now == nullptr ? InstanceKey{} : now->replication.source);
+    return below_reply(key, now == nullptr ? InstanceKey{} : now->replication.source,
+                       outcome.account.notes);
   });
 }
 

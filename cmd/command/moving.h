@@ -38,7 +38,8 @@ Result<Policy> moving_policy(const Services& services, const Args& args);
 /// Moved and left behind: the moved as lines, the others as notes.
 Reply moved_reply(const Outcome& outcome);
 /// "I<D"
-Reply below_reply(const InstanceKey& key, const InstanceKey& source);
+Reply below_reply(const InstanceKey& key, const InstanceKey& source,
+                  std::vector<std::string> notes);
 /// --pattern, on host:port. Errors: InvalidInput.
 Result<ReplicaFilter> filter_argument(const Args& args);
 /// The replicas of `of` as the backend knows them.

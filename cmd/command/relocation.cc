@@ -49,9 +49,8 @@ Result<Reply> run_repoint(Services& services, const Args& args) {
                             .message = fmt::format("repoint {}", to_string(key))};
   return run_or_show(services, operation, args, [&](const Outcome& outcome) {
     const Instance* now = outcome.topology.find(key);
-    Reply reply = below_reply(key, now == nullptr ? InstanceKey{} : now->replication.source);
-    reply.notes = outcome.account.notes;
-    return reply;
+    return below_reply(key, now == nullptr ? InstanceKey{} : now->replication.source,
+                       outcome.account.notes);
   });
 }
 
@@ -105,8 +104,9 @@ Result<Reply> run_move_equivalent(Services& services, const Args& args) {
       .about = instance.key,
       .message = fmt::format("moved {} via equivalence coordinates below {}",
                              to_string(instance.key), to_string(destination))};
-  return run_or_show(services, operation, args,
-                     [&](const Outcome&) { return below_reply(instance.key, destination); });
+  return run_or_show(services, operation, args, [&](const Outcome& outcome) {
+    return below_reply(instance.key, destination, outcome.account.notes);
+  });
 }
 
 Result<Reply> run_regroup_binlog_servers(Services& services, const Args& args) {

@@ -538,6 +538,32 @@ Decision end_of_moves(Account account, const Progress& so_far, const Topology& f
   return GiveUp{Error{kind_of_losing(account.lost, fresh), std::move(text)}, std::move(account)};
 }
 
+namespace {
+
+/// Which thread of a moved replica stood still before and runs now.
+std::vector<std::string> started_notes(const std::vector<InstanceKey>& moved,
+                                       const Topology& at_start, const Topology& fresh) {
+  std::vector<std::string> notes;
+  for (const InstanceKey& key : moved) {
+    const Instance* before = at_start.find(key);
+    const Instance* now = fresh.find(key);
+    if (before == nullptr || now == nullptr || !is_replica(*before)) continue;
+    const auto was_started = [&](ThreadState Replication::*thread) {
+      return !runs(before->replication.*thread) && runs(now->replication.*thread);
+    };
+    const bool receiver = was_started(&Replication::io_state);
+    const bool applier = was_started(&Replication::sql_state);
+    if (!receiver && !applier) continue;
+    const char* what = receiver && applier ? "replication was"
+                       : receiver          ? "the receiver was"
+                                           : "the applier was";
+    notes.push_back(to_string(key) + ": " + what + " stopped before the move, and runs now");
+  }
+  return notes;
+}
+
+}  // namespace
+
 Decision next_of_moves(const std::vector<Move>& moves, const std::vector<LostReplica>& refused,
                        const Policy& policy, const Progress& so_far, const Topology& fresh) {
   MovesInHand in_hand = moves_in_hand(moves, policy, so_far, fresh);
@@ -546,6 +572,7 @@ Decision next_of_moves(const std::vector<Move>& moves, const std::vector<LostRep
   account.moved = std::move(in_hand.moved);
   account.lost = refused;
   account.lost.insert(account.lost.end(), in_hand.lost.begin(), in_hand.lost.end());
+  account.notes = started_notes(account.moved, so_far.at_start, fresh);
   Decision end = end_of_moves(std::move(account), so_far, fresh);
   const std::optional<Error>& interrupted = so_far.facts.giving_up;
   if (!interrupted) return end;

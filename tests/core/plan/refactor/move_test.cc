@@ -130,6 +130,26 @@ TEST_SUITE("core/plan/refactor/move") {
     }
   }
 
+  TEST_CASE("a move tells which thread it started that had been stopped") {
+    for (const bool with_mariadb : {false, true}) {
+      for (const bool stopped : {false, true}) {
+        CAPTURE(with_mariadb);
+        CAPTURE(stopped);
+        FakeServers servers;
+        build_tree(servers, with_mariadb);
+        if (stopped) {
+          servers.set(db(3), [](Instance& it) { it.replication.io_state = ThreadState::Stopped; });
+        }
+        const Outcome outcome = run_plan(servers, relocate(db(3), db(1), {}));
+        CHECK(said(outcome) == "");
+        check_below(servers, 3, 1);
+        const std::vector<std::string> told = {
+            "db3:3306: the receiver was stopped before the move, and runs now"};
+        CHECK(outcome.account.notes == (stopped ? told : std::vector<std::string>{}));
+      }
+    }
+  }
+
   TEST_CASE("a move that is undone starts the applier again whose error would be forgotten") {
     FakeServers servers;
     build_tree(servers, false);
