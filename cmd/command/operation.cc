@@ -25,6 +25,10 @@ constexpr std::chrono::seconds kAskLimit{5};
 
 std::string failure_text(const Outcome& outcome) {
   std::string text = outcome.error->message;
+  std::vector<std::string> moved;
+  for (const InstanceKey& key : outcome.account.moved)
+    moved.push_back(to_string(key));
+  if (!moved.empty()) text += "; moved already: " + join(moved, ", ");
   for (const std::string& left : outcome.left)
     text += "; " + left;
   return text;

@@ -101,9 +101,21 @@ Result<Upward> upward(const Topology& at_start, const InstanceKey& of, const Rep
 /// the source is in the log of its own source is where the replica is, too.
 Decision next_upward(const Upward& up, const Policy& policy, const Progress& so_far,
                      const Topology& fresh) {
-  if (so_far.facts.giving_up) return give_up(*so_far.facts.giving_up, so_far, fresh);
   const InstanceKey& of = up.from->key;
   const Instance* from = fresh.find(of);
+  if (so_far.facts.giving_up) {
+    std::vector<Move> arrived;
+    std::vector<LostReplica> rest = up.refused;
+    for (const Instance* mover : up.movers) {
+      const Instance* now = fresh.find(mover->key);
+      if (now != nullptr && now->replication.source == up.to) {
+        arrived.push_back(to_coordinates(mover->key, up.to, {}));
+      } else {
+        rest.push_back({mover->key, so_far.facts.giving_up->message});
+      }
+    }
+    return next_of_moves(arrived, rest, policy, so_far, fresh);
+  }
   if (from == nullptr) return give_up("Error reading " + to_string(of), so_far, fresh);
   const StepResult* stopped = latest(so_far, of, is_change<StopReplication>);
   if (stopped != nullptr && stopped->error) return give_up(*stopped->error, so_far, fresh);

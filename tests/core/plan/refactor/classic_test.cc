@@ -47,6 +47,23 @@ TEST_SUITE("core/plan/refactor/classic") {
     CHECK(replica_running(servers.at(db(3))));
   }
 
+  TEST_CASE("up by coordinates: an interrupted run tells who was moved already") {
+    FakeServers servers;
+    servers.add(top());
+    servers.add(by_coordinates(2, 1, 700));
+    servers.add(by_coordinates(3, 2, 1000));
+    servers.add(by_coordinates(4, 2, 1000));
+    servers.refuse(db(4), Change{StopReplication{}}.index(), 9);
+    const Outcome outcome = run_until(servers, move_up_replicas(db(2), {}, Policy{}),
+                                      "db3:3306 replicate from db1:3306 at bin.000001:700");
+    REQUIRE(outcome.error);
+    CHECK(outcome.error->kind == ErrorKind::Conflict);
+    CHECK(outcome.account.moved == std::vector<InstanceKey>{db(3)});
+    CHECK(mentions(because(outcome, 4), "interrupted"));
+    check_below(servers, 3, 1);
+    check_below(servers, 2, 1);
+  }
+
   TEST_CASE("up: what counts is whether it can replicate from its source's source (REF-8)") {
     for (const int newer : {1, 2}) {
       CAPTURE(newer);
