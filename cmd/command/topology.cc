@@ -52,8 +52,12 @@ Result<Reply> draw(Services& services, const Args& args, TreeForm form) {
     ORCH_ASSIGN(alias, services.clusters().alias_of(cluster));
   }
   Json list = Json::array();
-  for (const Instance& member : members)
+  for (const Instance& member : members) {
     list.push_back(to_json(member, options.reasonable_lag));
+    if (form != TreeForm::Tags) continue;
+    const auto tags = options.tags.find(member.key);
+    list.back()["Tags"] = tags == options.tags.end() ? Json::array() : Json(tags->second);
+  }
   const Topology topology(std::move(members));
 
   Reply reply;

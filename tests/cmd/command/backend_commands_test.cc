@@ -314,6 +314,10 @@ TEST_SUITE("cmd/command/tag") {
     CHECK(shop.lines("untag-all", {.tag = "role=backup"}) == Lines{"db-2:3306"});
     CHECK(shop.lines("untag-all", {.tag = "role"})[0].find(
               "error: Untag: either indicate an instance or a tag value.") == 0);
+    const Json members =
+        Json::parse(shop.verb("topology-tags", {.alias = "shop"}).json)["Instances"];
+    CHECK(members[1]["Tags"] == Json({"old"}));
+    CHECK(members[0]["Tags"] == Json::array());
     CHECK(shop.lines("topology-tags", {.alias = "shop"})[1] ==
           "+ db-2:3306   [0s,ok,8.0.36,ro,ROW,>>] [old]");
   }

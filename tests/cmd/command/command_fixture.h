@@ -44,6 +44,13 @@ struct CommandFixture : storage::MemoryBackend {
     Services made = services();
     return command->run(made, args);
   }
+  /// What the verb answers, which must go well.
+  Reply verb(std::string_view name, const Args& args) {
+    Services made = services();
+    Result<Reply> reply = find_command(name)->run(made, args);
+    REQUIRE(reply);
+    return *std::move(reply);
+  }
   /// The lines that `-c name` prints; the error's text when it fails.
   std::vector<std::string> lines(std::string_view name, Args args = {}) {
     const Result<Reply> reply = run(name, std::move(args));
