@@ -7,6 +7,7 @@
 #include "cmd/command/replies.h"
 #include "core/align/errant_logs.h"
 #include "core/base/text.h"
+#include "core/mysql/change_statements.h"
 #include "core/plan/refactor/binary_logs.h"
 #include "core/plan/refactor/classic.h"
 #include "core/plan/refactor/errant.h"
@@ -269,7 +270,12 @@ Result<Reply> run_restart_statements(Services& services, const Args& args) {
   ORCH_ASSIGN(const Instance instance, probed_instance(services, args));
   const bool new_words = !is_mariadb(instance) &&
                          parse_server_version(instance.server.version) >= ServerVersion{8, 4, 0};
-  const std::string_view word = new_words ? "replica" : "slave";
+  std::string word = new_words ? "replica" : "slave";
+  // MariaDB's words without a name are about the connection without one.
+  if (const std::string& channel = instance.replication.channel;
+      is_mariadb(instance) && !channel.empty()) {
+    word += " " + sql_quoted(channel);
+  }
   std::vector<std::string> lines;
   const bool receiver = instance.replication.io_state == ThreadState::Running;
   const bool applier = instance.replication.sql_state == ThreadState::Running;

@@ -3,6 +3,8 @@
 #include "core/json/json.h"
 #include "storage/quarantine_store.h"
 #include "tests/cmd/command/command_fixture.h"
+#include "tests/support/fake_servers.h"
+#include "tests/support/topology_builder.h"
 
 namespace orch::cmd {
 
@@ -320,6 +322,27 @@ TEST_SUITE("cmd/command/tag") {
     CHECK(members[0]["Tags"] == Json::array());
     CHECK(shop.lines("topology-tags", {.alias = "shop"})[1] ==
           "+ db-2:3306   [0s,ok,8.0.36,ro,ROW,>>] [old]");
+  }
+}
+
+TEST_SUITE("cmd/command/replication") {
+  TEST_CASE("statements for MariaDB name the connection, where it has a name") {
+    for (const std::string channel : {"", "east"}) {
+      test::FakeServers living;
+      Instance replica = test::following(test::mariadb(2, "0-1-100"), 1);
+      replica.replication.channel = channel;
+      living.add(test::writable(test::mariadb(1, "0-1-100")));
+      living.add(replica);
+      CommandFixture fixture;
+      fixture.servers = &living;
+      const std::string word = channel.empty() ? "slave" : "slave 'east'";
+      CHECK(
+          fixture.lines("restart-replica-statements",
+                        {.instance = "db2", .statement = "change master 'east' to master_ssl=1"}) ==
+          Lines{"stop " + word + " io_thread;", "stop " + word + " sql_thread;",
+                "change master 'east' to master_ssl=1;", "start " + word + " sql_thread;",
+                "start " + word + " io_thread;"});
+    }
   }
 }
 
