@@ -66,6 +66,7 @@ Result<Reply> run_begin_maintenance(Services& services, const Args& args) {
   if (args.reason.empty()) return no_reason();
   ORCH_ASSIGN(const std::chrono::seconds duration, duration_argument(args));
   const std::string owner = owner_argument(args);
+  ORCH_TRY(check_name("the owner's name", owner));
   ORCH_ASSIGN(const std::optional<std::int64_t> lock,
               maintenance(services).claim({.key = key,
                                            .owner = owner,
@@ -124,6 +125,7 @@ Result<Reply> run_begin_downtime(Services& services, const Args& args) {
   if (args.reason.empty()) return no_reason();
   ORCH_ASSIGN(const std::chrono::seconds duration, duration_argument(args));
   const std::string owner = owner_argument(args);
+  ORCH_TRY(check_name("the owner's name", owner));
   ORCH_TRY(services.store<storage::DowntimeStore>().begin(
       {.key = key, .owner = owner, .reason = args.reason, .duration = duration}));
   audit(services, "begin-downtime", key, fmt::format("owner: {}, reason: {}", owner, args.reason));
@@ -147,6 +149,7 @@ Result<Reply> run_register_candidate(Services& services, const Args& args) {
 
 Result<Reply> run_register_unresolve(Services& services, const Args& args) {
   ORCH_ASSIGN(const InstanceKey key, instance_argument(services, args));
+  ORCH_TRY(check_name("the virtual name", args.hostname));
   ORCH_TRY(services.store<storage::HostnameStore>().save_unresolved(key.hostname, args.hostname));
   audit(services, "register-hostname-unresolve", key, args.hostname);
   return key_reply(key);

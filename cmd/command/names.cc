@@ -3,6 +3,7 @@
 #include <pwd.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 
 #include <fmt/format.h>
@@ -166,6 +167,25 @@ Result<std::string> cluster_argument(const Services& services, const Args& args)
               fmt::format("no cluster or instance is known as '{}' ('orch clusters' lists the "
                           "clusters, 'orch discover HOST[:PORT]' finds new ones)",
                           printable(hint)));
+}
+
+Result<> check_name(std::string_view what, std::string_view name) {
+  constexpr std::ptrdiff_t kRoom = 128;
+  const auto is_control = [](char c) {
+    return static_cast<unsigned char>(c) < 0x20 || c == 0x7f;
+  };
+  if (std::any_of(name.begin(), name.end(), is_control)) {
+    return fail(ErrorKind::InvalidInput,
+                fmt::format("{} has a tab, a line feed or another control character: {}", what,
+                            quoted_excerpt(name)));
+  }
+  const auto characters = std::count_if(name.begin(), name.end(), [](char c) {
+    return (static_cast<unsigned char>(c) & 0xC0U) != 0x80U;
+  });
+  if (characters <= kRoom) return {};
+  return fail(ErrorKind::InvalidInput,
+              fmt::format("{} has {} characters, and {} at most can be kept: {}", what, characters,
+                          kRoom, quoted_excerpt(name)));
 }
 
 std::string owner_argument(const Args& args) {

@@ -41,6 +41,11 @@ Result<Instance> find_known(const Services& services, const InstanceKey& key);
 /// alias of several clusters: the first of them on orchestrator's command line, else InvalidInput.
 Result<std::string> cluster_argument(const Services& services, const Args& args);
 
+/// Whether the backend can keep `name`, which somebody gives to something, and lists can show it:
+/// its column has room for 128 characters (schema document), and a tab or a line feed would break
+/// rows. `what` names it in the message. Errors: InvalidInput.
+Result<> check_name(std::string_view what, std::string_view name);
+
 /// --owner, else the OS user's name.
 std::string owner_argument(const Args& args);
 

@@ -20,6 +20,7 @@ Failure no_pool() {
 
 Result<Reply> run_submit_pool_instances(Services& services, const Args& args) {
   if (args.pool.empty()) return no_pool();
+  ORCH_TRY(check_name("the pool's name", args.pool));
   std::vector<InstanceKey> members;
   for (const std::string& name : words(args.instance, ", \t\r\n")) {
     const std::optional<InstanceKey> key = parse_key(services, name);

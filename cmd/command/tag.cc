@@ -47,6 +47,8 @@ Result<Reply> run_tagged(Services& services, const Args& args) {
 Result<Reply> run_tag(Services& services, const Args& args) {
   ORCH_ASSIGN(const InstanceKey key, instance_argument(services, args));
   ORCH_ASSIGN(const TagExpression expression, parse_tag_expression(args.tag));
+  ORCH_TRY(check_name("the tag's name", expression.tag.name));
+  ORCH_TRY(check_name("the tag's value", expression.tag.value));
   ORCH_TRY(services.store<storage::TagStore>().save(key, expression.tag));
   audit(services, "tag", key, to_string(expression.tag));
   return key_reply(key);

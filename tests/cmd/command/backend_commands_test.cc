@@ -346,6 +346,32 @@ TEST_SUITE("cmd/command/replication") {
   }
 }
 
+TEST_SUITE("cmd/command/names") {
+  TEST_CASE("a name is refused that its column cannot hold, or that breaks rows") {
+    Shop shop;
+    const std::string fits = std::string(126, 'x') + "\u00e4\u00e4";  // 128 characters
+    for (const std::string& bad :
+         {std::string(100'000, 'x'), fits + "x", std::string("a\tb"), std::string("a\nb")}) {
+      CAPTURE(bad.substr(0, 140));
+      const auto refused = [&](const char* command, Args args) {
+        args.instance = "db-2";
+        const auto reply = shop.run(command, std::move(args));
+        return !reply && reply.error().kind == ErrorKind::InvalidInput &&
+               reply.error().message.size() < 200;
+      };
+      CHECK(refused("submit-pool-instances", {.pool = bad}));
+      CHECK(refused("set-cluster-alias", {.hostname = bad}));
+      CHECK(refused("tag", {.tag = bad}));
+      CHECK(refused("tag", {.tag = "role=" + bad}));
+      CHECK(refused("begin-downtime", {.owner = bad, .reason = "test"}));
+      CHECK(refused("register-hostname-unresolve", {.hostname = bad}));
+    }
+    CHECK(shop.lines("cluster-pool-instances") == Lines{});
+    CHECK(shop.lines("tags", {.instance = "db-2"}) == Lines{});
+    CHECK(shop.lines("set-cluster-alias", {.instance = "db-2", .hostname = fits}) == Lines{fits});
+  }
+}
+
 TEST_SUITE("cmd/command/pool") {
   TEST_CASE("a pool is replaced as a whole, or left as it was") {
     Shop shop;
