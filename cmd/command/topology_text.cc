@@ -143,8 +143,14 @@ std::string role(const Instance& instance, const Topology& members) {
   return has_replicas ? "intermediate" : "replica";
 }
 
-std::string gtid_text(const Instance& instance) {
-  if (uses_gtid(instance) || instance.gtid.supports_oracle || is_mariadb(instance)) {
+/// MariaDB writes GTIDs whether anybody goes by them or not: a primary goes by them with its
+/// replicas.
+std::string gtid_text(const Instance& instance, const Topology& members) {
+  const std::vector<const Instance*> replicas = members.replicas_of(instance.key);
+  const bool followed = is_mariadb(instance) && !is_replica(instance) &&
+                        std::any_of(replicas.begin(), replicas.end(),
+                                    [](const Instance* replica) { return uses_gtid(*replica); });
+  if (uses_gtid(instance) || instance.gtid.supports_oracle || followed) {
     return instance.gtid.errant.empty() ? "GTID" : "GTID errant";
   }
   return instance.gtid.uses_pseudo ? "P-GTID" : "file:pos";
@@ -219,7 +225,7 @@ class PeopleTree {
                  lag_status(instance) == "null" ? "-" : lag_status(instance),
                  instance.server.version,
                  instance.server.log_bin ? instance.server.binlog_format : "no binlog",
-                 gtid_text(instance)};
+                 gtid_text(instance, members_)};
     row.trouble = trouble(instance, options_.reasonable_lag);
     if (const auto tags = options_.tags.find(instance.key); tags != options_.tags.end()) {
       row.cells.push_back(fmt::format("[{}]", join(tags->second, ",")));

@@ -82,6 +82,19 @@ TEST_SUITE("cmd/command/topology_text") {
                 "+ db-3:3306 [0s,ok,8.4.3,ro,ROW,>>,GTID] []"});
   }
 
+  TEST_CASE("people see GTID at a MariaDB server only where its replication goes by it") {
+    for (const bool by_gtid : {false, true}) {
+      std::vector<Instance> members = {server("a", "", "10.11.6-MariaDB"),
+                                       server("b", "a", "10.11.6-MariaDB")};
+      for (Instance& member : members)
+        member.gtid = {};
+      members[1].gtid.uses_mariadb = by_gtid;
+      const std::string text = people_tree("a:3306", "shop", Topology(members), {}, false);
+      CHECK((text.find("GTID") != std::string::npos) == by_gtid);
+      CHECK((text.find("file:pos") != std::string::npos) != by_gtid);
+    }
+  }
+
   TEST_CASE("co-masters are drawn as two top entries with their own replicas") {
     std::vector<Instance> members = {server("a", "b", "8.4.3"), server("b", "a", "8.4.3"),
                                      server("c", "b", "8.4.3")};
