@@ -331,8 +331,11 @@ int run_shadow(const std::vector<std::string>& arguments) {
   return shadow(loaded.config, options);
 }
 
-int run_help(const std::vector<std::string>& topics) {
+int run_help(std::vector<std::string> topics) {
+  const bool as_json = std::erase(topics, "--json") > 0;
   const std::optional<TakenVerb> topic = take_verb(topics);
+  const Command* command = topic ? find_command(topic->verb) : nullptr;
+  if (as_json && (!topic || command != nullptr)) return print(help_json(command)) ? 0 : 1;
   if (!topic) return print(verb_overview()) ? 0 : 1;
   if (topic->verb == "serve") return print(serve_help()) ? 0 : 1;
   if (topic->verb == "shadow") return print(shadow_help()) ? 0 : 1;

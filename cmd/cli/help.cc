@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 
 #include "core/base/text.h"
+#include "core/json/json.h"
 
 namespace orch::cmd {
 
@@ -224,6 +225,34 @@ std::string verb_overview() {
   return text +
          "\nExit codes: 0 done, 1 failed, 2 wrong usage or configuration, 3 no such thing,\n"
          "4 unreachable, 5 denied, 6 refused by a safety check, 7 somebody else is at it\n";
+}
+
+std::string help_json(const Command* only) {
+  const auto described = [](const Command& command) {
+    Json words = Json::array();
+    for (std::size_t i = 0; i < command.words.size(); ++i) {
+      words.push_back({{"Name", word_name(command.words[i])}, {"Required", i < command.required}});
+    }
+    Json options = Json::array();
+    for (const OptionHelp& option : kOptionHelp) {
+      if (!has(command.options, option.option)) continue;
+      const std::string_view text = trim(option.text);
+      options.push_back(text.substr(0, text.find(' ')));
+    }
+    return Json{{"Name", command.name},
+                {"Section", command.section},
+                {"Help", command.help},
+                {"Example", command.example},
+                {"Words", words},
+                {"Options", options},
+                {"Writes", command.access == Access::Write}};
+  };
+  if (only != nullptr) return dump(described(*only)) + "\n";
+  Json all = Json::array();
+  for (const Command& command : catalog()) {
+    if (command.offer != Offer::Legacy) all.push_back(described(command));
+  }
+  return dump(all) + "\n";
 }
 
 std::string serve_help() {

@@ -19,6 +19,8 @@ std::string verb_overview();
 std::string serve_help();
 /// `orch shadow --help`.
 std::string shadow_help();
+/// `orch help [VERB] --json`: the verbs of the catalog, or that one.
+std::string help_json(const Command* only);
 /// `orch help GROUP`: the commands of two words that begin with it.
 std::string group_help(const std::vector<const Command*>& group);
 /// `orch help VERB`, `orch VERB --help`.

@@ -1,6 +1,10 @@
 #include "cmd/cli/help.h"
 
+#include <algorithm>
+
 #include <doctest/doctest.h>
+
+#include "core/json/json.h"
 
 namespace orch::cmd {
 
@@ -29,6 +33,22 @@ TEST_SUITE("cmd/cli/help") {
     }
     CHECK(holds(legacy_topic("continuous"), "orchestrator -c continuous"));
     CHECK(holds(legacy_topic("help"), "orchestrator -c help"));
+  }
+
+  TEST_CASE("programs get the catalog, or one verb of it") {
+    const Json all = Json::parse(help_json(nullptr));
+    std::size_t verbs = 0;
+    for (const Command& command : catalog()) {
+      if (command.offer != Offer::Legacy) ++verbs;
+    }
+    CHECK(all.size() == verbs);
+    const Json relocate = Json::parse(help_json(find_command("relocate")));
+    CHECK(std::find(all.begin(), all.end(), relocate) != all.end());
+    CHECK(relocate["Name"] == "relocate");
+    CHECK(relocate["Writes"] == true);
+    CHECK(relocate["Words"][0] == Json({{"Name", "INSTANCE"}, {"Required", true}}));
+    CHECK(std::find(relocate["Options"].begin(), relocate["Options"].end(), "--dry-run") !=
+          relocate["Options"].end());
   }
 
   TEST_CASE("what only the API and the client offer is no -c command") {
