@@ -88,7 +88,9 @@ class LocalProcess final : public Process {
 
   Result<> get_ready() override {
     storage::NodeIdentity self{.hostname = this_host()};
-    if (database_ && (command_.access == Access::Write || options_.legacy)) {
+    // The list of processes has the one that asks for it (cli document, 7.13).
+    const bool lists_itself = command_.name == "active-nodes";
+    if (database_ && (command_.access == Access::Write || options_.legacy || lists_itself)) {
       ORCH_ASSIGN(self.token, storage::make_process_token());
       if (options_.register_node) {
         ORCH_TRY(storage::NodeStore(*database_, clock_)

@@ -94,6 +94,9 @@ class BadServers(LiveCase):
         self.config["MySQLTopologyUser"] = "orchestrator_poor"
         self.refused_in_time("discover", c[1], saying=f"{c[1]}.*(SLAVE MONITOR|REPLICATION CLIENT)")
 
+    def test_a_lone_process_is_among_those_that_work_on_the_backend(self):
+        self.assertRegex(self.does("active-nodes").out, r"\A[^:\n]+:[^\n]+\n\Z")
+
     def test_names_that_are_not_servers(self):
         for name in ("db;rm -rf /:3306", "$(reboot):3306", "a'b\"c:3306", "x:99999999", "x:0", "x:-1", "//x:3306"):
             with self.subTest(name):
