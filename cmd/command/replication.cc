@@ -65,7 +65,7 @@ Result<Reply> run_stop_nicely(Services& services, const Args& args) {
   return on_one(services, args, "stop-replica-nice", stop_replication_nicely, kRunsWithNoop);
 }
 Result<Reply> run_start(Services& services, const Args& args) {
-  return on_one(services, args, "start-replica", start_replication, kRunsWithNoop);
+  return on_one(services, args, "start-replica", start_replication, kRunsWithNoop, kReadsSource);
 }
 Result<Reply> run_restart(Services& services, const Args& args) {
   return on_one(services, args, "restart-replica", restart_replication, kRunsWithNoop,

@@ -420,22 +420,26 @@ std::optional<Difference> known_loss(const Topology& topology, const Instance& d
 
 }  // namespace
 
-bool can_undelay(const Instance& instance) {
+bool has_place_in_relay_logs(const Instance& instance) {
   const Replication& replication = instance.replication;
-  const bool is_delayed = is_mariadb(instance) && instance.gtid.uses_mariadb &&
-                          replication.sql_delay.count() > 0 && replication.channels <= 1;
   // What was thrown away is not to be read any more either.
   const bool keeps_some =
       !replication.relay.empty() && is_before(replication.exec, replication.read);
-  const bool may_change = replication.io_state == ThreadState::Stopped &&
-                          (runs(replication.sql_state) || replication.last_sql_error.empty());
-  if (!is_delayed || !keeps_some || !may_change) return false;
+  if (!is_mariadb(instance) || !keeps_some || replication.channels > 1) return false;
   const Position held = received_position(instance);
   const auto* gtids = std::get_if<MariaDbGtidPos>(&held);
   if (gtids == nullptr) return false;
   const std::vector<MariaDbGtid> ends = gtids->ends();
   return std::all_of(ends.begin(), ends.end(),
                      [&](const MariaDbGtid& gtid) { return gtid.domain == ends.front().domain; });
+}
+
+bool can_undelay(const Instance& instance) {
+  const Replication& replication = instance.replication;
+  const bool is_delayed = instance.gtid.uses_mariadb && replication.sql_delay.count() > 0;
+  const bool may_change = replication.io_state == ThreadState::Stopped &&
+                          (runs(replication.sql_state) || replication.last_sql_error.empty());
+  return is_delayed && may_change && has_place_in_relay_logs(instance);
 }
 
 Position usable_position(const Instance& instance) {

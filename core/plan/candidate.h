@@ -52,10 +52,13 @@ struct Loss {
 [[nodiscard]] std::string lost_with(const Topology& topology, const InstanceKey& failed,
                                     const InstanceKey& winner);
 
+/// Whether a MariaDB server holds something to apply, and one place in its relay logs where to go
+/// on. With several domains there may be no such place: parallel appliers may have stopped at a
+/// different one in each.
+[[nodiscard]] bool has_place_in_relay_logs(const Instance& instance);
 /// Whether a MariaDB server that follows by GTID and has stopped receiving can apply what its delay
 /// holds back: the link is changed without GTID, which keeps the relay logs, and the applier goes
-/// on at its place there. With several domains there may be no such place: parallel appliers may
-/// have stopped at a different one in each.
+/// on at that place.
 [[nodiscard]] bool can_undelay(const Instance& instance);
 
 /// What the replica holds and can still apply: what it received, but on MariaDB with GTID only

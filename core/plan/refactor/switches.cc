@@ -63,7 +63,24 @@ Result<> keeps_what_it_received(const Instance& server, const Topology& topology
   if (!is_mariadb(server) || comes_again || has_applied_all(server)) return {};
   return refusal(to_string(server.key) + " would lose what it has received, and " +
                  to_string(server.replication.source) +
-                 " does not answer: " + standing(AppliedReceived{}, server).reason);
+                 (source == nullptr ? " is not known: " : " does not answer: ") +
+                 standing(AppliedReceived{}, server).reason);
+}
+
+/// Refused where a start would throw that away. By GTID that is so when neither thread runs,
+/// whichever is started, so that the applier cannot go first either.
+Result<> may_be_started(const Instance& server, const Topology& topology) {
+  if (!uses_gtid(server) || !replication_threads_stopped(server)) return {};
+  const Result<> kept = keeps_what_it_received(server, topology);
+  if (kept) return {};
+  std::string text = kept.error().message + "; start that source first";
+  if (has_place_in_relay_logs(server)) {
+    const BinlogCoordinates& place = server.replication.relay;
+    text += ", or apply it by hand: CHANGE MASTER TO MASTER_USE_GTID = no, RELAY_LOG_FILE = '" +
+            place.log_file + "', RELAY_LOG_POS = " + std::to_string(place.log_pos) +
+            "; START SLAVE SQL_THREAD";
+  }
+  return refusal(std::move(text));
 }
 
 }  // namespace
@@ -110,9 +127,10 @@ Planner stop_replication_nicely(InstanceKey server, Policy policy) {
 
 Planner start_replication(InstanceKey server, Policy policy) {
   return in_one_go(std::move(server),
-                   [policy](const Instance& now, const Topology&) -> Result<std::vector<Step>> {
+                   [policy](const Instance& now, const Topology& all) -> Result<std::vector<Step>> {
                      if (!is_replica(now)) return not_a_replica(now);
                      ORCH_TRY(has_one_source(now));
+                     ORCH_TRY(may_be_started(now, all));
                      return start_steps(now, policy);
                    });
 }

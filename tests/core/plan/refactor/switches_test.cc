@@ -52,6 +52,39 @@ TEST_SUITE("core/plan/refactor/switches") {
     }
   }
 
+  TEST_CASE("no stopped MariaDB replica is started that throws away what it alone holds") {
+    for (const bool is_known : {true, false}) {
+      CAPTURE(is_known);
+      FakeServers servers;
+      if (is_known) servers.add(writable(mariadb(1, "0-1-40")));
+      Instance replica = following(mariadb(2, "0-1-30"), 1, "0-1-40");
+      Replication& replication = replica.replication;
+      replication.io_state = replication.sql_state = ThreadState::Stopped;
+      replication.read.log_pos = 2000;
+      replication.relay = {"relay.000002", 629, BinlogType::Relay};
+      servers.add(replica);
+      servers.kill(db(1));
+      const Outcome refused = run_plan(servers, start_replication(db(2), {}));
+      CHECK(mentions(said(refused), "db2:3306 would lose what it has received, and db1:3306 "));
+      CHECK(mentions(said(refused), "RELAY_LOG_FILE = 'relay.000002', RELAY_LOG_POS = 629;"));
+      CHECK(servers.changes().empty());
+      // The applier alone is started then, which keeps the relay logs.
+      servers.set(db(2), [](Instance& i) { i.replication.io_state = ThreadState::Other; });
+      run_plan(servers, start_replication(db(2), {}));
+      CHECK_FALSE(servers.changes().empty());
+    }
+  }
+
+  TEST_CASE("a stopped MariaDB replica is started whose source sends again what it holds") {
+    FakeServers servers;
+    servers.add(writable(mariadb(1, "0-1-40")));
+    Instance replica = following(mariadb(2, "0-1-30"), 1, "0-1-40");
+    replica.replication.io_state = replica.replication.sql_state = ThreadState::Stopped;
+    servers.add(replica);
+    CHECK(said(run_plan(servers, start_replication(db(2), {}))).empty());
+    check_below(servers, 2, 1);
+  }
+
   TEST_CASE("a nice stop that is interrupted starts the receiver again") {
     for (const bool with_mariadb : {false, true}) {
       for (const bool applier_ran : {false, true}) {
