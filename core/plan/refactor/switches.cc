@@ -257,6 +257,7 @@ Planner delay_replication(InstanceKey server, std::chrono::seconds delay) {
                      if (delay.count() < 0) {
                        return fail(ErrorKind::InvalidInput, "a delay cannot be negative");
                      }
+                     ORCH_TRY(has_one_source(now));
                      // MySQL keeps the relay logs when the receiver runs through the change;
                      // MariaDB wants both threads stopped.
                      const bool applies = runs(now.replication.sql_state);

@@ -141,6 +141,8 @@ TEST_SUITE("core/plan/refactor/switches") {
       };
       CHECK(refuses(reset_replication(db(2), {})));
       CHECK(servers.changes().empty());
+      CHECK(refuses(delay_replication(db(2), std::chrono::seconds(5))) == with_mariadb);
+      CHECK(servers.changes().empty() == with_mariadb);
       CHECK(refuses(stop_replication(db(2), {})) == with_mariadb);
       CHECK(servers.changes().empty() == with_mariadb);
     }
