@@ -161,7 +161,7 @@ Result<Reply> run_begin_anew(Services& services, const Args& args) {
   }
   ORCH_TRY(ha::raft::begin_anew(settings, state, [&](Group& group) {
     ha::raft::SharedDatabase shared(services.database(), group, kNumberWithin);
-    return ha::raft::number_group(shared);
+    return ha::raft::renumber_group(shared);
   }));
   reply.lines.push_back(
       fmt::format("{} is the only node of a new group: start its service", settings.advertise));

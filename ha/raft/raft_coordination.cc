@@ -41,6 +41,13 @@ std::optional<Term> InQuorum::leading() const {
 
 Result<> number_group(storage::Database& shared) {
   ORCH_ASSIGN(const std::uint64_t number, fresh_id());
+  ORCH_TRY(storage::add_row(shared, "orch_raft_node", {"address", "url"},
+                            {std::string(kGroupRow), fmt::format("{:016x}", number)}));
+  return {};
+}
+
+Result<> renumber_group(storage::Database& shared) {
+  ORCH_ASSIGN(const std::uint64_t number, fresh_id());
   return storage::save_rows(shared, "orch_raft_node", {"address"}, {"address", "url"},
                             {{std::string(kGroupRow), fmt::format("{:016x}", number)}});
 }

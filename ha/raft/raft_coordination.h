@@ -43,8 +43,11 @@ class InQuorum final : public Leadership {
 };
 
 /// Gives the group a number that no other has: its nodes tell it each other, and speak with nobody
-/// of another group. `shared` writes what the group agrees on.
+/// of another group. `shared` writes what the group agrees on. The first number stays: one that
+/// was not heard to be agreed on may be all the same, and nodes know it then.
 Result<> number_group(storage::Database& shared);
+/// Gives it another, as it is begun anew.
+Result<> renumber_group(storage::Database& shared);
 
 /// Several nodes, each on a backend of its own, that agree by raft.
 class RaftCoordination final : public Coordination {

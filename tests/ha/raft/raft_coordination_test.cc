@@ -59,6 +59,25 @@ TEST_CASE("a group gets a number once, from whoever leads it first") {
   CHECK(nodes.group.log.size() == 1);
 }
 
+TEST_CASE("a number that a group was given late is not given up for another") {
+  ThreePlaces nodes;
+  const auto number = [&] {
+    return nodes.value("select url from orch_raft_node where address = 'group'");
+  };
+  SharedDatabase earlier(nodes.one.database(), nodes.one.group, std::chrono::seconds(1));
+  std::string first;
+  nodes.group.before = [&] {
+    REQUIRE(number_group(earlier));
+    first = number();
+  };
+  ThreePlaces::attempt(nodes.first);
+  CHECK(first.size() == 16);
+  CHECK(number() == first);
+  REQUIRE(renumber_group(nodes.one.shared));
+  CHECK(number().size() == 16);
+  CHECK(number() != first);
+}
+
 TEST_CASE("where nodes answer is known without the backend, as it was looked up last") {
   ThreePlaces nodes;
   nodes.first.announce("http://node-0:3000");
