@@ -30,6 +30,9 @@ constexpr int kPatience = 10;
 /// For how many a node that is alone on its list hears first whether others want it: they try four
 /// times in each.
 constexpr int kListens = 2;
+/// How many of those that its list does not name a node believes that they want it: without a
+/// secret, strangers may name as many as they like.
+constexpr std::size_t kMostWanted = 16;
 
 }  // namespace
 
@@ -56,6 +59,8 @@ Result<> Member::begin_pristine() {
 /// to speak with it all the time, under the number that it had: then it asks them, too.
 void Member::notice_wanted(const std::string& address) {
   if (phase_ != Phase::Asking || address == settings_.advertise || !parse_endpoint(address)) return;
+  const bool is_named = std::ranges::find(settings_.peers, address) != settings_.peers.end();
+  if (is_named || wanted_by_.size() >= kMostWanted) return;
   if (wanted_by_.insert(address).second && peered_.try_emplace(address).second) {
     log::warning("raft: {} takes {} for a node of its group, which RaftNodes does not say", address,
                  settings_.advertise);

@@ -139,6 +139,29 @@ TEST_CASE("what a stranger says is not heard, and does no harm") {
   CHECK(cluster[leader].leading() == term);
 }
 
+TEST_CASE("strangers do not name ever more nodes that one without a group waits for") {
+  Cluster cluster(2);
+  REQUIRE(cluster.start(0));
+  for (int i = 1; i <= 40; ++i) {
+    const Visitor stranger(cluster.address(0));
+    stranger.say_frame(fmt::format("orch-raft/1 stream 1 2 127.0.0.1:{}", i));
+    CHECK(stranger.hear().find("not part of a group yet") != std::string::npos);
+  }
+  const auto named = [&] {
+    const std::string trouble = cluster[0].status().trouble;
+    int count = 0;
+    for (int i = 1; i <= 40; ++i)
+      count += trouble.find(fmt::format("127.0.0.1:{},", i)) != std::string::npos ? 1 : 0;
+    return count;
+  };
+  CHECK(soon([&] { return named() >= 10; }));
+  CHECK(named() <= 20);
+  // They do not stand for those of its list.
+  REQUIRE(cluster.start(1));
+  CHECK(soon(
+      [&] { return cluster[0].status().trouble.find(cluster.address(1)) == std::string::npos; }));
+}
+
 TEST_CASE("a node that lost its disk once more is taken in without a wait for what it was before") {
   Cluster cluster(3);
   REQUIRE(cluster.start_all());
