@@ -108,6 +108,22 @@ TEST_SUITE("core/plan/recovery/binlog_servers") {
     CHECK(mentions(because(outcome, 2), "the log of db3:3306 does not go on where its own ends"));
   }
 
+  TEST_CASE("one that does not get to the winner's place is not left to stop there later") {
+    for (const bool detaches : {false, true}) {
+      FakeServers servers;
+      build_mixed(servers);
+      servers.freeze_applier(db(4));
+      Policy policy;
+      policy.detach_lost_replicas = detaches;
+      const Outcome outcome = run_plan(servers, failover({db(1), {}}, policy));
+      CHECK(said(outcome) == "");
+      CHECK(outcome.account.promoted == db(3));
+      CHECK(did(servers, "db4:3306 start replication until bin.000001:900"));
+      CHECK(mentions(because(outcome, 4), "in vain"));
+      CHECK(servers.started_until.empty());
+    }
+  }
+
   TEST_CASE("one that follows by GTID gets it by coordinates, and is followed by GTID") {
     FakeServers servers;
     servers.add(writable(mysql(1, gtids("1-9"))));
