@@ -97,23 +97,24 @@ std::optional<Run> drain_of(const Instance& server, const InstanceKey& failed, c
   return run;
 }
 
-std::optional<Run> give_delays_back(const InstanceKey& winner, const Progress& so_far,
-                                    const Topology& fresh) {
+std::optional<Run> give_delays_back(const std::optional<InstanceKey>& winner,
+                                    const Progress& so_far, const Topology& fresh) {
   Run run;
+  const Instance* promoted = winner ? fresh.find(*winner) : nullptr;
+  const std::string why = winner ? to_string(*winner) + " was promoted" : "as it was before";
   for (const Undelayed& before : so_far.facts.undelayed) {
     const Instance* server = before.server == winner ? nullptr : fresh.find(before.server);
     if (server == nullptr || !answers(*server) || !is_replica(*server)) continue;
     // Its relay logs may be all that is left of these transactions, and are thrown away by that.
-    const Instance* promoted = fresh.find(winner);
-    const bool alone = holds_gtids_in_relay_log(*server) && promoted != nullptr &&
-                       !contains(executed_position(*promoted), received_position(*server));
+    const bool alone = holds_gtids_in_relay_log(*server) &&
+                       (promoted == nullptr ||
+                        !contains(executed_position(*promoted), received_position(*server)));
     const StepResult* changed = latest(so_far, server->key, is_change<SetDelay>);
     const bool tried =
         changed != nullptr && change_in<SetDelay>(changed->step.action)->delay.count() > 0;
     const StepResult* stopped = latest(so_far, server->key, is_change<StopReplication>);
     const bool does_not_stop = stopped != nullptr && stopped->error;
     if (alone || does_not_stop) continue;
-    const std::string why = to_string(winner) + " was promoted";
     if (is_mariadb(*server)) {
       if (auto back = by_gtid_again(*server, why, so_far)) {
         std::move(back->steps.begin(), back->steps.end(), std::back_inserter(run.steps));
@@ -121,7 +122,7 @@ std::optional<Run> give_delays_back(const InstanceKey& winner, const Progress& s
       }
       if (!uses_gtid(*server)) continue;
     }
-    // It is moved next, and started by that. What it holds it shall not wait for again.
+    // It is moved or put back next, and started by that. What it holds it shall not wait for again.
     if (tried || before.delay.count() == 0 || server->replication.sql_delay.count() > 0) continue;
     if (!has_applied_all(*server)) continue;
     if (!replication_threads_stopped(*server)) {

@@ -31,10 +31,11 @@ void undelay_while_receiving(const Instance& server, Run& run);
                                           const Topology& fresh);
 
 /// Puts those back as they were whose delay was taken off and who were not promoted: by GTID,
-/// unless one holds what the promoted one lacks, and delayed, when all is applied. Their
-/// replication stands still then. Nothing where that is done, or was tried.
-[[nodiscard]] std::optional<Run> give_delays_back(const InstanceKey& winner, const Progress& so_far,
-                                                  const Topology& fresh);
+/// unless one holds what the promoted one lacks, and delayed, when all is applied. Without a
+/// winner, nobody was promoted. Their replication stands still then. Nothing where that is done, or
+/// was tried.
+[[nodiscard]] std::optional<Run> give_delays_back(const std::optional<InstanceKey>& winner,
+                                                  const Progress& so_far, const Topology& fresh);
 
 /// What give_up_partial() says of each of these servers. The winner is waited for until its applier
 /// has ended. Nothing when there is nothing to do.

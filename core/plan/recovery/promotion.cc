@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "core/plan/candidate.h"
+#include "core/plan/recovery/held_back.h"
 #include "core/plan/undo.h"
 
 namespace orch {
@@ -266,7 +267,9 @@ std::string objection_to_earlier(const std::vector<InstanceKey>& promoted, const
 
 Decision back_out(Error because, const Progress& so_far, const Topology& fresh) {
   Run undo{undo_read_only_steps(so_far, fresh), {}};
-  for (Step& step : undo_thread_steps(so_far, fresh))
+  auto delays = give_delays_back(std::nullopt, so_far, fresh);
+  // What is stopped for its delay is started afterwards.
+  for (Step& step : delays ? std::move(delays->steps) : undo_thread_steps(so_far, fresh))
     undo.steps.push_back(std::move(step));
   if (undo.steps.empty()) return GiveUp{std::move(because), {}};
   undo.facts.giving_up = std::move(because);

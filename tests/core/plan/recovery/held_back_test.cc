@@ -115,6 +115,25 @@ TEST_SUITE("core/plan/recovery/held_back") {
     }
   }
 
+  TEST_CASE("a failover that is given up leaves no replica without its delay") {
+    for (const bool is_mariadb_case : {false, true}) {
+      CAPTURE(is_mariadb_case);
+      FakeServers servers;
+      is_mariadb_case ? build_late(servers) : build_late_mysql(servers);
+      servers.freeze_applier(db(4));
+      const Outcome outcome = fail_over(servers, db(4));
+      CHECK(mentions(said(outcome), "in vain"));
+      CHECK(did(servers, "db4:3306 replicate from db2:3306"));
+      CHECK(servers.at(db(2)).replication.sql_delay == std::chrono::hours(1));
+      CHECK(uses_gtid(servers.at(db(2))));
+      CHECK(runs(servers.at(db(2)).replication.io_state));
+      CHECK(runs(servers.at(db(2)).replication.sql_state));
+      // What the dead server had sent to it alone is still there.
+      CHECK(to_string(executed_position(servers.at(db(2)))) ==
+            (is_mariadb_case ? "0-1-99" : gtids("1-99")));
+    }
+  }
+
   TEST_CASE("one that does not stop to be delayed again holds nobody else up") {
     FakeServers servers;
     build_late_mysql(servers);
