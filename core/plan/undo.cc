@@ -23,7 +23,7 @@ bool source_answers(const Instance& replica, const Topology& fresh) {
 
 /// Which of its threads ran before, and do no more.
 std::optional<ReplicationThreads> threads_to_start(const Instance& before, const Instance& now,
-                                                   const Topology& fresh) {
+                                                   const Progress& so_far, const Topology& fresh) {
   const bool receiver =
       runs(before.replication.io_state) && now.replication.io_state == ThreadState::Stopped;
   // An error that stopped it before shows again when it is started.
@@ -35,8 +35,11 @@ std::optional<ReplicationThreads> threads_to_start(const Instance& before, const
   // its source must be there to send it again.
   const bool would_discard = is_mariadb(now) && now.gtid.uses_mariadb &&
                              !source_answers(now, fresh) && !has_applied_all(now);
+  // Started while the receiver stands, the applier has it do the same: what counts as lost once
+  // somebody is promoted, and is kept until then.
+  const bool keeps = now.replication.io_state == ThreadState::Stopped && !is_past_return(so_far);
   if (receiver && applier && !would_discard) return ReplicationThreads::Both;
-  if (applier) return ReplicationThreads::Applier;
+  if (applier && !(would_discard && keeps)) return ReplicationThreads::Applier;
   if (receiver && !would_discard) return ReplicationThreads::Receiver;
   return std::nullopt;
 }
@@ -115,7 +118,7 @@ std::vector<Step> undo_thread_steps(const Progress& so_far, const Topology& fres
       if (const auto threads = former_threads(before)) add(StartReplication{*threads});
       continue;
     }
-    const auto threads = threads_to_start(before, *now, fresh);
+    const auto threads = threads_to_start(before, *now, so_far, fresh);
     if (threads && !was_started(so_far, *now, *threads, fresh)) add(StartReplication{*threads});
   }
   return steps;
