@@ -13,16 +13,21 @@ ApiRoute moving(std::string pattern, std::function<ApiAnswer(ApiCall&)> answer) 
   return {.pattern = std::move(pattern), .answer = std::move(answer), .writes = true};
 }
 
+/// How many were not moved, or what a command that does not list them notes.
+std::size_t errors_of(const Reply& reply, const Json& told) {
+  const bool lists = told.is_object() && told.contains("NotMoved");
+  return lists ? told["NotMoved"].size() : reply.notes.size();
+}
+
 /// An envelope with the instances that were moved, as they are now; what could not be is told.
 std::function<ApiAnswer(ApiCall&)> answer_moved(std::string command) {
   return [command = std::move(command)](ApiCall& call) {
     const Result<Reply> reply = call.run(command);
     if (!reply) return api_error(reply.error());
     Json moved = Json::array();
-    std::size_t errors = reply->notes.size();
     const Json told = Json::parse(reply->json, nullptr, false);
+    const std::size_t errors = errors_of(*reply, told);
     if (told.is_object() && told.contains("Moved")) {
-      errors = told["NotMoved"].size();
       for (const Json& key : told["Moved"]) {
         const auto record = call.services.instances().find(
             {key.value("Hostname", ""), key.value("Port", std::uint16_t{0})});
@@ -40,9 +45,7 @@ std::function<ApiAnswer(ApiCall&)> answer_destination(std::string command) {
     if (!reply) return api_error(reply.error());
     const Result<InstanceKey> key = destination_argument(call.services, call.args);
     if (!key) return api_error(key.error());
-    const Json told = Json::parse(reply->json, nullptr, false);
-    const bool is_told = told.is_object() && told.contains("NotMoved");
-    const std::size_t errors = is_told ? told["NotMoved"].size() : reply->notes.size();
+    const std::size_t errors = errors_of(*reply, Json::parse(reply->json, nullptr, false));
     return api_ok(fmt::format("Moved {} replicas; {} errors", reply->lines.size(), errors),
                   dump(to_json(*key)));
   };

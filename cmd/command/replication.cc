@@ -21,6 +21,13 @@ namespace {
 
 using MakePlanner = Planner (*)(InstanceKey, Policy);
 
+/// Which servers a plan looks at.
+using Around = Result<std::set<InstanceKey>> (*)(const Services&, const InstanceKey&);
+
+Result<std::set<InstanceKey>> alone(const Services&, const InstanceKey& key) {
+  return std::set<InstanceKey>{key};
+}
+
 /// The server, and its source as recorded.
 Result<std::set<InstanceKey>> with_source(const Services& services, const InstanceKey& key) {
   ORCH_ASSIGN(const std::optional<Instance> record, services.instances().find(key));
@@ -29,16 +36,24 @@ Result<std::set<InstanceKey>> with_source(const Services& services, const Instan
   return keys;
 }
 
+/// The server, and those above it as recorded.
+Result<std::set<InstanceKey>> with_ancestors(const Services& services, const InstanceKey& key) {
+  std::set<InstanceKey> keys;
+  InstanceKey next = key;
+  while (is_valid(next) && keys.insert(next).second) {
+    ORCH_ASSIGN(const std::optional<Instance> record, services.instances().find(next));
+    next = record ? record->replication.source : InstanceKey{};
+  }
+  return keys;
+}
+
 /// An operation on one instance that answers with its name.
 Result<Reply> on_one(Services& services, const Args& args, std::string_view name,
                      const std::function<Planner(InstanceKey, Policy)>& make,
-                     bool runs_with_noop = false, bool reads_source = false) {
+                     bool runs_with_noop = false, Around around = alone) {
   ORCH_ASSIGN(const InstanceKey key, instance_argument(services, args));
   ORCH_ASSIGN(Policy policy, policy_of(services));
-  std::set<InstanceKey> subjects{key};
-  if (reads_source) {
-    ORCH_ASSIGN(subjects, with_source(services, key));
-  }
+  ORCH_ASSIGN(std::set<InstanceKey> subjects, around(services, key));
   const Operation operation{.planner = make(key, std::move(policy)),
                             .subjects = std::move(subjects),
                             .name = std::string(name),
@@ -55,8 +70,6 @@ Result<Reply> run_simple(Services& services, const Args& args, std::string_view 
 }
 
 constexpr bool kRunsWithNoop = true;
-/// Whether it may be stopped depends on that.
-constexpr bool kReadsSource = true;
 
 Result<Reply> run_stop(Services& services, const Args& args) {
   return on_one(services, args, "stop-replica", stop_replication, kRunsWithNoop);
@@ -65,11 +78,10 @@ Result<Reply> run_stop_nicely(Services& services, const Args& args) {
   return on_one(services, args, "stop-replica-nice", stop_replication_nicely, kRunsWithNoop);
 }
 Result<Reply> run_start(Services& services, const Args& args) {
-  return on_one(services, args, "start-replica", start_replication, kRunsWithNoop, kReadsSource);
+  return on_one(services, args, "start-replica", start_replication, kRunsWithNoop, with_source);
 }
 Result<Reply> run_restart(Services& services, const Args& args) {
-  return on_one(services, args, "restart-replica", restart_replication, kRunsWithNoop,
-                kReadsSource);
+  return on_one(services, args, "restart-replica", restart_replication, kRunsWithNoop, with_source);
 }
 Result<Reply> run_reset(Services& services, const Args& args) {
   return run_simple<reset_replication>(services, args, "reset-slave");
@@ -124,33 +136,13 @@ Result<Reply> run_delay(Services& services, const Args& args) {
   return on_one(
       services, args, "delay-replication",
       [delay](InstanceKey key, const Policy&) { return delay_replication(std::move(key), delay); },
-      !kRunsWithNoop, kReadsSource);
-}
-
-/// The server, and those above it as recorded.
-Result<std::set<InstanceKey>> with_ancestors(const Services& services, const InstanceKey& key) {
-  std::set<InstanceKey> keys;
-  InstanceKey next = key;
-  while (is_valid(next) && keys.insert(next).second) {
-    ORCH_ASSIGN(const std::optional<Instance> record, services.instances().find(next));
-    next = record ? record->replication.source : InstanceKey{};
-  }
-  return keys;
+      !kRunsWithNoop, with_source);
 }
 
 /// An operation on one instance whose plan looks at others, too.
-template <MakePlanner make,
-          Result<std::set<InstanceKey>> (*around)(const Services&, const InstanceKey&)>
+template <MakePlanner make, Around around>
 Result<Reply> run_around(Services& services, const Args& args, std::string_view name) {
-  ORCH_ASSIGN(const InstanceKey key, instance_argument(services, args));
-  ORCH_ASSIGN(Policy policy, policy_of(services));
-  ORCH_ASSIGN(std::set<InstanceKey> subjects, around(services, key));
-  const Operation operation{.planner = make(key, std::move(policy)),
-                            .subjects = std::move(subjects),
-                            .name = std::string(name),
-                            .about = key,
-                            .message = fmt::format("{} {}", name, to_string(key))};
-  return run_or_show(services, operation, args, [&](const Outcome&) { return key_reply(key); });
+  return on_one(services, args, name, make, !kRunsWithNoop, around);
 }
 
 /// The server, those above it and those below: who has replicas is not to lose its history.
