@@ -3,6 +3,7 @@
 #include <functional>
 #include <set>
 #include <string_view>
+#include <vector>
 
 #include "core/base/clock.h"
 #include "core/config/config.h"
@@ -48,6 +49,9 @@ struct Parts {
   ExecutorSettings executor{};
   /// Keeps the records of the servers that were read.
   std::function<Result<>(const std::set<InstanceKey>& read, const Topology& fresh)> record{};
+  /// Lets a node lead that reaches these servers, which this one does not reach any more; false:
+  /// there is none. Nothing configured: likewise.
+  std::function<bool(const std::vector<InstanceKey>& unseen)> give_way{};
 };
 
 }  // namespace orch::ha

@@ -127,6 +127,9 @@ class Recovery {
   [[nodiscard]] Result<> check_term() const;
   /// What is left to do is the next leader's, be it this node again.
   [[nodiscard]] bool stops_for_next_leader();
+  /// Whether it failed as most of its servers do not answer this node any more, and is left to one
+  /// that reaches them.
+  [[nodiscard]] bool leaves_it_to_another(Executor& executor, std::set<InstanceKey> servers);
   void keep(const Result<>& done) {
     if (!done) result_.notes.push_back(done.error().message);
   }
@@ -151,6 +154,25 @@ bool Recovery::stops_for_next_leader() {
   Result<> leads = check_term();
   if (leads) return false;
   if (!result_.error) result_.error = std::move(leads).error();
+  return true;
+}
+
+bool Recovery::leaves_it_to_another(Executor& executor, std::set<InstanceKey> servers) {
+  if (!result_.outcome.error || !journal_.is_open() || !parts_.give_way) return false;
+  servers.erase(work().failed);
+  std::map<InstanceKey, std::chrono::milliseconds> limits;
+  for (const InstanceKey& key : servers)
+    limits[key] = parts_.executor.suspect_limit;
+  const Topology now = executor.survey(result_.outcome.topology, servers, limits);
+  std::vector<InstanceKey> unseen;
+  for (const InstanceKey& key : servers) {
+    const Instance* server = now.find(key);
+    if (server == nullptr || !answers(*server)) unseen.push_back(key);
+  }
+  if (2 * unseen.size() <= servers.size() || !parts_.give_way(unseen)) return false;
+  result_.error = Error{ErrorKind::Conflict,
+                        "most of its servers do not answer this node any more: another one leads "
+                        "now, and is to finish it"};
   return true;
 }
 
@@ -398,6 +420,7 @@ Result<RecoveryOutcome> Recovery::carry_out(const Topology& records) {
                 "recovery " + result_.uid + " is carried on by another process");
   }
   if (parts_.record) keep(parts_.record(scope.probe, result_.outcome.topology));
+  if (leaves_it_to_another(executor, scope.probe)) return result_;
   judge(attempt);
   if (stops_for_next_leader()) return result_;
   if (result_.error) note_undone();

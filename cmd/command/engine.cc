@@ -121,9 +121,10 @@ RecoveryEngine::RecoveryEngine(const Services& services, Policy policy)
              .watcher = observer_,
              .policy = std::move(policy),
              .executor = executor_settings(services),
-             .record = [&services](const std::set<InstanceKey>& read, const Topology& fresh) {
-               return record_read(services, read, fresh);
-             }} {}
+             .record = [&services](
+                           const std::set<InstanceKey>& read,
+                           const Topology& fresh) { return record_read(services, read, fresh); },
+             .give_way = services.give_way()} {}
 
 Result<std::unique_ptr<RecoveryEngine>> RecoveryEngine::make(const Services& services) {
   ORCH_ASSIGN(Policy policy, policy_of(services));

@@ -59,6 +59,8 @@ class Services {
     std::function<void(const std::set<InstanceKey>&)> forgetting{};
     /// Told of servers that were read and recorded, all since the given time.
     std::function<void(std::span<const Observation>, SteadyPoint)> learning{};
+    /// See ha::Parts.
+    std::function<bool(const std::vector<InstanceKey>&)> give_way{};
     bool colour{false};  ///< people read the answer on a terminal
   };
 
@@ -81,6 +83,9 @@ class Services {
   [[nodiscard]] const storage::NodeIdentity& self() const { return parts_.self; }
   [[nodiscard]] ha::raft::Group* group() const { return parts_.group; }
   [[nodiscard]] bool colour() const { return parts_.colour; }
+  [[nodiscard]] const std::function<bool(const std::vector<InstanceKey>&)>& give_way() const {
+    return parts_.give_way;
+  }
 
   void forgetting(const std::set<InstanceKey>& keys) const {
     if (parts_.forgetting) parts_.forgetting(keys);

@@ -4,6 +4,7 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <csignal>
 #include <utility>
 
@@ -109,17 +110,26 @@ Result<Neighbours> Service::read_neighbours() const {
 /// A leader that the network has cut off from most servers, but not from the other nodes, heals
 /// nothing: one of those takes its place.
 void Service::give_way_if_blind(const EngineFigures& figures) {
-  if (figures.dead_servers < 2 || 2 * figures.dead_servers <= figures.servers || !asks_others())
-    return;
-  const auto better = who_reaches(engine_->unreached(kSample), coordination_->others(),
-                                  [this](const auto& node, const auto& question) {
-                                    return coordination_->ask(node, question);
-                                  });
-  if (!better) return;
-  log::warning(
-      "this node does not reach {} of {} servers that most other nodes reach: {} is to lead",
-      figures.dead_servers, figures.servers, *better);
-  note_problem(coordination_->group()->hand_over(*better), "leadership");
+  if (figures.dead_servers < 2 || 2 * figures.dead_servers <= figures.servers) return;
+  give_way(engine_->unreached(kSample));
+}
+
+bool Service::give_way(std::vector<InstanceKey> unseen) {
+  if (!asks_others()) return false;
+  unseen.resize(std::min(unseen.size(), kSample));
+  const auto better =
+      who_reaches(unseen, coordination_->others(), [this](const auto& node, const auto& question) {
+        return coordination_->ask(node, question);
+      });
+  if (!better) return false;
+  std::vector<std::string> names;
+  for (const InstanceKey& key : unseen)
+    names.push_back(to_string(key));
+  log::warning("this node does not reach {}, and most other nodes do: {} is to lead",
+               fmt::join(names, ", "), *better);
+  const Result<> handed = coordination_->group()->hand_over(*better);
+  note_problem(handed, "leadership");
+  return handed.has_value();
 }
 
 /// What the group forgot must not be written again by what was read of it. A node that leads has

@@ -95,7 +95,9 @@ std::optional<std::string> who_reaches(const std::vector<InstanceKey>& keys,
       if (vote_in(said) == Vote::Alive) ++reached[i];
     }
   });
-  const auto see = std::ranges::count_if(reached, [](std::size_t count) { return count >= kMore; });
+  const std::size_t enough = std::min(kMore, std::max<std::size_t>(keys.size(), 1));
+  const auto see =
+      std::ranges::count_if(reached, [&](std::size_t count) { return count >= enough; });
   if (2 * static_cast<std::size_t>(see) <= 1 + others.size()) return std::nullopt;
   return others[static_cast<std::size_t>(std::ranges::max_element(reached) - reached.begin())];
 }

@@ -27,7 +27,7 @@ Result<> agree_on_death(const InstanceKey& key, const std::vector<std::string>& 
                         const AskNode& ask, std::chrono::milliseconds patience);
 
 /// Of the others, the one that reaches most of these servers, which this node does not, when more
-/// than half of all nodes reach several.
+/// than half of all nodes reach several, or the only one.
 std::optional<std::string> who_reaches(const std::vector<InstanceKey>& keys,
                                        const std::vector<std::string>& others, const AskNode& ask);
 

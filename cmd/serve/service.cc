@@ -101,9 +101,10 @@ Result<> Service::build() {
                       .self = self_,
                       .group = coordination_->group(),
                       .forgetting = [this](const auto& keys) { let_go(keys); },
-                      .learning =
-                          [this](auto found, auto since) {
-                            learn(found, since);
+                      .learning = [this](auto found, auto since) { learn(found, since); },
+                      .give_way =
+                          [this](const auto& unseen) {
+                            return give_way(unseen);
                           }});
   own_ = std::make_unique<Services>(services_->on(*database_));
   asked_ = std::make_unique<Services>(services_->under(coordination_->asked()));

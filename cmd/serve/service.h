@@ -140,6 +140,7 @@ class Service {
   [[nodiscard]] Result<> others_agree(const Analysis& analysis);
   void look_after_members(bool leads);
   void give_way_if_blind(const EngineFigures& figures);
+  bool give_way(std::vector<InstanceKey> unseen);
   void act(const Analysis& analysis, SteadyPoint since);
   void tell(const std::string& cluster, const std::vector<Analysis>& now);
   void break_down(const std::string& why);

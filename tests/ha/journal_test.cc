@@ -25,6 +25,24 @@ class Lapsing final : public Leadership {
   mutable std::atomic<int> left_;
 };
 
+/// Breaks the journal just before the n-th step that changes a server.
+struct Saboteur : StepObserver {
+  explicit Saboteur(RecoveryFixture& fixture, bool past) : world(fixture), past_return(past) {}
+  void step_started(const Step& step) override {
+    if (broken || !changes_server(step)) return;
+    if (past_return && !returned) {
+      returned = step.point_of_no_return;
+      return;
+    }
+    world.run("drop table orch_recovery_journal");
+    broken = true;
+  }
+  RecoveryFixture& world;
+  bool past_return;
+  bool returned{false};
+  bool broken{false};
+};
+
 }  // namespace
 
 TEST_SUITE("ha/journal") {
@@ -51,6 +69,52 @@ TEST_SUITE("ha/journal") {
       CHECK(all.size() == (proof < 3 ? 2 : 1));
     }
     CHECK(proof > 8);
+  }
+
+  TEST_CASE("a journal that cannot be written stops the recovery while there is a way back") {
+    RecoveryFixture world;
+    Saboteur saboteur(world, false);
+    const Parts parts = world.process(saboteur);
+    const auto outcome = recover(parts, RecoveryFixture::work(RecoveryKind::GracefulTakeover));
+    REQUIRE((outcome && outcome->error));
+    CHECK(text_of(outcome).find("journal cannot be written") != std::string::npos);
+    CHECK(world.servers.writable() == std::vector<InstanceKey>{db(1)});
+    CHECK(world.servers.at(db(2)).replication.source == db(1));
+    CHECK(replica_running(world.servers.at(db(2))));
+  }
+
+  TEST_CASE("past the point of no return a journal that cannot be written is only told") {
+    RecoveryFixture world;
+    Saboteur saboteur(world, true);
+    const Parts parts = world.process(saboteur);
+    const auto outcome = recover(parts, RecoveryFixture::work(RecoveryKind::GracefulTakeover));
+    REQUIRE_MESSAGE((outcome && !outcome->error), text_of(outcome));
+    REQUIRE(saboteur.broken);
+    CHECK(world.servers.writable().size() == 1);
+    CHECK(world.servers.writable().front() != db(1));
+    CHECK(std::any_of(outcome->notes.begin(), outcome->notes.end(), [](const std::string& note) {
+      return note.find("journal cannot be written") != std::string::npos;
+    }));
+  }
+
+  TEST_CASE_FIXTURE(RecoveryFixture,
+                    "a process that lost its recovery to another does nothing any more (HA-14)") {
+    servers.kill(db(1));
+    config.recovery.pre_failover_processes = {"true"};
+    struct Thief : StepObserver {
+      RecoveryFixture* world{nullptr};
+      void step_started(const Step& step) override {
+        if (!changes_server(step)) return;
+        world->run("update orch_recovery_run set owner_token = 'another'");
+      }
+    } thief;
+    thief.world = this;
+    const Parts robbed = process(thief);
+    const auto outcome = recover(robbed, work(RecoveryKind::DeadMaster));
+    REQUIRE_FALSE(outcome);
+    CHECK(outcome.error().kind == ErrorKind::Conflict);
+    CHECK(servers.changes().empty());
+    CHECK(value("select count(*) from topology_recovery where end_recovery is null") == "1");
   }
 }
 

@@ -347,23 +347,57 @@ TEST_SUITE("ha/recovery") {
     check_healed(*this, db(1), false);
   }
 
-  TEST_CASE_FIXTURE(Dead,
-                    "a process that lost its recovery to another does nothing any more (HA-14)") {
-    config.recovery.pre_failover_processes = {"true"};
-    struct Thief : StepObserver {
-      RecoveryFixture* world{nullptr};
-      void step_started(const Step& step) override {
-        if (!changes_server(step)) return;
-        world->run("update orch_recovery_run set owner_token = 'another'");
+  TEST_CASE("a node that loses sight of the servers leaves the recovery to one that sees them") {
+    struct Blinding : StepObserver {
+      explicit Blinding(RecoveryFixture& fixture) : world(fixture) {}
+      void step_ended(const Step& step, const Error*, std::chrono::milliseconds) override {
+        if (!step.point_of_no_return) return;
+        for (const InstanceKey& key : {db(2), db(3)})
+          world.servers.kill(key);
       }
-    } thief;
-    thief.world = this;
-    const Parts robbed = process(thief);
-    const auto outcome = recover(robbed, work(RecoveryKind::DeadMaster));
-    REQUIRE_FALSE(outcome);
-    CHECK(outcome.error().kind == ErrorKind::Conflict);
-    CHECK(servers.changes().empty());
-    CHECK(value("select count(*) from topology_recovery where end_recovery is null") == "1");
+      RecoveryFixture& world;
+    };
+    for (const bool others_see : {true, false}) {
+      CAPTURE(others_see);
+      RecoveryFixture world;
+      world.servers.kill(db(1));
+      const HookLog log(world);
+      Blinding blinding(world);
+      Parts parts = world.process(blinding);
+      std::vector<InstanceKey> asked;
+      parts.give_way = [&](const std::vector<InstanceKey>& unseen) {
+        asked = unseen;
+        return others_see;
+      };
+      const auto left = recover(parts, RecoveryFixture::work(RecoveryKind::DeadMaster));
+      REQUIRE((left && left->error));
+      CHECK(asked == std::vector<InstanceKey>{db(2), db(3)});
+      CHECK(world.journal().list_unfinished()->size() == (others_see ? 1 : 0));
+      if (!others_see) {
+        CHECK(log.lines().back() == "unsuccessful db1 {successorHost}");
+        continue;
+      }
+      for (const InstanceKey& key : {db(2), db(3)})
+        world.servers.revive(key);
+      world.bury_owner();
+      const auto outcome = resume(world.process(), "1");
+      REQUIRE_MESSAGE((outcome && !outcome->error), text_of(outcome));
+      check_healed(world, db(1), false);
+      CHECK(log.lines().size() == 6);  // none twice, and none about a failure
+    }
+  }
+
+  TEST_CASE_FIXTURE(Dead, "one replica that is gone, too, is no reason to let others lead") {
+    servers.refuse(db(2), Change{SetReadOnly{}}.index(), 100);
+    servers.refuse(db(3), Change{SetReadOnly{}}.index(), 100);
+    Parts parts = process();
+    bool asked = false;
+    parts.give_way = [&](const std::vector<InstanceKey>&) {
+      return asked = true;
+    };
+    REQUIRE(recover(parts, work(RecoveryKind::DeadMaster))->error);
+    CHECK_FALSE(asked);
+    CHECK(journal().list_unfinished()->empty());
   }
 }
 
@@ -548,52 +582,6 @@ TEST_SUITE("ha/recovery interrupted") {
     REQUIRE(resume(world->process(), "1")->error);
     CHECK(world->servers.changes().empty());
     CHECK(world->journal().list_unfinished()->empty());
-  }
-}
-
-TEST_SUITE("ha/recovery journal") {
-  /// Breaks the journal just before the n-th step that changes a server.
-  struct Saboteur : StepObserver {
-    explicit Saboteur(RecoveryFixture& fixture, bool past) : world(fixture), past_return(past) {}
-    void step_started(const Step& step) override {
-      if (broken || !changes_server(step)) return;
-      if (past_return && !returned) {
-        returned = step.point_of_no_return;
-        return;
-      }
-      world.run("drop table orch_recovery_journal");
-      broken = true;
-    }
-    RecoveryFixture& world;
-    bool past_return;
-    bool returned{false};
-    bool broken{false};
-  };
-
-  TEST_CASE("a journal that cannot be written stops the recovery while there is a way back") {
-    RecoveryFixture world;
-    Saboteur saboteur(world, false);
-    const Parts parts = world.process(saboteur);
-    const auto outcome = recover(parts, RecoveryFixture::work(RecoveryKind::GracefulTakeover));
-    REQUIRE((outcome && outcome->error));
-    CHECK(text_of(outcome).find("journal cannot be written") != std::string::npos);
-    CHECK(world.servers.writable() == std::vector<InstanceKey>{db(1)});
-    CHECK(world.servers.at(db(2)).replication.source == db(1));
-    CHECK(replica_running(world.servers.at(db(2))));
-  }
-
-  TEST_CASE("past the point of no return a journal that cannot be written is only told") {
-    RecoveryFixture world;
-    Saboteur saboteur(world, true);
-    const Parts parts = world.process(saboteur);
-    const auto outcome = recover(parts, RecoveryFixture::work(RecoveryKind::GracefulTakeover));
-    REQUIRE_MESSAGE((outcome && !outcome->error), text_of(outcome));
-    REQUIRE(saboteur.broken);
-    CHECK(world.servers.writable().size() == 1);
-    CHECK(world.servers.writable().front() != db(1));
-    CHECK(std::any_of(outcome->notes.begin(), outcome->notes.end(), [](const std::string& note) {
-      return note.find("journal cannot be written") != std::string::npos;
-    }));
   }
 }
 

@@ -25,6 +25,36 @@ class RaftCut(RaftNodes):
         self.assertEqual(self.acts(cluster), [])
 
 
+class Blinded(RaftNodes):
+    SETTINGS = {"InstanceBulkOperationsWaitTimeoutSeconds": 1}  # it gives up before it is known to see nothing
+
+    def test_a_recovery_whose_leader_loses_sight_of_the_servers_is_finished_by_another(self):
+        cluster = self.managed()
+        self.wait(lambda: self.watched(cluster), "the leader to see all servers")
+        leader = self.leader()
+        holder = cluster[3].session("LOCK TABLES app.seq READ; SELECT 1;")  # a replica that takes its time
+        self.addCleanup(holder.communicate)
+        self.addCleanup(holder.kill)
+        self.write(cluster[1], 7)
+        self.arrives(7, at=[cluster[2]])
+        end = cluster[1].sql("SHOW MASTER STATUS").split("\t")[1]
+        self.wait(lambda: cluster[3].replica_status()["Read_Master_Log_Pos"] == end, "the other to receive it")
+        cluster[1].kill()
+        self.wait(lambda: self.writable(cluster) == [cluster[2]], "a new master")
+        self.net.cut(leader.where, self.hosts)
+        self.wait(lambda: not leader.leads(), "another to lead")
+        holder.kill()
+        self.heal(cluster)
+        ended = "SELECT COUNT(*) FROM orch_recovery_run WHERE stage = 'ended'"
+        self.wait(lambda: self.backend(ended) == "1", "the recovery to end")
+        of_master = f"SELECT GROUP_CONCAT(is_successful) FROM topology_recovery WHERE port = {cluster[1].port}"
+        self.assertEqual(self.backend(of_master), "1", self.told())
+        self.assertTrue(self.has(cluster[3], 7))
+        acts = self.acts(cluster)
+        self.assertGreater(len({user for _, user, _, _ in acts}), 1, acts)
+        self.nobody_acts_out_of_turn(acts)
+
+
 class FiveNodes(RaftRounds):
     """A few of the rounds of tests/bench/run raft-rounds."""
     NODES = 5

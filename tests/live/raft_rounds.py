@@ -17,10 +17,12 @@ ELECTED = re.compile(r"^(\S+ \S+) \S+ raft: \S+ was elected in term (\d+)$", re.
 
 
 class RaftNodes(Cut):
+    SETTINGS = {}  # of a test's own
+
     def setUp(self):
         super().setUp()
         self.config.update(BackendDB="sqlite", RaftEnabled=True, RaftSecret="raft_test_secret",
-                           RaftHeartbeatMilliseconds=150, RaftElectionTimeoutMilliseconds=1500)
+                           RaftHeartbeatMilliseconds=150, RaftElectionTimeoutMilliseconds=1500, **self.SETTINGS)
         self.make_network(0, self.MANAGED)
         self.config["RaftNodes"] = [f"{site}:{PORT}" for site in self.sites]
         self.start_peers([("", 3306, None, site) for site in self.sites])

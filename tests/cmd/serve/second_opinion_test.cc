@@ -69,6 +69,14 @@ TEST_SUITE("cmd/serve/second_opinion") {
     CHECK_FALSE(better(all, {}));
     CHECK_FALSE(better(all, {"no", "no", "no"}));
     CHECK_FALSE(better(all, {"yes", "unknown", "unknown"}));
+    const auto of_one = [&](const std::string& second, const std::string& third) {
+      return who_reaches({{"db1", 3306}}, kTwoOthers,
+                         [&](const std::string& node, const std::string&) {
+                           return Said(node == "orch2:10008" ? second : third);
+                         });
+    };
+    CHECK(of_one("yes", "yes"));
+    CHECK_FALSE(of_one("no", "yes"));
   }
 
   TEST_CASE("one of five that lies neither prevents a failover nor brings one about") {
