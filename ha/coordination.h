@@ -17,6 +17,10 @@ namespace raft {
 class Group;
 }
 
+/// A node whose own backend has failed for so long does not lead: whatever is wrong with that does
+/// not pass by itself.
+constexpr std::chrono::milliseconds kUnwell{5000};
+
 /// Who leads, as far as this node knows.
 struct Leader {
   storage::NodeIdentity node{};

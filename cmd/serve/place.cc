@@ -27,8 +27,6 @@ namespace {
 constexpr std::size_t kFewestToAsk = 2;
 constexpr std::chrono::milliseconds kAgreePatience{3000};
 constexpr std::size_t kSample = 5;
-/// Since the backend answered last.
-constexpr std::chrono::seconds kUnwell{5};
 
 }  // namespace
 
@@ -55,7 +53,7 @@ Result<> Service::join_group() {
   };
   settings.answer = [this](std::string_view question) -> std::string {
     if (question == kHostName) return self_.hostname;
-    if (question == kIsWell) return std::string(unwell_for() < kUnwell ? kWell : "");
+    if (question == kIsWell) return std::string(unwell_for() < ha::kUnwell ? kWell : "");
     const MutexLock lock(questions_mutex_);
     return questioned_ == nullptr ? std::string() : answer_question(*questioned_, question);
   };

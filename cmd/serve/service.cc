@@ -362,8 +362,12 @@ void Service::keep_place() {
     if (looks && !watched) note_problem(catch_up(), "backend");
     watched = looks;
     if (begins) {
+      const std::string why = coordination_->has_own_backend() && unwell >= ha::kUnwell
+                                  ? fmt::format(": the backend {} has not answered for {} s",
+                                                database_->name(), unwell.count() / 1000)
+                                  : "";
       log::info("{}", led ? fmt::format("this node leads, in epoch {}", *term)
-                          : "this node does not lead any more");
+                          : "this node does not lead any more" + why);
     }
     mutex_.lock();
   }

@@ -18,8 +18,6 @@ using std::chrono::milliseconds;
 
 /// For a command to be agreed on and carried out: more than an election takes.
 constexpr int kCommandPatience = 5;
-/// After that, whatever is wrong with a backend does not pass by itself.
-constexpr milliseconds kUnwell{5000};
 /// For how many election timeouts an unwell node stays behind the others.
 constexpr int kYieldFor = 5;
 

@@ -1,5 +1,6 @@
 """Groups of nodes that know each other by certificates, that live at IPv6 addresses, and whose disk is full."""
 import json
+import re
 import signal
 import socket
 import sqlite3
@@ -130,6 +131,26 @@ class RaftOnIpv6(RaftCase):
         self.healed_once(c, c[1])
 
 
+def mount_small_disk(case, place, size):
+    """size: in MiB"""
+    place.mkdir(parents=True)
+    done = subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={size}m,mode=700", "orch-raft-test", place],
+                          capture_output=True, text=True)
+    if done.returncode:
+        case.skipTest(f"a small disk cannot be mounted here: {done.stderr.strip()}")
+    case.addCleanup(subprocess.run, ["umount", "-l", place], check=True)
+
+
+def fill_up(case, file):
+    with open(file, "wb") as big:
+        try:
+            while True:
+                big.write(b"x" * 65536)
+                big.flush()
+        except OSError as error:
+            case.assertEqual(error.errno, 28)
+
+
 class RaftOnAFullDisk(RaftCase):
     def backend_of(self, node):
         # Beside the log: both are out of room at once.
@@ -141,26 +162,14 @@ class RaftOnAFullDisk(RaftCase):
 
     def mounted(self, node):
         """A small disk of its own for the node's raft directory."""
-        place = node / "raft"
-        place.mkdir(parents=True)
-        done = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=128m,mode=700", "orch-raft-test", place],
-                              capture_output=True, text=True)
-        if done.returncode:
-            self.skipTest(f"a small disk cannot be mounted here: {done.stderr.strip()}")
-        self.addCleanup(subprocess.run, ["umount", "-l", place], check=True)
-        return place
+        mount_small_disk(self, node / "raft", 128)
+        return node / "raft"
 
     def test_a_leader_whose_disk_is_full_gives_its_place_away_and_says_why(self):
         places = [self.mounted(self.folder / f"node{i}") for i in range(3)]
         c, leader = self.prepare(3)
         big = places[leader.number] / "somebody-elses"
-        with open(big, "wb") as file:
-            try:
-                while True:
-                    file.write(b"x" * 65536)
-                    file.flush()
-            except OSError as error:
-                self.assertEqual(error.errno, 28)
+        fill_up(self, big)
         self.wait(lambda: not leader.leads(), "it to lead no more")
         new = self.leader()
         self.assertIsNot(new, leader)
@@ -177,6 +186,49 @@ class RaftOnAFullDisk(RaftCase):
         self.wait(lambda: leader.service.ask("health")[0] == 200, "it to be well again by itself")
         self.healed_once(c, c[1])
         self.agree("select tag_name from database_instance_tags", "meanwhile")
+
+
+class RaftOnAFullServer(RaftCase):
+    """Each node on a server of its own, which waits, and answers no more, when its disk is full."""
+
+    def setUp(self):
+        super().setUp()
+        self.servers = [self.server_on_a_small_disk() for _ in range(3)]
+
+    def server_on_a_small_disk(self):
+        server = self.start(1, "")[1]
+        server.sql("CREATE USER backend@'%' IDENTIFIED BY 'backend_password'; GRANT ALL ON *.* TO backend@'%'")
+        server.end()
+        aside = server.data.rename(server.dir / "aside")
+        mount_small_disk(self, server.data, 300)
+        subprocess.run(["cp", "-a", f"{aside}/.", server.data], check=True)
+        server.start()
+        server.sql("SET GLOBAL read_only = 0")
+        return server
+
+    def backend_of(self, node):
+        server = self.servers[node.number]
+        return {"BackendDB": "mysql", "MySQLOrchestratorHost": server.host, "MySQLOrchestratorPort": server.port,
+                "MySQLOrchestratorDatabase": "orch", "MySQLOrchestratorUser": "backend",
+                "MySQLOrchestratorPassword": "backend_password"}
+
+    def sql(self, node, statement):
+        return self.servers[node.number].sql(f"use orch; {statement}").replace("\t", "|")
+
+    def test_a_leader_whose_server_has_no_room_gives_its_place_away_and_says_why(self):
+        c, leader = self.prepare(3)
+        fill_up(self, self.servers[leader.number].data / "somebody-elses")
+        self.wait(lambda: not leader.leads(), "it to lead no more")
+        others = [n for n in self.nodes if n is not leader]
+        new = self.leader(others)
+        self.wait(lambda: re.search(r"this node does not lead any more: the backend \S+ has not answered for \d+ s",
+                                    leader.service.told()), "it to say why")
+        self.assertRegex(leader.service.ask("health")[1], "the backend has not answered for")
+        new.service.details(f"tag/{c[2].host}/{c[2].port}?tag=meanwhile")
+        c[1].kill()
+        self.wait(lambda: {self.sql(n, "select is_successful from topology_recovery") for n in others} == {"1"},
+                  "the other two to agree on a recovery")
+        self.assertEqual({self.sql(n, "select tag_name from database_instance_tags") for n in others}, {"meanwhile"})
 
 
 if __name__ == "__main__":
