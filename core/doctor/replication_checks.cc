@@ -155,8 +155,8 @@ void check_gtid(const Round& round) {
     const std::string errant = errant_transactions(round.patient.topology, *replica);
     if (!errant.empty()) {
       round.add(Badness::Critical, "errant-gtids", replica->key,
-                "it has transactions that nobody else has: " + errant +
-                    "; if it is promoted, others get them or break",
+                "it has transactions of its own, which no server above or beside it has: " +
+                    errant + "; if it is promoted, others get them or break",
                 "find out what wrote there; remove them (orch gtid-errant-reset-master) or make "
                 "the others execute them");
     } else if (const std::string own = own_writes(round, *replica); !own.empty()) {

@@ -94,10 +94,16 @@ struct Rank {
   std::vector<int> qualities{};
 };
 
+/// What others hold, and not by way of a replica that is asked about.
 Position united_with_others(const Topology& topology, const Instance& instance) {
+  const bool feeds = is_replica(instance) && !topology.replicas_of(instance.key).empty();
+  const auto is_fed = [&](const InstanceKey& other) {  // co-masters are below each other
+    return feeds && topology.is_below(other, instance.key) &&
+           !topology.is_below(instance.key, other);
+  };
   Position all;
   for (const Instance& other : topology.instances()) {
-    if (other.key == instance.key) continue;
+    if (other.key == instance.key || is_fed(other.key)) continue;
     const Position held = received_position(other);
     if (held.index() != received_position(instance).index()) continue;
     all = is_known(all) ? united(all, held) : held;
@@ -105,7 +111,7 @@ Position united_with_others(const Topology& topology, const Instance& instance) 
   return all;
 }
 
-/// What the server wrote itself and nobody else holds.
+/// What the server wrote itself and nobody holds but those below it.
 Position errant_position(const Topology& topology, const Instance& instance) {
   const Position held = received_position(instance);
   const Position others = united_with_others(topology, instance);

@@ -209,6 +209,9 @@ TEST_SUITE("core/doctor/doctor") {
     Ward maria(true);
     maria.at(2).gtid.mariadb_binlog_state = "0-1-100,0-2-101";
     CHECK(maria.tells("critical errant-gtids db2"));
+    maria.at(3).replication.source = test::db(2);
+    maria.at(3).gtid.mariadb_binlog_state = "0-1-100,0-2-101";
+    CHECK(maria.tells("critical errant-gtids db2"));
   }
 
   TEST_CASE("holes in what was executed, and transactions that are purged") {
