@@ -41,6 +41,7 @@ constexpr std::chrono::milliseconds kLetGo{1000};
 constexpr std::chrono::seconds kTidy{60};
 constexpr std::chrono::seconds kStarted{3};  // what only a start needs was needed by then
 constexpr std::chrono::seconds kEntries{5};
+constexpr std::size_t kMostWaiting = 8;
 constexpr std::chrono::seconds kMembers{10};  // as orchestrator's nodes report that they are well
 
 }  // namespace
@@ -52,7 +53,7 @@ Result<> Service::write_codes() {
     codes.swap(codes_);
   }
   if (codes.empty()) return {};
-  return services_->store<storage::AnalysisStore>().save_codes(codes);
+  return own_->store<storage::AnalysisStore>().save_codes(codes);
 }
 
 void Service::keep_house() {
@@ -88,8 +89,10 @@ void Service::keep_house() {
     if (now >= often) {
       often = now + config().discovery.instance_poll_seconds;
       if (leads) {
-        note_problem(end_downtimes(), "backend");
-        note_problem(end_old_detections(), "backend");
+        beside([this] {
+          note_problem(end_downtimes(), "backend");
+          note_problem(end_old_detections(), "backend");
+        });
       }
       if (keeps) {
         note_problem(own_->clusters().rebuild_aliases(), "backend");
@@ -98,7 +101,7 @@ void Service::keep_house() {
     }
     if (now >= tidy) {
       tidy = now + kTidy;
-      if (leads) note_problem(tidy_decisions(), "caretaking");
+      if (leads) beside([this] { note_problem(tidy_decisions(), "caretaking"); });
       if (keeps) note_problem(tidy_own(), "caretaking");
     }
     if (now >= memory) {
@@ -118,7 +121,7 @@ void Service::keep_house() {
     if (now >= members || leads != led) {
       members = now + kMembers;
       led = leads;
-      look_after_members(leads);
+      beside([this, leads] { look_after_members(leads); });
     }
     mutex_.lock();
     queue_log_.push_back({.all = {figures.running, figures.queued},
@@ -246,6 +249,12 @@ void Service::let_go(const std::set<InstanceKey>& keys) {
   if (!writes_->flush(steady_clock::now() + kLetGo)) {
     log::warning("the backend is slow: what is forgotten may come back");
   }
+}
+
+/// What waits for other nodes is not done by the house thread: a group that is slow to agree would
+/// look like a backend that does not answer.
+void Service::beside(std::function<void()> work) {
+  if (chores_.waiting() < kMostWaiting) chores_.submit(std::move(work));
 }
 
 /// Beside the housekeeping: a server that hangs must not hold that up.

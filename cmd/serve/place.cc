@@ -109,7 +109,8 @@ Result<Neighbours> Service::read_neighbours() const {
 /// nothing: one of those takes its place.
 void Service::give_way_if_blind(const EngineFigures& figures) {
   if (figures.dead_servers < 2 || 2 * figures.dead_servers <= figures.servers) return;
-  give_way(engine_->unreached(kSample));
+  if (chores_.waiting() + chores_.running() > 0) return;  // it is asked again soon
+  beside([this] { give_way(engine_->unreached(kSample)); });
 }
 
 bool Service::give_way(std::vector<InstanceKey> unseen) {

@@ -148,6 +148,7 @@ Service::~Service() {
   }
   woken_.notify_all();
   if (house_thread_.joinable()) house_thread_.join();
+  chores_.stop();
   resumptions_.stop();
   publications_.stop();
   entry_writing_.stop();

@@ -3,6 +3,7 @@
 #include <atomic>
 #include <condition_variable>
 #include <deque>
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -126,6 +127,7 @@ class Service {
   void let_go_of_forgotten();
   Result<> catch_up();
   Result<> write_codes();
+  void beside(std::function<void()> work);
   Result<> resume_cut_off();
   void resume_one(const std::string& uid);
   Result<> end_downtimes();
@@ -198,6 +200,7 @@ class Service {
       ORCH_GUARDED_BY(complaints_mutex_);  ///< when they were last said
   AddressBook addresses_;                  ///< of the one thread that publishes
   WorkerPool publications_{1};
+  WorkerPool chores_{1};
   WorkerPool resumptions_{8};
   WorkerPool entry_writing_{1};
   std::atomic<bool> writing_entries_{false};
