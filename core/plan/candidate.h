@@ -72,8 +72,8 @@ struct Loss {
 /// Rule must_not, or PromotionIgnoreHostnameFilters.
 [[nodiscard]] bool is_banned(const Instance& instance, const Policy& policy);
 
-/// What a replica wrote by itself: executed under its own name, and held by nobody but servers below
-/// it. "" = none.
+/// What a replica wrote by itself: executed under its own name, and held by nobody but servers
+/// below it. "" = none.
 [[nodiscard]] std::string errant_transactions(const Topology& topology, const Instance& instance);
 
 }  // namespace orch
