@@ -1,5 +1,6 @@
 """A healthy master hands over to a replica: nothing is lost, and never are two servers writable."""
 import unittest
+from concurrent.futures import ThreadPoolExecutor
 
 from live_case import IS_MYSQL, LiveCase, Writer
 
@@ -39,6 +40,26 @@ class Takeover(LiveCase):
         acknowledged = writer.end()
         have = list(map(int, c[2].sql("SELECT seq FROM app.seq ORDER BY seq").split()))
         self.assertEqual(have, acknowledged)
+
+    def test_a_replica_that_is_behind_follows_although_the_new_master_is_written_to(self):
+        # The old master follows already, and passes on what the new one writes.
+        c = self.start(4)
+        self.discover(c)
+        holder = c[4].session("LOCK TABLES app.seq READ; SELECT 1;")
+        self.addCleanup(holder.communicate)
+        self.addCleanup(holder.kill)
+        self.write(c[1], 2000000)
+        with ThreadPoolExecutor(1) as pool:
+            running = pool.submit(self.does, "takeover", c.name, "--to", c[2])
+            c.wait_for(lambda: not self.read_only(c[2]), "the new master to take writes")
+            writer = Writer(c[2])
+            self.assertTrue(writer.some.wait(60), "the writer did not come to 200 writes")
+            holder.kill()
+            running.result()
+        last = writer.end()[-1]
+        for i in (1, 3, 4):
+            self.follows(c[i], c[2])
+        self.arrives(last, at=[c[1], c[3], c[4]])
 
     def test_a_transaction_that_is_open_cannot_be_committed_on_the_old_master(self):
         # REC-43

@@ -165,6 +165,7 @@ void FakeServers::replicate() {
 void FakeServers::write_once() {
   for (const InstanceKey& key : writing_) {
     Instance& server = servers_.at(key);
+    if (server.server.read_only) continue;
     const std::string number = std::to_string(++writes_);
     if (is_mariadb(server)) {
       server.gtid.mariadb_binlog_state = "0-" + std::to_string(server.server.id) + "-" + number;

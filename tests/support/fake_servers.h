@@ -31,7 +31,8 @@ class FakeServers final : public Servers {
   void deny(const InstanceKey& key);
   /// Somebody whom read_only does not bind writes to it, when another server becomes writable.
   void write_on_promotion(const InstanceKey& key, const std::string& executed);
-  /// Takes a write just before each change of any server, and its replicas have it at once.
+  /// Takes a write just before each change of any server, unless it is read-only, and its replicas
+  /// have it at once.
   void keep_writing(const InstanceKey& key);
   /// Has purged what its replicas ask for.
   void purge_all(const InstanceKey& key);

@@ -395,7 +395,9 @@ class Mover {
   /// Nothing when the destination holds all that the server has executed and received.
   [[nodiscard]] std::optional<MoveState> wait_for_destination() const {
     const Position executed = executed_position(*server_);
-    const Position held = move_.destination_holds.value_or(executed_position(*destination_));
+    Position held = executed_position(*destination_);
+    // What it wrote since then comes to its former siblings by way of the old primary, too.
+    if (move_.destination_holds) held = united(*move_.destination_holds, held);
     if (executed.index() != held.index() || !is_known(held) ||
         std::holds_alternative<BinlogCoordinates>(held)) {
       return std::nullopt;
@@ -404,11 +406,10 @@ class Mover {
     const Position wanted =
         received.index() == executed.index() ? united(executed, received) : executed;
     if (missing(held, wanted).empty()) return std::nullopt;
-    if (!move_.destination_holds && answers(*destination_)) {
+    if (answers(*destination_)) {
       if (auto not_yet = read_again({move_.target.source})) return not_yet;
-      if (replica_running(*destination_) && !destination_waited_for(wanted)) {
-        return wait_on_destination(wanted);
-      }
+      const bool runs_on = !move_.destination_holds && replica_running(*destination_);
+      if (runs_on && !destination_waited_for(wanted)) return wait_on_destination(wanted);
     }
     const Difference unapplied = missing(united(held, executed), wanted);
     const bool has_executed_it = unapplied.empty();

@@ -31,6 +31,21 @@ TEST_SUITE("core/plan/recovery/takeover") {
     }
   }
 
+  TEST_CASE("what the new primary wrote, and the old one passed on, keeps nobody from following") {
+    for (const bool is_mariadb_case : {false, true}) {
+      FakeServers servers;
+      is_mariadb_case ? build_mariadb(servers) : build_mysql(servers);
+      servers.keep_writing(db(2));
+      servers.freeze_applier(db(3));  // the others are moved meanwhile
+      const Outcome outcome = take_over(servers, db(2));
+      REQUIRE_FALSE(outcome.error);
+      CHECK(outcome.account.lost.empty());
+      check_below(servers, 1, 2);
+      check_below(servers, 3, 2);
+      check_below(servers, 4, 2);
+    }
+  }
+
   TEST_CASE("nobody outside takes a replication group's writes over") {
     FakeServers servers;
     build_group(servers);
