@@ -16,6 +16,8 @@ namespace orch::ha {
 namespace {
 
 constexpr std::chrono::seconds kFirstPause{10};
+constexpr std::chrono::seconds kSettled{
+    30};                            ///< a master that has held so long has not failed at once
 constexpr std::size_t kPast = 200;  ///< how many past recoveries are looked at
 
 bool is_intermediate(RecoveryKind kind) {
@@ -106,44 +108,6 @@ std::chrono::seconds block_period(const RecoverySettings& settings) {
   return settings.recovery_period_block_minutes;
 }
 
-/// A recent failover of this cluster, or one that made this server its master.
-bool blocks(const RecoveryRecord& past, const RecoveryWork& work) {
-  if (!past.successful || !past.active) return false;
-  if (past.failed == work.failed) return true;
-  return replaces_master(work.kind) && (past.successor == work.failed ||
-                                        same_cluster(work, past.cluster_name, past.cluster_alias));
-}
-
-Result<> check_past(const Parts& parts, const RecoveryWork& work) {
-  storage::RecoveryStore store = recovery_store(parts);
-  ORCH_ASSIGN(const std::vector<RecoveryRecord> past, store.list("", 0, kPast));
-  const TimePoint now = parts.clock.now();
-  const std::chrono::seconds period = block_period(parts.config.recovery);
-  std::chrono::seconds pause{0};
-  std::optional<TimePoint> last_failure;
-  for (const RecoveryRecord& record : past) {
-    if (record.acknowledged || !record.ended) continue;
-    const auto ago = now - *record.ended;
-    // Of a time to come: the clock was set back. How long ago it was nobody knows; nothing may wait
-    // until the clock is there again, which may be hours.
-    if (ago >= period || ago < -period) continue;
-    if (blocks(record, work)) {
-      ORCH_TRY(store.save_blocked(work.failed, work.cluster, work.analysis, record.id));
-      return fail(ErrorKind::Conflict,
-                  fmt::format("{} was recovered by recovery {} less than {} s ago "
-                              "('orch ack-cluster-recoveries' ends the block)",
-                              work.cluster_alias, record.id, period.count()));
-    }
-    if (record.successful || record.failed != work.failed || ago < -kFirstPause) continue;
-    pause = pause.count() == 0 ? kFirstPause : std::min(pause * 2, period);
-    last_failure = std::max(last_failure.value_or(*record.ended), *record.ended);
-  }
-  if (!last_failure || now - *last_failure >= pause) return {};
-  return fail(ErrorKind::Conflict,
-              fmt::format("the recovery of {} failed, and is not tried again for {} s",
-                          to_string(work.failed), pause.count()));
-}
-
 /// A leader that stood still finds here that there is a later one.
 Result<> check_epoch(const Parts& parts, Term term) {
   if (!parts.leadership.is_elected()) return {};
@@ -179,6 +143,30 @@ Result<> settle_foreign_rows(const Parts& parts, const RecoveryWork& work) {
     if (!lives) ORCH_TRY(store.end_crashed(record.uid));
   }
   return {};
+}
+
+/// A recent failover of this cluster, or one that made this server its master.
+bool blocks(const RecoveryRecord& past, const RecoveryWork& work) {
+  if (!past.successful || !past.active) return false;
+  if (past.failed == work.failed) return true;
+  return replaces_master(work.kind) && (past.successor == work.failed ||
+                                        same_cluster(work, past.cluster_name, past.cluster_alias));
+}
+
+/// The failure that was recovered, still there; not a new one of whom it has been recovered by.
+bool is_same_failure(const RecoveryRecord& past, const RecoveryWork& work,
+                     const std::vector<RecoveryRecord>& all) {
+  if (past.failed != work.failed) return false;
+  return std::none_of(all.begin(), all.end(), [&](const RecoveryRecord& later) {
+    return later.id > past.id && later.successful && later.successor == work.failed;
+  });
+}
+
+std::string told(const RecoveryWork& work, const RecoveryRecord& past, std::chrono::seconds span) {
+  return fmt::format(
+      "{} was recovered by recovery {} less than {} s ago ('orch "
+      "ack-cluster-recoveries' ends the block)",
+      work.cluster_alias, past.id, span.count());
 }
 
 }  // namespace
@@ -236,11 +224,55 @@ Result<std::optional<storage::RecoveryRun>> find_unfinished(const Parts& parts,
   return std::optional<storage::RecoveryRun>();
 }
 
+Result<std::optional<PastBlock>> blocked_by_past(const Parts& parts, const RecoveryWork& work) {
+  ORCH_ASSIGN(const std::vector<RecoveryRecord> past, recovery_store(parts).list("", 0, kPast));
+  const TimePoint now = parts.clock.now();
+  const std::chrono::seconds period = block_period(parts.config.recovery);
+  std::chrono::seconds settling{0};
+  const RecoveryRecord* last_failover = nullptr;
+  std::chrono::seconds pause{0};
+  std::optional<TimePoint> last_failure;
+  for (const RecoveryRecord& record : past) {
+    if (record.acknowledged || !record.ended) continue;
+    const auto ago = now - *record.ended;
+    // Of a time to come: the clock was set back. How long ago it was nobody knows; nothing may wait
+    // until the clock is there again, which may be hours.
+    if (ago >= period || ago < -period) continue;
+    if (blocks(record, work)) {
+      if (is_same_failure(record, work, past)) {
+        return std::optional(PastBlock{record.id, told(work, record, period)});
+      }
+      settling =
+          settling.count() == 0 ? std::min(kSettled, period) : std::min(settling * 2, period);
+      if (last_failover == nullptr || *record.ended > *last_failover->ended) {
+        last_failover = &record;
+      }
+      continue;
+    }
+    if (record.successful || record.failed != work.failed || ago < -kFirstPause) continue;
+    pause = pause.count() == 0 ? kFirstPause : std::min(pause * 2, period);
+    last_failure = std::max(last_failure.value_or(*record.ended), *record.ended);
+  }
+  if (last_failover != nullptr && now - *last_failover->ended < settling) {
+    return std::optional(PastBlock{last_failover->id, told(work, *last_failover, settling)});
+  }
+  if (!last_failure || now - *last_failure >= pause) return std::optional<PastBlock>();
+  return std::optional(PastBlock{
+      std::nullopt, fmt::format("the recovery of {} failed, and is not tried again for {} s",
+                                to_string(work.failed), pause.count())});
+}
+
 Result<> check_automatic(const Parts& parts, const RecoveryWork& work) {
   ORCH_TRY(check_switch(parts));
   ORCH_TRY(check_filters(parts.config.recovery, work));
   ORCH_TRY(check_confirmation(parts, work));
-  return check_past(parts, work);
+  ORCH_ASSIGN(const auto block, blocked_by_past(parts, work));
+  if (!block) return {};
+  if (block->recovery) {
+    ORCH_TRY(recovery_store(parts).save_blocked(work.failed, work.cluster, work.analysis,
+                                                *block->recovery));
+  }
+  return fail(ErrorKind::Conflict, block->reason);
 }
 
 Result<std::int64_t> register_recovery(const Parts& parts, const RecoveryWork& work,

@@ -43,11 +43,19 @@ Result<std::optional<storage::RecoveryRun>> find_unfinished(const Parts& parts,
 
 /// Whether an automatic recovery may begin now: the global switch (which counts as off when it
 /// cannot be read, REC-8), filters of clusters (for every kind, REC-5) and of host names, downtime,
-/// confirmation, and what happened before:
-/// a cluster whose master was replaced because it failed, within RecoveryPeriodBlockSeconds, is not
-/// failed over again; what failed is tried again after a pause that grows with each attempt.
-/// Errors: Refused or Conflict, with the reason.
+/// confirmation, and what happened before. Errors: Refused or Conflict, with the reason.
 Result<> check_automatic(const Parts& parts, const RecoveryWork& work);
+
+/// Why nothing is done for now, as of what happened before.
+struct PastBlock {
+  std::optional<std::int64_t> recovery{};  ///< by which one; nothing: those of this server failed
+  std::string reason{};
+};
+/// The failure that was recovered within RecoveryPeriodBlockSeconds is not recovered again. A new
+/// one of the same cluster is, when the master that came of it has held for 30 s; for twice as long
+/// with each further failover in that period, so that a cluster whose masters die one after the
+/// other is not used up. What failed is tried again after a pause that grows likewise.
+Result<std::optional<PastBlock>> blocked_by_past(const Parts& parts, const RecoveryWork& work);
 
 /// Registers the recovery and begins its journal, unless another is in the way. Its id.
 /// Errors: Conflict.

@@ -4,12 +4,15 @@
 
 #include "cmd/command/analysis_reading.h"
 #include "cmd/command/analysis_text.h"
+#include "cmd/command/engine.h"
 #include "cmd/command/families.h"
 #include "cmd/command/names.h"
+#include "cmd/command/recovery.h"
 #include "core/analysis/settings.h"
 #include "core/base/log.h"
 #include "core/json/analysis_json.h"
 #include "core/probe/crawl.h"
+#include "ha/registration.h"
 #include "storage/analysis_store.h"
 #include "storage/circumstances.h"
 
@@ -79,6 +82,20 @@ Result<Reply> run_replication_analysis(Services& services, const Args& /*args*/)
   return reply;
 }
 
+/// What would run, were it not for an earlier recovery.
+Result<> judge_by_past(const Services& services, std::vector<Analysis>& analyses) {
+  for (Analysis& analysis : analyses) {
+    if (!analysis.actionable) continue;
+    ORCH_ASSIGN(const std::unique_ptr<RecoveryEngine> engine, RecoveryEngine::make(services));
+    ORCH_ASSIGN(const ha::RecoveryWork work, work_for(services, analysis, ""));
+    ORCH_ASSIGN(const auto block, ha::blocked_by_past(engine->parts(), work));
+    if (!block) continue;
+    analysis.actionable = false;
+    analysis.why_not = block->reason;
+  }
+  return {};
+}
+
 Result<Reply> run_analyze(Services& services, const Args& args) {
   std::string cluster;
   if (!args.instance.empty() || !args.alias.empty()) {
@@ -86,8 +103,9 @@ Result<Reply> run_analyze(Services& services, const Args& args) {
   }
   ORCH_ASSIGN(AnalysisInput input, read_analysis_input(services));
   input.rules.judge_replicas = true;
-  const std::vector<Analysis> analyses = analyse_records(
+  std::vector<Analysis> analyses = analyse_records(
       services, input, {.include_downtimed = true, .include_ignored = true}, cluster);
+  ORCH_TRY(judge_by_past(services, analyses));
   const auto records = input.topology.instances();
   const auto servers = std::count_if(records.begin(), records.end(), [&](const Instance& record) {
     return cluster.empty() || record.cluster_name == cluster;

@@ -382,7 +382,7 @@ constexpr ConfigKey kKeys[] = {
      kRecovery<&RecoverySettings::failure_detection_period_block_minutes>,
      "a detection stays active this long"},
     {"RecoveryPeriodBlockSeconds", kRecovery<&RecoverySettings::recovery_period_block_seconds>,
-     "a recovery blocks further ones this long"},
+     "a failure that was recovered is not recovered again for this long"},
     {"RecoveryPeriodBlockMinutes", kRecovery<&RecoverySettings::recovery_period_block_minutes>,
      "old form of RecoveryPeriodBlockSeconds, used when that is 0"},
     {"RecoveryIgnoreHostnameFilters",

@@ -70,16 +70,44 @@ TEST_SUITE("ha/registration") {
     CHECK(objection().find("whether recoveries are disabled globally is not known") == 0);
   }
 
-  TEST_CASE_FIXTURE(Automatic, "a cluster that was just failed over is not failed over again") {
+  TEST_CASE_FIXTURE(Automatic, "a failure that was recovered is not recovered again") {
+    REQUIRE(recover(process(), wanted));
+    clock.advance(std::chrono::seconds(3599));
+    CHECK(objection().find("was recovered by recovery 1 less than 3600 s ago") !=
+          std::string::npos);
+    clock.advance(std::chrono::seconds(1));
+    CHECK(objection().empty());
+  }
+
+  TEST_CASE_FIXTURE(Automatic,
+                    "a new master that fails at once is not replaced, one that held is") {
     REQUIRE(recover(process(), wanted));
     wanted.failed = db(2);
     wanted.cluster = "db2:3306";
-    CHECK(objection().find("was recovered by recovery 1 less than 3600 s ago") !=
-          std::string::npos);
+    wanted.replicas = {db(3)};
+    CHECK(objection().find("was recovered by recovery 1 less than 30 s ago") != std::string::npos);
     CHECK(value("select blocking_recovery_id from blocked_topology_recovery "
                 "where hostname = 'db2'") == "1");
-    SUBCASE("for as long as RecoveryPeriodBlockSeconds") {
-      clock.advance(std::chrono::seconds(3600));
+    SUBCASE("and for longer each time") {
+      clock.advance(std::chrono::seconds(30));
+      servers.kill(db(2));
+      const auto second = recover(process(), wanted);
+      REQUIRE_MESSAGE((second && !second->error), text_of(second));
+      wanted.failed = db(3);
+      wanted.cluster = "db3:3306";
+      clock.advance(std::chrono::seconds(59));
+      CHECK(objection().find("was recovered by recovery 2 less than 60 s ago") !=
+            std::string::npos);
+      // Who died first, and is the master again by somebody's hand.
+      wanted.failed = db(1);
+      CHECK(objection().find("less than 3600 s ago") != std::string::npos);
+      clock.advance(std::chrono::seconds(1));
+      wanted.failed = db(3);
+      CHECK(objection().empty());
+    }
+    SUBCASE("but no longer than RecoveryPeriodBlockSeconds") {
+      config.recovery.recovery_period_block_seconds = std::chrono::seconds(5);
+      clock.advance(std::chrono::seconds(5));
       CHECK(objection().empty());
     }
     SUBCASE("or until it is acknowledged") {
@@ -89,7 +117,6 @@ TEST_SUITE("ha/registration") {
     SUBCASE("unless a person wants it") {
       servers.kill(db(2));
       wanted.automatic = false;
-      wanted.replicas = {db(3)};
       const auto outcome = recover(process(), wanted);
       REQUIRE((outcome && !outcome->error));
       CHECK(servers.writable() == std::vector<InstanceKey>{db(3)});

@@ -55,6 +55,22 @@ class DoubleFailures(ServiceCase):
         self.arrives(2, at=[n for n in (c[2], c[4], c[5]) if n is not new])
         c.wait_for(lambda: all(r["RecoveryEndTimestamp"] for r in service.json("audit-recovery")), "the recoveries to end")
 
+    def test_a_new_master_that_dies_is_replaced_when_it_has_held_for_a_while(self):
+        # REC-4
+        self.config["RecoveryPeriodBlockSeconds"] = 3600
+        c = self.start(3)
+        self.discover(c)
+        service = self.serve(c)
+        c[1].kill()
+        first = self.healed(c, c[1])
+        last = c[5 - first.number]
+        self.all_follow(c, first, service)
+        c.wait_for(lambda: service.json("audit-recovery")[0]["RecoveryEndTimestamp"], "the recovery to end")
+        first.kill()
+        c.wait_for(lambda: "less than 30 s ago" in service.told(), "the service to say why it waits")
+        self.assertIn("less than 30 s ago", self.orch("analyze").out)
+        c.wait_for(lambda: not self.read_only(last), "it to be replaced")
+
 
 if __name__ == "__main__":
     unittest.main()
