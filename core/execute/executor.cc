@@ -249,11 +249,12 @@ void Executor::Session::run_batch(const Run& run) {
     const bool was_silent = before != nullptr && !answers(*before);
     // One that is as silent as before needs no third attempt.
     if (!(failed && was_silent)) again.insert(servers[i]);
-    if (failed || was_silent) {
-      const Step& last_step = shares.at(servers[i]).back();
-      const bool looks = std::holds_alternative<Reprobe>(last_step.action);
-      const auto patience = looks ? last_step.limit : std::nullopt;
-      limits[servers[i]] = patience.value_or(owner.settings_.suspect_limit);
+    const Step& last_step = shares.at(servers[i]).back();
+    const bool looks = std::holds_alternative<Reprobe>(last_step.action);
+    if (looks && last_step.limit) {
+      limits[servers[i]] = *last_step.limit;
+    } else if (failed || was_silent) {
+      limits[servers[i]] = owner.settings_.suspect_limit;
     }
   }
   for (std::vector<StepResult>& share : results) {

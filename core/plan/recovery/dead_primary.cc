@@ -435,9 +435,13 @@ class Failover {
     if (auto steps = close_siblings(request_.failed, winner, so_far_, fresh_); !steps.empty()) {
       return Run{std::move(steps), {}};
     }
+    if (auto look = look_again(request_.failed, true, so_far_, fresh_); !look.empty())
+      return Run{std::move(look), {}};
     const SiblingPlan plan = sibling_moves(request_.failed, winner, policy_, so_far_, fresh_);
     Decision decision = next_of_siblings(request_.failed, plan, true, policy_, so_far_, fresh_);
     if (std::holds_alternative<Run>(decision)) return decision;
+    if (auto look = look_again(request_.failed, false, so_far_, fresh_); !look.empty())
+      return Run{std::move(look), {}};
     if (auto look = last_look(missed(), so_far_, fresh_); !look.empty())
       return Run{std::move(look), {}};
     Account account = std::holds_alternative<Done>(decision)

@@ -29,6 +29,9 @@ std::size_t acknowledging(const Instance& winner, const Instance& old_primary,
       (would(old_primary) ? 1 : 0));
 }
 
+constexpr std::string_view kLookAround = "see that nobody else takes writes";
+constexpr std::chrono::milliseconds kShortLook{500};
+
 std::vector<Step> look_at_all(const Topology& fresh, const std::optional<Missed>& missed,
                               std::string_view why) {
   std::vector<Step> steps;
@@ -189,17 +192,34 @@ bool came_back(const Instance& old_primary, const Progress& so_far) {
 
 std::vector<Step> look_around(const Instance& winner, const Missed& old_primary,
                               const Progress& so_far, const Topology& fresh) {
-  constexpr std::string_view kWhy = "see that nobody else takes writes";
   const bool looked =
       std::any_of(so_far.steps.begin(), so_far.steps.end(), [&](const StepResult& result) {
-        return result.step.server == winner.key && result.step.why == kWhy;
+        return result.step.server == winner.key && result.step.why == kLookAround;
       });
   if (looked) return {};
   // Without a wait it was tried just now, and to look for it again would keep all from writing.
   const bool waited = std::any_of(
       so_far.steps.begin(), so_far.steps.end(),
       [](const StepResult& result) { return std::holds_alternative<WaitFor>(result.step.action); });
-  return look_at_all(fresh, waited ? std::optional(old_primary) : std::nullopt, kWhy);
+  auto steps = look_at_all(fresh, waited ? std::optional(old_primary) : std::nullopt, kLookAround);
+  // Nobody can write meanwhile: one that hangs must not be waited for.
+  for (Step& step : steps) {
+    if (step.server != winner.key) step.limit = std::max(old_primary.patience, kShortLook);
+  }
+  return steps;
+}
+
+std::vector<Step> look_again(const InstanceKey& old_primary, bool sources, const Progress& so_far,
+                             const Topology& fresh) {
+  std::vector<Step> steps;
+  for (const Instance& instance : fresh.instances()) {
+    if (answers(instance) || instance.key == old_primary) continue;
+    if (sources && fresh.replicas_of(instance.key).empty()) continue;
+    const StepResult* last = latest(so_far, instance.key, [](const Action&) { return true; });
+    if (last == nullptr || last->step.why != kLookAround) continue;
+    steps.push_back({instance.key, Reprobe{}, "it did not answer at once", {}, false, {}});
+  }
+  return steps;
 }
 
 std::vector<Step> last_look(const Missed& old_primary, const Progress& so_far,

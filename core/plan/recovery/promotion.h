@@ -60,11 +60,15 @@ struct Missed {
   std::chrono::milliseconds patience{};
 };
 
-/// Reads everybody who answers right before the promotion: somebody else may have promoted another
-/// since the run began, and when it had to wait, the old primary may be back. Nothing when that is
-/// done.
+/// Reads everybody who answers right before the promotion, all but the winner for a short time
+/// only: somebody else may have promoted another since the run began, and when it had to wait, the
+/// old primary may be back. Nothing when that is done.
 [[nodiscard]] std::vector<Step> look_around(const Instance& winner, const Missed& old_primary,
                                             const Progress& so_far, const Topology& fresh);
+/// Reads those once more, without hurry, who did not answer then. `sources`: only those with
+/// replicas.
+[[nodiscard]] std::vector<Step> look_again(const InstanceKey& old_primary, bool sources,
+                                           const Progress& so_far, const Topology& fresh);
 /// Reads everybody who answers once more when all is done, and the old primary in any case. Nothing
 /// when that is done.
 [[nodiscard]] std::vector<Step> last_look(const Missed& old_primary, const Progress& so_far,

@@ -440,6 +440,8 @@ class Takeover {
       return Run{std::move(steps), {}};
     }
     if (auto steps = await_siblings(heir); !steps.empty()) return Run{std::move(steps), {}};
+    if (auto look = look_again(primary_->key, true, so_far_, fresh_); !look.empty())
+      return Run{std::move(look), {}};
     SiblingPlan plan = sibling_moves(primary_->key, heir, policy_, so_far_, fresh_);
     if (auto can = can_replicate_from(*primary_, heir, policy_.rules()); !can) {
       plan.lost.push_back({primary_->key, can.error().message});
@@ -448,6 +450,8 @@ class Takeover {
     }
     Decision decision = next_of_siblings(primary_->key, plan, false, policy_, so_far_, fresh_);
     if (std::holds_alternative<Run>(decision)) return decision;
+    if (auto look = look_again(primary_->key, false, so_far_, fresh_); !look.empty())
+      return Run{std::move(look), {}};
     if (auto look = last_look(missed(), so_far_, fresh_); !look.empty())
       return Run{std::move(look), {}};
     Account account = std::holds_alternative<Done>(decision)

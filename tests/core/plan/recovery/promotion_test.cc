@@ -246,6 +246,39 @@ TEST_SUITE("core/plan/recovery/promotion") {
     }
   }
 
+  TEST_CASE("one that hangs before the promotion is not waited for, and follows when it is back") {
+    for (const bool dies : {true, false}) {
+      CAPTURE(dies);
+      FakeServers servers;
+      build_mysql(servers);
+      if (dies) servers.kill(db(1));
+      const Planner plan =
+          dies ? failover({db(1), {}}, Policy{}) : takeover({db(1), db(3), true, true}, Policy{});
+      bool looked = false;
+      const Planner watched = [&](const Progress& so_far, const Topology& fresh) {
+        Decision decision = plan(so_far, fresh);
+        const Run* run = std::get_if<Run>(&decision);
+        if (run == nullptr) return decision;
+        const std::string& why = run->steps.front().why;
+        if (why == "it did not answer at once") servers.revive(db(4));
+        if (why != "see that nobody else takes writes") return decision;
+        servers.kill(db(4));
+        for (const Step& step : run->steps) {
+          if (step.server != db(3)) CHECK(step.limit == std::chrono::milliseconds(500));
+        }
+        looked = true;
+        return decision;
+      };
+      const Outcome outcome = run_plan(servers, watched);
+      REQUIRE_FALSE(outcome.error);
+      CHECK(looked);
+      CHECK(outcome.account.lost.empty());
+      check_below(servers, 2, 3);
+      check_below(servers, 4, 3);
+      check_below(servers, 5, 4);
+    }
+  }
+
   TEST_CASE("an old primary that comes back meanwhile is made read-only: before, and after") {
     for (const bool before : {true, false}) {
       FakeServers servers;
