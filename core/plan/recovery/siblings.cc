@@ -164,6 +164,8 @@ class Siblings {
     move.target.source = winner_.key;
     move.why = "follow the new primary";
     move.always_start = true;
+    // The hooks that tell applications of the new primary come after all are moved.
+    move.stop_limit = policy_.bulk_wait;
     const std::chrono::minutes patience = policy_.postpone_replica_recovery_on_lag;
     move.late = patience.count() > 0 && replica.replication.sql_delay > patience;
     const auto& holds = so_far_.facts.position_at_promotion;

@@ -183,6 +183,7 @@ class Mover {
       if (may_hold_partial()) return steps;
     }
     steps.push_back(step(StopReplication{ReplicationThreads::Both, source_is_silent()}, move_.why));
+    steps.back().limit = move_.stop_limit;
     return steps;
   }
 

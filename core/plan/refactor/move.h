@@ -1,5 +1,6 @@
 #pragma once
 
+#include <chrono>
 #include <optional>
 #include <string>
 #include <vector>
@@ -33,6 +34,8 @@ struct Move {
   std::optional<InstanceKey> gather_at{};
   /// Begins when the others are done: they may gather at this one.
   bool after_others{false};
+  /// How long it may take to stop; nothing: as long as the executor lets it.
+  std::optional<std::chrono::milliseconds> stop_limit{};
   /// Nobody waits for it: it comes after all else.
   bool late{false};
   /// The destination hands out the log that it reads now, so that it goes on at the same

@@ -279,6 +279,19 @@ TEST_SUITE("core/plan/recovery/promotion") {
     }
   }
 
+  TEST_CASE("a sibling that does not stop is given up soon: hooks wait until all are moved") {
+    FakeServers servers;
+    build_mysql(servers);
+    servers.kill(db(1));
+    const Outcome outcome = run_plan(servers, failover({db(1), {}}, Policy{}));
+    REQUIRE_FALSE(outcome.error);
+    for (const StepResult& result : outcome.steps) {
+      const Step& step = result.step;
+      if (step.server == db(3) || !is_change<StopReplication>(step.action)) continue;
+      CHECK(step.limit.value_or(std::chrono::minutes(1)) <= std::chrono::seconds(10));
+    }
+  }
+
   TEST_CASE("an old primary that comes back meanwhile is made read-only: before, and after") {
     for (const bool before : {true, false}) {
       FakeServers servers;
