@@ -102,16 +102,18 @@ std::vector<Step> undo_thread_steps(const Progress& so_far, const Topology& fres
     const bool takes_writes = !now->server.read_only && is_past_return(so_far);
     if (so_far.facts.winner == before.key && takes_writes) continue;
     const bool same_link = is_replica(*now) && now->replication.source == before.replication.source;
-    if (!same_link || latest(so_far, before.key, is_change<StopReplication>) == nullptr) continue;
+    const StepResult* stop = latest(so_far, before.key, is_change<StopReplication>);
+    if (!same_link || stop == nullptr) continue;
     const auto why = std::find_if(lost.begin(), lost.end(),
                                   [&](const LostReplica& one) { return one.key == before.key; });
     const auto add = [&](Change change) {
-      steps.push_back({before.key,
-                       std::move(change),
-                       why == lost.end() ? "as it was before" : why->because,
-                       {},
-                       false,
-                       {}});
+      steps.push_back(
+          {before.key,
+           std::move(change),
+           why == lost.end() ? "as it was before" : why->because,
+           {},
+           false,
+           stop->error ? stop->step.limit : std::nullopt});  // it may hang as it did then
     };
     if (will_stop(so_far, before.key)) {
       add(StopReplication{});

@@ -31,4 +31,20 @@ TEST_SUITE("core/plan/undo") {
       }
     }
   }
+
+  TEST_CASE("one that did not stop in time is not waited for any longer when it is started again") {
+    const std::chrono::seconds limit{10};
+    const Instance before = following(mysql(2, gtids("1-30")), 1, gtids("1-40"));
+    Instance now = before;
+    now.replication.io_state = ThreadState::Stopped;
+    for (const bool failed : {false, true}) {
+      Progress so_far{.at_start = Topology({writable(mysql(1, gtids("1-40"))), before})};
+      so_far.steps.push_back({.step = {db(2), Change{StopReplication{}}, "", {}, false, limit}});
+      if (failed) so_far.steps.back().error = Error{ErrorKind::Unreachable, "no answer in time"};
+      const auto steps =
+          undo_thread_steps(so_far, Topology({writable(mysql(1, gtids("1-40"))), now}));
+      REQUIRE(steps.size() == 1);
+      CHECK(steps.front().limit.has_value() == failed);
+    }
+  }
 }
