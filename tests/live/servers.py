@@ -4,19 +4,17 @@ import fcntl
 import json
 import os
 import re
-import select
 import shutil
 import signal
 import socket
 import subprocess
-import tempfile
-import threading
 import time
 import uuid
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import synchronous
+import wire
 from software import CACHE, Problem, Software, certificates
 
 
@@ -138,43 +136,6 @@ def command_line(pid):
     return []
 
 
-class Asking:
-    """A client that stays and is asked again and again: to start one for each question of a loop that waits would
-    cost more than the servers themselves."""
-    END = b"~end\n~end\n"  # heading and row of a last answer
-
-    def __init__(self, node):
-        self.errors = tempfile.TemporaryFile("w+")
-        self.client = subprocess.Popen(
-            node.software.client("-uroot", "-Ssock", "-nB", "--skip-reconnect"), cwd=node.data, bufsize=0,
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self.errors, start_new_session=True)
-
-    def ask(self, question, seconds=120):
-        """The answer with its heading; None when the session is gone."""
-        answer, end = b"", time.monotonic() + seconds
-        try:
-            self.client.stdin.write(f"{question}\nSELECT '~end';\n".encode())
-            while not answer.endswith(self.END):
-                if not select.select([self.client.stdout], [], [], max(0, end - time.monotonic()))[0]:
-                    raise subprocess.TimeoutExpired(question, seconds)
-                more = os.read(self.client.stdout.fileno(), 1 << 20)
-                if not more:
-                    return None
-                answer += more
-        except OSError:
-            return None
-        return answer[:-len(self.END)].decode(errors="replace")
-
-    def end(self):
-        """-> what went wrong."""
-        self.client.kill()
-        self.client.communicate()
-        self.errors.seek(0)
-        text = self.errors.read().strip()
-        self.errors.close()
-        return text
-
-
 class Node:
     """One server. Its process is known by the configuration file on its command line, which only
     this tool writes, so nothing else can be signalled."""
@@ -185,7 +146,6 @@ class Node:
         self.software = cluster.software
         self.dir = cluster.dir / str(port)
         self.data, self.cnf = self.dir / "data", self.dir / "my.cnf"
-        self.asking, self.asking_lock = None, threading.Lock()
 
     def __str__(self):
         return f"{self.host}:{self.port}"
@@ -266,7 +226,6 @@ class Node:
     def end(self):
         """As an administrator would, and waits for it."""
         pid = self.pid()
-        self.stop_asking()
         self.signal(signal.SIGTERM)
         self.cluster.wait_for(lambda: not pid or exited(pid), f"{self} to end")
 
@@ -290,45 +249,46 @@ class Node:
         child.stdout.readline()
         return child
 
-    def ask(self, question):
-        """The answer to one statement that changes nothing, with its heading."""
-        with self.asking_lock:
-            for again in (True, False):  # what was kept may have been ended by the server
-                again = again and self.asking is not None
-                self.asking = self.asking or Asking(self)
-                try:
-                    answer = self.asking.ask(question)
-                except subprocess.TimeoutExpired:
-                    self.stop_asking()
-                    raise
-                if answer is not None:
-                    return answer
-                problem = self.stop_asking()
+    def ask(self, text):
+        """The statements as root, in a session of their own -> the names of the columns and the rows, as a client shows
+        them in a batch. What changes nothing is asked once more: orch may end whatever sessions it finds."""
+        statements = wire.statements(text)
+        again = all(re.match(r"SELECT|SHOW", statement) for statement in statements)
+        while True:
+            names, rows = [], []
+            try:
+                with wire.Session(self.data) as session:
+                    for statement in statements:
+                        names, more = session.ask(statement)
+                        rows += more
+                return names, rows
+            except TimeoutError:
+                raise
+            except (Problem, OSError) as problem:
                 if not again:
-                    raise Problem(f"{self}: {problem}")
-
-    def stop_asking(self):
-        asking, self.asking = self.asking, None
-        return asking.end() if asking else ""
+                    raise Problem(f"{self}: {problem}") from None
+            again = False
 
     def sql(self, text):
         """What the statements answer: lines of words between tabs."""
-        if re.match(r"(SELECT|SHOW) [^;]*$", text):
-            return self.ask(text + ";").partition("\n")[2].rstrip("\n")
-        done = self.client(text, "-N", "-B")
-        if done.returncode:
-            raise Problem(f"{self}: {done.stderr.strip()}")
-        return done.stdout.rstrip("\n")
+        return "\n".join(map("\t".join, self.ask(text)[1])).rstrip("\n")
+
+    def told(self, text):
+        """The same of a server that may be gone, or is not what is asked about: nothing then."""
+        try:
+            return self.sql(text)
+        except Problem:
+            return ""
 
     def replica_status(self):
         """The columns of SHOW REPLICA STATUS by name; empty when it has no source, or is down."""
         try:
-            heading, _, rows = self.ask("SHOW REPLICA STATUS;").partition("\n")
+            names, rows = self.ask("SHOW REPLICA STATUS")
         except Problem:
             if self.state() == "up":
                 raise
             return {}
-        return dict(zip(heading.split("\t"), rows.split("\n")[0].split("\t"))) if rows else {}
+        return dict(zip(names, rows[0])) if rows else {}
 
     def source(self):
         """Whom it replicates from, as host:port; nothing when it has no source."""
@@ -516,7 +476,6 @@ class Cluster:
     def down(self):
         """Kills what runs and deletes the data, whatever state it is in."""
         for node in self.nodes:
-            node.stop_asking()
             node.kill()
         # A node that was being started when we were interrupted may have no pid file yet.
         for pid in filter(str.isdigit, os.listdir("/proc")):

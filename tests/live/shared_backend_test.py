@@ -113,14 +113,10 @@ class Group(SharedRounds):
     def backend(self, question):
         """Asks a member that most members take for one: who has come back may not know the rest yet."""
         up = [member for member in self.members if member.state() == "up"]
-        views = [member.client("SELECT member_port FROM performance_schema.replication_group_members"
-                               " WHERE member_state = 'ONLINE'", "-N", "-B").stdout.split() for member in up]
-        for member in up:
-            if 2 * sum(str(member.port) in view for view in views) > len(self.members):
-                done = member.client(question, "-N", "-B")
-                if done.returncode == 0:
-                    return done.stdout.strip()
-        return ""
+        views = [member.told("SELECT member_port FROM performance_schema.replication_group_members"
+                             " WHERE member_state = 'ONLINE'").split() for member in up]
+        known = (m for m in up if 2 * sum(str(m.port) in view for view in views) > len(self.members))
+        return next(filter(None, (member.told(question) for member in known)), "")
 
     def start_group(self, *settings):
         group = self.start_members(*settings)
@@ -135,7 +131,7 @@ class Group(SharedRounds):
         group = self.start_members()
 
         def takes_writes(node):
-            return node.state() == "up" and node.client("SELECT @@super_read_only", "-N", "-B").stdout.strip() == "0"
+            return node.state() == "up" and node.told("SELECT @@super_read_only") == "0"
         checks = [proxy.Checks(lambda n=node: takes_writes(n)) for node in group.nodes]
         for check in checks:
             self.addCleanup(check.end)

@@ -139,12 +139,8 @@ class SharedRounds(LiveCase):
 
     def backend(self, question):
         """Asks whichever server of the backend answers."""
-        for member in self.members:
-            if member.state() == "up":
-                done = member.client(question, "-N", "-B")
-                if done.returncode == 0:
-                    return done.stdout.strip()
-        return ""
+        answers = (member.told(question) for member in self.members if member.state() == "up")
+        return next(filter(None, answers), "")
 
     # --- what is managed ---
 
@@ -287,7 +283,6 @@ class SharedRounds(LiveCase):
         self.leader().service.ask(f"forget-cluster/{self.writable(cluster)[0]}")
         self.leader().service.ask(f"forget/{cluster[1].host}/{cluster[1].port}")
         for node in cluster.nodes:  # its addresses stay its own: what the backend says about them does, too
-            node.stop_asking()
             node.kill()
             shutil.rmtree(node.data)
 

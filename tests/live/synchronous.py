@@ -79,9 +79,9 @@ def is_member(node):
         return True  # it is alone
     if node.cluster.spec["flavor"] == "galera":
         asked = "SHOW GLOBAL STATUS LIKE 'wsrep_ready'"
-        return node.client(asked, "-N", "-B").stdout.split() == ["wsrep_ready", "ON"]
+        return node.told(asked) == "wsrep_ready\tON"
     asked = f"SELECT member_state FROM performance_schema.replication_group_members WHERE member_port = {node.port}"
-    return node.client(asked, "-N", "-B").stdout.strip() == "ONLINE"
+    return node.told(asked) == "ONLINE"
 
 
 def members_seen(node):
@@ -90,7 +90,7 @@ def members_seen(node):
         asked = "SHOW GLOBAL STATUS LIKE 'wsrep_cluster_size'"
     else:
         asked = "SELECT COUNT(*) FROM performance_schema.replication_group_members WHERE member_state = 'ONLINE'"
-    words = node.client(asked, "-N", "-B").stdout.split() if is_member(node) else []
+    words = node.told(asked).split() if is_member(node) else []
     return int(words[-1]) if words else 0
 
 
@@ -115,7 +115,7 @@ def rejoin(node, seconds=120):
             return True
         # One that was expelled tries again only minutes later.
         if node.cluster.spec["flavor"] == "group" and not is_member(node) and time.monotonic() > asked_at + 5:
-            node.client("STOP GROUP_REPLICATION; START GROUP_REPLICATION;")
+            node.told("STOP GROUP_REPLICATION; START GROUP_REPLICATION")
             asked_at = time.monotonic()
         time.sleep(0.1)
     return False
