@@ -35,6 +35,9 @@ def run_folder():
 
 
 RUN = run_folder()
+HERE = Path(__file__).resolve().parent
+# Each page that is touched for the first time costs: few pools of memory, and large pages where the kernel has them.
+MEMORY = {"MALLOC_ARENA_MAX": "1", "GLIBC_TUNABLES": "glibc.malloc.hugetlb=1"}
 PORTS = range(17001, 30000, 10)
 
 # Small memory and no fsync: a killed process loses nothing that it committed, a power cut might. What a server fills with
@@ -72,6 +75,8 @@ key_buffer_size=8K
 query_cache_type=0
 query_cache_size=0
 tmp_memory_table_size=1M
+innodb_temp_data_file_path=ibtmp1:4M:autoextend
+innodb_autoextend_increment=1
 """
 MYSQL = COMMON + """
 super_read_only=1
@@ -81,6 +86,7 @@ mysqlx=0
 secure_file_priv=NULL
 innodb_doublewrite=0
 innodb_redo_log_capacity=8M
+innodb_rollback_segments=1
 plugin_load_add=semisync_source.so;semisync_replica.so
 performance_schema_instrument='memory/%=OFF'
 performance_schema_max_memory_classes=0
@@ -99,6 +105,15 @@ performance_schema_max_digest_length=0
 performance_schema_max_thread_instances=300
 performance_schema_digests_size=0
 performance_schema_error_size=0
+performance_schema_events_stages_history_size=0
+performance_schema_events_stages_history_long_size=0
+performance_schema_events_statements_history_size=0
+performance_schema_events_statements_history_long_size=0
+performance_schema_events_transactions_history_size=0
+performance_schema_events_transactions_history_long_size=0
+performance_schema_events_waits_history_size=0
+performance_schema_events_waits_history_long_size=0
+performance_schema_max_sql_text_length=0
 performance_schema_accounts_size=0
 performance_schema_hosts_size=0
 performance_schema_users_size=0
@@ -184,8 +199,7 @@ class Node:
         with open(self.dir / "err.log", "a") as log:
             command = [*self.inside, *self.software.server(f"--defaults-file={self.cnf}"), *arguments]
             child = subprocess.Popen(command, cwd=self.data, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
-                                     start_new_session=True, env={**os.environ, "MALLOC_ARENA_MAX": "1", "PATH": f"{Path(__file__).resolve().parent}:"
-                                                                f"{os.environ['PATH']}"})
+                                     start_new_session=True, env={**os.environ, **MEMORY, "PATH": f"{HERE}:{os.environ['PATH']}"})
         (self.dir / "pid").write_text(f"{child.pid}\n")
 
     def wait(self, seconds=240):
