@@ -99,7 +99,11 @@ class Software:
         self.flavor = RUNS_ON.get(flavor, flavor)
         self.is_mysql = self.flavor == "mysql"
         self.dir = CACHE / "software" / self.flavor
-        self.root, self.template, self.ticks = self.dir / "root", self.dir / "template", self.dir / "ticks"
+        self.root, self.ticks = self.dir / "root", self.dir / "ticks"
+        self.recipe = repr((PACKAGES[self.flavor], 1))
+        # Named for how it was made: another clone's tests, which make theirs otherwise, may be using theirs just now.
+        made = hashlib.sha256((self.recipe + self.accounts() + "2").encode()).hexdigest()[:12]
+        self.template = self.dir / f"template-{made}"
 
     def program(self, kind):
         """The command line that starts an unpacked program with its own loader and libraries."""
@@ -128,16 +132,14 @@ class Software:
 
     def install(self):
         """Does what is missing. Two at once are safe: one waits for the other."""
-        recipe = repr((PACKAGES[self.flavor], 1))
-        accounts = self.accounts()
         self.dir.mkdir(parents=True, exist_ok=True)
         with open(self.dir / "lock", "w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
-            self.step("unpacked", recipe, self.unpack, self.root)
+            self.step("unpacked", self.recipe, self.unpack, self.root)
             if self.is_mysql:
                 self.step("compiled", TICKS.read_text(), self.compile_ticks, self.ticks)
             if self.flavor in FLAVORS:
-                self.step("initialised", recipe + accounts + "2", lambda: self.initialise(accounts), self.template)
+                self.step(f"initialised-{self.template.name}", "", self.initialise, self.template)
         return self
 
     def step(self, name, recipe, work, folder):
@@ -190,9 +192,9 @@ class Software:
         # An init file has one statement a line.
         return "".join(" ".join(statement.split()) + ";\n" for statement in sql.split(";") if statement.strip())
 
-    def initialise(self, accounts):
+    def initialise(self):
         """Makes the data directory that every node starts from as a copy."""
-        data = f"--datadir={self.template}"
+        accounts, data = self.accounts(), f"--datadir={self.template}"
         with open(self.dir / "initialise.log", "w") as log:
             if self.is_mysql:
                 script = self.dir / "accounts.sql"
@@ -209,7 +211,9 @@ class Software:
                            input="\n".join(["use mysql;", *parts, "FLUSH PRIVILEGES;", accounts]))
         if not done:
             raise Problem(f"{self.flavor}: initialising the data directory failed, see {log.name}")
-        (self.template / "auto.cnf").unlink(missing_ok=True)  # every copy makes its own server UUID
+        # Every copy makes its own server UUID, and of the redo log's spare files as many as it needs.
+        for made_anew in (self.template / "auto.cnf", *self.template.glob("#innodb_redo/*_tmp")):
+            made_anew.unlink(missing_ok=True)
 
 
 def certificates():
