@@ -91,7 +91,7 @@ def mirror():
 
 
 class Software:
-    """One unpacked server: root/ is its tree, template/ a fresh data directory."""
+    """One unpacked server: root/ is its tree, template-*/ a fresh data directory."""
 
     def __init__(self, flavor):
         if flavor not in PACKAGES:
