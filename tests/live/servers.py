@@ -304,6 +304,11 @@ class Node:
             return {}
         return dict(zip(names, rows[0])) if rows else {}
 
+    def lag(self):
+        """How many seconds it is behind, as text; a server without a source is not."""
+        s = self.replica_status()
+        return s.get("Seconds_Behind_Source", s.get("Seconds_Behind_Master", "0"))
+
     def source(self):
         """Whom it replicates from, as host:port; nothing when it has no source."""
         s = self.replica_status()
@@ -472,7 +477,7 @@ class Cluster:
             name = self.name if len(masters) == 1 else f"{self.name}-{number}"
             self[number].sql("SET GLOBAL read_only=0;" + SCHEMA.format(name=name))  # opens super_read_only, too
         has_table = "SELECT COUNT(*) FROM information_schema.tables WHERE table_schema='app'"
-        self.each(lambda n: self.wait_for(lambda: n.sql(has_table) == "1", f"{n} to replicate"))
+        self.each(lambda n: self.wait_for(lambda: n.sql(has_table) == "1" and n.lag() == "0", f"{n} to replicate"))
 
     def wait_for(self, condition, what, seconds=120):
         """Waits until a condition holds; it is asked again and again, so nothing rests on a time."""
