@@ -43,11 +43,22 @@ Result<std::unique_ptr<Fleet>> Fleet::open(const Config& config, storage::Databa
   return std::unique_ptr<Fleet>(new Fleet(std::move(prober), config));
 }
 
+namespace {
+
+/// Shorter than others need to begin to lead.
+std::chrono::milliseconds flight_limit(const Config& config) {
+  return config.raft.raft_enabled ? config.raft.raft_election_timeout_milliseconds
+                                  : config.service.lease_milliseconds / 2;
+}
+
+}  // namespace
+
 Fleet::Fleet(Prober prober, const Config& config)
     : config_(config),
       prober_(std::move(prober)),
       servers_(prober_, {.connection = config.connection,
                          .mysql_connect_timeout = config.backend.mysql_connect_timeout_seconds,
+                         .flight_limit = flight_limit(config),
                          .binlog_events_chunk_size = config.pseudo_gtid.binlog_events_chunk_size}) {
 }
 

@@ -1,5 +1,9 @@
 #include "core/execute/live_connection.h"
 
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/socket.h>
+
 #include "core/mysql/tls_settings.h"
 
 namespace orch {
@@ -16,6 +20,8 @@ Result<Connection> connect_to(const InstanceKey& key, const LiveServerSettings& 
                                    .connect_timeout = settings.mysql_connect_timeout,
                                    .max_packet = from.mysql_topology_max_allowed_packet},
                                   deadline));
+  const auto limit = static_cast<unsigned>(settings.flight_limit.count());
+  ::setsockopt(connection.socket(), IPPROTO_TCP, TCP_USER_TIMEOUT, &limit, sizeof limit);
   // String literals are read as sql_quoted() writes them, whatever the server's own mode.
   auto set = connection.query("SET SESSION sql_mode = ''", deadline);
   // MaxScale calls it a syntax error: it has no modes.

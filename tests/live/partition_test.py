@@ -1,12 +1,15 @@
 """The network is cut between a service, a master and its replicas: who is replaced, who is not, and what happens
 when the cut heals. Packets are lost silently, so that only deadlines tell; see net.py."""
+import contextlib
 import json
 import os
 import random
+import subprocess
 import time
 import unittest
+from concurrent.futures import ThreadPoolExecutor
 
-from live_case import FLAVOR, IS_MYSQL, Writer
+from live_case import FLAVOR, IS_MYSQL, LiveCase, Writer
 from net import network
 from service_case import ServiceCase
 from software import Problem, Software
@@ -141,6 +144,32 @@ class Partition(ServiceCase):
             self.follows(node, self.c[1])
         self.write(self.c[1], 1)
         self.arrives(1, at=self.c.nodes)
+
+
+class InFlight(LiveCase):
+    def test_a_statement_that_a_cut_network_held_back_does_not_arrive_when_it_heals(self):
+        Software(FLAVOR).install()
+        net = network(self, 2)
+        self.config["LeaseMilliseconds"] = 2000
+        c = self.start(2, hosts=net.hosts)
+        self.discover(c)
+        statement = "STOP REPLICA" if IS_MYSQL else "STOP SLAVE"
+        size = 20 + 32 + 4 + 1 + len(statement)  # headers of IP and TCP, with its time stamps, and of the packet
+        nft("add table ip held; add chain ip held out { type filter hook output priority 0; };"
+            f"add rule ip held out tcp dport {c[2].port} ip length {size}-{size + 12} counter drop")
+        with ThreadPoolExecutor(1) as pool:
+            running = pool.submit(self.orch, "stop-replica", c[2])
+            with contextlib.suppress(TimeoutError):
+                running.result(10)
+            self.assertNotIn("packets 0 ", nft("list table ip held"), "the statement was not held back")
+            nft("delete table ip held")
+            done = running.result()
+        self.assertEqual(done.code, 4, done)
+        self.assertTrue(c[2].replicates(), done)
+
+
+def nft(text):
+    return subprocess.run(["nft", text], check=True, capture_output=True, text=True).stdout
 
 
 if __name__ == "__main__":
