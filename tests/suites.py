@@ -145,8 +145,8 @@ def release(suite):
         compile_all(suite, RELEASE)
 
 
-PARTS = 8  # of each test program
-AT_ONCE = 6  # they wait more than they compute
+PARTS = 12  # of each test program
+AT_ONCE = 8  # they wait more than they compute
 
 
 def run_parts(suite, tests, *before, **env):
