@@ -276,6 +276,7 @@ class Failover(LiveCase):
         self.arrives(8, at=[other])
 
     def test_a_replica_with_a_long_delay_is_moved_after_all_others(self):
+        # REC-51
         c = self.start(5)
         self.config["PostponeReplicaRecoveryOnLagMinutes"] = 1
         self.discover(c)

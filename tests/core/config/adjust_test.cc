@@ -51,7 +51,7 @@ TEST_SUITE("core/config/adjust") {
     CHECK(config.recovery.recovery_period_block_seconds == std::chrono::seconds(3600));
   }
 
-  TEST_CASE("the block period in minutes counts only when the seconds are 0") {
+  TEST_CASE("the block period in minutes counts only when the seconds are 0 (REC-2)") {
     Config config;
     config.recovery.recovery_period_block_minutes = std::chrono::minutes(5);
     CHECK(adjusted(config).recovery.recovery_period_block_seconds == std::chrono::seconds(3600));
@@ -74,7 +74,7 @@ TEST_SUITE("core/config/adjust") {
           "config's ReplicationLagQuery and SlaveLagQuery are synonyms and cannot both be defined");
   }
 
-  TEST_CASE("detaching lost replicas is switched off by the old name alone") {
+  TEST_CASE("detaching lost replicas is switched off by the old name alone (REC-20)") {
     Config config;
     config.recovery.detach_lost_slaves_after_master_failover = false;
     CHECK_FALSE(adjusted(config).recovery.detach_lost_replicas_after_master_failover);
