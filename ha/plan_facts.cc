@@ -59,6 +59,9 @@ void write_facts(const PlanFacts& facts, storage::RecoveryRun& run) {
                                  {"Delay", one.delay.count()},
                                  {"CurrentPos", one.mariadb_current}});
   }
+  if (!facts.semi_sync_sources.empty()) {
+    rest["SemiSyncSources"] = storage::join_keys(facts.semi_sync_sources);
+  }
   if (facts.continuation) {
     rest["Continuation"] = {{"Server", storage::join_keys({facts.continuation->server})},
                             {"At", to_string(facts.continuation->at)}};
@@ -90,6 +93,7 @@ PlanFacts read_facts(const storage::RecoveryRun& run) {
     const auto at = parse_binlog_coordinates(text_member(*continuation, "At"));
     if (servers.size() == 1 && at) facts.continuation = Continuation{servers.front(), *at};
   }
+  facts.semi_sync_sources = storage::split_keys(text_member(rest, "SemiSyncSources"));
   if (const Json* undelayed = member(rest, "Undelayed")) {
     for (const Json& one : *undelayed) {
       for (InstanceKey& key : storage::split_keys(text_member(one, "Server"))) {

@@ -104,6 +104,18 @@ Result<> keep_equivalences(const Services& services, const Topology& before,
   return {};
 }
 
+/// As fence_server() sends them.
+std::vector<SqlStatement> fence_statements(const Instance& before, const StatementSettings& words) {
+  std::vector<SqlStatement> all{{Secret("KILL"), "KILL each client's session", false}};
+  const auto add = [&](const Change& change) {
+    for (SqlStatement& statement : statements_for(before, change, words))
+      all.push_back(std::move(statement));
+  };
+  if (before.semi_sync.source_enabled) add(SetSemiSyncSource{false});
+  add(SetReadOnly{true, true});
+  return all;
+}
+
 /// What a step of a plan that is only shown would be told.
 Result<> ask_server(Servers& servers, const Instance& before, const Step& step) {
   const SteadyPoint deadline = std::chrono::steady_clock::now() + kAskLimit;
@@ -310,8 +322,7 @@ Result<Reply> show_plan(const Services& services, const Operation& operation,
       ORCH_ASSIGN(const Change written, as_written(*change, fresh, settings));
       statements = statements_for(previewed.before, written, words);
     } else if (std::holds_alternative<Fence>(previewed.step.action)) {
-      statements = statements_for(previewed.before, SetReadOnly{true, true}, words);
-      statements.insert(statements.begin(), {Secret("KILL"), "KILL each client's session", false});
+      statements = fence_statements(previewed.before, words);
     }
     reply.text += fmt::format("  {:>2}. {}", ++number, describe(previewed.step));
     if (!previewed.step.why.empty()) reply.text += fmt::format("  ({})", previewed.step.why);

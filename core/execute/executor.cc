@@ -88,6 +88,38 @@ std::set<InstanceKey> still_connecting(const Topology& now, const std::vector<St
   return found;
 }
 
+/// What is known of a server that was changed and does not answer any more.
+std::string last_known(const Progress& progress, const InstanceKey& server) {
+  const std::string nothing = "its state is not known";
+  std::string text = nothing;
+  for (const StepResult& result : progress.steps) {
+    if (result.step.server != server) continue;
+    const auto* change = change_in<SetReadOnly>(result.step.action);
+    const bool fences = std::holds_alternative<Fence>(result.step.action);
+    if (fences || (change != nullptr && change->on)) {
+      text = result.error ? "whether it was made read-only is not known"
+                          : "it was made read-only before that, and stays so until somebody makes "
+                            "it writable";
+    } else if (change != nullptr && text != nothing) {
+      text = result.error ? "it was made read-only, and whether it takes writes again is not known"
+                          : nothing;
+    }
+  }
+  return text;
+}
+
+/// The step that was to make a former master as it was and could not; null when none failed.
+const StepResult* failed_undo(const Progress& progress, const InstanceKey& server) {
+  const StepResult* last = latest(progress, server, [&](const Action& action) {
+    const auto* read_only = change_in<SetReadOnly>(action);
+    const auto* semi_sync = change_in<SetSemiSyncSource>(action);
+    return (read_only != nullptr && !read_only->on) ||
+           (semi_sync != nullptr && semi_sync->on && was_semi_sync_source(progress.facts, server));
+  });
+  const bool failed = last != nullptr && last->error && !last->step.point_of_no_return;
+  return failed ? last : nullptr;
+}
+
 }  // namespace
 
 /// One run, with what it knows so far.
@@ -486,11 +518,19 @@ std::vector<std::string> Executor::Session::left_otherwise(const Account& accoun
     if (now == nullptr || !changed) continue;
     const std::string key = to_string(before.key);
     if (!answers(*now)) {
-      left.push_back(key + " does not answer: its state is not known");
+      left.push_back(key + " does not answer: " + last_known(progress, before.key));
       continue;
     }
-    if (failed && !before.server.read_only && now->server.read_only) {
-      left.push_back(key + " is left read-only");
+    const StepResult* in_vain = failed_undo(progress, before.key);
+    if (failed && now->server.read_only && (!before.server.read_only || in_vain != nullptr)) {
+      left.push_back(
+          key + " is left read-only" +
+          (in_vain == nullptr ? "" : ": " + without_name(in_vain->error->message, before.key)));
+    } else if (failed && was_semi_sync_source(progress.facts, before.key) &&
+               !now->semi_sync.source_enabled) {
+      left.push_back(key +
+                     " takes writes and does not wait for replicas any more: its semi-sync "
+                     "was switched off when it was fenced");
     }
     if (account.promoted == before.key || !is_replica(before)) continue;
     if (!is_replica(*now)) {

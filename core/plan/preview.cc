@@ -223,6 +223,7 @@ Instance simulated(const Instance& instance, const Step& step, const Topology& t
     fulfil(after, wait->condition);
   } else if (std::holds_alternative<Fence>(step.action) && answers(instance)) {
     after.server.read_only = true;
+    after.semi_sync.source_enabled = false;
   }
   return after;
 }

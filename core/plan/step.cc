@@ -233,6 +233,11 @@ const Undelayed* undelayed(const PlanFacts& facts, const InstanceKey& server) {
   return found == facts.undelayed.end() ? nullptr : &*found;
 }
 
+bool was_semi_sync_source(const PlanFacts& facts, const InstanceKey& server) {
+  const std::vector<InstanceKey>& all = facts.semi_sync_sources;
+  return std::find(all.begin(), all.end(), server) != all.end();
+}
+
 void remember(PlanFacts& facts, const PlanFacts& news) {
   if (news.winner) facts.winner = news.winner;
   if (news.at_promotion) facts.at_promotion = news.at_promotion;
@@ -245,6 +250,9 @@ void remember(PlanFacts& facts, const PlanFacts& news) {
   if (news.detached) facts.detached = news.detached;
   for (const Undelayed& one : news.undelayed) {
     if (undelayed(facts, one.server) == nullptr) facts.undelayed.push_back(one);
+  }
+  for (const InstanceKey& key : news.semi_sync_sources) {
+    if (!was_semi_sync_source(facts, key)) facts.semi_sync_sources.push_back(key);
   }
   if (news.giving_up) facts.giving_up = news.giving_up;
 }

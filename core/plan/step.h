@@ -152,12 +152,13 @@ struct PlanFacts {
   std::optional<std::vector<LostReplica>> detached{};
   /// Those whose delay was taken off, so that they apply what it held back: see undelay().
   std::vector<Undelayed> undelayed{};
-  /// Set when the plan has failed and only undoes what it can.
-  std::optional<Error> giving_up{};
+  std::vector<InstanceKey> semi_sync_sources{};  ///< until they were fenced, which ends that
+  std::optional<Error> giving_up{};  ///< the plan has failed, and only undoes what it can
 };
 
 /// How the server was before its delay was taken off; null when it was not.
 [[nodiscard]] const Undelayed* undelayed(const PlanFacts& facts, const InstanceKey& server);
+[[nodiscard]] bool was_semi_sync_source(const PlanFacts& facts, const InstanceKey& server);
 
 /// Takes over what is set in `news`.
 void remember(PlanFacts& facts, const PlanFacts& news);

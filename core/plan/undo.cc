@@ -153,7 +153,18 @@ std::vector<Step> undo_read_only_steps(const Progress& so_far, const Topology& f
   std::vector<Step> steps;
   for (const Instance& before : so_far.at_start.instances()) {
     const Instance* now = fresh.find(before.key);
-    if (now == nullptr || !answers(*now) || before.server.read_only) continue;
+    if (now == nullptr || !answers(*now)) continue;
+    if (was_semi_sync_source(so_far.facts, before.key) && !now->semi_sync.source_enabled) {
+      const StepResult* tried = latest(so_far, before.key, is_change<SetSemiSyncSource>);
+      if (tried == nullptr) {
+        steps.push_back(
+            {before.key, Change{SetSemiSyncSource{true}}, "as it was before", {}, false, {}});
+      } else if (tried->error) {
+        // It would acknowledge what no replica has.
+        continue;
+      }
+    }
+    if (before.server.read_only) continue;
     if (!now->server.read_only || !made_read_only(so_far, before.key)) continue;
     steps.push_back({before.key, Change{SetReadOnly{false}}, "as it was before", {}, false, {}});
   }

@@ -219,6 +219,28 @@ TEST_SUITE("ha/attempt") {
       }
     }
   }
+
+  TEST_CASE("a living master waits for replicas again when its failover was cut off and fails") {
+    Kind kind;
+    kind.kind = RecoveryKind::DeadMaster;
+    kind.failed = db(1);
+    for (const bool after : {false, true}) {
+      CAPTURE(after);
+      RecoveryFixture world;
+      world.servers.set(db(1), [](Instance& i) { i.semi_sync.source_enabled = true; });
+      world.save_records();
+      REQUIRE(cut_off(world, kind, 1, after));
+      CHECK(world.servers.at(db(1)).semi_sync.source_enabled != after);
+      world.policy.ignored_for_promotion = [](const Instance&) {
+        return true;
+      };
+      world.bury_owner();
+      const auto outcome = resume(world.process(), "1");
+      REQUIRE((outcome && outcome->error));
+      CHECK(world.servers.writable() == std::vector<InstanceKey>{db(1)});
+      CHECK(world.servers.at(db(1)).semi_sync.source_enabled);
+    }
+  }
 }
 
 }  // namespace orch::ha

@@ -34,6 +34,7 @@ TEST_SUITE("ha/plan_facts") {
     facts.orphans = std::vector<InstanceKey>{{"db3", 3306}, {"db4", 3307}};
     facts.detached = std::vector<LostReplica>{{{"db5", 3306}, "has \"2\" transactions, by itself"},
                                               {{"db6", 3307}, "is older"}};
+    facts.semi_sync_sources = {{"db1", 3306}, {"db6", 3307}};
     facts.giving_up = Error{ErrorKind::Unreachable, "it \"does\" not answer"};
     storage::RecoveryRun run;
     write_facts(facts, run);
@@ -47,6 +48,7 @@ TEST_SUITE("ha/plan_facts") {
     CHECK(read.orphans == facts.orphans);
     CHECK(read.detached == facts.detached);
     CHECK(read.undelayed == facts.undelayed);
+    CHECK(read.semi_sync_sources == facts.semi_sync_sources);
     CHECK(read.giving_up == facts.giving_up);
     storage::RecoveryRun empty;
     write_facts({}, empty);
@@ -58,6 +60,7 @@ TEST_SUITE("ha/plan_facts") {
     CHECK_FALSE(none.orphans);
     CHECK_FALSE(none.detached);
     CHECK(none.undelayed.empty());
+    CHECK(none.semi_sync_sources.empty());
     CHECK_FALSE(none.giving_up);
     empty.facts = R"({"GivingUp":{"Kind":"x","Message":7}})";
     CHECK(read_facts(empty).giving_up->message.empty());

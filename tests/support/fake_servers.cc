@@ -206,6 +206,9 @@ Observation FakeServers::probe(const InstanceKey& key, SteadyPoint) {
 }
 
 Result<> FakeServers::fence(const Instance& as_probed, SteadyPoint deadline) {
+  if (as_probed.semi_sync.source_enabled) {
+    ORCH_TRY(apply(as_probed, SetSemiSyncSource{false}, deadline));
+  }
   return apply(as_probed, SetReadOnly{true}, deadline);
 }
 

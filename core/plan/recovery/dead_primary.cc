@@ -202,10 +202,14 @@ class Failover {
     if (!tried && answers(*failed_)) {
       if (failed_->server.read_only && policy_.fencing == Fencing::Off) return freeze(winner, {});
       // What it has must still reach the replicas: they receive until it stands still.
-      return Run{{fence_step("it still answers, and must take no more writes")}, {}};
+      Run run{{fence_step("it still answers, and must take no more writes")}, {}};
+      note_semi_sync(run);
+      return run;
     }
     if (!tried && policy_.fencing != Fencing::Off) {
-      return freeze(winner, {fence_step("it may be up without answering us")});
+      auto run = freeze(winner, {fence_step("it may be up without answering us")});
+      if (run) note_semi_sync(*run);
+      return run;
     }
     if (std::string text = fence_objection(); !text.empty()) return refuse(std::move(text));
     return hooks_and_freeze(winner);
@@ -219,6 +223,12 @@ class Failover {
     const auto limit = answers(*failed_) ? std::max(policy_.fence_timeout, policy_.freeze_limit)
                                          : policy_.fence_timeout;
     return step(failed_->key, Fence{limit}, std::move(why));
+  }
+
+  /// A fence switches it off, so that commits which wait for an acknowledgement end.
+  void note_semi_sync(Run& run) const {
+    if (policy_.fencing == Fencing::Off || !failed_->semi_sync.source_enabled) return;
+    run.facts.semi_sync_sources.push_back(failed_->key);
   }
 
   [[nodiscard]] const StepResult* fence_result() const {
@@ -299,8 +309,7 @@ class Failover {
     return run;
   }
 
-  [[nodiscard]] std::optional<Decision> freeze(const Instance& winner,
-                                               std::vector<Step> first) const {
+  [[nodiscard]] std::optional<Run> freeze(const Instance& winner, std::vector<Step> first) const {
     Run run{std::move(first), {}};
     const Instance* ahead = ahead_of(winner, request_.failed, received_position, fresh_);
     for (const Instance* replica : fresh_.replicas_of(request_.failed)) {

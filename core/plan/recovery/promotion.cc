@@ -50,6 +50,14 @@ bool semi_sync_failed(const Progress& so_far, const InstanceKey& server) {
   return last != nullptr && last->error;
 }
 
+/// Fenced, it is no source any more.
+Instance with_semi_sync_role(Instance old_primary, const Progress& so_far) {
+  if (was_semi_sync_source(so_far.facts, old_primary.key)) {
+    old_primary.semi_sync.source_enabled = true;
+  }
+  return old_primary;
+}
+
 bool is_promotion_change(const Action& action) {
   const auto* read_only = change_in<SetReadOnly>(action);
   return is_change<ResetReplication>(action) || is_change<SetSemiSyncSource>(action) ||
@@ -80,8 +88,9 @@ std::vector<Step> promotion_steps(const Instance& winner, const Instance& old_pr
     steps.push_back(
         promotion_step(winner, StopReplication{}, "it has applied all that it received"));
   }
-  const bool hand_over = old_primary.semi_sync.source_enabled &&
-                         semi_sync_objection(winner, old_primary, fresh).empty() &&
+  const Instance before = with_semi_sync_role(old_primary, so_far);
+  const bool hand_over = before.semi_sync.source_enabled &&
+                         semi_sync_objection(winner, before, fresh).empty() &&
                          !semi_sync_failed(so_far, winner.key);
   if (winner.semi_sync.priority > 0) {
     steps.push_back(
@@ -104,7 +113,8 @@ std::string semi_sync_note(const Instance& winner, const Instance& old_primary,
   if (promoted == nullptr) return "";
   const Instance* before = so_far.at_start.find(old_primary.key);
   if (before == nullptr) return "";
-  const std::string text = semi_sync_objection(winner, *before, so_far.at_start);
+  const std::string text =
+      semi_sync_objection(winner, with_semi_sync_role(*before, so_far), so_far.at_start);
   return text.empty() ? ""
                       : "the new primary does not wait for replicas as the old one did: " + text;
 }

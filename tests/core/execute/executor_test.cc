@@ -517,4 +517,27 @@ TEST_SUITE("core/execute/executor") {
     CHECK(told_after(4) == ThreadState::Running);
     CHECK(told_after(1000) == ThreadState::Other);
   }
+
+  TEST_CASE("one that was made read-only and falls silent is said to have been") {
+    const auto told_of = [](const std::function<void(FakeServers&)>& fail_it) {
+      FakeServers servers;
+      servers.add(writable(mysql(1, gtids("1-100"))));
+      const Planner planner = [&](const Progress& so_far, const Topology&) -> Decision {
+        if (so_far.steps.size() == 1) fail_it(servers);
+        if (so_far.steps.size() == 2) return GiveUp{Error{ErrorKind::Refused, "no"}, {}};
+        const Action action =
+            so_far.steps.empty() ? Action{Change{SetReadOnly{true}}} : Action{Reprobe{}};
+        return Run{{Step{.server = db(1), .action = action}}, {}};
+      };
+      const FakeLeadership leadership;
+      FakeLocks locks;
+      StepObserver observer;
+      Executor executor(servers, leadership, locks, observer, {});
+      return executor.run(planner, servers.records(), {servers.keys(), "test", false}).left;
+    };
+    CHECK(told_of([](FakeServers& servers) { servers.kill(db(1)); }) ==
+          std::vector<std::string>{"db1:3306 does not answer: it was made read-only before that, "
+                                   "and stays so until somebody makes it writable"});
+    CHECK(told_of([](FakeServers&) {}) == std::vector<std::string>{"db1:3306 is left read-only"});
+  }
 }

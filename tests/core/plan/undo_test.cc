@@ -2,10 +2,27 @@
 
 #include <doctest/doctest.h>
 
-#include "tests/support/topology_builder.h"
+#include "tests/support/recovery_bench.h"
 
 using namespace orch;        // NOLINT(google-build-using-namespace)
 using namespace orch::test;  // NOLINT(google-build-using-namespace)
+
+namespace {
+
+/// db1 lives and waits for the replicas below it.
+void build_semi_sync(FakeServers& servers) {
+  build_mysql(servers);
+  for (const int number : {1, 2, 3, 4}) {
+    servers.set(db(number), [](Instance& i) {
+      i.semi_sync.available = true;
+      i.semi_sync.source_enabled = i.key == db(1);
+      i.semi_sync.replica_enabled = i.key != db(1);
+      i.semi_sync.source_wait_for_replica_count = 1;
+    });
+  }
+}
+
+}  // namespace
 
 TEST_SUITE("core/plan/undo") {
   TEST_CASE("a stopped replica is started again, unless MariaDB would throw away what it holds") {
@@ -46,5 +63,57 @@ TEST_SUITE("core/plan/undo") {
       REQUIRE(steps.size() == 1);
       CHECK(steps.front().limit.has_value() == failed);
     }
+  }
+
+  TEST_CASE("a master that was fenced waits for replicas again before it takes writes again") {
+    FakeServers servers;
+    build_semi_sync(servers);
+    const Outcome outcome =
+        run_until(servers, failover({db(1)}, Policy{}), "db1:3306 make read-only");
+    REQUIRE(outcome.error);
+    CHECK(servers.writable() == std::vector<InstanceKey>{db(1)});
+    CHECK(servers.at(db(1)).semi_sync.source_enabled);
+    const std::vector<std::string> changes = servers.changes();
+    const auto waits = std::find(changes.begin(), changes.end(), "db1:3306 semi-sync as source on");
+    CHECK(std::find(waits, changes.end(), "db1:3306 make writable") != changes.end());
+    CHECK(outcome.left.empty());
+  }
+
+  TEST_CASE(
+      "one that cannot be made to wait for replicas again stays read-only, and that is said") {
+    FakeServers servers;
+    build_semi_sync(servers);
+    bool refused = false;
+    const Outcome outcome = run_plan(servers, failover({db(1)}, Policy{}), -1, {}, [&] {
+      const bool fenced = did(servers, "db1:3306 make read-only");
+      if (fenced && !refused) servers.refuse(db(1), Change{SetSemiSyncSource{}}.index(), 100);
+      refused = refused || fenced;
+      return fenced;
+    });
+    REQUIRE(outcome.error);
+    CHECK(outcome.error->message == "interrupted");
+    CHECK(servers.writable().empty());
+    CHECK(outcome.left ==
+          std::vector<std::string>{"db1:3306 is left read-only: the server said no"});
+  }
+
+  TEST_CASE("one whose fence only ended its semi-sync waits for replicas again") {
+    FakeServers servers;
+    build_semi_sync(servers);
+    servers.refuse(db(1), Change{SetReadOnly{}}.index(), 100);
+    const Outcome outcome = fail_over(servers);
+    REQUIRE(outcome.error);
+    CHECK(servers.writable() == std::vector<InstanceKey>{db(1)});
+    CHECK(servers.at(db(1)).semi_sync.source_enabled);
+  }
+
+  TEST_CASE("when it is replaced, the new master waits for replicas as it did") {
+    FakeServers servers;
+    build_semi_sync(servers);
+    const Outcome outcome = fail_over(servers);
+    REQUIRE_FALSE(outcome.error);
+    REQUIRE(outcome.account.promoted);
+    CHECK(servers.at(*outcome.account.promoted).semi_sync.source_enabled);
+    CHECK_FALSE(servers.at(db(1)).semi_sync.source_enabled);
   }
 }
