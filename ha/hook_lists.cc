@@ -112,7 +112,9 @@ Result<> run_hooks(const HookList& list, const HookContext& context, const HookS
   const auto prepare = [&](const std::string& text) {
     return PreparedHook{{}, hook_command(text, context), hook_environment(context), {}};
   };
-  return run_all(list, prepare, settings, watch, deadline);
+  HookSettings own = settings;
+  own.foreground = list.foreground;
+  return run_all(list, prepare, own, watch, deadline);
 }
 
 Result<> run_take_master_hooks(const RecoverySettings& settings, const InstanceKey& successor,

@@ -409,7 +409,7 @@ Result<RecoveryOutcome> Recovery::carry_out(const Topology& records) {
   if (work().automatic && failed != nullptr && !answers(*failed)) scope.suspect = failed->key;
   if (result_.resumed) scope.earlier = read_facts(journal_.run());
   scope.fence_hooks = [this] {
-    return run_list({"FenceProcesses", parts_.config.recovery.fence_processes, true});
+    return run_list({"FenceProcesses", parts_.config.recovery.fence_processes, true, true});
   };
   const auto plan = [&](const Progress& so_far, const Topology& fresh) {
     return attempt.next(so_far, fresh);

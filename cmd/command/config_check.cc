@@ -9,6 +9,7 @@
 #include "cmd/command/families.h"
 #include "cmd/command/raft.h"
 #include "cmd/command/services.h"
+#include "core/base/text.h"
 #include "core/config/dump.h"
 #include "core/config/named_files.h"
 #include "core/json/json.h"
@@ -25,6 +26,20 @@ void add_without_effect(const LoadedConfig& loaded, std::vector<ConfigProblem>& 
                         .message = "has no effect: agents are not served"};
   locate(problem, loaded);
   problems.push_back(std::move(problem));
+}
+
+void add_waited_for(const LoadedConfig& loaded, std::vector<ConfigProblem>& problems) {
+  for (const std::string& hook : loaded.config.recovery.fence_processes) {
+    if (!trim(hook).ends_with('&')) continue;
+    ConfigProblem problem{.severity = Severity::Warning,
+                          .key = "FenceProcesses",
+                          .message =
+                              "the & at the end has no effect: what vouches for the old "
+                              "master is waited for"};
+    locate(problem, loaded);
+    problems.push_back(std::move(problem));
+    return;
+  }
 }
 
 /// For a caller whose configuration is in force already: what the files in it have become.
@@ -48,6 +63,7 @@ Reply config_check(const LoadedConfig& loaded) {
     problems.push_back(std::move(problem));
   }
   add_without_effect(loaded, problems);
+  add_waited_for(loaded, problems);
   if (loaded.config.raft.raft_enabled) {
     const Result<> sound = ha::raft::check_settings(raft_settings(loaded.config.raft));
     if (!sound) {

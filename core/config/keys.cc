@@ -473,7 +473,8 @@ constexpr ConfigKey kKeys[] = {
     {"FenceTimeoutMilliseconds", kRecovery<&RecoverySettings::fence_timeout_milliseconds>,
      "milliseconds that making the old master read-only may take", kPositive},
     {"FenceProcesses", kRecovery<&RecoverySettings::fence_processes>,
-     "hooks: fence the old master off (power, proxy, network); if all succeed it counts as fenced"},
+     "hooks: fence the old master off (power, proxy, network); all are waited for, and if all "
+     "succeed it counts as fenced"},
     {"DataLossPolicy", kRecovery<&RecoverySettings::data_loss_policy>,
      "allow, or refuse a failover that loses more than DataLossMaxTransactions"},
     {"DataLossMaxTransactions", kRecovery<&RecoverySettings::data_loss_max_transactions>,

@@ -314,7 +314,7 @@ Result<HookOutcome> run_hook(const std::string& text, const HookVariables& varia
                              const HookSettings& settings, std::optional<SteadyPoint> deadline) {
   const SteadyPoint begun = std::chrono::steady_clock::now();
   std::string body = text;
-  const bool asynchronous = strip_ampersands(body);
+  const bool asynchronous = strip_ampersands(body) && !settings.foreground;
   std::vector<std::string> words = orch::words(settings.shell);
   if (words.empty()) words = {"bash"};
   ORCH_ASSIGN(ScriptFile script, ScriptFile::write(body + "\n"));

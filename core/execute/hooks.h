@@ -15,6 +15,7 @@ struct HookSettings {
   std::string shell{"bash"};                  ///< ProcessesShellCommand; may have arguments
   std::chrono::milliseconds timeout{60'000};  ///< HookTimeoutSeconds; 0 = none
   std::size_t output_limit{64 * 1024};        ///< how much of its output is kept
+  bool foreground{false};  ///< a text that ends in `&` is waited for like any other
 };
 
 /// How a hook ended.
@@ -35,9 +36,9 @@ struct HookOutcome {
 /// argument, before `arguments`. The hook has a process group of its own, no input, this process's
 /// environment and `variables`, and none of its open files. What it prints beyond the limit is
 /// read and dropped. What it leaves running in the background is not waited for.
-/// A text that ends in `&` runs asynchronously: its outcome never matters, and it has no deadline.
-/// Not later than `deadline` it is killed, whatever the timeout says.
-/// Errors: NotFound, there is no such shell; Broken, it cannot be started.
+/// A text that ends in `&` runs asynchronously, unless settings say otherwise: its outcome never
+/// matters, and it has no deadline. Not later than `deadline` it is killed, whatever the timeout
+/// says. Errors: NotFound, there is no such shell; Broken, it cannot be started.
 Result<HookOutcome> run_hook(const std::string& text, const HookVariables& variables,
                              const std::vector<std::string>& arguments,
                              const HookSettings& settings,

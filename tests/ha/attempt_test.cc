@@ -241,6 +241,21 @@ TEST_SUITE("ha/attempt") {
       CHECK(world.servers.at(db(1)).semi_sync.source_enabled);
     }
   }
+
+  TEST_CASE("a hook that ends in & vouches for nothing before it has succeeded") {
+    for (const bool succeeds : {false, true}) {
+      RecoveryFixture world;
+      world.servers.kill(db(1));
+      world.policy.fencing = Fencing::Required;
+      world.policy.has_fence_hooks = true;
+      world.config.recovery.fence_processes = {succeeds ? "true &" : "false &"};
+      const auto outcome =
+          recover(world.process(), RecoveryFixture::work(RecoveryKind::DeadMaster));
+      REQUIRE(outcome);
+      CHECK(!outcome->error == succeeds);
+      CHECK(world.servers.writable().empty() != succeeds);
+    }
+  }
 }
 
 }  // namespace orch::ha

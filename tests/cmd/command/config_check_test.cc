@@ -20,6 +20,17 @@ TEST_SUITE("cmd/command/config_check") {
     const char* const off = R"({"ServeAgentsHttp": false})";
     CHECK(config_check(load_config_text(off, "orch.json", {})).notes.empty());
   }
+
+  TEST_CASE("a hook that vouches for the old master is not left to itself") {
+    const char* const text = R"({"FenceProcesses": ["true", "power-off {failedHost} & "]})";
+    const Reply reply = config_check(load_config_text(text, "orch.json", {}));
+    CHECK_FALSE(reply.failed);
+    REQUIRE(reply.notes.size() == 1);
+    CHECK(reply.notes.front().find("FenceProcesses: the & at the end has no effect") !=
+          std::string::npos);
+    const char* const other = R"({"PostFailoverProcesses": ["tell-people &"]})";
+    CHECK(config_check(load_config_text(other, "orch.json", {})).notes.empty());
+  }
 }
 
 }  // namespace orch::cmd
