@@ -259,12 +259,11 @@ Result<bool> Recovery::open() {
   if (is_takeover(work())) context_.successor = journal_.run().winner;
   for (const HookList& list : lists_before(work(), parts_.config.recovery)) {
     any = any || (work().hooks && !list.texts.empty());
-    if (list.name == "OnFailureDetectionProcesses") {
-      ORCH_TRY(announce(true));
-    } else {
-      ORCH_TRY(run_list(list));
-    }
+    const Result<> agreed =
+        list.name == "OnFailureDetectionProcesses" ? announce(true) : run_list(list);
+    // Only those are told who is meant to take over; to all others a successor has done so.
     if (list.name == "PreGracefulTakeoverProcesses") context_.successor.reset();
+    ORCH_TRY(agreed);
   }
   ORCH_TRY(journal_.save_stage(kHealing));
   return any;
@@ -426,7 +425,9 @@ Result<RecoveryOutcome> Recovery::carry_out(const Topology& records) {
   if (result_.error) note_undone();
   // A failure about which nothing can be done is on record, too; a wish that is refused is not.
   if (result_.error && !registered_ && !is_takeover(work()) && !work().designated) {
-    keep(enroll());
+    const Result<> enrolled = enroll();
+    // Not twice.
+    if (!enrolled && enrolled.error().message != result_.error->message) keep(enrolled);
   }
   if (registered_) settle();
   if (const auto failure = journal_.failure()) result_.notes.push_back(failure->message);

@@ -256,6 +256,25 @@ TEST_SUITE("ha/attempt") {
       CHECK(world.servers.writable().empty() != succeeds);
     }
   }
+
+  TEST_CASE("that another recovery has begun meanwhile is told once") {
+    RecoveryFixture world;
+    world.servers.kill(db(1));
+    world.policy.ignored_for_promotion = [&](const Instance&) {
+      storage::RecoveryRun other;
+      other.uid = "other";
+      other.kind = to_string(RecoveryKind::DeadMaster);
+      other.failed = db(1);
+      other.stage = "healing";
+      other.owner.node = {"there", "t"};
+      REQUIRE(world.journal().save_run(other));
+      return false;
+    };
+    const auto outcome = recover(world.process(), RecoveryFixture::work(RecoveryKind::DeadMaster));
+    REQUIRE((outcome && outcome->error));
+    CHECK(outcome->error->message == "recovery other of db1:3306 has begun and not ended");
+    CHECK(outcome->notes.empty());
+  }
 }
 
 }  // namespace orch::ha

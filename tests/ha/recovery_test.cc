@@ -196,6 +196,13 @@ TEST_SUITE("ha/recovery") {
     CHECK_FALSE((*record)->active);  // what was planned blocks no failover
   }
 
+  TEST_CASE_FIXTURE(RecoveryFixture, "whom a hook has kept from taking over is no successor") {
+    const HookLog log(*this);
+    config.recovery.pre_graceful_takeover_processes = {"exit 1"};
+    REQUIRE(recover(process(), work(RecoveryKind::GracefulTakeover))->error);
+    CHECK(log.lines() == std::vector<std::string>{"unsuccessful db1 {successorHost}"});
+  }
+
   TEST_CASE_FIXTURE(Dead, "without hooks none runs") {
     const HookLog log(*this);
     RecoveryWork quiet = work(RecoveryKind::DeadMaster);
