@@ -60,6 +60,7 @@ std::vector<std::string> wanted_variables(Flavor flavor) {
                                  "binlog_row_image",
                                  "log_bin",
                                  "log_slave_updates",
+                                 "max_connections",
                                  "rpl_semi_sync_master_enabled",
                                  "rpl_semi_sync_master_timeout",
                                  "rpl_semi_sync_slave_enabled"};
@@ -96,7 +97,7 @@ std::string select_variables(const std::vector<std::string>& names) {
 }
 
 std::string show_status(bool with_uptime, bool with_semi_sync) {
-  std::vector<std::string> names;
+  std::vector<std::string> names{"Threads_connected"};
   if (with_uptime) names.emplace_back("Uptime");
   if (with_semi_sync) {
     names.insert(names.end(),

@@ -56,6 +56,9 @@ struct Capabilities {
   bool semi_sync_on{true};  ///< either side; its counters say nothing while both are off
   bool in_group{false};
   std::optional<SteadyPoint> started{};  ///< the server's start, from its uptime
+  bool connections_due{true};   ///< whether to count them: that costs the server more than the rest
+  std::int64_t connections{0};  ///< Threads_connected, as last counted
+  std::optional<SteadyPoint> connections_counted{};
   /// "" for any other server; nothing before it was asked.
   std::optional<std::string> max_scale_version{};
   bool dump_threads_fallback{false};

@@ -24,6 +24,7 @@ using std::chrono::steady_clock;
 /// A plug-in may be loaded while a session lasts.
 constexpr std::chrono::minutes kLearnEvery{5};
 constexpr int kMostPasses = 5;
+constexpr std::chrono::seconds kCountConnectionsEvery{2};
 
 /// What was asked for and which privilege it takes, for people.
 struct Purpose {
@@ -168,6 +169,9 @@ Result<> Reading::ask() {
     known_.version = parse_server_version(session_.server_version());
   }
   bool users_own_too = !learn;
+  known_.connections_due =
+      !known_.connections_counted ||
+      steady_clock::now() - *known_.connections_counted > kCountConnectionsEvery;
   for (int pass = 0; pass < kMostPasses; ++pass) {
     std::vector<Question> missing;
     for (Question& question : questions_for(known_, rules_, learn)) {
@@ -304,6 +308,8 @@ void Reading::take_server() {
     Variables status;
     status.add_rows(*set);
     read_semi_sync_status(status, instance);
+    known_.connections = status.number("threads_connected");
+    known_.connections_counted = steady_clock::now();
     if (status.has("uptime")) {
       known_.started = steady_clock::now() - std::chrono::seconds(status.number("uptime"));
     }
@@ -317,6 +323,15 @@ void Reading::take_server() {
     instance.replication.credentials_available = !Row(*set, 0).text("user_name").empty();
   }
   if (rules_.has_credentials_query) instance.replication.credentials_available = true;
+  // Ours is served where others' are turned away: the last one is kept for accounts like it.
+  const std::int64_t most = variables_.number("max_connections");
+  if (most > 0 && known_.connections >= most) {
+    seen_.soft_errors.push_back(
+        {ErrorKind::Unreachable,
+         fmt::format("{}: it takes no more connections from clients: {} are open, and "
+                     "max_connections is {}",
+                     to_string(seen_.asked), known_.connections, most)});
+  }
   for (const std::string& text : malformed_gtids(instance.gtid)) {
     seen_.soft_errors.push_back(
         {ErrorKind::Broken, fmt::format("{}: {}", to_string(seen_.asked), text)});

@@ -198,6 +198,27 @@ TEST_SUITE("core/probe/reading") {
     CHECK(again.round_trips == 1);
   }
 
+  TEST_CASE("a server that turns clients away says so to an account that it serves") {
+    for (const int connections : {9, 10, 11}) {
+      CAPTURE(connections);
+      ScriptedSession session = mysql_server("9.7.4", true, true);
+      session.variables()["max_connections"] = "10";
+      session.answer("SHOW GLOBAL STATUS",
+                     table({"Variable_name", "Value"},
+                           {{"Uptime", "90"}, {"Threads_connected", std::to_string(connections)}}));
+      Bench bench;
+      for (int time = 0; time < 2; ++time) {
+        const Observation seen = bench.read(session);
+        CHECK(seen.outcome == ProbeOutcome::Clean);
+        REQUIRE((seen.soft_errors.size() == 1) == (connections >= 10));
+        if (connections < 10) continue;
+        CHECK(seen.soft_errors.front().message.find("takes no more connections") !=
+              std::string::npos);
+        if (time > 0) CHECK(seen.round_trips == 1);
+      }
+    }
+  }
+
   TEST_CASE("behind a proxy that greets with another version, the server's own word counts") {
     ScriptedSession session("8.0.11");
     ScriptedSession real = mysql_server("8.4.3", true, true);
