@@ -16,6 +16,7 @@
 #include "core/base/parallel.h"
 #include "core/base/text.h"
 #include "core/json/json.h"
+#include "core/plan/step.h"
 #include "storage/circumstances.h"
 #include "storage/quarantine_store.h"
 
@@ -24,6 +25,12 @@ namespace orch::cmd {
 namespace {
 
 constexpr std::size_t kLookAtOnce = 32;
+
+bool is_readable_file(std::string_view path) {
+  std::error_code problem;
+  const std::filesystem::path file(path);
+  return std::filesystem::is_regular_file(file, problem) && ::access(file.c_str(), R_OK) == 0;
+}
 
 /// Whether the word names something executable, by its path or on PATH.
 bool is_executable(std::string_view word) {
@@ -83,7 +90,8 @@ DoctorSettings settings_for(const Services& services, const Surgery& surgery,
       .data_loss_policy = config.recovery.data_loss_policy,
       .shell = config.recovery.processes_shell_command,
       .hooks = hooks_of(config.recovery),
-      .is_command = is_executable};
+      .is_command = is_executable,
+      .is_file = is_readable_file};
 }
 
 /// What was just read, with what only the backend knows.
@@ -117,6 +125,8 @@ void look_at(Services& services, std::vector<Instance> records, Patient& patient
     auto examined = services.servers().examine(records[i].key, deadline);
     if (examined) {
       look.examined = *std::move(examined);
+    } else if (is_full(examined.error().message)) {
+      look.seen.soft_errors.insert(look.seen.soft_errors.begin(), std::move(examined).error());
     } else if (examined.error().kind != ErrorKind::NotFound) {
       look.seen.outcome = ProbeOutcome::Failed;
       look.seen.error = examined.error();
@@ -126,6 +136,9 @@ void look_at(Services& services, std::vector<Instance> records, Patient& patient
     Look& look = looks[i];
     const InstanceKey key = records[i].key;
     if (look.seen.found()) {
+      for (const Error& error : look.seen.soft_errors) {
+        if (is_full(error.message)) patient.full[key] = without_name(error.message, key);
+      }
       const auto detected = look.seen.detected_promotion_rule;
       records[i] = with_record(std::move(look.seen.instance), records[i]);
       if (detected) records[i].promotion_rule = *detected;

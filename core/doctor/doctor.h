@@ -44,6 +44,7 @@ struct DoctorSettings {
   std::vector<ConfiguredHook> hooks{};
   /// Whether the word names something that can be run here; may be empty: nothing is known.
   std::function<bool(std::string_view word)> is_command{};
+  std::function<bool(std::string_view path)> is_file{};  ///< that can be read; likewise
 };
 
 /// A cluster as it was just read.
@@ -53,6 +54,7 @@ struct Patient {
   /// Everybody in it; those who could not be read as last known, with is_last_check_valid false.
   Topology topology{};
   std::map<InstanceKey, std::string> unreached{};  ///< and why
+  std::map<InstanceKey, std::string> full{};       ///< turn clients away, and what tells it
   std::map<InstanceKey, Examination> examined{};
   std::map<InstanceKey, MaintenanceMark> maintenance{};
   /// Those in quarantine, and who took their place, as that one was just read; nothing when it does
@@ -65,6 +67,9 @@ struct Patient {
 /// The server that a failover would replace: of those at the top the one that is writable. nullptr
 /// when there is none.
 [[nodiscard]] const Instance* master_of(const Patient& patient);
+
+/// Whether a server says so of itself as it has no connection to spare: it lives.
+[[nodiscard]] bool is_full(std::string_view message);
 
 /// Everything that is found, the worst first, then by code and server.
 [[nodiscard]] std::vector<Finding> diagnose(const Patient& patient);

@@ -33,13 +33,20 @@ void check_duplicates(const Round& round, std::string_view code, std::string_vie
 
 }  // namespace
 
+bool is_full(std::string_view message) {
+  const std::string text = to_lower(message);
+  return text.find("too many connections") != std::string::npos ||
+         text.find("takes no more connections") != std::string::npos;
+}
+
 void check_reach(const Round& round) {
   for (const auto& [key, why] : round.patient.unreached) {
     const bool master = round.master != nullptr && round.master->key == key;
     round.add(master ? Badness::Critical : Badness::Warning, "not-reached", key,
               fmt::format("the {} could not be read: {}", master ? "master" : "server", why),
-              master ? "if it is dead: orch failover " + round.patient.alias
-                     : "repair the server or forget it: orch forget " + to_string(key));
+              is_full(why) ? "it lives: raise max_connections, or end what holds its connections"
+              : master     ? "if it is dead: orch failover " + round.patient.alias
+                           : "repair the server or forget it: orch forget " + to_string(key));
   }
 }
 

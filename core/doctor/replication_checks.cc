@@ -157,8 +157,10 @@ void check_gtid(const Round& round) {
       round.add(Badness::Critical, "errant-gtids", replica->key,
                 "it has transactions of its own, which no server above or beside it has: " +
                     errant + "; if it is promoted, others get them or break",
-                "find out what wrote there; remove them (orch gtid-errant-reset-master) or make "
-                "the others execute them");
+                is_mariadb(*replica)
+                    ? "find out what wrote there; rebuild it, or make the others execute them"
+                    : "find out what wrote there; remove them (orch gtid-errant-reset-master) or "
+                      "make the others execute them");
     } else if (const std::string own = own_writes(round, *replica); !own.empty()) {
       round.add(Badness::Warning, "own-writes", replica->key,
                 "it wrote " + own + " itself, and no other server's binary log knows of it",
@@ -175,17 +177,40 @@ void check_gtid(const Round& round) {
   }
 }
 
+namespace {
+
+constexpr std::string_view kCannotFollow =
+    "after a takeover the old master could not follow the new one";
+
+/// A takeover asks the new master, then its siblings: one that tells is enough.
+void check_credentials_query(const Round& round) {
+  std::string first;
+  for (const Instance* replica : round.replicas) {
+    const std::optional<std::string> why = round.examined(*replica).credentials_trouble;
+    if (!why) return;
+    if (first.empty()) first = fmt::format("{}: {}", to_string(replica->key), *why);
+  }
+  round.add(Badness::Warning, "no-replication-credentials", {},
+            fmt::format("ReplicationCredentialsQuery tells no user and password on any replica "
+                        "({}): {}",
+                        first, kCannotFollow),
+            "repair the query, or the table that it reads");
+}
+
+}  // namespace
+
 void check_credentials(const Round& round) {
-  if (round.patient.settings.has_credentials_query || round.replicas.empty()) return;
+  if (round.replicas.empty()) return;
+  if (round.patient.settings.has_credentials_query) return check_credentials_query(round);
   const bool somebody = std::any_of(
       round.answering.begin(), round.answering.end(),
       [](const Instance* instance) { return instance->replication.credentials_available; });
   if (somebody) return;
-  round.add(Badness::Warning, "no-replication-credentials", {},
-            "no server tells orch user and password for replication: after a takeover the old "
-            "master could not follow the new one",
-            "set ReplicationCredentialsQuery, or let servers keep the credentials in tables "
-            "(master_info_repository=TABLE)");
+  round.add(
+      Badness::Warning, "no-replication-credentials", {},
+      fmt::format("no server tells orch user and password for replication: {}", kCannotFollow),
+      "set ReplicationCredentialsQuery, or let servers keep the credentials in tables "
+      "(master_info_repository=TABLE)");
 }
 
 }  // namespace orch

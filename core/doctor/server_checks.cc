@@ -234,6 +234,12 @@ void check_clocks(const Round& round) {
 
 void check_connections(const Round& round) {
   for (const Instance* instance : round.answering) {
+    if (const auto full = round.patient.full.find(instance->key);
+        full != round.patient.full.end()) {
+      round.add(Badness::Critical, "connections", instance->key, full->second,
+                "raise max_connections, or end what holds its connections");
+      continue;
+    }
     const Examination seen = round.examined(*instance);
     if (!seen.connections || !seen.max_connections || *seen.max_connections <= 0) continue;
     if (*seen.connections * 10 < *seen.max_connections * 9) continue;

@@ -23,12 +23,28 @@ bool is_assignment(std::string_view word) {
   return equals != std::string_view::npos && equals > 0 && word.find_first_of("/\"'$") > equals;
 }
 
+/// Quotes, variables, placeholders and the like are for the shell to work out.
+bool is_plain_word(std::string_view word) {
+  return word.find_first_of("\"'$`{}()<>|&;*?!#~\\") == std::string_view::npos;
+}
+
+/// The script that a shell is to run, if the text begins so; "" when it cannot be told by looking.
+std::string first_script(std::string_view text) {
+  constexpr std::array<std::string_view, 5> kShells = {"bash", "sh", "dash", "ksh", "zsh"};
+  const std::vector<std::string> all = words(text);
+  const auto shell = std::find_if_not(all.begin(), all.end(), is_assignment);
+  if (shell == all.end() || shell + 1 == all.end()) return "";
+  const std::string name = shell->substr(shell->rfind('/') + 1);
+  const bool is_shell = std::find(kShells.begin(), kShells.end(), name) != kShells.end();
+  const std::string& script = shell[1];
+  return is_shell && script.starts_with('/') && is_plain_word(script) ? script : "";
+}
+
 /// The command that a shell text begins with; "" when it cannot be told by looking.
 std::string first_command(std::string_view text) {
   for (const std::string& word : words(text)) {
     if (is_assignment(word)) continue;
-    // Quotes, variables, placeholders and the like are for the shell to work out.
-    if (word.find_first_of("\"'$`{}()<>|&;*?!#~\\") != std::string::npos) return "";
+    if (!is_plain_word(word)) return "";
     const bool own = std::find(kShellWords.begin(), kShellWords.end(), word) != kShellWords.end();
     return own ? "" : word;
   }
@@ -106,6 +122,18 @@ void check_hooks(const Round& round) {
               "set it to a shell that is there");
   }
   for (const ConfiguredHook& hook : settings.hooks) {
+    if (hook.key == "FenceProcesses" && trim(hook.text).ends_with('&')) {
+      round.add(Badness::Notice, "fence-hook-waits", {},
+                "a hook of FenceProcesses ends in &: it is waited for all the same, as it vouches "
+                "for the old master",
+                "take the & away");
+    }
+    const std::string script = first_script(hook.text);
+    if (!script.empty() && settings.is_file && !settings.is_file(script)) {
+      round.add(Badness::Critical, "hook-not-found", {},
+                fmt::format("{} runs {}, which cannot be read here", hook.key, script),
+                "install it, or take the hook out");
+    }
     const std::string command = first_command(hook.text);
     if (command.empty() || settings.is_command(command)) continue;
     round.add(Badness::Critical, "hook-not-found", {},

@@ -111,8 +111,14 @@ Result<> LiveServers::try_write(const Instance& as_probed, const std::string& ta
 Result<Examination> LiveServers::examine(const InstanceKey& key, SteadyPoint deadline) {
   ORCH_ASSIGN(Connection connection, connect_to(key, settings_, deadline));
   const SystemClock clock;
-  return orch::examine(
-      connection, [&clock] { return clock.now(); }, deadline);
+  ORCH_ASSIGN(Examination seen, orch::examine(
+                                    connection, [&clock] { return clock.now(); }, deadline));
+  const std::string& query = settings_.connection.replication_credentials_query;
+  if (query.empty()) return seen;
+  if (const auto told = credentials_by(connection, query, deadline); !told) {
+    seen.credentials_trouble = told.error().message;
+  }
+  return seen;
 }
 
 Result<std::string> LiveServers::failed_transaction(const Instance& as_probed,

@@ -14,6 +14,8 @@ struct Examination {
   std::optional<std::int64_t> sync_binlog{};
   std::optional<std::int64_t> flush_log_at_trx_commit{};  ///< innodb_flush_log_at_trx_commit
   std::optional<std::chrono::seconds> net_timeout{};  ///< slave_net_timeout, replica_net_timeout
+  /// Why ReplicationCredentialsQuery tells no user there; nothing when it does, or is not set.
+  std::optional<std::string> credentials_trouble{};
   std::optional<std::int64_t> max_connections{};
   std::optional<std::int64_t> connections{};  ///< Threads_connected
   std::optional<bool> gtid_strict{};          ///< MariaDB: gtid_strict_mode

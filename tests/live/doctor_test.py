@@ -1,5 +1,6 @@
 """What orch analyze and orch doctor say of real servers, healthy, spoilt on purpose, and dead."""
 import json
+import subprocess
 import unittest
 
 from live_case import IS_MYSQL, LiveCase
@@ -72,6 +73,38 @@ class Doctor(LiveCase):
         found = self.findings(c.name)
         self.assertEqual(found["not-reached", str(c[1])]["Severity"], "critical")
         self.assertIn(("no-candidate", str(c[1])), found)
+
+    def test_a_credentials_query_that_tells_nothing_is_told(self):
+        c = self.start(3)
+        self.discover(c)
+        code = ("no-replication-credentials", "")
+        self.assertNotIn(code, self.findings(c.name))
+        for query, why in (("SELECT user, password FROM meta.nowhere", "nowhere"),
+                           ("SELECT repl_user, repl_pass FROM meta.cluster WHERE anchor = 99", "no replication user")):
+            self.config["ReplicationCredentialsQuery"] = query
+            self.assertIn(why, self.findings(c.name)[code]["What"])
+
+    def test_a_master_that_turns_clients_away_is_told_of_and_no_failover_is_proposed(self):
+        c = self.start(2)
+        self.discover(c)
+        c[1].stop_asking()
+        c[1].sql("SET GLOBAL max_connections = 10")
+        client = c[1].software.client("-h", c[1].host, "-P", str(c[1].port), "-uapp", "-papp_password", "-nNB")
+        quiet = {"stdin": subprocess.PIPE, "stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL, "cwd": c[1].data}
+        clients = [subprocess.Popen(client, **quiet) for _ in range(12)]
+        try:
+            c.wait_for(lambda: b"Too many connections" in subprocess.run(
+                client, input=b"SELECT 1", capture_output=True, cwd=c[1].data).stderr, f"{c[1]} to be full")
+            self.orch("discover", c[1])
+            self.assertIn("TooManyConnections", self.orch("analyze", c.name).out)
+            found = self.findings(c.name)
+            self.assertEqual(found["connections", str(c[1])]["Severity"], "critical")
+            self.assertNotIn(("not-reached", str(c[1])), found)
+        finally:
+            for process in clients:
+                process.kill()
+                process.wait()
+                process.stdin.close()
 
     def test_an_account_that_may_do_little_is_told_so(self):
         c = self.start(2)

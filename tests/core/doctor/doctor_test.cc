@@ -206,9 +206,12 @@ TEST_SUITE("core/doctor/doctor") {
     ward.at(2).gtid.executed += "," + test::gtids("1-3", 2);
     CHECK(ward.tells("critical errant-gtids db2"));
     CHECK(ward.what("errant-gtids").find(test::gtids("1-3", 2)) != std::string::npos);
+    CHECK(ward.remedy("errant-gtids").find("gtid-errant-reset-master") != std::string::npos);
     Ward maria(true);
     maria.at(2).gtid.mariadb_binlog_state = "0-1-100,0-2-101";
     CHECK(maria.tells("critical errant-gtids db2"));
+    // It is refused there.
+    CHECK(maria.remedy("errant-gtids").find("gtid-errant-reset-master") == std::string::npos);
     maria.at(3).replication.source = test::db(2);
     maria.at(3).gtid.mariadb_binlog_state = "0-1-100,0-2-101";
     CHECK(maria.tells("critical errant-gtids db2"));
@@ -291,6 +294,13 @@ TEST_SUITE("core/doctor/doctor") {
     CHECK(ward.tells("warning no-replication-credentials"));
     ward.patient.settings.has_credentials_query = true;
     CHECK_FALSE(ward.tells("warning no-replication-credentials"));
+    for (const int number : {2, 3, 4})
+      ward.seen(number).credentials_trouble = "Table 'meta.cluster' doesn't exist";
+    CHECK(ward.tells("warning no-replication-credentials"));
+    CHECK(ward.what("no-replication-credentials").find("Table 'meta.cluster'") !=
+          std::string::npos);
+    ward.seen(3).credentials_trouble.reset();  // a takeover asks all of them
+    CHECK_FALSE(ward.tells("warning no-replication-credentials"));
   }
 
   TEST_CASE("privileges that orch lacks; a role may bring them") {
@@ -363,12 +373,47 @@ TEST_SUITE("core/doctor/doctor") {
     CHECK(deep.tells("notice no-automatic-intermediate-recovery"));
   }
 
+  TEST_CASE("a master that turns clients away lives: no failover is proposed") {
+    Ward ward;
+    ward.patient.full[db(1)] = "it takes no more connections from clients";
+    CHECK(ward.told() == Lines{"critical connections db1"});
+    Ward unread;
+    unread.at(1).freshness.is_last_check_valid = false;
+    unread.patient.unreached[db(1)] = "db1: Too many connections (1040)";
+    CHECK(unread.remedy("not-reached").starts_with("it lives: raise max_connections"));
+    unread.patient.unreached[db(1)] = "db1: connection refused";
+    CHECK(unread.remedy("not-reached").starts_with("if it is dead: orch failover"));
+  }
+
+  TEST_CASE("the script that a hook gives to a shell is looked for") {
+    Ward ward;
+    ward.patient.settings.is_command = [](std::string_view) {
+      return true;
+    };
+    ward.patient.settings.is_file = [](std::string_view path) {
+      return path == "/there.sh";
+    };
+    for (const char* good : {"bash /there.sh x", "sh -c 'x'", "bash {failedHost}", "cat /gone"}) {
+      ward.patient.settings.hooks = {{"PreFailoverProcesses", good}};
+      CHECK_MESSAGE(ward.told() == Lines{}, good);
+    }
+    for (const char* bad : {"bash /gone.sh x", "A=1 /bin/sh /gone.sh"}) {
+      ward.patient.settings.hooks = {{"PreFailoverProcesses", bad}};
+      CHECK_MESSAGE(ward.told() == Lines{"critical hook-not-found"}, bad);
+    }
+  }
+
   TEST_CASE("fencing that is required and cannot be done") {
     Ward ward;
     ward.patient.settings.fencing_policy = "required";
     CHECK(ward.told() == Lines{"warning cannot-fence"});
     ward.patient.settings.hooks = {{"FenceProcesses", "bash fence.sh"}};
     CHECK(ward.told() == Lines{});
+    ward.patient.settings.is_command = [](std::string_view) {
+      return true;
+    };
+    ward.patient.settings.hooks = {{"FenceProcesses", "bash fence.sh & "}};
+    CHECK(ward.told() == Lines{"notice fence-hook-waits"});
   }
 
   TEST_CASE("what a MariaDB replica wrote is told also when its source has long been further") {
