@@ -394,7 +394,7 @@ constexpr ConfigKey kKeys[] = {
      kRecovery<&RecoverySettings::recover_intermediate_master_cluster_filters>,
      "clusters whose intermediate masters are recovered"},
     {"ProcessesShellCommand", kRecovery<&RecoverySettings::processes_shell_command>,
-     "shell that runs the hooks"},
+     "runs the hooks; a {value} has a _ for what shells act on, its ORC_ variable is exact"},
     {"OnFailureDetectionProcesses", kRecovery<&RecoverySettings::on_failure_detection_processes>,
      "hooks: a failure was detected"},
     {"PreGracefulTakeoverProcesses", kRecovery<&RecoverySettings::pre_graceful_takeover_processes>,

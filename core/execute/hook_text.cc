@@ -82,13 +82,23 @@ std::vector<Value> values_of(const HookContext& context) {
   return values;
 }
 
-/// Whether no shell sees anything but a word in it.
-bool is_harmless(std::string_view text) {
-  return std::all_of(text.begin(), text.end(), [](unsigned char c) {
-    const bool letter = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
-    return letter ||
-           std::string_view("_.,:/@%+=-").find(static_cast<char>(c)) != std::string_view::npos;
-  });
+/// The characters that mean nothing but themselves to a shell, letters of all languages among them;
+/// brackets, as in [::1], could only ever be taken for a file's name.
+bool is_harmless(char c) {
+  const bool letter = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
+  return letter || static_cast<unsigned char>(c) >= 0x80 ||
+         std::string_view("_.,:/@%+=-[]").find(c) != std::string_view::npos;
+}
+
+std::string harmless(const Value& value) {
+  // Of its words none comes from outside.
+  const bool is_prose = value.variable == "ORC_FAILURE_DESCRIPTION";
+  std::string text = value.text;
+  for (char& c : text) {
+    if (is_prose && (c == ' ' || c == '(' || c == ')')) continue;
+    if (!is_harmless(c)) c = '_';
+  }
+  return text;
 }
 
 /// How the shell reads the text at a place, as far as quoting goes.
@@ -139,18 +149,9 @@ class QuoteReader {
 };
 
 std::string in_place(const Value& value, QuoteReader::Place place) {
-  if (value.variable.empty() || is_harmless(value.text)) return value.text;
-  const std::string reference = "${" + std::string(value.variable) + "}";
-  switch (place) {
-    case QuoteReader::Place::Double:
-      return reference;
-    case QuoteReader::Place::Single:
-      return "'\"" + reference + "\"'";
-    case QuoteReader::Place::Plain:
-    case QuoteReader::Place::Comment:
-      break;
-  }
-  return '"' + reference + '"';
+  std::string text = harmless(value);
+  const bool needs_quotes = text.find_first_of(" ()[]") != std::string::npos;
+  return needs_quotes && place == QuoteReader::Place::Plain ? '"' + text + '"' : text;
 }
 
 }  // namespace

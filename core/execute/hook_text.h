@@ -45,9 +45,9 @@ using HookVariables = std::vector<std::pair<std::string, std::string>>;
 [[nodiscard]] HookVariables hook_environment(const HookContext& context);
 
 /// The text with its placeholders replaced; unknown ones, and those of a successor that is not
-/// known, stay as they are. No value can become shell code (REC-45): one of harmless characters
-/// stands in the text itself, any other is a reference to its ORC_* variable, with the quotes that
-/// its place needs. Even where the place is misjudged, a reference is only ever a word.
+/// known, stay as they are. No value can become shell code (REC-45), not even of a shell that the
+/// hook starts: each character that a shell could act on is a `_` there, a space too, except those
+/// of the description, which is orch's own words. The ORC_* variables hold the exact values.
 [[nodiscard]] std::string hook_command(std::string_view text, const HookContext& context);
 
 }  // namespace orch

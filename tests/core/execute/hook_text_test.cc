@@ -103,30 +103,54 @@ TEST_SUITE("core/execute/hook_text") {
     CHECK(all.at("ORC_REPLICA_HOSTS") == "db2:3306,db3:3306");
   }
 
-  TEST_CASE("no value becomes shell code, whatever quotes stand around it (REC-45)") {
+  TEST_CASE("no value becomes shell code, whatever stands around it (REC-45)") {
     HookContext context = dead_master();
-    for (const std::string evil :
-         {"a; echo PW''NED", "$(echo PW''NED)", "`echo PW''NED`", "'; echo PW''NED; '",
-          "\"; echo PW''NED; \"", "a\necho PW''NED\n", "\\'; echo PW''NED", "a && echo PW''NED #",
-          "* ? [a]", "a  b"}) {
-      context.cluster_alias = evil;
+    const std::pair<std::string, std::string> values[] = {
+        {"a; echo PW''NED", "a__echo_PW__NED"},
+        {"$(echo PW''NED)", "__echo_PW__NED_"},
+        {"`echo PW''NED`", "_echo_PW__NED_"},
+        {"'; echo PW''NED; '", "___echo_PW__NED___"},
+        {"a\necho PW''NED\n", "a_echo_PW__NED_"},
+        {"\\'; echo PW''NED", "____echo_PW__NED"},
+        {"a && echo PW''NED #", "a____echo_PW__NED__"},
+        {"a echo PW''NED", "a_echo_PW__NED"},
+        {"caf\xC3\xA9/[::1]:3306,%=+@-", "caf\xC3\xA9/[::1]:3306,%=+@-"},
+    };
+    for (const auto& [evil, harmless] : values) {
       CAPTURE(evil);
-      const std::string line = evil + "\n";
-      CHECK(printed_by("printf '%s\\n' {failureClusterAlias}", context) == line);
-      CHECK(printed_by("printf '%s\\n' '{failureClusterAlias}'", context) == line);
-      CHECK(printed_by("printf '%s\\n' \"{failureClusterAlias}\"", context) == line);
-      CHECK(printed_by("printf '%s\\n' \"$(printf %s \"{failureClusterAlias}\")\"", context) ==
-            (evil.ends_with('\n') ? evil : line));
-      // Comments and odd quotes that mislead about the place may spoil the word, not more.
+      context.cluster_alias = evil;
+      CHECK(variables(context).at("ORC_FAILURE_CLUSTER_ALIAS") == evil);
       for (const char* text :
-           {"# don't\nprintf '%s\\n' x{failureClusterAlias}",
-            "printf '%s\\n' $'\\''{failureClusterAlias}",
-            "cat <<EOF\nit's {failureClusterAlias}\nEOF", "cat <<'EOF'\n{failureClusterAlias}\nEOF",
-            "printf '%s\\n' `printf '%s' {failureClusterAlias}`"}) {
+           {"echo {failureClusterAlias}", "echo '{failureClusterAlias}'",
+            "echo \"{failureClusterAlias}\"", "echo \"$(echo {failureClusterAlias})\"",
+            "cat <<EOF\n{failureClusterAlias}\nEOF", "bash -c 'echo {failureClusterAlias}'",
+            "bash -c \"echo {failureClusterAlias}\"", "eval \"echo {failureClusterAlias}\""}) {
+        CAPTURE(text);
+        if (evil.find('[') == std::string::npos) {
+          CHECK(printed_by(text, context) == harmless + "\n");
+        }
+      }
+      // Comments and odd quotes that mislead about the place may spoil the word, not more.
+      for (const char* text : {"# don't\nprintf '%s\\n' x{failureClusterAlias}",
+                               "printf '%s\\n' $'\\''{failureClusterAlias}",
+                               "bash -c 'X={failureClusterAlias}; bash -c \"echo $X\"'",
+                               "bash -c 'X={failureClusterAlias} true'"}) {
         CAPTURE(text);
         CHECK(printed_by(text, context).find("PWNED") == std::string::npos);
       }
+      CHECK(printed_by("echo '{failureClusterAlias}'", context) == harmless + "\n");
     }
+  }
+
+  TEST_CASE("the description is one word, as people read it") {
+    HookContext context = dead_master();
+    context.failure_description = "Master cannot be reached (2/3 replicas); it's $5";
+    const std::string shown = "Master cannot be reached (2/3 replicas)_ it_s _5\n";
+    for (const char* text : {"echo {failureDescription}", "echo '{failureDescription}'",
+                             "echo \"{failureDescription}\""})
+      CHECK(printed_by(text, context) == shown);
+    CHECK(printed_by("echo \"$ORC_FAILURE_DESCRIPTION\"", context) ==
+          context.failure_description + "\n");
   }
 
   TEST_CASE("a list that no environment can hold is cut at a comma, and bytes of zero go") {
