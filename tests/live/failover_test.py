@@ -3,7 +3,7 @@ import json
 import unittest
 from concurrent.futures import ThreadPoolExecutor
 
-from live_case import IS_MYSQL, LiveCase, Writer
+from live_case import IS_MYSQL, LiveCase, Writer, starts_writable
 
 TIMEOUT = "rpl_semi_sync_source_timeout=60000" if IS_MYSQL else "rpl_semi_sync_master_timeout=60000"
 
@@ -365,14 +365,20 @@ class Failover(LiveCase):
         self.heals(c, new, [n for n in c.nodes[1:] if n is not new])
 
     def test_the_old_master_comes_back_read_only_and_can_join_again(self):
-        c = self.start(3)
+        c = self.start(3, settings=starts_writable(1))
         self.discover(c)
         c[1].kill()
         new = self.promoted(self.does("failover", c.name), c)
         c[1].start()
-        self.assertTrue(self.read_only(c[1]))
+        self.assertFalse(self.read_only(c[1]))
         self.does("discover", c[1])
-        self.assertFalse(self.read_only(new))
+        self.assertTrue(self.read_only(c[1]))
+        if not IS_MYSQL:
+            c[1].sql("SET GLOBAL gtid_slave_pos = @@gtid_current_pos")
+        c[1].follow(new)
+        self.follows(c[1], new)
+        self.does("discover", c[1])
+        self.heals(c, new, [n for n in c.nodes if n is not new])
 
     def test_the_compatible_command_prints_the_promoted_server_only(self):
         c = self.start(3)

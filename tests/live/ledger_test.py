@@ -3,7 +3,7 @@ semi-sync no such row may be missing, and no row be there twice, whatever happen
 import signal
 import unittest
 
-from live_case import IS_MYSQL, LiveCase, Writer
+from live_case import IS_MYSQL, LiveCase, Writer, starts_writable
 
 ROLE = "source" if IS_MYSQL else "master"
 LOSSLESS = [f"{n}:rpl_semi_sync_{ROLE}_timeout=600000" for n in (1, 2, 3)] + \
@@ -29,7 +29,7 @@ class Ledger(LiveCase):
         return new, followers
 
     def dies(self, how):
-        c = self.start(3, semi_sync=True, settings=LOSSLESS)
+        c = self.start(3, semi_sync=True, settings=LOSSLESS + starts_writable(1))
         self.config.update(MySQLConnectTimeoutSeconds=2, MySQLDiscoveryReadTimeoutSeconds=3)
         self.discover(c)
         writer = Writer(c[1])
@@ -46,6 +46,8 @@ class Ledger(LiveCase):
     def test_a_killed_master_loses_nothing(self):
         c, new, _ = self.dies(lambda node: node.kill())
         c[1].start()
+        self.assertFalse(self.read_only(c[1]))
+        self.does("discover", c[1])
         self.assertTrue(self.read_only(c[1]))
         self.assertFalse(self.read_only(new))
 

@@ -21,6 +21,11 @@ PREFIX = f"{os.environ.get('ORCH_TEST_PREFIX') or f't{os.getpid()}-'}{os.getpid(
 numbers = itertools.count(1)
 
 
+def starts_writable(number):
+    """Settings of a node that takes writes as soon as it is started, as its configuration says."""
+    return [f"{number}:{name}=0" for name in ("read_only", *(["super_read_only"] if IS_MYSQL else []))]
+
+
 class Done:
     """What a command answered."""
 
