@@ -177,7 +177,7 @@ Topology Executor::survey(const Topology& records, const std::set<InstanceKey>& 
   std::vector<Observation> seen(asked.size());
   parallel_for(asked.size(), settings_.survey_width, [&](std::size_t i) {
     const auto limit = limits.find(asked[i]);
-    seen[i] = servers_.probe(
+    seen[i] = whole_.probe(
         asked[i], settings_.pace.now() + (limit == limits.end()
                                               ? settings_.probe_limit
                                               : std::min(limit->second, settings_.probe_limit)));
@@ -440,7 +440,7 @@ Result<> Executor::Session::wait(const Step& step, const WaitFor& wait) {
   const std::string server = to_string(step.server);
   while (true) {
     const SteadyPoint probe_end = std::min(end, pace.now() + owner.settings_.probe_limit);
-    Observation seen = owner.servers_.probe(step.server, probe_end);
+    Observation seen = owner.whole_.probe(step.server, probe_end);
     if (seen.found()) {
       const Standing now = standing(wait.condition, seen.instance);
       if (now.state == Standing::State::Holds) return {};

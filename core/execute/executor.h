@@ -11,6 +11,7 @@
 #include "core/align/event_text.h"
 #include "core/base/clock.h"
 #include "core/base/result.h"
+#include "core/execute/whole_transactions.h"
 #include "core/plan/step.h"
 #include "core/ports/ha.h"
 #include "core/ports/maintenance.h"
@@ -111,6 +112,7 @@ class Executor {
  private:
   struct Session;
   Servers& servers_;
+  WholeTransactions whole_{servers_};
   const Leadership& leadership_;
   MaintenanceLocks& locks_;
   StepObserver& observer_;

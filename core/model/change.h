@@ -88,8 +88,8 @@ struct SetDelay {
 struct FollowByGtid {
   bool current{false};  ///< by current_pos, else slave_pos
 };
-/// MySQL, its receiver stopped: ends the applier that waits for the rest of a transaction, and does
-/// not wait until it has rolled back. Not found: it has begun with none.
+/// The receiver stopped: ends the applier that waits for the rest of a transaction, on MySQL
+/// without waiting until it has rolled back. Not found: it has begun with none.
 struct RollBackPartial {};
 struct FlushBinaryLogs {
   int times{1};

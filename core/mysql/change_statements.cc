@@ -344,6 +344,10 @@ std::vector<SqlStatement> reset_history(const ResetGtidHistory& history,
 std::vector<SqlStatement> statements_for(const Instance& instance, const Change& change,
                                          const StatementSettings& settings) {
   const Words words = words_of(instance);
+  if (std::holds_alternative<RollBackPartial>(change)) {
+    if (!words.mariadb) return roll_back_partial(instance);
+    return {plain(thread_statement("STOP", words, instance, ReplicationThreads::Applier))};
+  }
   if (const auto* stop = std::get_if<StopReplication>(&change)) {
     SqlStatement statement = plain(thread_statement("STOP", words, instance, stop->threads));
     const bool may_hang = stop->source_is_silent && is_mariadb(instance) &&
@@ -387,7 +391,6 @@ std::vector<SqlStatement> statements_for(const Instance& instance, const Change&
     keep_heartbeat(options, words, instance);
     return {options.statement(words, instance)};
   }
-  if (std::holds_alternative<RollBackPartial>(change)) return roll_back_partial(instance);
   std::vector<SqlStatement> statements;
   if (const auto* inject = std::get_if<InjectEmptyTransactions>(&change)) {
     for (const std::string& gtid : inject->gtids) {

@@ -139,6 +139,7 @@ void apply(Instance& instance, const Change& change, const Topology& topology) {
   } else if (std::holds_alternative<RollBackPartial>(change)) {
     set_threads(instance, ReplicationThreads::Applier, false);
     instance.replication.read = instance.replication.exec;
+    instance.replication.partial = {};
   } else if (const auto* history = std::get_if<ResetGtidHistory>(&change)) {
     instance.gtid.executed = instance.gtid.purged = history->executed;
     instance.replication.retrieved_gtid_set = history->executed;

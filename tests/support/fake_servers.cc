@@ -158,6 +158,8 @@ void FakeServers::replicate() {
     if (applies) {
       instance =
           simulated(instance, {key, WaitFor{AppliedReceived{}, {}, {}}, "", {}, false, {}}, now);
+      const auto inside = ends_inside.find(key);
+      if (inside != ends_inside.end()) instance.replication.exec = inside->second;
     }
   }
 }
@@ -256,6 +258,7 @@ Result<> FakeServers::apply(const Instance& as_probed, const Change& change, Ste
   const bool comes_nowhere =
       std::holds_alternative<StartUntil>(change) && frozen_.count(instance.key) > 0;
   if (std::holds_alternative<StopReplication>(change)) started_until.erase(instance.key);
+  if (std::holds_alternative<PointTo>(change)) ends_inside.erase(instance.key);
   if (comes_nowhere) {
     started_until.insert(instance.key);
     instance.replication.io_state = instance.replication.sql_state = ThreadState::Running;
@@ -306,6 +309,13 @@ Result<Examination> FakeServers::examine(const InstanceKey& key, SteadyPoint /*d
     return fail(ErrorKind::Unreachable, to_string(key) + " is dead");
   }
   return examinations_[key];
+}
+
+Result<BinlogCoordinates> FakeServers::whole_received(const Instance& as_probed,
+                                                      SteadyPoint /*deadline*/) {
+  const MutexLock lock(mutex_);
+  const auto inside = ends_inside.find(as_probed.key);
+  return inside == ends_inside.end() ? as_probed.replication.read : inside->second;
 }
 
 Result<std::unique_ptr<EventLogs>> FakeServers::open_logs(const Instance& as_probed,

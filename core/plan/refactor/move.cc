@@ -189,7 +189,8 @@ class Mover {
 
   [[nodiscard]] bool may_hold_partial() const {
     const Replication& replication = server_->replication;
-    return server_->gtid.uses_oracle && is_before(replication.exec, replication.read) &&
+    const bool is_behind = is_before(replication.exec, replication.read);
+    return !is_mariadb(*server_) && (is_behind || !replication.partial.empty()) &&
            !receiver_stops_last(*server_, source_);
   }
 

@@ -85,11 +85,12 @@ std::optional<Step> give_up_partial(const Instance& replica, const Progress& so_
   const Replication& replication = replica.replication;
   // MySQL counts a transaction as received when it is there as a whole, and as all have GTIDs, one
   // that is not counted is not whole.
-  const bool has_partial =
-      !is_mariadb(replica) && replica.gtid.mode == "ON" && is_replica(replica) &&
-      replication.channels <= 1 && !is_group_member(replica) && answers(replica) &&
-      replication.io_state == ThreadState::Stopped && runs(replication.sql_state) &&
-      is_before(replication.exec, replication.read) && has_applied_all(replica);
+  const bool by_gtid = !is_mariadb(replica) && replica.gtid.mode == "ON" &&
+                       is_before(replication.exec, replication.read);
+  const bool has_partial = (by_gtid || !replication.partial.empty()) && is_replica(replica) &&
+                           replication.channels <= 1 && !is_group_member(replica) &&
+                           answers(replica) && replication.io_state == ThreadState::Stopped &&
+                           runs(replication.sql_state) && has_applied_all(replica);
   if (!has_partial || latest(so_far, replica.key, is_change<RollBackPartial>) != nullptr) {
     return std::nullopt;
   }

@@ -40,8 +40,8 @@ namespace orch {
 /// is gone. Stopped before, MySQL takes what is rolled back for a transaction that goes on, and
 /// waits a minute for its end. Nothing where there is nothing to wait for.
 [[nodiscard]] std::optional<Step> see_applier_end(const Instance& replica, const Progress& so_far);
-/// For a MySQL replica whose receiver has stopped in the middle of a transaction, and that has
-/// applied all others: gives that one up, for which each stop of its applier would wait a minute.
+/// For a replica whose receiver has stopped in the middle of a transaction, and that has applied
+/// all others: gives that one up, for which each stop of MySQL's applier would wait a minute.
 /// Nothing where there is nothing to give up, or it was tried.
 [[nodiscard]] std::optional<Step> give_up_partial(const Instance& replica, const Progress& so_far);
 /// MySQL's applier ends at the end of a transaction, and waits a minute for one whose rest is

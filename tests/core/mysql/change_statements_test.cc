@@ -194,6 +194,10 @@ TEST_SUITE("core/mysql/change_statements") {
     CHECK(text.ends_with("PREPARE orch_kill FROM @orch_kill; EXECUTE orch_kill"));
   }
 
+  TEST_CASE("MariaDB's applier rolls back by itself what came in part when it is stopped") {
+    CHECK(shown(following(mariadb(2, "0-1-9"), 1), RollBackPartial{}) == "STOP SLAVE SQL_THREAD");
+  }
+
   TEST_CASE("received transactions that cannot be read are not taken for none") {
     Instance replica = mysql_version("9.7.0");
     replica.replication.retrieved_gtid_set = "no set";

@@ -51,6 +51,32 @@ Instance cut_short(int number, const std::string& executed) {
   return instance;
 }
 
+/// Without GTID; the master's log goes up to 2000. It has received up to there.
+Instance without_gtid(Instance instance, std::int64_t read) {
+  instance.gtid.uses_mariadb = instance.gtid.supports_oracle = instance.gtid.uses_oracle = false;
+  if (!is_mariadb(instance)) instance.gtid.mode = "OFF";
+  instance.server.binlog = {"bin.000001", 2000, BinlogType::Binary};
+  instance.replication.gtid_io_pos = instance.replication.retrieved_gtid_set = "";
+  instance.replication.relay = {"relay.000002", 400, BinlogType::Relay};
+  instance.replication.read.log_pos = read;
+  return instance;
+}
+
+/// db1 is dead. db2 and db3 have received a part of a transaction that begins at `inside`, and
+/// applied all up to 1000; db4 has received none of it.
+void build_by_place(FakeServers& servers, bool mariadb_ones, std::int64_t inside = 1000) {
+  const auto server = [&](int number) {
+    return mariadb_ones ? mariadb(number, "0-1-9") : mysql(number, gtids("1-9"));
+  };
+  servers.add(writable(without_gtid(server(1), 0)));
+  servers.add(without_gtid(following(server(2), 1), 1500));
+  servers.add(without_gtid(following(server(3), 1), 1300));
+  servers.add(without_gtid(following(server(4), 1), 1000));
+  for (const int number : {2, 3})
+    servers.ends_inside[db(number)] = {"bin.000001", inside, BinlogType::Binary};
+  servers.kill(db(1));
+}
+
 /// A failover that ends after so many changes, and how the next one ends; nothing when the first
 /// needed no more than these.
 std::optional<Outcome> cut_off_and_again(FakeServers& servers, int changes) {
@@ -70,6 +96,10 @@ bool notes_that(const Outcome& outcome, const std::string& part) {
 bool rolled_back(const FakeServers& servers, int number) {
   return did(servers,
              to_string(db(number)) + " roll back what it has received in part, if anything");
+}
+
+bool waited(const Outcome& outcome, int number) {
+  return latest({.steps = outcome.steps}, db(number), waits_for<AppliedReceived>) != nullptr;
 }
 
 }  // namespace
@@ -283,6 +313,53 @@ TEST_SUITE("core/plan/recovery/held_back") {
     for (const int number : {2, 3, 4}) {
       if (db(number) == outcome.account.promoted) continue;
       CHECK(replica_running(servers.at(db(number))));
+    }
+  }
+
+  TEST_CASE("without GTID, too, a transaction that came in part holds nobody up, and is told") {
+    for (const bool mariadb_ones : {true, false}) {
+      FakeServers servers;
+      build_by_place(servers, mariadb_ones);
+      const Outcome outcome = fail_over(servers);
+      REQUIRE(said(outcome).empty());
+      CHECK(outcome.account.promoted == db(2));
+      CHECK(servers.writable() == std::vector<InstanceKey>{db(2)});
+      CHECK(outcome.account.lost.empty());
+      for (const int number : {3, 4})
+        CHECK(replica_running(servers.at(db(number))));
+      for (const int number : {2, 3}) {
+        CHECK(notes_that(outcome, "the transaction that " + to_string(db(number)) +
+                                      " had received in part was rolled back"));
+      }
+      CHECK_FALSE(rolled_back(servers, 4));
+      CHECK_FALSE(waited(outcome, 2));
+    }
+  }
+
+  TEST_CASE("without GTID, what was received as a whole is applied before the rest is given up") {
+    for (const bool mariadb_ones : {true, false}) {
+      FakeServers servers;
+      build_by_place(servers, mariadb_ones, 1200);
+      servers.freeze_applier(db(2));
+      const Outcome outcome = fail_over(servers);
+      REQUIRE_FALSE(outcome.error);
+      CHECK(outcome.account.promoted == db(3));
+      CHECK_FALSE(rolled_back(servers, 2));
+      CHECK(servers.at(db(3)).server.read_only == false);
+    }
+  }
+
+  TEST_CASE("a failover that was cut off gives up without GTID what came in part") {
+    for (int changes = 0;; ++changes) {
+      FakeServers servers;
+      build_by_place(servers, true);
+      const auto again = cut_off_and_again(servers, changes);
+      if (!again) break;
+      INFO("cut off after ", changes);
+      REQUIRE(said(*again).empty());
+      CHECK(servers.writable() == std::vector<InstanceKey>{db(2)});
+      for (const int number : {3, 4})
+        CHECK(replica_running(servers.at(db(number))));
     }
   }
 
