@@ -110,31 +110,6 @@ void check_links(const Round& round) {
   }
 }
 
-namespace {
-
-/// MariaDB's positions tell of each writer only its last transaction: once the source is further,
-/// nothing else shows that a replica wrote. "" when it did not, or somebody else has it.
-std::string own_writes(const Round& round, const Instance& replica) {
-  if (!is_mariadb(replica)) return "";
-  const auto ends_of = [](const Instance& instance, std::uint32_t server) {
-    std::vector<std::string> ends;
-    const auto state = MariaDbGtidPos::parse(instance.gtid.mariadb_binlog_state);
-    for (const MariaDbGtid& gtid : state ? state->ends() : std::vector<MariaDbGtid>()) {
-      if (gtid.server == server) ends.push_back(to_string(gtid));
-    }
-    return ends;
-  };
-  const std::uint32_t id = replica.server.id;
-  const std::vector<std::string> own = ends_of(replica, id);
-  const bool known =
-      std::any_of(round.answering.begin(), round.answering.end(), [&](const Instance* other) {
-        return other->key != replica.key && !ends_of(*other, id).empty();
-      });
-  return known ? "" : join(own, ", ");
-}
-
-}  // namespace
-
 void check_gtid(const Round& round) {
   for (const Instance* replica : round.replicas) {
     if (!replica->replication.configured) continue;
@@ -161,7 +136,8 @@ void check_gtid(const Round& round) {
                     ? "find out what wrote there; rebuild it, or make the others execute them"
                     : "find out what wrote there; remove them (orch gtid-errant-reset-master) or "
                       "make the others execute them");
-    } else if (const std::string own = own_writes(round, *replica); !own.empty()) {
+    } else if (const std::string own = unknown_writes(round.patient.topology, *replica);
+               !own.empty()) {
       round.add(Badness::Warning, "own-writes", replica->key,
                 "it wrote " + own + " itself, and no other server's binary log knows of it",
                 "unless it was the master before the others were set up, its rows differ: compare "

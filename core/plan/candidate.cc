@@ -94,16 +94,20 @@ struct Rank {
   std::vector<int> qualities{};
 };
 
+/// Whether what the other has may have come to it by way of this replica.
+bool is_fed_by(const Topology& topology, const Instance& instance, const InstanceKey& other) {
+  // Co-masters are below each other.
+  return is_replica(instance) && topology.is_below(other, instance.key) &&
+         !topology.is_below(instance.key, other);
+}
+
 /// What others hold, and not by way of a replica that is asked about.
 Position united_with_others(const Topology& topology, const Instance& instance) {
-  const bool feeds = is_replica(instance) && !topology.replicas_of(instance.key).empty();
-  const auto is_fed = [&](const InstanceKey& other) {  // co-masters are below each other
-    return feeds && topology.is_below(other, instance.key) &&
-           !topology.is_below(instance.key, other);
-  };
+  const bool feeds = !topology.replicas_of(instance.key).empty();
   Position all;
   for (const Instance& other : topology.instances()) {
-    if (other.key == instance.key || is_fed(other.key)) continue;
+    if (other.key == instance.key) continue;
+    if (feeds && is_fed_by(topology, instance, other.key)) continue;
     const Position held = received_position(other);
     if (held.index() != received_position(instance).index()) continue;
     all = is_known(all) ? united(all, held) : held;
@@ -181,7 +185,7 @@ Rank rank_of(const Topology& topology, const Instance& instance, const Instance*
   if (rank.by_gtid) {
     const Position errant = errant_position(topology, instance);
     const Position others = united_with_others(topology, instance);
-    has_errant = !is_empty(errant);
+    has_errant = !is_empty(errant) || !unknown_writes(topology, instance).empty();
     rank.received = weight_of(received, errant, others);
     rank.executed = weight_of(executed, errant, others);
   } else {
@@ -305,6 +309,32 @@ std::string site_objection(const Instance& failed, const Instance& instance, con
 
 std::string errant_transactions(const Topology& topology, const Instance& instance) {
   return to_string(errant_position(topology, instance));
+}
+
+std::string unknown_writes(const Topology& topology, const Instance& instance) {
+  if (!is_mariadb(instance)) return "";
+  const auto ends_of = [](const Instance& server) {
+    const auto state = MariaDbGtidPos::parse(server.gtid.mariadb_binlog_state);
+    return state ? state->ends() : std::vector<MariaDbGtid>();
+  };
+  std::vector<MariaDbGtid> own = ends_of(instance);
+  std::erase_if(own, [&](const MariaDbGtid& gtid) { return gtid.server != instance.server.id; });
+  bool told = false;
+  for (const Instance& other : topology.instances()) {
+    if (own.empty()) return "";
+    if (other.key == instance.key || is_fed_by(topology, instance, other.key)) continue;
+    for (const MariaDbGtid& known : ends_of(other)) {
+      told = true;
+      std::erase_if(own, [&](const MariaDbGtid& gtid) {
+        return gtid.domain == known.domain && gtid.server == known.server &&
+               gtid.sequence <= known.sequence;
+      });
+    }
+  }
+  std::string text;
+  for (const MariaDbGtid& gtid : own)
+    text += (text.empty() ? "" : ", ") + to_string(gtid);
+  return told ? text : "";
 }
 
 namespace {

@@ -76,4 +76,10 @@ struct Loss {
 /// below it. "" = none.
 [[nodiscard]] std::string errant_transactions(const Topology& topology, const Instance& instance);
 
+/// MariaDB's positions tell only the last transaction of all writers: once the source is further,
+/// the binary log alone shows that a replica wrote. What this one wrote, and the log of nobody
+/// but itself and those below it has; "" = nothing, or nobody tells. Also what it wrote as a master
+/// before the others were set up.
+[[nodiscard]] std::string unknown_writes(const Topology& topology, const Instance& instance);
+
 }  // namespace orch

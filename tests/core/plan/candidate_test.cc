@@ -176,6 +176,25 @@ TEST_SUITE("core/plan/candidate") {
     CHECK(choose({errant, replica(3, "1-100"), below}).winner == db(3));
   }
 
+  TEST_CASE("what a MariaDB replica wrote counts also when its source has long been further") {
+    const auto mariadb_replica = [](int number, const std::string& logged, int source = 1) {
+      Instance instance = following(mariadb(number, "0-1-100"), source);
+      instance.gtid.mariadb_binlog_state = logged;
+      return instance;
+    };
+    const Instance errant = mariadb_replica(2, "0-2-6,0-1-100");
+    const Choice choice = choose({errant, mariadb_replica(3, "0-1-100")});
+    CHECK(choice.winner == db(3));
+    CHECK(because(choice, 2) == "has errant transactions");
+    // Also when it was the master once, and when those below it have got them.
+    CHECK(choose({errant, mariadb_replica(3, "0-2-5,0-1-100")}).winner == db(3));
+    const Instance below = mariadb_replica(4, "0-2-6,0-1-100", 2);
+    CHECK(choose({errant, mariadb_replica(3, "0-1-100"), below}).winner == db(3));
+    // Not when another has the same, or shows no log.
+    CHECK(choose({errant, mariadb_replica(3, "0-2-6,0-1-100")}).winner == db(2));
+    CHECK(unknown_writes(Topology({errant, mariadb_replica(3, "")}), errant).empty());
+  }
+
   TEST_CASE("a detached replica is named as such") {
     Instance detached_one = replica(2);
     detached_one.replication.source = detached(db(1));
