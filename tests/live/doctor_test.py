@@ -87,14 +87,18 @@ class Doctor(LiveCase):
     def test_a_master_that_turns_clients_away_is_told_of_and_no_failover_is_proposed(self):
         c = self.start(2)
         self.discover(c)
-        c[1].stop_asking()
         c[1].sql("SET GLOBAL max_connections = 10")
         client = c[1].software.client("-h", c[1].host, "-P", str(c[1].port), "-uapp", "-papp_password", "-nNB")
         quiet = {"stdin": subprocess.PIPE, "stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL, "cwd": c[1].data}
-        clients = [subprocess.Popen(client, **quiet) for _ in range(12)]
+        clients = []
+
+        def is_full():
+            clients.append(subprocess.Popen(client, **quiet))
+            tried = subprocess.run(client, input=b"SELECT 1", capture_output=True, cwd=c[1].data)
+            return b"Too many connections" in tried.stderr
+
         try:
-            c.wait_for(lambda: b"Too many connections" in subprocess.run(
-                client, input=b"SELECT 1", capture_output=True, cwd=c[1].data).stderr, f"{c[1]} to be full")
+            c.wait_for(is_full, f"{c[1]} to be full")
             self.orch("discover", c[1])
             self.assertIn("TooManyConnections", self.orch("analyze", c.name).out)
             found = self.findings(c.name)
