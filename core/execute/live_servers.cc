@@ -151,13 +151,6 @@ Result<bool> LiveServers::write_entry(const Instance& as_probed, const std::stri
   return true;
 }
 
-Result<BinlogCoordinates> LiveServers::whole_received(const Instance& as_probed,
-                                                      SteadyPoint deadline) {
-  ORCH_ASSIGN(Connection connection, connect_to(as_probed.key, settings_, deadline));
-  return orch::whole_received(std::make_unique<Connection>(std::move(connection)), as_probed,
-                              deadline);
-}
-
 Result<std::unique_ptr<EventLogs>> LiveServers::open_logs(const Instance& as_probed,
                                                           BinlogType type, SteadyPoint deadline) {
   ORCH_ASSIGN(Connection connection, connect_to(as_probed.key, settings_, deadline));

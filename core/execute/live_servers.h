@@ -26,8 +26,6 @@ class LiveServers final : public Servers {
   Result<std::string> failed_transaction(const Instance& as_probed, SteadyPoint deadline) override;
   Result<bool> write_entry(const Instance& as_probed, const std::string& name,
                            SteadyPoint deadline) override;
-  Result<BinlogCoordinates> whole_received(const Instance& as_probed,
-                                           SteadyPoint deadline) override;
   Result<std::unique_ptr<EventLogs>> open_logs(const Instance& as_probed, BinlogType type,
                                                SteadyPoint deadline) override;
 

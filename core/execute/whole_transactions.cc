@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "core/align/whole_received.h"
 #include "core/plan/position.h"
 
 namespace orch {
@@ -41,7 +42,8 @@ void WholeTransactions::leave_out_partial(Instance& instance, SteadyPoint deadli
     if (same) whole = found->second.whole;
   }
   if (!whole) {
-    auto told = servers_.whole_received(instance, deadline);
+    const auto logs = servers_.open_logs(instance, BinlogType::Relay, deadline);
+    auto told = logs ? whole_received(**logs, link) : fail(logs.error());
     if (!told) return;  // all of it counts, as long as nobody knows better
     whole = *std::move(told);
     const MutexLock lock(mutex_);

@@ -74,11 +74,9 @@ struct Replication {
   /// Running`; a stored record may disagree with the states (see analysis).
   bool io_running{false};
   bool sql_running{false};
-  BinlogCoordinates read{};  ///< what the receiver has read of the source's log
-  BinlogCoordinates exec{};  ///< what the applier has executed
-  /// Where the receiver stopped inside of a transaction; `read` is then where that one begins.
-  /// Known where the relay log was looked at: see Servers::whole_received(). Not stored.
-  BinlogCoordinates partial{};
+  BinlogCoordinates read{};      ///< what the receiver has read of the source's log
+  BinlogCoordinates exec{};      ///< what the applier has executed
+  BinlogCoordinates partial{};   ///< inside of a transaction, which begins at `read`. Not stored
   BinlogCoordinates relay{};     ///< the applier's place in its own relay log
   std::string last_io_error{};   ///< plain text, unquoted; 'quoted' only in the store
   std::string last_sql_error{};  ///< likewise

@@ -4,7 +4,6 @@
 #include <span>
 #include <utility>
 
-#include "core/align/cursor.h"
 #include "core/base/text.h"
 #include "core/mysql/change_statements.h"
 #include "core/mysql/statements.h"
@@ -39,12 +38,12 @@ class ServerLogs final : public EventLogs {
   [[nodiscard]] const std::vector<std::string>& files() const override { return files_; }
 
   Result<std::vector<BinlogEvent>> page(const std::string& file, const ReadSoFar& after) override {
-    const std::string limit = type_ == BinlogType::Relay
-                                  ? " LIMIT " + std::to_string(after.events) + ", " +
-                                        std::to_string(page_size_) + channel_
-                                  : " FROM " +
-                                        std::to_string(std::max<std::int64_t>(after.next_pos, 4)) +
-                                        " LIMIT " + std::to_string(page_size_ + 1);
+    const bool by_count = type_ == BinlogType::Relay && (after.events > 0 || after.next_pos == 0);
+    const std::string limit =
+        by_count ? " LIMIT " + std::to_string(after.events) + ", " + std::to_string(page_size_) +
+                       channel_
+                 : " FROM " + std::to_string(std::max<std::int64_t>(after.next_pos, 4)) +
+                       " LIMIT " + std::to_string(page_size_ + 1) + channel_;
     ORCH_ASSIGN(const ResultSet answer, query(*session_, events_of(file) + limit, deadline_));
     ORCH_ASSIGN(std::vector<BinlogEvent> list, events(file, answer));
     if (type_ == BinlogType::Binary) find_ends(list);
@@ -87,56 +86,7 @@ class ServerLogs final : public EventLogs {
     return {};
   }
 
-  /// From the applier's place on: a relay log holds the very bytes that the source sent.
-  Result<BinlogCoordinates> whole_received(const Replication& link) {
-    TransactionWatch watch;
-    bool inside = false;
-    std::int64_t from = link.relay.log_pos;
-    std::int64_t begun = from;
-    std::int64_t last_end = 0;
-    for (std::size_t seen_before = 0;; seen_before = 1) {
-      const std::string limit =
-          " FROM " + std::to_string(from) + " LIMIT " + std::to_string(page_size_ + 1) + channel_;
-      ORCH_ASSIGN(const ResultSet answer,
-                  query(*session_, events_of(link.relay.log_file) + limit, deadline_));
-      ORCH_ASSIGN(const std::vector<BinlogEvent> list, events(link.relay.log_file, answer));
-      for (std::size_t i = seen_before; i < list.size(); ++i) {
-        if (is_of_the_log(list[i])) return cannot_tell(list[i].type + " is in between");
-        if (!inside) begun = list[i].place.log_pos;
-        watch.see(list[i]);
-        // Says nothing of its own, and the transaction follows.
-        inside = watch.inside() || list[i].type == "Anonymous_Gtid";
-        last_end = list[i].end_pos;
-      }
-      if (list.size() <= static_cast<std::size_t>(page_size_)) break;
-      from = list.back().place.log_pos;
-    }
-    if (!inside) return link.read;
-    // MariaDB 11.4 and later do not tell it.
-    if (last_end != 0 && last_end != link.read.log_pos) {
-      return cannot_tell("it does not end where the receiver stopped");
-    }
-    ORCH_TRY(check_is_last(link.relay.log_file));
-    BinlogCoordinates whole = link.exec;
-    whole.log_pos += begun - link.relay.log_pos;
-    return whole;
-  }
-
  private:
-  static Failure cannot_tell(const std::string& why) {
-    return fail(ErrorKind::NotFound, "where the last whole transaction ends: " + why);
-  }
-
-  /// What a relay log lacks of a transaction may stand in the next one.
-  Result<> check_is_last(const std::string& file) {
-    const auto next = next_log({file, 4, BinlogType::Relay});
-    if (!next) return cannot_tell(quoted_excerpt(file) + " has no number");
-    const std::string statement = events_of(next->log_file) + " LIMIT 1" + channel_;
-    ORCH_ASSIGN(const Answers answers, session_->query_many({&statement, 1}, deadline_));
-    if (answers.refused) return {};
-    return cannot_tell("it goes on in " + next->log_file);
-  }
-
   /// MariaDB 11.4 and later do not tell where the events of a transaction end: one ends where the
   /// next begins, for which one more than the page has been read.
   void find_ends(std::vector<BinlogEvent>& list) const {
@@ -205,13 +155,6 @@ Result<std::unique_ptr<EventLogs>> open_server_logs(std::unique_ptr<SqlSession> 
   ORCH_TRY(type == BinlogType::Binary ? logs->find_binary_logs(as_probed)
                                       : logs->find_relay_logs(as_probed));
   return std::unique_ptr<EventLogs>(std::move(logs));
-}
-
-Result<BinlogCoordinates> whole_received(std::unique_ptr<SqlSession> session,
-                                         const Instance& as_probed, SteadyPoint deadline) {
-  constexpr std::int64_t kPage = 10'000;
-  ServerLogs logs(std::move(session), as_probed, BinlogType::Relay, kPage, deadline);
-  return logs.whole_received(as_probed.replication);
 }
 
 }  // namespace orch

@@ -15,10 +15,4 @@ Result<std::unique_ptr<EventLogs>> open_server_logs(std::unique_ptr<SqlSession> 
                                                     const Instance& as_probed, BinlogType type,
                                                     std::int64_t page_size, SteadyPoint deadline);
 
-/// Up to where in its source's log a replica whose receiver has stopped has whole transactions, by
-/// the end of its relay log. Its applier must be in the same log of the source as its receiver.
-/// Errors: those of the server; NotFound, when it cannot be told; Broken.
-Result<BinlogCoordinates> whole_received(std::unique_ptr<SqlSession> session,
-                                         const Instance& as_probed, SteadyPoint deadline);
-
 }  // namespace orch

@@ -12,7 +12,9 @@ namespace orch {
 /// How far a log was read.
 struct ReadSoFar {
   std::size_t events{0};
-  std::int64_t next_pos{0};  ///< where the next event of a binary log begins; 0 = at its start
+  /// Where the next event of a binary log begins; 0 = at its start. Of a relay log, where to begin
+  /// when no event was read.
+  std::int64_t next_pos{0};
 };
 
 /// The binary or the relay logs of one server, to be read. Implemented by core/mysql/server_logs.h;

@@ -68,14 +68,6 @@ class Servers {
     return false;
   }
 
-  /// Up to where in its source's log a replica, whose receiver has stopped, has received whole
-  /// transactions: `read`, unless what it has received ends inside of one. Errors: as apply();
-  /// NotFound, when it cannot be told.
-  virtual Result<BinlogCoordinates> whole_received(const Instance& as_probed,
-                                                   SteadyPoint /*deadline*/) {
-    return fail(ErrorKind::NotFound, to_string(as_probed.key) + " shows no relay logs");
-  }
-
   /// Opens the server's binary or relay logs, to be read until the deadline. Errors: as apply();
   /// NotFound, for a server without such logs.
   virtual Result<std::unique_ptr<EventLogs>> open_logs(const Instance& as_probed,
@@ -119,10 +111,6 @@ class ForwardingServers : public Servers {
   Result<bool> write_entry(const Instance& as_probed, const std::string& name,
                            SteadyPoint deadline) override {
     return servers_.write_entry(as_probed, name, deadline);
-  }
-  Result<BinlogCoordinates> whole_received(const Instance& as_probed,
-                                           SteadyPoint deadline) override {
-    return servers_.whole_received(as_probed, deadline);
   }
   Result<std::unique_ptr<EventLogs>> open_logs(const Instance& as_probed, BinlogType type,
                                                SteadyPoint deadline) override {

@@ -31,6 +31,33 @@ void discard_relay_logs(Instance& instance, const Change& change) {
   }
 }
 
+/// From the applier's place on: a whole transaction up to there, and the beginning of another.
+class RelayTail final : public EventLogs {
+ public:
+  RelayTail(const Replication& link, std::int64_t inside) : end_(link.relay) {
+    const std::int64_t length = inside - link.exec.log_pos;
+    if (length > 0) events_.push_back({end_, inside, "Query", 1, "create table a.b (i int)"});
+    BinlogCoordinates begun = end_;
+    begun.log_pos += length;
+    events_.push_back({begun, link.read.log_pos, "Gtid", 1, "BEGIN GTID 0-1-7"});
+  }
+  [[nodiscard]] const BinlogCoordinates& end() const override { return end_; }
+  [[nodiscard]] const std::vector<std::string>& files() const override { return files_; }
+  Result<std::vector<BinlogEvent>> page(const std::string& file, const ReadSoFar& after) override {
+    if (file != end_.log_file) return fail(Error{ErrorKind::Refused, "no such log", true});
+    std::vector<BinlogEvent> found;
+    for (const BinlogEvent& event : events_) {
+      if (event.place.log_pos >= after.next_pos) found.push_back(event);
+    }
+    return found;
+  }
+
+ private:
+  BinlogCoordinates end_;
+  std::vector<std::string> files_{};
+  std::vector<BinlogEvent> events_{};
+};
+
 }  // namespace
 
 void FakeServers::add(Instance instance) {
@@ -311,17 +338,15 @@ Result<Examination> FakeServers::examine(const InstanceKey& key, SteadyPoint /*d
   return examinations_[key];
 }
 
-Result<BinlogCoordinates> FakeServers::whole_received(const Instance& as_probed,
-                                                      SteadyPoint /*deadline*/) {
-  const MutexLock lock(mutex_);
-  const auto inside = ends_inside.find(as_probed.key);
-  return inside == ends_inside.end() ? as_probed.replication.read : inside->second;
-}
-
 Result<std::unique_ptr<EventLogs>> FakeServers::open_logs(const Instance& as_probed,
                                                           BinlogType type,
                                                           SteadyPoint /*deadline*/) {
   const MutexLock lock(mutex_);
+  const auto inside = ends_inside.find(as_probed.key);
+  if (type == BinlogType::Relay && inside != ends_inside.end()) {
+    return std::unique_ptr<EventLogs>(
+        std::make_unique<RelayTail>(as_probed.replication, inside->second.log_pos));
+  }
   const auto found = logs.find(as_probed.key);
   if (type == BinlogType::Relay || found == logs.end()) {
     return fail(ErrorKind::NotFound, "it has no such log");

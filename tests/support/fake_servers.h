@@ -60,8 +60,6 @@ class FakeServers final : public Servers {
   Result<Examination> examine(const InstanceKey& key, SteadyPoint deadline) override;
   void set_examination(const InstanceKey& key, Examination seen);
 
-  Result<BinlogCoordinates> whole_received(const Instance& as_probed,
-                                           SteadyPoint deadline) override;
   /// What a replica without GTID received ends inside of the transaction that begins there: neither
   /// is it applied, nor anything behind it.
   std::map<InstanceKey, BinlogCoordinates> ends_inside{};

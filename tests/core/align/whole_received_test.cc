@@ -1,0 +1,95 @@
+// Where the transactions end that a replica has received as a whole.
+
+#include "core/align/whole_received.h"
+
+#include <doctest/doctest.h>
+
+#include "tests/support/topology_builder.h"
+
+using namespace orch;        // NOLINT(google-build-using-namespace)
+using namespace orch::test;  // NOLINT(google-build-using-namespace)
+
+namespace {
+
+BinlogEvent event(std::int64_t pos, const std::string& type, std::int64_t end_pos,
+                  const std::string& info = "") {
+  return {{"relay.000002", pos, BinlogType::Relay}, end_pos, type, 1, info};
+}
+
+/// One relay log, which is shown three events at a time, and perhaps a next one.
+class OneLog final : public EventLogs {
+ public:
+  OneLog(std::vector<BinlogEvent> events, bool has_next)
+      : events_(std::move(events)), has_next_(has_next) {}
+  [[nodiscard]] const BinlogCoordinates& end() const override { return end_; }
+  [[nodiscard]] const std::vector<std::string>& files() const override { return files_; }
+  Result<std::vector<BinlogEvent>> page(const std::string& file, const ReadSoFar& after) override {
+    if (file == "relay.000003" && has_next_) return std::vector<BinlogEvent>();
+    if (file != "relay.000002") return fail(Error{ErrorKind::Refused, "no such log", true});
+    std::vector<BinlogEvent> found;
+    for (const BinlogEvent& one : events_) {
+      if (one.place.log_pos >= after.next_pos && found.size() < 3) found.push_back(one);
+    }
+    return found;
+  }
+
+ private:
+  std::vector<BinlogEvent> events_;
+  bool has_next_;
+  BinlogCoordinates end_{};
+  std::vector<std::string> files_{};
+};
+
+const std::vector<BinlogEvent> kWhole = {
+    event(300, "Anonymous_Gtid", 1050, "SET ..."), event(350, "Query", 1100, "BEGIN"),
+    event(400, "Write_rows", 1150, "table_id: 1"), event(450, "Xid", 1200, "COMMIT /* xid=1 */")};
+
+std::vector<BinlogEvent> whole_and(const std::vector<BinlogEvent>& more) {
+  std::vector<BinlogEvent> all = kWhole;
+  all.insert(all.end(), more.begin(), more.end());
+  return all;
+}
+
+/// "bin.000001:1200", or what went wrong. The applier is at 1000 in the source's log, at 300 in the
+/// relay log; the receiver has stopped at 1500.
+std::string whole(std::vector<BinlogEvent> events, bool has_next = false) {
+  Replication link = by_coordinates(2, 1, 1000).replication;
+  link.read.log_pos = 1500;
+  link.relay = {"relay.000002", 300, BinlogType::Relay};
+  OneLog log(std::move(events), has_next);
+  const auto found = whole_received(log, link);
+  return found ? to_string(*found) : found.error().message;
+}
+
+}  // namespace
+
+TEST_SUITE("core/align/whole_received") {
+  TEST_CASE("a replica has whole transactions up to where one begins that does not end") {
+    CHECK(whole(whole_and({event(500, "Gtid", 1250, "BEGIN GTID 0-1-7"),
+                           event(550, "Write_rows", 1500, "table_id: 1")})) == "bin.000001:1200");
+    CHECK(whole({event(300, "Gtid", 1050, "BEGIN GTID 0-1-7"),
+                 event(350, "Write_rows", 1500, "table_id: 1")}) == "bin.000001:1000");
+    // MySQL without GTIDs.
+    CHECK(whole(whole_and({event(500, "Anonymous_Gtid", 1250, "SET ..."),
+                           event(550, "Query", 1500, "BEGIN")})) == "bin.000001:1200");
+    CHECK(whole({event(300, "Anonymous_Gtid", 1500, "SET ...")}) == "bin.000001:1000");
+    // MariaDB 11.4 and later.
+    CHECK(whole({event(300, "Gtid", 0, "BEGIN GTID 0-1-7"),
+                 event(350, "Write_rows", 0, "table_id: 1")}) == "bin.000001:1000");
+  }
+
+  TEST_CASE("all that was received counts where it ends with a transaction") {
+    CHECK(whole(kWhole) == "bin.000001:1500");
+    CHECK(whole({}) == "bin.000001:1500");
+  }
+
+  TEST_CASE("nothing is taken for cut off whose end may be elsewhere") {
+    const std::vector<BinlogEvent> begun = {event(300, "Gtid", 1050, "BEGIN GTID 0-1-7"),
+                                            event(350, "Write_rows", 1500, "table_id: 1")};
+    CHECK(whole(begun, true).find("it goes on in relay.000003") != std::string::npos);
+    CHECK(whole({begun[0], event(350, "Write_rows", 1400, "table_id: 1")})
+              .find("does not end where the receiver stopped") != std::string::npos);
+    CHECK(whole({event(300, "Rotate", 0, "bin.000002;pos=4"), begun[1]})
+              .find("Rotate is in between") != std::string::npos);
+  }
+}
