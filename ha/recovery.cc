@@ -523,6 +523,11 @@ std::vector<std::string> hooks_of(const RecoveryWork& work, const RecoverySettin
   }
   for (const HookList& list : lists_before(work, settings))
     add(list);
+  const bool fences =
+      work.kind == RecoveryKind::DeadMaster || work.kind == RecoveryKind::DeadCoMaster;
+  if (fences && settings.fencing_policy != "off") {
+    add({"FenceProcesses", settings.fence_processes});
+  }
   for (const HookList& list : lists_after(work, settings, true))
     add(list);
   return lines;

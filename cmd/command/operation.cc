@@ -81,6 +81,10 @@ void show_candidates(const Operation& operation, const Topology& fresh, const Pr
     lost = done->account.lost_transactions;
   } else if (winner && operation.replaced) {
     lost = lost_with(fresh, *operation.replaced, *winner);
+  } else if (choice.winner && operation.replaced) {
+    lost = fmt::format("{} (with {}, which is not promoted)",
+                       lost_with(fresh, *operation.replaced, *choice.winner),
+                       to_string(*choice.winner));
   }
   text += fmt::format("Would be lost: {}\n", lost);
   json["WouldBeLost"] = lost;

@@ -96,6 +96,26 @@ ha::RecoveryWork work_on(const Cluster& cluster, RecoveryKind kind, const Args& 
   return work;
 }
 
+/// What a dry run says that it shows.
+std::string what_is_done(RecoveryKind kind, const std::string& server) {
+  switch (kind) {
+    case RecoveryKind::GracefulTakeover:
+      return "take over " + server;
+    case RecoveryKind::DeadIntermediateMaster:
+    case RecoveryKind::DeadGroupMember:
+      return "find another source for the replicas of " + server;
+    case RecoveryKind::NonWriteableMaster:
+      return "make writable " + server;
+    case RecoveryKind::LockedSemiSyncMaster:
+    case RecoveryKind::TooManySemiSyncReplicas:
+      return "set right who acknowledges the commits of " + server;
+    case RecoveryKind::DeadMaster:
+    case RecoveryKind::DeadCoMaster:
+      break;
+  }
+  return "fail over " + server;
+}
+
 /// Carries the work out, or shows how it would be done.
 Result<Reply> carry_out_or_show(const Services& services, const Args& args, const Cluster& cluster,
                                 ha::RecoveryWork work, bool with_coordinates) {
@@ -108,21 +128,21 @@ Result<Reply> carry_out_or_show(const Services& services, const Args& args, cons
     std::set<InstanceKey> subjects = cluster.members;
     subjects.insert(work.promoted_before.begin(), work.promoted_before.end());
     ORCH_ASSIGN(Planner planner, ha::planner_for(work, policy));
-    return show_plan(
-        services,
-        {.planner = std::move(planner),
-         .subjects = std::move(subjects),
-         .name = type,
-         .about = master,
-         .message =
-             fmt::format("{} {} of cluster {}",
-                         work.kind == RecoveryKind::GracefulTakeover ? "take over" : "fail over",
-                         to_string(master), cluster.alias),
-         .candidates =
-             [=](const Topology& fresh) { return choose_candidate(fresh, master, policy); },
-         .replaced = master,
-         .hooks = ha::hooks_of(work, services.config().recovery)},
-        executor_settings(services));
+    Operation operation{
+        .planner = std::move(planner),
+        .subjects = std::move(subjects),
+        .name = type,
+        .about = master,
+        .message = fmt::format("{} of cluster {}", what_is_done(work.kind, to_string(master)),
+                               cluster.alias),
+        .hooks = ha::hooks_of(work, services.config().recovery)};
+    if (ha::replaces_master(work.kind)) {
+      operation.candidates = [=](const Topology& fresh) {
+        return choose_candidate(fresh, master, policy);
+      };
+      operation.replaced = master;
+    }
+    return show_plan(services, operation, executor_settings(services));
   }
   if (args.noop) {
     return fail(ErrorKind::Refused,

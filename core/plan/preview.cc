@@ -250,12 +250,15 @@ Preview preview(const Planner& planner, const Topology& topology, const Foresigh
     for (Step& step : run.steps) {
       std::optional<Error> error;
       std::optional<BinlogCoordinates> found;
+      bool idle = false;
       if (const Instance* before = fresh.find(step.server)) {
         error = foreseen_error(*before, step);
         if (foresight && !error) {
           if (Result<> asked = foresight(*before, step); !asked) error = std::move(asked).error();
         }
         result.steps.push_back({step, *before, error});
+        // There may be nothing to roll back, unless it is known.
+        idle = is_change<RollBackPartial>(step.action) && before->replication.partial.empty();
         // Only the servers' logs tell the place; to look there takes a server that stands still.
         if (std::holds_alternative<Align>(step.action)) found = {"<place found>", 4};
         const bool reads = rereading && std::holds_alternative<Reprobe>(step.action) &&
@@ -266,7 +269,7 @@ Preview preview(const Planner& planner, const Topology& topology, const Foresigh
           fresh = with(fresh, simulated(*before, step, fresh));
         }
       }
-      so_far.steps.push_back({std::move(step), std::move(error), std::move(found)});
+      so_far.steps.push_back({std::move(step), std::move(error), std::move(found), idle});
     }
   }
   result.end = GiveUp{Error{ErrorKind::Broken, "the plan does not come to an end"}, {}};

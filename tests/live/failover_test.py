@@ -183,6 +183,18 @@ class Failover(LiveCase):
         self.heals(c, c[3], [c[2], c[4]])
         self.assertEqual(c[3].sql("SELECT COUNT(*) FROM app.seq"), "21")
 
+    def test_what_would_be_lost_is_shown_where_it_keeps_everybody_from_being_promoted(self):
+        c = self.start(2)
+        self.config.update(DataLossPolicy="refuse")
+        self.discover(c)
+        c[2].sql("STOP REPLICA IO_THREAD")
+        for number in range(3):
+            self.write(c[1], number)
+        self.discover(c)
+        c[1].kill()
+        shown = self.orch("explain", "failover", c.name).out
+        self.assertRegex(shown, rf"Would be lost: (at most )?3 transactions .*\(with {c[2]}, which is not promoted\)")
+
     def left_behind(self, c, lost):
         """Fails over; that one is left behind -> the new master, and what was said."""
         shown = self.does("failover", c.name, "--dry-run").out

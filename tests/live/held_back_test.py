@@ -70,8 +70,8 @@ class HeldBack(LiveCase):
 
     @unittest.skipUnless(FLAVOR == "mysql", "MySQL's applier waits for the rest of a transaction")
     def test_half_a_transaction_holds_up_no_failover(self):
-        for workers in (4, 1):
-            c = self.start(3, semi_sync=True, settings=["1:rpl_semi_sync_source_timeout=600000",
+        for workers, gtid in ((4, True), (1, True), (4, False)):
+            c = self.start(3, gtid=gtid, semi_sync=True, settings=["1:rpl_semi_sync_source_timeout=600000",
                                                         f"replica_parallel_workers={workers}"])
             self.discover(c)
             c[1].sql("CREATE TABLE app.big (id INT AUTO_INCREMENT PRIMARY KEY, t LONGBLOB);"

@@ -24,8 +24,11 @@ class Hooks(LiveCase):
                    PostMasterFailoverProcesses=[f"echo 3 {{successorHost}}:{{successorPort}} >> {self.log}"],
                    PostFailoverProcesses=[f"echo 4 {{isSuccessful}} \"$ORC_LOST_REPLICAS\" >> {self.log}"],
                    PostUnsuccessfulFailoverProcesses=[f"echo 5 >> {self.log}"])
+        self.hooks(FenceProcesses=[f"echo fence >> {self.log}"])
         shown = self.does("failover", c.name, "--dry-run").out
         self.assertIn("PreFailoverProcesses 1 of 1: echo 2", shown)
+        self.assertIn("FenceProcesses 1 of 1: echo fence", shown)
+        self.hooks(FenceProcesses=[])
         self.assertEqual(self.told(), [])
         c[1].kill()
         new = self.does("failover", c.name).lines[0].split()[0]

@@ -16,6 +16,9 @@ class Intermediate(LiveCase):
 
     def test_its_replicas_go_below_a_sibling(self):
         c, orphans = self.lost("1>2,1>3,2>4,2>5", 2, 5)
+        shown = self.does("recover", c[2], "--dry-run").out
+        self.assertIn(f"Plan: find another source for the replicas of {c[2]} of cluster", shown)
+        self.assertNotRegex(shown, "fail over|Candidates|Would be lost")
         done = self.does("recover", c[2])
         self.assertIn(str(c[3]), done.out)
         for node in orphans:

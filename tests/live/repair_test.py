@@ -44,6 +44,9 @@ class Repair(LiveCase):
         self.config.update(RecoverNonWriteableMaster=True)
         c[1].sql("SET GLOBAL read_only=1")
         self.discover(c)
+        shown = self.does("recover", c[1], "--dry-run").out
+        self.assertIn(f"Plan: make writable {c[1]} of cluster", shown)
+        self.assertNotIn("Candidates", shown)
         self.does("recover", c[1])
         self.assertFalse(self.read_only(c[1]))
         self.assertTrue(self.read_only(c[2]))

@@ -412,6 +412,23 @@ TEST_SUITE("core/plan/recovery/held_back") {
     CHECK(failure_on({.steps = outcome.steps}, db(2)) == nullptr);
   }
 
+  TEST_CASE("what may be rolled back is shown, and not told as done before anybody has looked") {
+    std::vector<Instance> all = {unseen(writable(mysql(1, gtids("1-100")))),
+                                 cut_off(cut_short(2, gtids("1-100")))};
+    Preview plan = preview(failover({db(1), {}}, Policy{}), Topology(all));
+    REQUIRE(std::holds_alternative<Done>(plan.end));
+    CHECK(std::any_of(plan.steps.begin(), plan.steps.end(), [](const PreviewedStep& shown) {
+      return is_change<RollBackPartial>(shown.step.action);
+    }));
+    CHECK_FALSE(notes_that({.account = std::get<Done>(plan.end).account}, "in part"));
+    all[1] = cut_off(without_gtid(following(mysql(2, ""), 1), 1000));
+    all[1].replication.io_state = ThreadState::Stopped;
+    all[1].replication.partial = {"bin.000001", 1500, BinlogType::Binary};
+    plan = preview(failover({db(1), {}}, Policy{}), Topology(all));
+    REQUIRE(std::holds_alternative<Done>(plan.end));
+    CHECK(notes_that({.account = std::get<Done>(plan.end).account}, "in part was rolled back"));
+  }
+
   TEST_CASE("an applier that may not be ended is waited for, and told") {
     FakeServers servers;
     servers.add(writable(mysql(1, gtids("1-100"))));
