@@ -33,7 +33,7 @@ struct HookList {
   const std::vector<std::string>& texts;
   /// The first that fails ends the list; else it goes on, and the first failure counts.
   bool stop_on_error{false};
-  bool foreground{false};  ///< they vouch for something: all are waited for
+  bool foreground{false};  ///< they vouch for something: all are waited for, and none is left out
 };
 
 /// Runs the texts one after the other (recovery document, 16): values from `context`, each within

@@ -127,8 +127,7 @@ class Recovery {
   [[nodiscard]] Result<> check_term() const;
   /// What is left to do is the next leader's, be it this node again.
   [[nodiscard]] bool stops_for_next_leader();
-  /// Whether it failed as most of its servers do not answer this node any more, and is left to one
-  /// that reaches them.
+  /// Whether it failed as this node sees most servers no more, and is left to one that does.
   [[nodiscard]] bool leaves_it_to_another(Executor& executor, std::set<InstanceKey> servers);
   void keep(const Result<>& done) {
     if (!done) result_.notes.push_back(done.error().message);
@@ -202,7 +201,7 @@ HookWatch Recovery::hook_watch() {
 }
 
 Result<> Recovery::run_list(const HookList& list) {
-  if (!work().hooks) return {};
+  if (!work().hooks && !list.foreground) return {};
   return run_hooks(list, context_, hook_settings_of(parts_.config.recovery), hook_watch());
 }
 

@@ -249,12 +249,28 @@ TEST_SUITE("ha/attempt") {
       world.policy.fencing = Fencing::Required;
       world.policy.has_fence_hooks = true;
       world.config.recovery.fence_processes = {succeeds ? "true &" : "false &"};
-      const auto outcome =
-          recover(world.process(), RecoveryFixture::work(RecoveryKind::DeadMaster));
+      RecoveryWork work = RecoveryFixture::work(RecoveryKind::DeadMaster);
+      work.hooks = false;  // of recover-lite: those that vouch run all the same
+      const auto outcome = recover(world.process(), work);
       REQUIRE(outcome);
       CHECK(!outcome->error == succeeds);
       CHECK(world.servers.writable().empty() != succeeds);
     }
+  }
+
+  TEST_CASE_FIXTURE(RecoveryFixture,
+                    "one replica that is gone, too, is no reason to let others lead") {
+    servers.kill(db(1));
+    servers.refuse(db(2), Change{SetReadOnly{}}.index(), 100);
+    servers.refuse(db(3), Change{SetReadOnly{}}.index(), 100);
+    Parts parts = process();
+    bool asked = false;
+    parts.give_way = [&](const std::vector<InstanceKey>&) {
+      return asked = true;
+    };
+    REQUIRE(recover(parts, work(RecoveryKind::DeadMaster))->error);
+    CHECK_FALSE(asked);
+    CHECK(journal().list_unfinished()->empty());
   }
 
   TEST_CASE("that another recovery has begun meanwhile is told once") {

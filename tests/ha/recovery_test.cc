@@ -405,19 +405,6 @@ TEST_SUITE("ha/recovery") {
       CHECK(log.lines().size() == 6);  // none twice, and none about a failure
     }
   }
-
-  TEST_CASE_FIXTURE(Dead, "one replica that is gone, too, is no reason to let others lead") {
-    servers.refuse(db(2), Change{SetReadOnly{}}.index(), 100);
-    servers.refuse(db(3), Change{SetReadOnly{}}.index(), 100);
-    Parts parts = process();
-    bool asked = false;
-    parts.give_way = [&](const std::vector<InstanceKey>&) {
-      return asked = true;
-    };
-    REQUIRE(recover(parts, work(RecoveryKind::DeadMaster))->error);
-    CHECK_FALSE(asked);
-    CHECK(journal().list_unfinished()->empty());
-  }
 }
 
 // Failovers and takeovers, cut off at every change: before it, and after it. (The other kinds:
