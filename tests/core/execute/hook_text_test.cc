@@ -116,7 +116,9 @@ TEST_SUITE("core/execute/hook_text") {
         {"a echo PW''NED", "a_echo_PW__NED"},
         {"caf\xC3\xA9/[::1]:3306,%=+@-", "caf\xC3\xA9/[::1]:3306,%=+@-"},
     };
-    for (const auto& [evil, harmless] : values) {
+    for (const auto& value : values) {  // clang cannot capture structured bindings
+      const auto& evil = value.first;
+      const auto& harmless = value.second;
       CAPTURE(evil);
       context.cluster_alias = evil;
       CHECK(variables(context).at("ORC_FAILURE_CLUSTER_ALIAS") == evil);
