@@ -45,10 +45,13 @@ Result<std::unique_ptr<Fleet>> Fleet::open(const Config& config, storage::Databa
 
 namespace {
 
-/// Shorter than others need to begin to lead.
+/// About what is left between a leader's last proof and another's first act; not so short that one
+/// lost packet breaks a connection.
 std::chrono::milliseconds flight_limit(const Config& config) {
-  return config.raft.raft_enabled ? config.raft.raft_election_timeout_milliseconds
-                                  : config.service.lease_milliseconds / 2;
+  constexpr std::chrono::milliseconds kLeast{500};
+  return std::max(kLeast, config.raft.raft_enabled
+                              ? config.raft.raft_election_timeout_milliseconds / 2
+                              : config.service.lease_milliseconds / 5);
 }
 
 }  // namespace

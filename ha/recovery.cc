@@ -510,8 +510,8 @@ Result<Planner> planner_for(const RecoveryWork& work, const Policy& policy) {
 
 std::vector<std::string> hooks_of(const RecoveryWork& work, const RecoverySettings& settings) {
   std::vector<std::string> lines;
-  if (!work.hooks) return lines;
   const auto add = [&](const HookList& list) {
+    if (!work.hooks && !list.foreground) return;
     for (std::size_t i = 0; i < list.texts.size(); ++i) {
       lines.push_back(
           fmt::format("{} {} of {}: {}", list.name, i + 1, list.texts.size(), list.texts[i]));
@@ -525,7 +525,7 @@ std::vector<std::string> hooks_of(const RecoveryWork& work, const RecoverySettin
   const bool fences =
       work.kind == RecoveryKind::DeadMaster || work.kind == RecoveryKind::DeadCoMaster;
   if (fences && settings.fencing_policy != "off") {
-    add({"FenceProcesses", settings.fence_processes});
+    add({"FenceProcesses", settings.fence_processes, true, true});
   }
   for (const HookList& list : lists_after(work, settings, true))
     add(list);

@@ -242,6 +242,7 @@ Result<std::optional<PastBlock>> blocked_by_past(const Parts& parts, const Recov
       if (is_same_failure(record, work, past)) {
         return std::optional(PastBlock{record.id, told(work, record, period)});
       }
+      if (ago < -kSettled) continue;
       settling =
           settling.count() == 0 ? std::min(kSettled, period) : std::min(settling * 2, period);
       if (last_failover == nullptr || *record.ended > *last_failover->ended) {

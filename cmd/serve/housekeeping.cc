@@ -303,7 +303,7 @@ Result<> Service::keep_topologies() {
   const std::chrono::hours interval = config().discovery.snapshot_topologies_interval_hours;
   if (interval.count() > 0 && steady_clock::now() >= snapshot_at_) {
     snapshot_at_ = steady_clock::now() + interval;
-    ORCH_TRY(services_->store<storage::HistoryStore>().save_snapshot());
+    ORCH_TRY(own_->store<storage::HistoryStore>().save_snapshot());
   }
   return {};
 }

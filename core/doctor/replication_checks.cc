@@ -162,10 +162,12 @@ constexpr std::string_view kCannotFollow =
 void check_credentials_query(const Round& round) {
   std::string first;
   for (const Instance* replica : round.replicas) {
+    if (!round.patient.examined.contains(replica->key)) continue;
     const std::optional<std::string> why = round.examined(*replica).credentials_trouble;
     if (!why) return;
     if (first.empty()) first = fmt::format("{}: {}", to_string(replica->key), *why);
   }
+  if (first.empty()) return;
   round.add(Badness::Warning, "no-replication-credentials", {},
             fmt::format("ReplicationCredentialsQuery tells no user and password on any replica "
                         "({}): {}",

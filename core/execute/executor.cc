@@ -527,7 +527,7 @@ std::vector<std::string> Executor::Session::left_otherwise(const Account& accoun
           key + " is left read-only" +
           (in_vain == nullptr ? "" : ": " + without_name(in_vain->error->message, before.key)));
     } else if (failed && was_semi_sync_source(progress.facts, before.key) &&
-               !now->semi_sync.source_enabled) {
+               !now->server.read_only && !now->semi_sync.source_enabled) {
       left.push_back(key +
                      " takes writes and does not wait for replicas any more: its semi-sync "
                      "was switched off when it was fenced");

@@ -16,7 +16,7 @@ struct LiveServerSettings {
   std::chrono::seconds mysql_connect_timeout{2};
   /// How long what was sent may stay unacknowledged (TCP_USER_TIMEOUT, tcp(7)): a statement that a
   /// cut network holds back must not arrive when that heals and another node leads.
-  std::chrono::milliseconds flight_limit{2500};
+  std::chrono::milliseconds flight_limit{1000};
   std::int64_t binlog_events_chunk_size{10'000};
 };
 

@@ -10,7 +10,9 @@ namespace orch {
 namespace {
 
 /// More than that is not read: the applier comes nearer.
-constexpr std::int64_t kMostToLookAt = std::int64_t{1} << 30;
+constexpr std::int64_t kMostToLookAt = std::int64_t{64} << 20;
+/// Nobody can write meanwhile.
+constexpr std::chrono::milliseconds kLookLimit{1000};
 
 /// Its receiver stands, its place counts by coordinates, and what is between the two threads lies
 /// in one log of the source.
@@ -39,16 +41,18 @@ void WholeTransactions::leave_out_partial(Instance& instance, SteadyPoint deadli
     const auto found = known_.find(instance.key);
     const bool same = found != known_.end() && found->second.source == link.source &&
                       found->second.read == link.read;
+    if (same && !found->second.whole && found->second.exec == link.exec) return;  // in vain again
     if (same) whole = found->second.whole;
   }
   if (!whole) {
+    deadline = std::min(deadline, std::chrono::steady_clock::now() + kLookLimit);
     const auto logs = servers_.open_logs(instance, BinlogType::Relay, deadline);
     auto told = logs ? whole_received(**logs, link) : fail(logs.error());
-    if (!told) return;  // all of it counts, as long as nobody knows better
-    whole = *std::move(told);
+    if (told) whole = *std::move(told);
     const MutexLock lock(mutex_);
-    known_[instance.key] = {link.source, link.read, *whole};
+    known_[instance.key] = {link.source, link.read, link.exec, whole};
   }
+  if (!whole) return;  // all of it counts, as long as nobody knows better
   if (is_before(*whole, link.exec) || !is_before(*whole, link.read)) return;
   link.partial = std::exchange(link.read, *std::move(whole));
 }

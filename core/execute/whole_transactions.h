@@ -1,6 +1,7 @@
 #pragma once
 
 #include <map>
+#include <optional>
 
 #include "core/base/mutex.h"
 #include "core/ports/server.h"
@@ -21,7 +22,8 @@ class WholeTransactions {
   struct Known {
     InstanceKey source{};
     BinlogCoordinates read{};
-    BinlogCoordinates whole{};
+    BinlogCoordinates exec{};
+    std::optional<BinlogCoordinates> whole{};  ///< nothing: it could not be told
   };
   void leave_out_partial(Instance& instance, SteadyPoint deadline);
 

@@ -261,6 +261,9 @@ TEST_SUITE("ha/attempt") {
   TEST_CASE_FIXTURE(RecoveryFixture,
                     "one replica that is gone, too, is no reason to let others lead") {
     servers.kill(db(1));
+    servers.add(in_cluster(test::following(test::mysql(4, test::gtids("1-90")), 1), 1));
+    save_records();
+    servers.kill(db(4));
     servers.refuse(db(2), Change{SetReadOnly{}}.index(), 100);
     servers.refuse(db(3), Change{SetReadOnly{}}.index(), 100);
     Parts parts = process();

@@ -14,8 +14,7 @@ SIDE, OTHER = ("source", "replica") if IS_MYSQL else ("master", "slave")
 class ResumeKinds(CutOff):
     def rejoin(self, node, source):
         """A server that was dead follows the source again, whatever it wrote."""
-        node.start()
-        node.sql("STOP REPLICA")
+        node.start_apart()
         if not IS_MYSQL:
             node.sql("SET GLOBAL gtid_slave_pos = @@GLOBAL.gtid_binlog_pos")
         node.follow(source)
@@ -54,7 +53,7 @@ class ResumeKinds(CutOff):
                 self.assertTrue(self.read_only(node))
             self.write(c[1], 7000 + step)
             self.arrives(7000 + step, at=[c[3], c[4], c[5]])
-            c[2].start()
+            c[2].start_apart()
             for node, source in ((c[2], c[1]), (c[4], c[2]), (c[5], c[2])):
                 node.sql("STOP REPLICA")
                 node.follow(source)

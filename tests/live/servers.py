@@ -218,6 +218,11 @@ class Node:
         self.launch()
         self.wait()
 
+    def start_apart(self):
+        """Without replication, which would begin by itself just after whoever stops it."""
+        self.launch("--skip-replica-start" if self.software.is_mysql else "--skip-slave-start")
+        self.wait()
+
     def make_anew(self, source, before=""):
         """As an administrator does with a dead master that may hold what nobody else has: it begins with nothing, and
         gets all from a server that has every binary log. before: statements that come first."""

@@ -41,7 +41,12 @@ class Stage {
     std::map<std::string, std::string> told;
     for (const std::string& word : all) {
       const std::size_t equals = word.find('=');
-      told[word.substr(0, equals)] = equals == std::string::npos ? "" : word.substr(equals + 1);
+      static const std::set<std::string> kKnown = {
+          "executed", "received", "writable",     "read-only", "must-not", "prefer",   "no-log",
+          "dead",     "follows",  "acknowledges", "waits-for", "has",      "priority", "member"};
+      const std::string name = word.substr(0, equals);
+      REQUIRE_MESSAGE((&word == all.data() || kKnown.contains(name)), word);
+      told[name] = equals == std::string::npos ? "" : word.substr(equals + 1);
     }
     Instance instance = made(flavor, number, source, told);
     instance.server.read_only = source != 0 || told.contains("read-only");
@@ -187,8 +192,7 @@ void check_cut_off(const Stage& stage, const std::string& wish, std::size_t chan
     run_plan(servers, planner_of(wish), static_cast<int>(n));
     CHECK(servers.writable().size() <= 1);
     const Outcome again = run_plan(servers, planner_of(wish));
-    CHECK(servers.writable().size() == writable);
-    CAPTURE(said(again));
+    CHECK_MESSAGE(servers.writable().size() == writable, said(again));
   }
 }
 

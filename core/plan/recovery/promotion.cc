@@ -45,6 +45,20 @@ std::vector<Step> look_at_all(const Topology& fresh, const std::optional<Missed>
   return steps;
 }
 
+bool was_only_looked_at(const Progress& so_far, const InstanceKey& server) {
+  const StepResult* last = latest(so_far, server, [](const Action&) { return true; });
+  return last != nullptr && last->step.why == kLookAround;
+}
+
+/// With those who did not answer that short look counted as there: they are read again later.
+Topology before_look(const Progress& so_far, const Topology& fresh) {
+  std::vector<Instance> all(fresh.instances().begin(), fresh.instances().end());
+  for (Instance& instance : all) {
+    if (was_only_looked_at(so_far, instance.key)) instance.freshness.is_last_check_valid = true;
+  }
+  return Topology(std::move(all));
+}
+
 bool semi_sync_failed(const Progress& so_far, const InstanceKey& server) {
   const StepResult* last = latest(so_far, server, is_change<SetSemiSyncSource>);
   return last != nullptr && last->error;
@@ -90,7 +104,7 @@ std::vector<Step> promotion_steps(const Instance& winner, const Instance& old_pr
   }
   const Instance before = with_semi_sync_role(old_primary, so_far);
   const bool hand_over = before.semi_sync.source_enabled &&
-                         semi_sync_objection(winner, before, fresh).empty() &&
+                         semi_sync_objection(winner, before, before_look(so_far, fresh)).empty() &&
                          !semi_sync_failed(so_far, winner.key);
   if (winner.semi_sync.priority > 0) {
     steps.push_back(
@@ -212,9 +226,13 @@ std::vector<Step> look_around(const Instance& winner, const Missed& old_primary,
       so_far.steps.begin(), so_far.steps.end(),
       [](const StepResult& result) { return std::holds_alternative<WaitFor>(result.step.action); });
   auto steps = look_at_all(fresh, waited ? std::optional(old_primary) : std::nullopt, kLookAround);
-  // Nobody can write meanwhile: one that hangs must not be waited for.
+  // Nobody can write meanwhile: a replica that hangs must not be waited for.
   for (Step& step : steps) {
-    if (step.server != winner.key) step.limit = std::max(old_primary.patience, kShortLook);
+    const Instance* server = fresh.find(step.server);
+    const bool is_other = step.server != winner.key && step.server != old_primary.key;
+    if (is_other && is_replica(*server)) {
+      step.limit = std::max(old_primary.patience, kShortLook);
+    }
   }
   return steps;
 }
@@ -225,8 +243,7 @@ std::vector<Step> look_again(const InstanceKey& old_primary, bool sources, const
   for (const Instance& instance : fresh.instances()) {
     if (answers(instance) || instance.key == old_primary) continue;
     if (sources && fresh.replicas_of(instance.key).empty()) continue;
-    const StepResult* last = latest(so_far, instance.key, [](const Action&) { return true; });
-    if (last == nullptr || last->step.why != kLookAround) continue;
+    if (!was_only_looked_at(so_far, instance.key)) continue;
     steps.push_back({instance.key, Reprobe{}, "it did not answer at once", {}, false, {}});
   }
   return steps;

@@ -60,9 +60,9 @@ struct Missed {
   std::chrono::milliseconds patience{};
 };
 
-/// Reads everybody who answers right before the promotion, all but the winner for a short time
-/// only: somebody else may have promoted another since the run began, and when it had to wait, the
-/// old primary may be back. Nothing when that is done.
+/// Reads everybody who answers right before the promotion, other replicas for a short time only:
+/// somebody else may have promoted another since the run began, and when it had to wait, the old
+/// primary may be back. Nothing when that is done.
 [[nodiscard]] std::vector<Step> look_around(const Instance& winner, const Missed& old_primary,
                                             const Progress& so_far, const Topology& fresh);
 /// Reads those once more, without hurry, who did not answer then. `sources`: only those with
