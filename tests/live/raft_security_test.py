@@ -142,11 +142,10 @@ def mount_small_disk(case, place, size):
 
 
 def fill_up(case, file):
-    with open(file, "wb") as big:
+    with open(file, "wb", buffering=0) as big:
         try:
             while True:
                 big.write(b"x" * 65536)
-                big.flush()
         except OSError as error:
             case.assertEqual(error.errno, 28)
 
