@@ -224,10 +224,11 @@ Result<std::optional<storage::RecoveryRun>> find_unfinished(const Parts& parts,
   return std::optional<storage::RecoveryRun>();
 }
 
-Result<std::optional<PastBlock>> blocked_by_past(const Parts& parts, const RecoveryWork& work) {
-  ORCH_ASSIGN(const std::vector<RecoveryRecord> past, recovery_store(parts).list("", 0, kPast));
-  const TimePoint now = parts.clock.now();
-  const std::chrono::seconds period = block_period(parts.config.recovery);
+Result<std::optional<PastBlock>> blocked_by_past(const RecoverySettings& settings,
+                                                 const storage::RecoveryStore& store, TimePoint now,
+                                                 const RecoveryWork& work) {
+  ORCH_ASSIGN(const std::vector<RecoveryRecord> past, store.list("", 0, kPast));
+  const std::chrono::seconds period = block_period(settings);
   std::chrono::seconds settling{0};
   const RecoveryRecord* last_failover = nullptr;
   std::chrono::seconds pause{0};
@@ -267,7 +268,8 @@ Result<> check_automatic(const Parts& parts, const RecoveryWork& work) {
   ORCH_TRY(check_switch(parts));
   ORCH_TRY(check_filters(parts.config.recovery, work));
   ORCH_TRY(check_confirmation(parts, work));
-  ORCH_ASSIGN(const auto block, blocked_by_past(parts, work));
+  ORCH_ASSIGN(const auto block, blocked_by_past(parts.config.recovery, recovery_store(parts),
+                                                parts.clock.now(), work));
   if (!block) return {};
   if (block->recovery) {
     ORCH_TRY(recovery_store(parts).save_blocked(work.failed, work.cluster, work.analysis,

@@ -55,7 +55,9 @@ struct PastBlock {
 /// one of the same cluster is, when the master that came of it has held for 30 s; for twice as long
 /// with each further failover in that period, so that a cluster whose masters die one after the
 /// other is not used up. What failed is tried again after a pause that grows likewise.
-Result<std::optional<PastBlock>> blocked_by_past(const Parts& parts, const RecoveryWork& work);
+Result<std::optional<PastBlock>> blocked_by_past(const RecoverySettings& settings,
+                                                 const storage::RecoveryStore& store, TimePoint now,
+                                                 const RecoveryWork& work);
 
 /// Registers the recovery and begins its journal, unless another is in the way. Its id.
 /// Errors: Conflict.
