@@ -16,8 +16,8 @@ namespace orch::ha {
 namespace {
 
 constexpr std::chrono::seconds kFirstPause{10};
-constexpr std::chrono::seconds kSettled{
-    30};                            ///< a master that has held so long has not failed at once
+/// A master that has held for so long has not failed at once.
+constexpr std::chrono::seconds kSettled{30};
 constexpr std::size_t kPast = 200;  ///< how many past recoveries are looked at
 
 bool is_intermediate(RecoveryKind kind) {
