@@ -12,13 +12,18 @@ constexpr std::string_view kSqlExpireAudit = "delete from audit where audit_time
 
 }  // namespace
 
+Result<std::string> AuditStore::cluster_of(const InstanceKey& key) const {
+  if (key.hostname.empty()) return std::string();
+  ORCH_ASSIGN(std::optional<std::string> known,
+              select_text(database_, kSqlFindCluster, {key.hostname, port_of(key)}));
+  return std::move(known).value_or("");
+}
+
 Result<> AuditStore::save(const AuditEntry& entry) {
   const InstanceKey& key = entry.key;
   std::string cluster = entry.cluster_name;
-  if (cluster.empty() && !key.hostname.empty()) {
-    ORCH_ASSIGN(const std::optional<std::string> known,
-                select_text(database_, kSqlFindCluster, {key.hostname, port_of(key)}));
-    cluster = known.value_or("");
+  if (cluster.empty()) {
+    ORCH_ASSIGN(cluster, cluster_of(key));
   }
   const TimePoint at = entry.at.value_or(clock_.now());
   ORCH_TRY(

@@ -27,7 +27,10 @@ class AuditStore {
  public:
   AuditStore(Database& database, const Clock& clock) : database_(database), clock_(clock) {}
 
+  /// An entry without a cluster gets the server's.
   Result<> save(const AuditEntry& entry);
+  /// Empty for a server that is not known.
+  [[nodiscard]] Result<std::string> cluster_of(const InstanceKey& key) const;
   /// Newest first; pages count from 0. Of one instance when `key` is given.
   [[nodiscard]] Result<std::vector<AuditEntry>> list(const std::optional<InstanceKey>& key,
                                                      std::size_t page,

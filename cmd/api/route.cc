@@ -66,10 +66,11 @@ std::function<ApiAnswer(ApiCall&)> answer_instance(std::string command, std::str
 
 std::function<ApiAnswer(ApiCall&)> answer_key(std::string command, std::string message) {
   return [command = std::move(command), message = std::move(message)](ApiCall& call) {
-    const Result<Reply> reply = call.run(command);
-    if (!reply) return api_error(reply.error());
+    // Before the command: a part of a name leads nowhere when the server has been forgotten.
     const Result<InstanceKey> key = instance_argument(call.services, call.args);
     if (!key) return api_error(key.error());
+    const Result<Reply> reply = call.run(command);
+    if (!reply) return api_error(reply.error());
     return api_ok(fmt::format("{}: {}", to_string(*key), message), dump(to_json(*key)));
   };
 }

@@ -114,11 +114,7 @@ std::string alias_by_name(const ClassificationSettings& settings, std::string_vi
 void audit(const Services& services, std::string_view type, const InstanceKey& key,
            std::string_view message) {
   const GeneralSettings& settings = services.config().general;
-  std::string cluster;
-  if (!key.hostname.empty()) {
-    const auto instance = services.instances().find(key);
-    if (instance && *instance) cluster = (*instance)->cluster_name;
-  }
+  const std::string cluster = services.store<storage::AuditStore>().cluster_of(key).value_or("");
   const std::string text = printable(message);
   if (settings.audit_to_backend_db) {
     const Result<> saved = services.store<storage::AuditStore>().save(

@@ -52,6 +52,9 @@ class Stream {
   virtual void begin(Done done) { done({}, 0); }
   virtual void read_some(asio::mutable_buffer into, Done done) = 0;
   virtual void write_all(asio::const_buffer from, Done done) = 0;
+  /// What can be sent without waiting -> how much that was. By whoever works on the request: nobody
+  /// else uses the stream meanwhile.
+  virtual std::size_t write_now(asio::const_buffer /*from*/) { return 0; }
   /// Says goodbye where that is the custom; whoever still listens hears that nothing follows.
   virtual void end(Done done) = 0;
   virtual void close() = 0;
@@ -60,14 +63,18 @@ class Stream {
   /// Closes the connection after that time, unless the clock is stopped or started anew.
   void start_clock(std::chrono::seconds limit) {
     timer_.expires_after(limit);
-    timer_.async_wait([this, alive = alive_](error_code stopped) {
-      if (!stopped && *alive) close();
+    timer_.async_wait([this, alive = alive_, round = ++round_](error_code stopped) {
+      if (!stopped && *alive && round == round_) close();
     });
   }
-  void stop_clock() { timer_.cancel(); }
+  void stop_clock() {
+    ++round_;  // it may have run out already, with nobody told yet
+    timer_.cancel();
+  }
 
  private:
   asio::steady_timer timer_;
+  std::uint64_t round_{0};
   std::shared_ptr<bool> alive_{
       std::make_shared<bool>(true)};  ///< for a clock that has just run out
 };
@@ -75,13 +82,20 @@ class Stream {
 template <typename Socket>
 class PlainStream final : public Stream {
  public:
-  PlainStream(asio::io_context& io, Socket socket) : Stream(io), socket_(std::move(socket)) {}
+  PlainStream(asio::io_context& io, Socket socket) : Stream(io), socket_(std::move(socket)) {
+    error_code ignored;
+    socket_.non_blocking(true, ignored);
+  }
 
   void read_some(asio::mutable_buffer into, Done done) override {
     socket_.async_read_some(into, std::move(done));
   }
   void write_all(asio::const_buffer from, Done done) override {
     asio::async_write(socket_, from, std::move(done));
+  }
+  std::size_t write_now(asio::const_buffer from) override {
+    error_code ignored;  // whatever it is, write_all() meets it again
+    return socket_.write_some(from, ignored);
   }
   void end(Done done) override {
     error_code ignored;
@@ -279,8 +293,10 @@ class Session : public std::enable_shared_from_this<Session> {
     server_.handlers_.submit([self = shared_from_this()] {
       HttpResponse response = self->server_.handler_(self->request_);
       if (response.stream) return self->make_stream(response);
-      asio::post(self->server_.io_,
-                 [self, response = std::move(response)] { self->respond(response); });
+      // From here: the client need not wait until another thread has woken up.
+      self->write_out(response);
+      const std::size_t sent = self->stream_->write_now(asio::buffer(self->out_));
+      asio::post(self->server_.io_, [self, sent] { self->send_rest(sent); });
     });
   }
 
@@ -352,11 +368,19 @@ class Session : public std::enable_shared_from_this<Session> {
   }
 
   void respond(const HttpResponse& response) {
+    write_out(response);
+    send_rest(0);
+  }
+
+  void write_out(const HttpResponse& response) {
     keep_alive_ = keep_alive_ && !server_.stopping_;
     out_ = head_of(response, keep_alive_);
     if (request_.method != "HEAD") out_ += response.body;
+  }
+
+  void send_rest(std::size_t sent) {
     stream_->start_clock(server_.settings_.header_limit);
-    stream_->write_all(asio::buffer(out_),
+    stream_->write_all(asio::buffer(out_) + sent,
                        [self = shared_from_this()](error_code problem, std::size_t) {
                          self->end_work();
                          if (problem) return;

@@ -86,7 +86,11 @@ class Serve(ServiceCase):
     def test_servers_are_found_forgotten_and_read_again_on_request(self):
         c = self.start(3)
         self.discover(c)
+        with contextlib.closing(sqlite3.connect(self.config["SQLite3DataFile"])) as db, db:
+            db.execute("UPDATE database_instance SET hostname = 'db-7.example' WHERE port = ?", [c[3].port])
         service = self.serve(c)
+        self.assertEqual(service.details(f"forget/db-7/{c[3].port}"),
+                         {"Hostname": "db-7.example", "Port": c[3].port})  # which one a part of a name meant
         self.assertEqual(service.details(f"forget/{c[3].host}/{c[3].port}")["Port"], c[3].port)
         found = service.details(f"discover/{c[1].host}/{c[1].port}")
         self.assertEqual(found["Key"]["Port"], c[1].port)
