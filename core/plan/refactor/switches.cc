@@ -95,9 +95,8 @@ Planner stop_replication(InstanceKey server, Policy) {
 }
 
 Planner stop_replication_nicely(InstanceKey server, Policy policy) {
-  return in_one_go(
-      std::move(server),
-      [policy](const Instance& now, const Topology&) -> Result<std::vector<Step>> {
+  Planner drain = in_one_go(
+      server, [policy](const Instance& now, const Topology&) -> Result<std::vector<Step>> {
         if (!is_replica(now)) return not_a_replica(now);
         ORCH_TRY(has_one_source(now));
         std::vector<Step> steps;
@@ -120,9 +119,25 @@ Planner stop_replication_nicely(InstanceKey server, Policy policy) {
                {},
                false});
         }
-        steps.push_back(step(now, StopReplication{}, "as asked"));
         return steps;
       });
+  return [server = std::move(server), drain = std::move(drain)](const Progress& so_far,
+                                                                const Topology& fresh) -> Decision {
+    Decision decision = drain(so_far, fresh);
+    const Instance* now = fresh.find(server);
+    const auto stops_all = [](const Action& action) {
+      const auto* stop = change_in<StopReplication>(action);
+      return stop != nullptr && stop->threads == ReplicationThreads::Both;
+    };
+    const bool drained = std::holds_alternative<Done>(decision) && now != nullptr &&
+                         latest(so_far, server, stops_all) == nullptr;
+    if (!drained) return decision;
+    // What came in part shows when the rest is applied, and a stop would wait for it for a minute.
+    std::optional<Step> next = give_up_partial(*now, so_far);
+    if (!next) next = see_applier_end(*now, so_far);
+    if (!next) next = step(*now, StopReplication{}, "as asked");
+    return Run{{*std::move(next)}, {}};
+  };
 }
 
 Planner start_replication(InstanceKey server, Policy policy) {

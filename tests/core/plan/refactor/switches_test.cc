@@ -104,6 +104,23 @@ TEST_SUITE("core/plan/refactor/switches") {
     }
   }
 
+  TEST_CASE("a nice stop rolls back what came in part, for which the server would wait") {
+    for (const bool in_part : {true, false}) {
+      CAPTURE(in_part);
+      FakeServers servers;
+      build_mysql(servers);
+      if (in_part) {
+        servers.set(db(2), [](Instance& i) {
+          i.replication.partial = {"bin.000001", 1500, BinlogType::Binary};
+        });
+      }
+      CHECK(said(run_plan(servers, stop_replication_nicely(db(2), {}))).empty());
+      CHECK(did(servers, "db2:3306 roll back what it has received in part, if anything") ==
+            in_part);
+      CHECK(replication_threads_stopped(servers.at(db(2))));
+    }
+  }
+
   TEST_CASE("no event is skipped of what comes by MariaDB GTID") {
     for (const bool by_gtid : {true, false}) {
       CAPTURE(by_gtid);
