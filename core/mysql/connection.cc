@@ -44,7 +44,8 @@ constexpr unsigned long kDefaultMaxPacket = 64UL << 20U;
 struct Wait {
   SteadyPoint deadline{};
   MYSQL* mysql{nullptr};
-  bool greeted{false};  ///< the client speaks only after a greeting that it understood
+  bool greeted{false};   ///< the client speaks only after a greeting that it understood
+  std::string begins{};  ///< the first bytes that came
   bool expects_tls{false};
   const std::string* certificate_name{nullptr};  ///< what a certificate must be made out to
   bool timed_out{false};
@@ -67,14 +68,35 @@ class WaitScope {
 
 constexpr int kWritten = 1;  // the library's callback mode
 
+/// A server may send an error where its greeting belongs. One of number 65535 reports progress, and
+/// for that libmariadb (3.3, ma_net_safe_read()) looks into a version's text that there is not yet,
+/// and waits for more.
+void read_greeting(Wait& wait, MYSQL* mysql, std::string_view bytes) {
+  constexpr std::size_t kHeader = 4;
+  constexpr std::string_view kProgress = "\xff\xff\xff";
+  constexpr std::size_t kEnough = kHeader + kProgress.size();
+  if (wait.begins.size() == kEnough) return;
+  wait.begins += bytes.substr(0, kEnough - wait.begins.size());
+  const std::string_view payload =
+      std::string_view(wait.begins).substr(std::min(kHeader, wait.begins.size()));
+  if (payload.empty() || payload.front() != kProgress.front()) return;
+  if (mysql->server_version == nullptr) mysql->server_version = ::strdup("");  // the library's now
+  if (payload == kProgress) ::shutdown(::mysql_get_socket(mysql), SHUT_RDWR);
+}
+
 /// The library would do its TLS handshakes with blocking reads. Called after each packet that is
 /// read or written in clear, the last of which says that TLS comes next, this makes them wait in
 /// wait_for_socket() too. And as we connect to an address, the certificate would be compared with
 /// that; the library looks at its own copy of the name after the handshake.
-void after_packet(int mode, MYSQL* mysql, const unsigned char* /*data*/, std::size_t /*size*/) {
+void after_packet(int mode, MYSQL* mysql, const unsigned char* data, std::size_t size) {
   Wait* wait = current_wait();
   if (wait == nullptr || wait->mysql != mysql) return;
   if (mode == kWritten) wait->greeted = true;
+  const bool failed = static_cast<std::make_signed_t<std::size_t>>(size) < 0;
+  const bool greets = mysql->server_version == nullptr || !wait->begins.empty();
+  if (mode != kWritten && greets && !failed) {
+    read_greeting(*wait, mysql, {reinterpret_cast<const char*>(data), size});
+  }
   if (!wait->expects_tls) return;
   const my_socket socket = ::mysql_get_socket(mysql);
   if (const int flags = ::fcntl(socket, F_GETFL); flags >= 0 && (flags & O_NONBLOCK) == 0) {

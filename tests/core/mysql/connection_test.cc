@@ -203,6 +203,25 @@ TEST_SUITE("core/mysql/connection") {
     CHECK(stranger.kind == ErrorKind::Denied);
   }
 
+  TEST_CASE("an error in place of the greeting that says it reports progress is an error") {
+    for (const std::size_t size : {1U, 2U, 3U, 4U, 5U, 6U, 9U, 20U, 600U}) {
+      const std::string packet = mysql_packet(0, std::string(size, '\xff'));
+      for (const std::size_t cut : {std::size_t{0}, std::size_t{1}, std::size_t{4}}) {
+        CAPTURE(size);
+        CAPTURE(cut);
+        const Error error = error_of(
+            [&](const Peer& peer) {
+              peer.send(packet.substr(0, cut));
+              if (cut > 0) std::this_thread::sleep_for(milliseconds(5));  // two reads
+              peer.send(packet.substr(cut));
+              peer.hang();
+            },
+            late());
+        CHECK(says(error, "check the port"));
+      }
+    }
+  }
+
   TEST_CASE("a wrong password is reported as such, also when TLS was tried after it (DISC-4)") {
     const auto deny = [](const Peer& peer) {
       peer.send(mysql_greeting("8.4.3"));
