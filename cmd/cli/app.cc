@@ -60,9 +60,14 @@ void add_globals(CLI::App& app, Globals& globals) {
   app.add_flag("--debug", globals.debug);
 }
 
+/// A variable of the shell that is not set must not mean "as you like".
+std::string refuse_empty(const std::string& value) {
+  return value.empty() ? "it is empty: leave it out, or say what is meant" : "";
+}
+
 void add_command_options(CLI::App& app, const Command& command, Spoken& spoken) {
   const auto add = [&](Option option, const char* name, std::string& value) {
-    if (has(command.options, option)) app.add_option(name, value);
+    if (has(command.options, option)) app.add_option(name, value)->check(refuse_empty);
   };
   add(Option::Reason, "--reason", spoken.args.reason);
   add(Option::Duration, "--duration", spoken.args.duration);
@@ -87,8 +92,8 @@ void add_command_options(CLI::App& app, const Command& command, Spoken& spoken) 
   if (has(command.options, Option::SkipBinlogSearch)) {
     app.add_flag("--skip-binlog-search", spoken.args.skip_binlog_search);
   }
-  if (takes_alias(command)) app.add_option("--alias", spoken.args.alias);
-  app.add_option("words", spoken.words);
+  if (takes_alias(command)) app.add_option("--alias", spoken.args.alias)->check(refuse_empty);
+  app.add_option("words", spoken.words)->check(refuse_empty);
 }
 
 std::string& place_of(Word word, Args& args) {

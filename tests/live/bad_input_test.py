@@ -103,6 +103,14 @@ class BadServers(LiveCase):
                 done = self.refuses("discover", name)
                 self.assertEqual(len(done.err.strip().splitlines()), 1, done)
 
+    def test_an_empty_word_does_not_mean_any_server(self):
+        c = self.start(2)
+        self.discover(c)
+        for words in (("takeover", c.name, "--to", ""), ("failover", c[1], "--to", ""), ("repoint", c[2], "")):
+            with self.subTest(words):
+                self.assertEqual(self.refuses(*words, saying="it is empty").code, 2)
+        self.follows(c[2], c[1])
+
     def test_a_name_that_does_not_resolve(self):
         self.refused_in_time("discover", "no-such-host.invalid:3306", saying="no-such-host.invalid")
 
