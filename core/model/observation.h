@@ -49,6 +49,8 @@ struct Observation {
   /// the peer may be no replica at all. Part of `instance.replicas` once seen to follow this
   /// server: see crawl().
   std::vector<InstanceKey> replica_candidates{};
+  /// Left out of both by DiscoveryIgnoreReplicaHostnameFilters.
+  std::vector<InstanceKey> ignored_replicas{};
 
   std::optional<PromotionRule> detected_promotion_rule{};
   std::string detected_cluster_alias{};   ///< "" when not asked or not answered

@@ -124,13 +124,9 @@ void Crawl::accept(Observation seen) {
   const InstanceKey key = instance.key;
   std::vector<InstanceKey> named = instance.group.others;
   if (is_valid(instance.group.primary)) named.push_back(instance.group.primary);
-  for (const InstanceKey& replica : instance.replicas) {
-    if (settings_.ignore_replicas.matches(replica.hostname, replica.port)) {
-      skipped_[replica] = "filtered by DiscoveryIgnoreReplicaHostnameFilters";
-    } else {
-      named.push_back(replica);
-    }
-  }
+  named.insert(named.end(), instance.replicas.begin(), instance.replicas.end());
+  for (const InstanceKey& replica : seen.ignored_replicas)
+    skipped_[replica] = "filtered by DiscoveryIgnoreReplicaHostnameFilters";
   if (const InstanceKey& source = instance.replication.source; is_valid(source)) {
     if (settings_.ignore_sources.matches(source.hostname, source.port)) {
       skipped_[source] = "filtered by DiscoveryIgnoreMasterHostnameFilters";
@@ -143,11 +139,8 @@ void Crawl::accept(Observation seen) {
   for (const InstanceKey& other : named)
     name(other);
   name_known_replicas(key);
-  for (const InstanceKey& candidate : candidates) {
-    if (!settings_.ignore_replicas.matches(candidate.hostname, candidate.port)) {
-      name_candidate(candidate, key);
-    }
-  }
+  for (const InstanceKey& candidate : candidates)
+    name_candidate(candidate, key);
 }
 
 /// The replicas of a dead server can be asked all the same, and a dead replica is told.

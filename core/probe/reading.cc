@@ -426,7 +426,11 @@ void Reading::add_replicas(const std::vector<ReportedReplica>& replicas,
                            std::vector<InstanceKey>& to) {
   for (const ReportedReplica& replica : replicas) {
     const InstanceKey key = resolve(replica.key);
-    if (!is_valid(key) || rules_.ignored_replicas.matches(key.hostname, key.port)) continue;
+    if (!is_valid(key)) continue;
+    if (rules_.ignored_replicas.matches(key.hostname, key.port)) {
+      seen_.ignored_replicas.push_back(key);
+      continue;
+    }
     if (rules_.ignores_user(replica.user)) {
       if (rules_.log_filters) {
         log::info("probe {}: replica {} skipped, its user {} is filtered", to_string(seen_.asked),

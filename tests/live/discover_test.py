@@ -37,6 +37,13 @@ class Discover(LiveCase):
         self.assertRegex(replica, rf"^\+ {c[2]} +\[[0-5]s,ok,{VERSION}[^,]*,ro,ROW,>>,GTID\]$")
         self.assertEqual(master.index("["), replica.index("["))
 
+    def test_a_replica_that_is_to_be_left_alone_is_told_with_the_reason(self):
+        c = self.start(3, "1>2,1>3")
+        self.config["DiscoveryIgnoreReplicaHostnameFilters"] = [str(c[3].port)]
+        done = self.discover(c, 2)
+        self.assertIn("2 servers found, 1 skipped, 0 unreachable", done.out)
+        self.assertRegex(done.out + done.err, f"{c[3]}: filtered by DiscoveryIgnoreReplicaHostnameFilters")
+
     def test_co_masters_are_found_with_their_replicas(self):
         c = self.start(4, "1<>2,1>3,2>4")
         self.assertIn("4 servers found", self.discover(c, 4).out)

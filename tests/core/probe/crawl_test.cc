@@ -223,11 +223,9 @@ TEST_SUITE("core/probe/crawl") {
     World world;
     world.add("a");
     world.add("b", "a");
-    world.add("c", "a");
-    world.add("d", "c");
+    world.add("c", "a").ignored_replicas = {key("d")};
     CrawlSettings settings;
     settings.ignore_hosts = *HostFilter::compile({"^b:"});
-    settings.ignore_replicas = *HostFilter::compile({"^d:"});
     const CrawlResult result = world.crawl_from({"a"}, settings);
     CHECK(hosts(result) == Names{"a", "c"});
     CHECK(world.probes_of("b") == 0);
