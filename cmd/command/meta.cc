@@ -152,6 +152,10 @@ Result<Reply> run_audit(Services& services, const Args& args) {
   return reply;
 }
 
+Result<Reply> run_custom_command(Services& /*services*/, const Args& /*args*/) {
+  return fail(ErrorKind::Refused, "Agents not served: nothing is run");
+}
+
 }  // namespace
 
 std::vector<Command> meta_commands() {
@@ -203,6 +207,13 @@ std::vector<Command> meta_commands() {
        .options = Option::Pattern,
        .offer = Offer::Verb,
        .run = run_audit},
+      {.name = "custom-command",
+       .section = "Agent",
+       .help = "Ask an agent to run a command (no agents are served)",
+       .options = Option::Hostname | Option::Pattern,
+       .needs = Needs::Nothing,
+       .offer = Offer::Legacy,
+       .run = run_custom_command},
       {.name = "bulk-instances",
        .section = "",
        .help = "List all known instances, sorted as text",

@@ -98,9 +98,11 @@ Result<ReplicationCredentials> LiveServers::replication_credentials(const Instan
     if (found) return found;
   }
   if (failed) return fail(std::move(*failed).within("ReplicationCredentialsQuery"));
-  return fail(ErrorKind::NotFound,
-              to_string(as_probed.key) +
-                  " tells no replication user and password: set ReplicationCredentialsQuery");
+  const std::string_view why =
+      is_mariadb(as_probed) ? "" : " (Empty username found in mysql.slave_master_info)";
+  return fail(ErrorKind::NotFound, to_string(as_probed.key) +
+                                       " tells no replication user and password" +
+                                       std::string(why) + ": set ReplicationCredentialsQuery");
 }
 
 Result<> LiveServers::try_write(const Instance& as_probed, const std::string& table,

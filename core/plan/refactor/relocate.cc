@@ -423,10 +423,14 @@ Planner move_replicas_gtid(InstanceKey of, InstanceKey destination, ReplicaFilte
     Decision decision = next_of_moves(plan.moves, plan.refused, policy, so_far, fresh);
     auto* done = std::get_if<Done>(&decision);
     if (done == nullptr || done->account.lost.empty()) return decision;
-    std::string text = "MoveReplicasGTID: only moved " +
-                       std::to_string(done->account.moved.size()) + " out of " +
-                       std::to_string(replicas->size()) + " replicas of " + to_string(of) +
-                       "; error is: " + to_string(done->account.lost.front());
+    std::string text =
+        "MoveReplicasGTID: only moved " + std::to_string(done->account.moved.size()) + " out of " +
+        std::to_string(replicas->size()) + " replicas of " + to_string(of) + "; error is: " +
+        (done->account.moved.empty()
+             ? "moveReplicasViaGTID: Error on all " + std::to_string(replicas->size()) +
+                   " operations; the first: "
+             : std::string()) +
+        to_string(done->account.lost.front());
     return GiveUp{Error{ErrorKind::Refused, std::move(text)}, std::move(done->account)};
   };
 }
