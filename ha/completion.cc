@@ -1,5 +1,7 @@
 #include "ha/completion.h"
 
+#include <algorithm>
+
 #include <fmt/format.h>
 
 #include "ha/kv.h"
@@ -129,6 +131,33 @@ std::vector<std::string> story_of(const Account& account) {
   }
   lines.insert(lines.end(), account.notes.begin(), account.notes.end());
   return lines;
+}
+
+bool is_unrecorded(const RecoveryOutcome& recovery) {
+  return recovery.unrecorded || recovery.outcome.still_locked;
+}
+
+std::vector<std::string> notes_of(const RecoveryOutcome& recovery) {
+  std::vector<std::string> all;
+  if (!recovery.error) all = recovery.outcome.account.notes;
+  for (const std::vector<std::string>* more : {&recovery.outcome.left, &recovery.notes})
+    all.insert(all.end(), more->begin(), more->end());
+  std::vector<std::string> notes;
+  for (const std::string& line : all) {
+    const auto says_it = [&](const std::string& other) {
+      return &other != &line && other.find(line) != std::string::npos &&
+             (&other < &line || other != line);
+    };
+    const bool in_error = recovery.error && recovery.error->message.find(line) != std::string::npos;
+    if (!in_error && std::none_of(all.begin(), all.end(), says_it)) notes.push_back(line);
+  }
+  if (is_unrecorded(recovery) && recovery.id != 0) {
+    notes.push_back(fmt::format(
+        "not all of this could be recorded: when the backend can be written again, 'orch recovery "
+        "resume {}' finishes what is left of it",
+        recovery.uid));
+  }
+  return notes;
 }
 
 Result<> publish_master(const Parts& parts, const RecoveryWork& work, const InstanceKey& master) {

@@ -5,6 +5,7 @@
 
 #include "core/execute/executor.h"
 #include "ha/parts.h"
+#include "ha/recovery.h"
 #include "ha/recovery_work.h"
 
 namespace orch::ha {
@@ -14,6 +15,12 @@ namespace orch::ha {
 /// What became of the servers, for those who read later about a recovery: who was promoted, who was
 /// left behind and why, and what is to be said about the others.
 [[nodiscard]] std::vector<std::string> story_of(const Account& account);
+
+/// Something of it is not on record, or a server is left in maintenance, as the backend could not
+/// be written.
+[[nodiscard]] bool is_unrecorded(const RecoveryOutcome& recovery);
+/// What people should know of it beside its error, each thing once.
+[[nodiscard]] std::vector<std::string> notes_of(const RecoveryOutcome& recovery);
 
 /// Names it as the writer of the cluster's domain, and tells the key-value stores, whichever time
 /// they take within their limits.

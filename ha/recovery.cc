@@ -129,8 +129,9 @@ class Recovery {
   [[nodiscard]] bool stops_for_next_leader();
   /// Whether it failed as this node sees most servers no more, and is left to one that does.
   [[nodiscard]] bool leaves_it_to_another(Executor& executor, std::set<InstanceKey> servers);
-  void keep(const Result<>& done) {
+  void keep(const Result<>& done, bool is_record = true) {
     if (!done) result_.notes.push_back(done.error().message);
+    result_.unrecorded = result_.unrecorded || (is_record && !done);
   }
 
   const Parts& parts_;
@@ -176,8 +177,7 @@ bool Recovery::leaves_it_to_another(Executor& executor, std::set<InstanceKey> se
 }
 
 void Recovery::tell(const std::string& message) {
-  const Result<> saved = recovery_store(parts_).save_step(result_.uid, message);
-  if (!saved) parts_.teller.say(saved.error().message);
+  keep(recovery_store(parts_).save_step(result_.uid, message));
 }
 
 HookWatch Recovery::hook_watch() {
@@ -269,7 +269,7 @@ Result<bool> Recovery::open() {
 }
 
 void Recovery::publish(const InstanceKey& master) {
-  if (const Result<> leads = check_term(); !leads) return keep(leads);
+  if (const Result<> leads = check_term(); !leads) return keep(leads, false);
   tell(fmt::format("{} takes writes; key-value stores are told", to_string(master)));
   // Stores that hang hold up nobody but the hooks that follow. (Without a thread to be had, they
   // are told then.)
@@ -280,7 +280,7 @@ void Recovery::await_published() {
   if (!publishing_.valid()) return;
   const Result<> published = publishing_.get();
   tell(published ? "key-value stores: told" : "key-value stores: " + published.error().message);
-  keep(published);
+  keep(published, false);
 }
 
 /// Whether it succeeded: the new master was seen to take writes (REC-29).
@@ -357,7 +357,7 @@ void Recovery::settle() {
   const Account& account = result_.outcome.account;
   if (successful) {
     for (std::string& problem : settle_promotion(parts_, work(), result_.uid, result_.outcome))
-      result_.notes.push_back(std::move(problem));
+      keep(fail(ErrorKind::Broken, std::move(problem)));
     context_.successor = account.promoted;
     context_.successor_coordinates = account.coordinates;
     await_published();
@@ -377,7 +377,7 @@ void Recovery::settle() {
                  : "failed: " + result_.error->message;
   parts_.teller.audit(audit_type(work()), work().failed, message);
   for (const HookList& list : lists_after(work(), parts_.config.recovery, successful))
-    keep(run_list(list));
+    keep(run_list(list), false);
   if (stops_for_next_leader()) return;
   keep(journal_.save_stage(storage::kEndedStage));
 }
@@ -429,7 +429,7 @@ Result<RecoveryOutcome> Recovery::carry_out(const Topology& records) {
     if (!enrolled && enrolled.error().message != result_.error->message) keep(enrolled);
   }
   if (registered_) settle();
-  if (const auto failure = journal_.failure()) result_.notes.push_back(failure->message);
+  if (const auto failure = journal_.failure()) keep(fail(*failure));
   return result_;
 }
 
@@ -549,11 +549,8 @@ Result<RecoveryOutcome> recover(const Parts& parts, const RecoveryWork& asked) {
     const bool same_work = same_kind && (failed == work.failed || promoted == work.failed);
     const bool as_wished = !work.designated || work.designated == promoted;
     if (!finished.error && same_work && as_wished) return finished;
-    for (const std::vector<std::string>* lines :
-         {&finished.outcome.account.notes, &finished.outcome.left, &finished.notes}) {
-      for (const std::string& line : *lines)
-        parts.teller.say(line);
-    }
+    for (const std::string& line : notes_of(finished))
+      parts.teller.say(line);
     if (!finished.error) {
       return fail(ErrorKind::Conflict,
                   fmt::format("recovery {} had been cut off and was finished first: {} is the "

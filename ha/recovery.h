@@ -18,6 +18,7 @@ struct RecoveryOutcome {
   bool resumed{false};               ///< another process had begun it
   std::optional<Error> error{};      ///< why nothing was promoted; nothing: done
   Outcome outcome{};                 ///< of the servers
+  bool unrecorded{false};            ///< the backend does not know all of it
   std::vector<std::string> notes{};  ///< what people should know: undone, left, could not be kept
 };
 

@@ -87,7 +87,8 @@ int run_tokens(const Command& command, const LegacyFlags& flags, PromotionRule r
       text += line + "\n";
     if (!print(text)) return fatal("the answer could not be written to standard output");
     for (const std::string& note : reply->notes)
-      log::write(reply->failed ? LogLevel::Error : LogLevel::Info, note);
+      log::write(reply->failed || reply->refused ? LogLevel::Error : LogLevel::Info, note);
+    if (reply->refused) return kFailed;
   }
   return 0;
 }

@@ -56,7 +56,8 @@ struct Reply {
   Table table{};                     ///< for people, instead of lines
   std::vector<std::string> notes{};  ///< for people, on stderr: what could not be done, and why
   bool failed{false};                ///< partial failure: printed all the same, exit code 1
-  /// Printed all the same, with the exit code of that error: a plan that would be refused.
+  /// Printed all the same, with the exit code of that error, on orchestrator's command line, too: a
+  /// plan that would be refused, or something done that could not be recorded.
   std::optional<ErrorKind> refused{};
 };
 

@@ -4,8 +4,10 @@
 
 #include <fmt/format.h>
 
+#include "core/base/text.h"
 #include "core/json/json.h"
 #include "core/plan/recovery/promotion.h"
+#include "ha/completion.h"
 
 namespace orch::cmd {
 
@@ -92,20 +94,15 @@ bool is_in_part(const ha::RecoveryOutcome& recovery) {
   });
 }
 
-std::string failure_text(const ha::RecoveryOutcome& recovery) {
-  std::string text = recovery.error->message;
-  for (const std::vector<std::string>* more : {&recovery.outcome.left, &recovery.notes}) {
-    for (const std::string& line : *more)
-      text += "; " + line;
-  }
-  return text;
-}
-
 }  // namespace
 
 Result<Reply> recovery_reply(const ha::RecoveryOutcome& recovery, bool legacy,
                              bool with_coordinates) {
-  if (recovery.error) return fail(recovery.error->kind, failure_text(recovery));
+  if (recovery.error) {
+    std::vector<std::string> said = ha::notes_of(recovery);
+    said.insert(said.begin(), recovery.error->message);
+    return fail(recovery.error->kind, join(said, "; "));
+  }
   const Account& account = recovery.outcome.account;
   Reply reply;
   reply.lines.push_back(to_string(*account.promoted));
@@ -116,11 +113,10 @@ Result<Reply> recovery_reply(const ha::RecoveryOutcome& recovery, bool legacy,
   }
   const std::string& lost = account.lost_transactions;
   if (!lost.starts_with("nothing") && !lost.empty()) reply.notes.push_back("lost: " + lost);
-  for (const std::vector<std::string>* more :
-       {&account.notes, &recovery.outcome.left, &recovery.notes}) {
-    reply.notes.insert(reply.notes.end(), more->begin(), more->end());
-  }
+  for (std::string& note : ha::notes_of(recovery))
+    reply.notes.push_back(std::move(note));
   reply.failed = account.two_took_writes || (is_in_part(recovery) && !legacy);
+  if (ha::is_unrecorded(recovery)) reply.refused = ErrorKind::Broken;
   if (!legacy) reply.text = outcome_text(recovery);
   reply.json = dump(outcome_json(recovery));
   return reply;

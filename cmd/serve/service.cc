@@ -15,6 +15,7 @@
 #include "core/analysis/settings.h"
 #include "core/base/log.h"
 #include "core/base/text.h"
+#include "ha/completion.h"
 #include "ha/recovery.h"
 #include "storage/analysis_store.h"
 #include "storage/metered_database.h"
@@ -281,6 +282,8 @@ void Service::act(const Analysis& analysis, SteadyPoint since) {
     log::warning("recovery {} of {} ({}): {} is the successor", outcome->id,
                  to_string(analysis.key), to_string(analysis.code),
                  to_string(*outcome->outcome.account.promoted));
+    for (const std::string& note : ha::notes_of(*outcome))
+      log::warning("recovery {}: {}", outcome->id, note);
   }
   {
     // The same again and again is said once.

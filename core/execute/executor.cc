@@ -6,6 +6,7 @@
 
 #include "core/base/mutex.h"
 #include "core/base/parallel.h"
+#include "core/base/text.h"
 #include "core/execute/align_servers.h"
 
 namespace orch {
@@ -240,8 +241,10 @@ Outcome Executor::run(const Planner& planner, const Topology& records, const Run
     }
   }
   outcome.left = session.left_otherwise(outcome.account, outcome.error.has_value());
-  for (std::string& kept : session.release_all())
+  for (std::string& kept : session.release_all()) {
     outcome.left.push_back(std::move(kept));
+    outcome.still_locked = true;
+  }
   outcome.facts = session.progress.facts;
   outcome.steps = std::move(session.progress.steps);
   outcome.topology = std::move(session.fresh);
@@ -491,13 +494,18 @@ Result<> Executor::Session::claim(const InstanceKey& key) {
 }
 
 std::vector<std::string> Executor::Session::release_all() {
-  std::vector<std::string> kept;
+  std::map<std::string, std::vector<std::string>> kept;  // why -> whom
   for (const InstanceKey& key : claimed) {
     if (auto released = owner.locks_.release(key); !released) {
-      kept.push_back(to_string(key) + " is left in maintenance: " + released.error().message);
+      kept[released.error().message].push_back(to_string(key));
     }
   }
-  return kept;
+  std::vector<std::string> lines;
+  for (const auto& [why, servers] : kept) {
+    lines.push_back(join(servers, ", ") + (servers.size() == 1 ? " is" : " are") +
+                    " left in maintenance: " + why);
+  }
+  return lines;
 }
 
 bool Executor::Session::has_lost_leadership() {

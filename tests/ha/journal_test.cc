@@ -25,20 +25,22 @@ class Lapsing final : public Leadership {
   mutable std::atomic<int> left_;
 };
 
-/// Breaks the journal just before the n-th step that changes a server.
+/// Breaks the journal, or another table, just before the n-th step that changes a server.
 struct Saboteur : StepObserver {
-  explicit Saboteur(RecoveryFixture& fixture, bool past) : world(fixture), past_return(past) {}
+  Saboteur(RecoveryFixture& fixture, bool past, std::string what = "orch_recovery_journal")
+      : world(fixture), past_return(past), table(std::move(what)) {}
   void step_started(const Step& step) override {
     if (broken || !changes_server(step)) return;
     if (past_return && !returned) {
       returned = step.point_of_no_return;
       return;
     }
-    world.run("drop table orch_recovery_journal");
+    world.run("drop table " + table);
     broken = true;
   }
   RecoveryFixture& world;
   bool past_return;
+  std::string table;
   bool returned{false};
   bool broken{false};
 };
@@ -95,6 +97,27 @@ TEST_SUITE("ha/journal") {
     CHECK(std::any_of(outcome->notes.begin(), outcome->notes.end(), [](const std::string& note) {
       return note.find("journal cannot be written") != std::string::npos;
     }));
+  }
+
+  TEST_CASE("whatever cannot be recorded of a takeover is not passed over in silence") {
+    for (const char* table : {"orch_recovery_journal", "topology_recovery_steps",
+                              "topology_recovery", "cluster_alias"}) {
+      CAPTURE(table);
+      RecoveryFixture world;
+      Saboteur saboteur(world, true, table);
+      const auto outcome =
+          recover(world.process(saboteur), RecoveryFixture::work(RecoveryKind::GracefulTakeover));
+      REQUIRE_MESSAGE((outcome && !outcome->error), text_of(outcome));
+      CHECK(outcome->unrecorded);
+    }
+    RecoveryFixture world;
+    Saboteur saboteur(world, true, "database_instance_maintenance");
+    const auto outcome =
+        recover(world.process(saboteur), RecoveryFixture::work(RecoveryKind::GracefulTakeover));
+    REQUIRE_MESSAGE((outcome && !outcome->error), text_of(outcome));
+    CHECK(outcome->outcome.still_locked);
+    REQUIRE(outcome->outcome.left.size() == 1);
+    CHECK(outcome->outcome.left.front().find(" left in maintenance: ") != std::string::npos);
   }
 
   TEST_CASE_FIXTURE(RecoveryFixture,

@@ -59,4 +59,29 @@ TEST_SUITE("cmd/command/recovery_reply") {
     promoted.replication.source = kOld;
     CHECK(is_failed({server(kOld, false), promoted}, {}));
   }
+
+  TEST_CASE("what could not be recorded is in the exit code, and told once") {
+    const std::string full = "o.db cannot grow: the disk is full";
+    for (const bool legacy : {false, true}) {
+      ha::RecoveryOutcome recovery;
+      recovery.id = 7;
+      recovery.uid = "u7";
+      recovery.work.failed = kOld;
+      recovery.outcome.topology = Topology({server(kOld, true), server(kNew, true)});
+      recovery.outcome.account.promoted = kNew;
+      CHECK_FALSE(cmd::recovery_reply(recovery, legacy, false)->refused);
+      recovery.unrecorded = true;
+      recovery.notes = {full, full, "its journal: " + full, full, "its journal: " + full};
+      const auto reply = cmd::recovery_reply(recovery, legacy, false);
+      CHECK(reply->refused == ErrorKind::Broken);
+      CHECK(reply->lines == std::vector<std::string>{"db2:3306"});
+      REQUIRE(reply->notes.size() == 2);
+      CHECK(reply->notes[0] == "its journal: " + full);
+      CHECK(reply->notes[1].find("'orch recovery resume u7'") != std::string::npos);
+      recovery.error = Error{ErrorKind::Broken, full};
+      const auto failed = cmd::recovery_reply(recovery, legacy, false);
+      REQUIRE_FALSE(failed);
+      CHECK(failed.error().message.starts_with(full + "; its journal: " + full + "; not all"));
+    }
+  }
 }
