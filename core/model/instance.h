@@ -87,6 +87,8 @@ struct Replication {
   /// The lag query's answer where one is configured, else `seconds_behind`.
   std::optional<std::chrono::seconds> lag{};
   bool has_filters{false};
+  /// MariaDB: IGNORE_DOMAIN_IDS or DO_DOMAIN_IDS, with which it follows by GTID only. Not stored.
+  bool filters_domains{false};
   bool has_credentials{false};        ///< the status names a user
   bool credentials_available{false};  ///< orch can read user and password for others
   bool allow_tls{false};              ///< Source_SSL_Allowed is Yes

@@ -5,6 +5,7 @@
 #include <tuple>
 
 #include "core/base/text.h"
+#include "core/model/replication_rules.h"
 #include "core/plan/preference.h"
 #include "core/plan/recovery/binlog_servers.h"
 #include "core/plan/step.h"
@@ -475,7 +476,8 @@ bool can_undelay(const Instance& instance) {
   const bool is_delayed = instance.gtid.uses_mariadb && replication.sql_delay.count() > 0;
   const bool may_change = replication.io_state == ThreadState::Stopped &&
                           (runs(replication.sql_state) || replication.last_sql_error.empty());
-  return is_delayed && may_change && has_place_in_relay_logs(instance);
+  return is_delayed && may_change && has_place_in_relay_logs(instance) &&
+         bound_to_gtid(instance).empty();
 }
 
 Position usable_position(const Instance& instance) {

@@ -159,6 +159,8 @@ void read_replica_status(const ResultSet& set, Instance& instance) {
   replication.user = row.text("Master_User", "Source_User");
   replication.has_credentials = !replication.user.empty();
   replication.has_filters = has_filters(row);
+  replication.filters_domains = !row.text("Replicate_Ignore_Domain_Ids").empty() ||
+                                !row.text("Replicate_Do_Domain_Ids").empty();
   replication.allow_tls = row.text("Master_SSL_Allowed", "Source_SSL_Allowed") == "Yes";
   replication.tls = read_tls(row);
   replication.connect_retry = std::chrono::seconds(row.number("Connect_Retry"));

@@ -112,6 +112,17 @@ class Classic(LiveCase):
         self.fill(c[1], 21)
         self.all_have(c, 30)
 
+    @unittest.skipIf(IS_MYSQL, "MySQL knows no domains")
+    def test_a_replica_that_leaves_out_domains_keeps_its_gtid(self):
+        c = self.start(2)
+        self.discover(c)
+        c[2].sql("STOP SLAVE; CHANGE MASTER TO IGNORE_DOMAIN_IDS = (7); START SLAVE")
+        self.refuses("-c", "disable-gtid", "-i", c[2], saying=r"IGNORE_DOMAIN_IDS = \(\)")
+        status = c[2].replica_status()
+        self.assertEqual((status["Using_Gtid"], status["Slave_SQL_Running"]), ("Slave_Pos", "Yes"))
+        c[2].sql("STOP SLAVE; CHANGE MASTER TO IGNORE_DOMAIN_IDS = (); START SLAVE")
+        self.does("-c", "disable-gtid", "-i", c[2])
+
     def test_a_master_becomes_the_co_master_of_its_replica(self):
         c = self.start(3)
         self.fill(c[1], 1)

@@ -3,6 +3,7 @@
 #include <functional>
 #include <utility>
 
+#include "core/model/replication_rules.h"
 #include "core/plan/candidate.h"
 #include "core/plan/recovery/binlog_servers.h"
 #include "core/plan/recovery/held_back.h"
@@ -44,6 +45,8 @@ std::string obstacle_to_fetch(const Instance& winner, const Instance& ahead, con
   Instance source = ahead;
   source.replication.sql_delay = std::chrono::seconds(0);
   const bool match = !gtid_compatible(winner, source) && may_match(winner, source, policy);
+  if (const std::string bound = bound_to_gtid(winner); match && !bound.empty())
+    return "it " + bound;
   const auto can = match ? check_match(winner, source, policy)
                          : can_replicate_from_gtid(winner, source, policy.rules());
   return can ? "" : can.error().message;

@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "core/model/replication_rules.h"
 #include "core/plan/binlog_family.h"
 #include "core/plan/refactor/move.h"
 #include "core/plan/refactor/parts.h"
@@ -366,7 +367,11 @@ Decision next_use_gtid(const InstanceKey& server, bool on, const Policy& policy,
     const std::string key = to_string(server);
     if (on && uses_gtid(*replica)) return refusal(key + " already uses GTID");
     if (!on && !uses_gtid(*replica)) return refusal(key + " is not using GTID");
-    if (!on) return {};
+    if (!on) {
+      const std::string bound = bound_to_gtid(*replica);
+      return bound.empty() ? Result<>{}
+                           : refusal("Cannot disable GTID on " + key + ": it " + bound);
+    }
     ORCH_ASSIGN(const Instance* source, readable(so_far.at_start, replica->replication.source));
     const bool can = is_mariadb(*replica)
                          ? is_mariadb(*source)

@@ -84,6 +84,17 @@ TEST_SUITE("core/probe/replica_status") {
     CHECK(instance.replication.source_uuid == "No");
   }
 
+  TEST_CASE("domains that MariaDB leaves out are noticed, either way") {
+    for (const char* option : {"Replicate_Do_Domain_Ids: 1", "Replicate_Ignore_Domain_Ids: 1, 2"}) {
+      const Instance instance =
+          read(vertical(std::string("Master_Host: db1\nSlave_IO_Running: Yes\n") + option));
+      CHECK(instance.replication.filters_domains);
+    }
+    CHECK_FALSE(read(vertical("Master_Host: db1\nSlave_IO_Running: Yes\n"
+                              "Replicate_Do_Domain_Ids: \nReplicate_Ignore_Domain_Ids: "))
+                    .replication.filters_domains);
+  }
+
   TEST_CASE("several sources are counted and the default channel is shown (DISC-8)") {
     const Instance instance =
         read(table({"Source_Host", "Source_Port", "Replica_IO_Running", "Channel_Name"},

@@ -255,6 +255,9 @@ TEST_SUITE("core/plan/recovery/held_back") {
     CHECK_FALSE(can_undelay(server));  // still receives
     server.replication.io_state = ThreadState::Stopped;
     CHECK(can_undelay(server));
+    server.replication.filters_domains = true;  // it knows coordinates no more
+    CHECK_FALSE(can_undelay(server));
+    server.replication.filters_domains = false;
     server.replication.sql_state = ThreadState::Stopped;
     CHECK(to_string(usable_position(server)) == "0-1-99");
     server.replication.exec = server.replication.read;  // CHANGE MASTER has thrown it away

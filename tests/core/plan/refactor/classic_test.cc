@@ -166,6 +166,20 @@ TEST_SUITE("core/plan/refactor/classic") {
     CHECK(servers.changes().empty());
   }
 
+  TEST_CASE("whoever leaves out GTID domains is not switched to coordinates, nor stopped for it") {
+    const BinlogCoordinates place{"bin.000001", 1000, BinlogType::Binary};
+    for (const Planner& planner : {use_gtid(db(3), false, Policy{}),
+                                   move_equivalent(db(3), db(2), place, place, Policy{})}) {
+      FakeServers servers;
+      servers.add(writable(mariadb(1, "0-1-100")));
+      servers.add(following(mariadb(2, "0-1-100"), 1));
+      servers.add(following(mariadb(3, "0-1-100"), 1));
+      servers.set(db(3), [](Instance& it) { it.replication.filters_domains = true; });
+      CHECK(mentions(said(run_plan(servers, planner)), "IGNORE_DOMAIN_IDS"));
+      CHECK(servers.changes().empty());
+    }
+  }
+
   TEST_CASE("a link to a co-master is undone when somebody interrupts") {
     for (const bool is_mariadb_case : {false, true}) {
       FakeServers servers;
