@@ -214,10 +214,15 @@ Result<Reply> run_wait_for_position(Services& services, const Args& args) {
   if (args.binlog.empty()) return fail(ErrorKind::InvalidInput, "expecting --binlog value");
   const auto place = parse_binlog_coordinates(args.binlog);
   if (!place) return fail(ErrorKind::InvalidInput, "Expecing --binlog argument as file:pos");
+  // The server's own function knows no limit: the connection's ends it.
+  std::chrono::seconds limit = services.config().connection.mysql_topology_read_timeout_seconds;
+  if (!args.duration.empty()) {
+    ORCH_ASSIGN(limit, parse_simple_time(args.duration));
+  }
   return on_one(
       services, args, "master-pos-wait",
-      [&](InstanceKey key, Policy policy) {
-        return wait_for_position(std::move(key), *place, std::move(policy));
+      [&](InstanceKey key, const Policy&) {
+        return wait_for_position(std::move(key), *place, limit);
       },
       kRunsWithNoop);
 }
@@ -386,8 +391,8 @@ std::vector<Command> replication_commands() {
       command.example = "db2.example --statement 4711";
     }
     if (command.name == "master-pos-wait") {
-      command.options = command.options | Option::Binlog;
-      command.example = "db2.example --binlog bin.000123:4";
+      command.options = command.options | Option::Binlog | Option::Duration;
+      command.example = "db2.example --binlog bin.000123:4 --duration 1m";
     }
     if (command.section == kLogs && command.access == Access::Write) {
       command.options = command.options | Option::Binlog;

@@ -123,6 +123,14 @@ class Classic(LiveCase):
         c[2].sql("STOP SLAVE; CHANGE MASTER TO IGNORE_DOMAIN_IDS = (); START SLAVE")
         self.does("-c", "disable-gtid", "-i", c[2])
 
+    def test_a_wait_for_a_position_has_an_end(self):
+        c = self.start(2)
+        self.config["MySQLTopologyReadTimeoutSeconds"] = 2
+        self.discover(c)
+        words = ("-c", "master-pos-wait", "-i", c[2], "--binlog", "binlog.900000:4")
+        for more, waited in (((), 2), (("--duration", "1s"), 1)):
+            self.refuses(*words, *more, saying=f"{c[2]}: waited {waited}s in vain", seconds=20)
+
     def test_a_master_becomes_the_co_master_of_its_replica(self):
         c = self.start(3)
         self.fill(c[1], 1)

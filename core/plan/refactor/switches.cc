@@ -249,13 +249,13 @@ Planner skip_query(InstanceKey server, std::string gtid, Policy policy) {
       });
 }
 
-Planner wait_for_position(InstanceKey server, BinlogCoordinates place, Policy policy) {
-  return in_one_go(
-      std::move(server), [=](const Instance& now, const Topology&) -> Result<std::vector<Step>> {
-        if (!is_replica(now)) return not_a_replica(now);
-        return std::vector<Step>{
-            step_on(now.key, WaitFor{HasExecuted{place}, policy.promotion_wait, {}}, "as asked")};
-      });
+Planner wait_for_position(InstanceKey server, BinlogCoordinates place, std::chrono::seconds limit) {
+  return in_one_go(std::move(server),
+                   [=](const Instance& now, const Topology&) -> Result<std::vector<Step>> {
+                     if (!is_replica(now)) return not_a_replica(now);
+                     return std::vector<Step>{
+                         step_on(now.key, WaitFor{HasExecuted{place}, limit, {}}, "as asked")};
+                   });
 }
 
 Planner kill_query(InstanceKey server, std::uint64_t session) {

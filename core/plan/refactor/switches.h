@@ -25,7 +25,8 @@ namespace orch {
 /// without GTID the next event. Refused when the applier runs, or stopped for no error.
 [[nodiscard]] Planner skip_query(InstanceKey server, std::string gtid, Policy policy);
 /// Waits until so much of its source's log is executed.
-[[nodiscard]] Planner wait_for_position(InstanceKey server, BinlogCoordinates place, Policy policy);
+[[nodiscard]] Planner wait_for_position(InstanceKey server, BinlogCoordinates place,
+                                        std::chrono::seconds limit);
 [[nodiscard]] Planner kill_query(InstanceKey server, std::uint64_t session);
 [[nodiscard]] Planner delay_replication(InstanceKey server, std::chrono::seconds delay);
 
