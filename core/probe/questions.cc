@@ -76,14 +76,22 @@ std::vector<Question> questions_for(const Capabilities& known, const ProbeRules&
   return questions;
 }
 
+namespace {
+
+constexpr unsigned kSyntaxError = 1064;
+
+}  // namespace
+
 Result<> ask_all(SqlSession& session, const std::vector<Question>& questions, SteadyPoint deadline,
                  Questioning& into) {
+  std::optional<std::size_t> suspect;
   for (std::size_t next = 0; next < questions.size();) {
     std::vector<std::string> packet;
     for (std::size_t i = next; i < questions.size(); ++i) {
-      if (questions[i].alone && !packet.empty()) break;
+      const bool alone = questions[i].alone || i == suspect;
+      if (alone && !packet.empty()) break;
       packet.push_back(questions[i].sql);
-      if (questions[i].alone) break;
+      if (alone) break;
     }
     ++into.round_trips;
     auto got = session.query_each(packet, deadline);
@@ -95,8 +103,16 @@ Result<> ask_all(SqlSession& session, const std::vector<Question>& questions, St
     }
     if (answers.refused && answered < packet.size()) {
       const Question& question = questions[next + answered];
-      into.answers[question.ask] = {question.sql, {}, std::move(answers.refused)};
-      ++answered;
+      // One with a quote that is not closed takes in what follows, and the server tells of all
+      // that.
+      const bool takes_in = is_users_own(question.ask) && answered + 1 < packet.size() &&
+                            answers.refused->code == kSyntaxError;
+      if (takes_in) {
+        suspect = next + answered;
+      } else {
+        into.answers[question.ask] = {question.sql, {}, std::move(answers.refused)};
+        ++answered;
+      }
     } else if (!answers.lost && answered < packet.size()) {
       return fail(ErrorKind::Broken,
                   "it left statements of a packet unanswered: is it a MySQL server");

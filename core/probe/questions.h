@@ -89,8 +89,9 @@ struct Questioning {
 };
 
 /// Asks in as few packets as can be: as an error ends a packet, those behind it are asked again.
-/// An error means that the session is lost; what was answered until then is kept. A query of the
-/// user's own that is not answered in time is none: it and those behind it are left out.
+/// One of the user's own with a syntax error is asked once more, alone. An error means that the
+/// session is lost; what was answered until then is kept. A query of the user's own that is not
+/// answered in time is none: it and those behind it are left out.
 Result<> ask_all(SqlSession& session, const std::vector<Question>& questions, SteadyPoint deadline,
                  Questioning& into);
 

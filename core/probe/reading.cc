@@ -526,14 +526,22 @@ Observation Reading::run(const InstanceKey& key) {
   take_neighbours();
 
   ProbeOutcome outcome = ProbeOutcome::Clean;
+  std::string kept_out;
   for (const auto& [ask, answer] : asked_.answers) {
     if (!answer.refused || known_.refused.contains(ask)) continue;
+    if (asked_.unanswered && is_users_own(ask) && answer.refused->code == 0) {
+      kept_out.append(kept_out.empty() ? "" : ", ").append(purpose_of(ask).name);
+      continue;
+    }
     seen_.soft_errors.push_back(explain(ask, *answer.refused));
     if (ask == Ask::BinlogStatus || ask == Ask::Status) outcome = ProbeOutcome::Soft;
   }
   for (const auto& [ask, refused] : known_.refused) {
-    if (ask != Ask::GroupMembers && ask != Ask::Heartbeats)
-      seen_.soft_errors.push_back(explain(ask, refused));
+    if (ask == Ask::GroupMembers || ask == Ask::Heartbeats) continue;
+    seen_.soft_errors.push_back(explain(ask, refused));
+    if (ask == asked_.unanswered && !kept_out.empty()) {
+      seen_.soft_errors.back().message += "; what was to be asked after it was not: " + kept_out;
+    }
   }
   return end(outcome);
 }

@@ -102,6 +102,11 @@ Result<Answers> ScriptedSession::query_each(std::span<const std::string> stateme
     Result<ResultSet> set = run(statements[i], code);
     if (!set) {
       answers.refused = Refusal{i, code, std::move(set).error()};
+      // A real one cites all that it could not read.
+      if (code == 1064) {
+        for (const std::string& text : statements.subspan(i))
+          answers.refused->error.message += " near " + text;
+      }
       break;
     }
     answers.results.push_back(*std::move(set));

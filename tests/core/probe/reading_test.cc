@@ -513,6 +513,7 @@ TEST_SUITE("core/probe/reading") {
     session.hang_at("SELECT alias");
     Bench bench;
     bench.rules.queries.detect_cluster_alias_query = "SELECT alias FROM meta";
+    bench.rules.queries.detect_cluster_domain_query = "SELECT domain FROM meta";
     const auto soon = [] {
       return std::chrono::steady_clock::now() + std::chrono::milliseconds(50);
     };
@@ -521,6 +522,7 @@ TEST_SUITE("core/probe/reading") {
     CHECK(to_string(seen.instance.group.primary) == "db1:3306");
     REQUIRE(seen.soft_errors.size() == 1);
     CHECK(seen.soft_errors[0].message.starts_with("DetectClusterAliasQuery: "));
+    CHECK(seen.soft_errors[0].message.ends_with("after it was not: DetectClusterDomainQuery"));
     CHECK(seen.untold == Untold{.cluster_alias = true});
     CHECK(bench.known.refused.contains(Ask::ClusterAlias));  // the next session does not ask
     ScriptedSession next = group_member();
