@@ -282,8 +282,9 @@ std::vector<std::string> twins(const std::vector<Observation>& found) {
     const auto id = by_id.try_emplace(server.id, seen.instance.key);
     if (!id.second) {
       warnings.push_back(fmt::format(
-          "{} and {} have the same server_id {}: give each server of a topology its own",
-          to_string(id.first->second), key, server.id));
+          "{} and {} have the same server_id {}: {}give each server of a topology its own",
+          to_string(id.first->second), key, server.id,
+          server.uuid.empty() ? "one server under two names, or two servers with one id: " : ""));
     }
   }
   return warnings;

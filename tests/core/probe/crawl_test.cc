@@ -322,12 +322,17 @@ TEST_SUITE("core/probe/crawl") {
     world.add("a");
     world.add("b", "a").instance.server.uuid = "uuid-a";
     world.add("c", "a").instance.server.id = 1;
+    Instance& mariadb = world.add("d", "a").instance;
+    mariadb.server.id = 1;
+    mariadb.server.uuid.clear();
     const CrawlResult result = world.crawl_from({"a"});
-    REQUIRE(result.warnings.size() == 2);
+    REQUIRE(result.warnings.size() == 3);
     CHECK(result.warnings[0].find("a:3306 and b:3306 have the same server_uuid") !=
           std::string::npos);
-    CHECK(result.warnings[1].find("a:3306 and c:3306 have the same server_id 1") !=
+    CHECK(result.warnings[1].find("a:3306 and c:3306 have the same server_id 1: give each") !=
           std::string::npos);
+    CHECK(result.warnings[2].find("same server_id 1: one server under two names, or two servers "
+                                  "with one id") != std::string::npos);
   }
 
   TEST_CASE("progress ends with nothing under way") {
