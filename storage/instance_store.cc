@@ -26,6 +26,13 @@ constexpr std::string_view kSqlFindFuzzy =
     "select hostname from database_instance where port = ? and hostname like ? limit 2";
 constexpr std::string_view kSqlFindPosition =
     "select slave_pos, binlog_state from orch_mariadb_position where hostname = ? and port = ?";
+// Only servers with several have a row, which is out of date once they were seen again without it.
+constexpr std::string_view kSqlListSources = R"(
+    select s.hostname, s.port, s.sources
+      from orch_sources s
+      join database_instance i
+        on i.hostname = s.hostname and i.port = s.port
+     where i.last_seen is null or i.last_seen <= s.checked_at)";
 constexpr std::string_view kSqlFindError =
     "select message from orch_instance_error where hostname = ? and port = ?";
 
@@ -251,6 +258,13 @@ Result<> InstanceStore::add_positions(std::span<Instance> instances) const {
                               }));
   }
   return {};
+}
+
+Result<> InstanceStore::add_sources(std::span<Instance> instances) const {
+  return database_.select(kSqlListSources, {}, [&](const Row& row) {
+    const auto found = std::ranges::find(instances, read_key(row, 0), &Instance::key);
+    if (found != instances.end()) found->replication.channels = static_cast<int>(row.integer(2));
+  });
 }
 
 Result<std::optional<std::string>> InstanceStore::find_error(const InstanceKey& key) const {

@@ -96,6 +96,9 @@ class InstanceStore {
   /// records, as only recoveries ask.
   [[nodiscard]] Result<> add_positions(std::span<Instance> instances) const;
 
+  /// Fills in from how many sources servers replicate, by the latest probe that read them.
+  [[nodiscard]] Result<> add_sources(std::span<Instance> instances) const;
+
   /// The latest probe error of a server, if its latest probe failed or was soft.
   [[nodiscard]] Result<std::optional<std::string>> find_error(const InstanceKey& key) const;
 

@@ -134,6 +134,19 @@ Result<> record_positions(Database& database, std::span<const Observation> obser
                    {"hostname", "port", "checked_at", "slave_pos", "binlog_state"}, rows);
 }
 
+Result<> record_sources(Database& database, std::span<const Observation> observations,
+                        const std::string& now) {
+  std::vector<std::vector<SqlValue>> rows;
+  for (const Observation& observation : observations) {
+    const std::int64_t sources = observation.instance.replication.channels;
+    if (!observation.found() || sources < 2) continue;
+    const InstanceKey& key = observation.instance.key;
+    rows.push_back({key.hostname, port_of(key), now, sources});
+  }
+  return save_rows(database, "orch_sources", kKey, {"hostname", "port", "checked_at", "sources"},
+                   rows);
+}
+
 /// What a probe learnt beside the record itself.
 Result<> record_findings(Database& database, const Clock& clock,
                          std::span<const Observation> observations, bool store_resolved) {
@@ -156,6 +169,7 @@ Result<> record_findings(Database& database, const Clock& clock,
   const std::string now = format_time(clock.now());
   ORCH_TRY(record_waiting(database, observations, now));
   ORCH_TRY(record_positions(database, observations, now));
+  ORCH_TRY(record_sources(database, observations, now));
   return record_tls(database, observations);
 }
 

@@ -28,7 +28,9 @@ Result<std::vector<Instance>> members_of(const Services& services, const std::st
                                          const std::string& snapshot) {
   if (cluster.empty()) return std::vector<Instance>();
   if (!snapshot.empty()) return services.store<storage::HistoryStore>().list(cluster, snapshot);
-  return services.instances().list({.cluster = cluster});
+  ORCH_ASSIGN(std::vector<Instance> members, services.instances().list({.cluster = cluster}));
+  ORCH_TRY(services.instances().add_sources(members));
+  return members;
 }
 
 Result<Reply> draw(Services& services, const Args& args, TreeForm form) {

@@ -184,6 +184,12 @@ std::string trouble(const Instance& instance, std::chrono::seconds lag_limit) {
   if (instance.downtime.active)
     said.push_back(fmt::format("downtimed: {}", printable(instance.downtime.reason)));
   if (is_detached_source(instance)) said.emplace_back("detached");
+  if (const int sources = instance.replication.channels; sources > 1) {
+    said.push_back(
+        fmt::format("replicates from {} sources, and orch looks after this one only: it is never "
+                    "moved or promoted",
+                    sources));
+  }
   const bool passive = is_replica(instance) && !instance.is_co_master;
   if (passive && !instance.server.read_only) said.emplace_back("a replica that takes writes");
   if (instance.replication.has_filters) said.emplace_back("filters what it replicates");

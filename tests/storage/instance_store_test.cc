@@ -62,6 +62,27 @@ struct InstanceFixture : MemoryBackend {
 }  // namespace
 
 TEST_SUITE("storage/instance_store") {
+  TEST_CASE_FIXTURE(InstanceFixture, "from how many sources a server replicates is remembered") {
+    const auto sources = [&] {
+      std::vector<Instance> all = {instance("db-1"), instance("db-2")};
+      REQUIRE(store.add_sources(all));
+      return std::to_string(all[0].replication.channels) +
+             std::to_string(all[1].replication.channels);
+    };
+    Observation several = clean(instance("db-2"));
+    several.instance.replication.channels = 3;
+    record(clean(instance("db-1")));
+    record(several);
+    CHECK(sources() == "03");
+    clock.advance(seconds(5));
+    several.outcome = ProbeOutcome::Soft;
+    record(several);
+    CHECK(sources() == "03");
+    clock.advance(seconds(5));
+    record(clean(instance("db-2")));
+    CHECK(sources() == "00");
+  }
+
   TEST_CASE_FIXTURE(InstanceFixture, "an unknown instance is nothing, not an error") {
     const auto found = store.find({"db-9", 3306});
     REQUIRE(found);

@@ -95,6 +95,17 @@ TEST_SUITE("cmd/command/topology_text") {
     }
   }
 
+  TEST_CASE("a replica of several sources is no replica without problems") {
+    std::vector<Instance> members = {server("a", "", "8.4.3"), server("b", "a", "8.4.3")};
+    members[1].replication.channels = 1;
+    CHECK(people_tree("a:3306", "", Topology(members), {}, false).find("no problem") !=
+          std::string::npos);
+    members[1].replication.channels = 2;
+    const std::string text = people_tree("a:3306", "", Topology(members), {}, false);
+    CHECK(text.find("1 with problems") != std::string::npos);
+    CHECK(text.find("! replicates from 2 sources") != std::string::npos);
+  }
+
   TEST_CASE("co-masters are drawn as two top entries with their own replicas") {
     std::vector<Instance> members = {server("a", "b", "8.4.3"), server("b", "a", "8.4.3"),
                                      server("c", "b", "8.4.3")};
