@@ -259,6 +259,16 @@ std::vector<Step> last_look(const Missed& old_primary, const Progress& so_far,
   return look_at_all(fresh, old_primary, kWhy);
 }
 
+std::string errant_note(const Instance& winner, const Progress& so_far) {
+  const Instance* before = so_far.at_start.find(winner.key);
+  if (before == nullptr || !is_replica(*before)) return "";
+  std::string own = errant_transactions(so_far.at_start, *before);
+  if (own.empty()) own = unknown_writes(so_far.at_start, *before);
+  if (own.empty()) return "";
+  return to_string(winner.key) +
+         " had errant transactions, and whoever follows it gets them: " + own;
+}
+
 void add_written_since(Account& account, const Instance& old_primary, const Instance& winner,
                        const Topology& fresh) {
   if (!answers(old_primary) || errant_transactions(fresh, old_primary).empty()) return;

@@ -547,6 +547,9 @@ class Takeover {
     if (auto note = semi_sync_note(heir, *primary_, so_far_); !note.empty()) {
       account.notes.push_back(std::move(note));
     }
+    if (auto text = errant_note(heir, so_far_); !text.empty()) {
+      account.notes.push_back(std::move(text));
+    }
     if (auto text = promotion_leftover(heir); !text.empty()) {
       account.notes.push_back(std::move(text));
     }

@@ -24,6 +24,34 @@ std::string error_text(const Outcome& outcome) {
 }  // namespace
 
 TEST_SUITE("core/plan/recovery/promotion") {
+  TEST_CASE("errant transactions of whoever is promoted are told: all others get them now") {
+    for (const bool is_mariadb_case : {false, true}) {
+      for (const bool errant : {false, true}) {
+        for (const bool dead : {false, true}) {
+          FakeServers servers;
+          is_mariadb_case ? build_mariadb(servers) : build_mysql(servers);
+          const std::string own = is_mariadb_case ? "1-2-7" : gtids("1-2", 2);
+          if (errant) {
+            servers.set(db(2), [&](Instance& i) {
+              i.gtid.executed += is_mariadb_case ? "" : "," + own;
+              if (!is_mariadb_case) return;
+              i.gtid.mariadb_binlog_state = i.gtid.mariadb_slave_pos = "0-1-90," + own;
+              i.replication.gtid_io_pos = "0-1-95," + own;
+            });
+          }
+          if (dead) servers.kill(db(1));
+          const Outcome outcome = dead ? fail_over(servers, db(2)) : take_over(servers, db(2));
+          REQUIRE_MESSAGE(!outcome.error, said(outcome));
+          const auto& notes = outcome.account.notes;
+          const bool told = std::any_of(notes.begin(), notes.end(), [&](const std::string& note) {
+            return mentions(note, "db2:3306 had errant transactions") && note.ends_with(own);
+          });
+          CHECK(told == errant);
+        }
+      }
+    }
+  }
+
   TEST_CASE("a primary that only says no is up: nobody takes its place") {
     FakeServers servers;
     build_mysql(servers);
