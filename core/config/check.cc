@@ -35,12 +35,11 @@ class Checker {
   }
 
   /// -> compiled; nothing when there is none, or it is reported.
-  std::optional<Pattern> pattern(std::string_view key, const std::string& expression,
-                                 Severity severity = Severity::Error) {
+  std::optional<Pattern> pattern(std::string_view key, const std::string& expression) {
     if (expression.empty()) return std::nullopt;
     Result<Pattern> compiled = Pattern::compile(expression);
     if (compiled) return *std::move(compiled);
-    report(severity, key, compiled.error().message);
+    report(Severity::Error, key, compiled.error().message);
     return std::nullopt;
   }
 
@@ -64,16 +63,13 @@ class Checker {
     }
   }
 
-  /// Clusters to recover: an entry that is no expression can still be a cluster's exact name.
+  /// Clusters to recover. One entry that does not compile would void the others, too.
   void clusters(std::string_view key, const StringList& entries) {
     constexpr std::string_view kAliasPattern = "alias~=";
     for (const std::string& entry : entries) {
       if (entry == "*" || entry.starts_with("alias=")) continue;
-      if (entry.starts_with(kAliasPattern)) {
-        pattern(key, entry.substr(kAliasPattern.size()));
-      } else {
-        pattern(key, entry, Severity::Warning);
-      }
+      const bool of_alias = entry.starts_with(kAliasPattern);
+      pattern(key, of_alias ? entry.substr(kAliasPattern.size()) : entry);
     }
   }
 
