@@ -22,6 +22,9 @@ namespace {
 /// Statements kept prepared; beyond that all are dropped and prepared anew when needed.
 constexpr std::size_t kMostStatements = 64;
 
+constexpr const char* kNoDatabase =
+    "is not a SQLite database; check SQLite3DataFile, or move the file away";
+
 struct CloseConnection {
   void operator()(sqlite3* connection) const { sqlite3_close_v2(connection); }
 };
@@ -116,6 +119,10 @@ Result<> check_file(const std::string& file) {
                 fmt::format("backend database {} is a device, pipe or socket; name a regular file "
                             "in SQLite3DataFile",
                             file));
+  }
+  // SQLite takes exactly one byte for an empty file, and writes over it.
+  if (const std::uintmax_t size = std::filesystem::file_size(file, none); !none && size == 1) {
+    return fail(ErrorKind::Broken, "backend database " + file + " " + kNoDatabase);
   }
   return {};
 }
@@ -253,8 +260,7 @@ class SqliteDatabase final : public Database {
             ErrorKind::Unreachable,
             "cannot be opened: " + why_not_opened(file_, sqlite3_system_errno(connection_.get())));
       case SQLITE_NOTADB:
-        return told(ErrorKind::Broken,
-                    "is not a SQLite database; check SQLite3DataFile, or move the file away");
+        return told(ErrorKind::Broken, kNoDatabase);
       case SQLITE_CORRUPT:
         return told(ErrorKind::Broken,
                     "is damaged or truncated; restore it from a backup, or move it away and let "

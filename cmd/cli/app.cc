@@ -172,7 +172,6 @@ bool tell_problems(const LoadedConfig& loaded, bool warnings) {
 int answer(const Reply& reply, const Globals& globals, bool colour) {
   const std::string text = globals.json ? json_text(reply) : people_text(reply, colour);
   const bool printed = print(text);
-  if (!printed) complain("the answer could not be written to standard output");
   for (const std::string& note : reply.notes)
     complain(note);
   if (printed && reply.refused) return exit_code(*reply.refused);

@@ -85,7 +85,7 @@ int run_tokens(const Command& command, const LegacyFlags& flags, PromotionRule r
     std::string text;
     for (const std::string& line : reply->lines)
       text += line + "\n";
-    if (!print(text)) return fatal("the answer could not be written to standard output");
+    if (!print(text)) return kFailed;
     for (const std::string& note : reply->notes)
       log::write(reply->failed || reply->refused ? LogLevel::Error : LogLevel::Info, note);
     if (reply->refused) return kFailed;
@@ -102,8 +102,10 @@ void set_log_level(const LegacyFlags& flags, bool debug_configured) {
 }
 
 int run_command(const LegacyFlags& flags, PromotionRule rule) {
-  RunOptions options{
-      .config_file = flags.config, .legacy = true, .force_update = flags.enable_database_update};
+  RunOptions options{.config_file = flags.config,
+                     .strict_config = flags.strict_config,
+                     .legacy = true,
+                     .force_update = flags.enable_database_update};
   const LoadedConfig loaded = read_config(options);
   for (const ConfigProblem& problem : loaded.problems) {
     if (problem.severity == Severity::Error) return fatal(legacy_text(problem));
@@ -131,6 +133,7 @@ int run_command(const LegacyFlags& flags, PromotionRule rule) {
 
 int run_service(const LegacyFlags& flags, bool http) {
   ServeOptions options{.run = {.config_file = flags.config,
+                               .strict_config = flags.strict_config,
                                .legacy = true,
                                .force_update = flags.enable_database_update},
                        .http = http,

@@ -29,6 +29,7 @@ struct LegacyFlags {
   std::string api{};                  ///< not orchestrator's, as is the next
   bool direct{false};
   bool strict{false};
+  bool strict_config{false};
   bool discovery{true};
   bool grab_election{false};
   bool noop{false};

@@ -19,8 +19,8 @@ struct Flag {
   std::string_view help{};
 };
 
-const std::array<Flag, 33>& flags() {
-  static const std::array<Flag, 33> kFlags = {{
+const std::array<Flag, 34>& flags() {
+  static const std::array<Flag, 34> kFlags = {{
       {"config", &LegacyFlags::config, "configuration file"},
       {"c", &LegacyFlags::command, "command; 'help' lists them"},
       {"i", &LegacyFlags::instance, "instance, host[:port]; several separated by commas"},
@@ -57,6 +57,7 @@ const std::array<Flag, 33>& flags() {
       {"version", &LegacyFlags::version, "print the version"},
       {"api", &LegacyFlags::api, "URL of the service that runs the command"},
       {"direct", &LegacyFlags::direct, "work on the backend although a service runs"},
+      {"strict-config", &LegacyFlags::strict_config, "unknown configuration keys are errors"},
   }};
   return kFlags;
 }

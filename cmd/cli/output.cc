@@ -38,7 +38,9 @@ std::size_t terminal_width() {
 }  // namespace
 
 bool print(std::string_view text) {
-  return write_all(STDOUT_FILENO, text);
+  if (write_all(STDOUT_FILENO, text)) return true;
+  complain("the answer could not be written to standard output");
+  return false;
 }
 
 void complain(std::string_view text) {

@@ -8,7 +8,8 @@
 
 namespace orch::cmd {
 
-/// Writes all of it to stdout. False when it could not be written: a full disk, a closed pipe.
+/// Writes all of it to stdout. False, and a complaint, when it could not be written: a full disk, a
+/// closed pipe.
 bool print(std::string_view text);
 /// One line to stderr: "orch: <text>".
 void complain(std::string_view text);

@@ -126,6 +126,12 @@ class BadServers(LiveCase):
         self.assertEqual((done.returncode, len(done.stderr.splitlines())), (4, 1), done.stderr)
         self.assertLess(took, 3.5)
 
+    def test_what_cannot_be_printed_is_said(self):
+        for words in (["help"], ["help", "--json"], ["help", "failover"], ["serve", "--help"], ["--version"], []):
+            with self.subTest(words), open("/dev/full", "w", encoding="ascii") as full:
+                done = subprocess.run([ORCH, *words], stdout=full, stderr=subprocess.PIPE, text=True, timeout=20)
+                self.assertEqual((done.returncode, done.stderr), (1, "orch: the answer could not be written to standard output\n"))
+
     def test_a_name_that_does_not_resolve(self):
         self.refused_in_time("discover", "no-such-host.invalid:3306", saying="no-such-host.invalid")
 

@@ -186,13 +186,15 @@ TEST_SUITE("storage/sqlite") {
   }
 
   TEST_CASE("a file that is no database is refused and left as it is") {
-    const TemporaryDirectory directory;
-    const fs::path file = directory.path / "notes.txt";
-    const std::string text(5000, 'n');
-    std::ofstream(file) << text;
-    check_refused(file, ErrorKind::Broken, "is not a SQLite database");
-    std::ifstream now(file);
-    CHECK(std::string(std::istreambuf_iterator<char>(now), {}) == text);
+    for (const std::size_t size : {1U, 2U, 5000U}) {
+      const TemporaryDirectory directory;
+      const fs::path file = directory.path / "notes.txt";
+      const std::string text(size, 'n');
+      std::ofstream(file) << text;
+      check_refused(file, ErrorKind::Broken, "is not a SQLite database");
+      std::ifstream now(file);
+      CHECK(std::string(std::istreambuf_iterator<char>(now), {}) == text);
+    }
   }
 
   TEST_CASE("a truncated or damaged file is named so") {

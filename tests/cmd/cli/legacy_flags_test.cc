@@ -21,6 +21,7 @@ TEST_SUITE("cmd/cli/legacy_flags") {
     CHECK_FALSE(flags->discovery);
     CHECK(flags->noop);
     CHECK(flags->debug);
+    CHECK(parse_legacy_flags({"--strict-config"})->strict_config);
     CHECK(flags->words == std::vector<std::string>{"cli", "-c", "x"});
     const auto bad = parse_legacy_flags({"--noop=maybe"});
     REQUIRE_FALSE(bad);
