@@ -102,7 +102,9 @@ class BadServers(LiveCase):
         for name in ("db;rm -rf /:3306", "$(reboot):3306", "a'b\"c:3306", "x:99999999", "x:0", "x:-1", "//x:3306"):
             with self.subTest(name):
                 done = self.refuses("discover", name)
-                self.assertEqual(len(done.err.strip().splitlines()), 1, done)
+                why = "server that can be contacted" if name.startswith("//") else "instance: give HOST[:PORT]"
+                self.assertEqual((done.code, done.out, done.err), (2, "", f"orch: '{name}' names no {why}\n"))
+        self.assertEqual(self.does("-c", "all-instances").out, "")
 
     def test_an_empty_word_does_not_mean_any_server(self):
         c = self.start(2)
@@ -136,10 +138,13 @@ class BadServers(LiveCase):
         self.refused_in_time("discover", "no-such-host.invalid:3306", saying="no-such-host.invalid")
 
     def test_a_replica_that_reports_a_hostile_name(self):
-        c = self.start(2, settings=["2:report_host=a';DROP TABLE`x\"$(id)"])
-        done = self.orch("discover", c[1])  # whether the name was seen depends on the flavor
-        self.assertIn(done.code, (0, 1), done)
-        self.assertIn(str(c[1]), self.does("-c", "all-instances").lines, done)
+        name = "a';DROP TABLE`x\"$(id)"
+        c = self.start(2, settings=[f"2:report_host={name}"])
+        done = self.does_in_part("discover", c[1])
+        self.assertEqual(len(done.err.splitlines()), 1, done)
+        self.assertIn(f"unreachable: {name}:{c[2].port}: host name '{name}' does not resolve", done.err)
+        self.assertEqual(self.does("-c", "all-instances").lines, [str(c[1])])
+        self.assertEqual(self.does("-c", "which-replicas", "-i", c[1]).out, "")
 
 
 class Tls(LiveCase):

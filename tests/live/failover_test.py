@@ -107,7 +107,17 @@ class Failover(LiveCase):
         self.discover(c)
         c[1].kill()
         c[2].kill()
-        self.refuses("failover", c.name)
+        done = self.refuses("failover", c.name)
+        self.assertEqual(done.code, 6, done)
+        self.assertRegex(done.err, rf"\Aorch: no replica of {c[1]} can be promoted: {c[2]} does not answer: .*\n\Z")
+        [record] = json.loads(self.does("recovery", "list", "--json").out)
+        self.assertEqual((record["State"], record["Successor"]), ("failed", None), record)
+        self.assertEqual(self.does("-c", "which-cluster-master", "-i", c[2]).lines, [str(c[1])])
+        self.assertEqual(self.does("-c", "which-lost-in-recovery").out, "")
+        for node in c.nodes:
+            node.start()
+        self.follows(c[2], c[1])
+        self.assertTrue(self.read_only(c[2]))
 
     def test_a_living_master_is_read_only_when_another_is_promoted(self):
         c = self.start(3)

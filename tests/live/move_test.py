@@ -51,7 +51,8 @@ class Moves(LiveCase):
         c = self.start(3, "1>2,2>3")
         self.discover(c)
         self.refuses("-c", "relocate", "-i", c[2], "-d", c[3], saying="descendant")
-        self.refuses("-c", "relocate", "-i", c[2], "-d", c[2])
+        self.refuses("-c", "relocate", "-i", c[2], "-d", c[2],
+                     saying=rf"{c[2]} (cannot replicate from|is a descendant of) {c[2]}\b")
         self.follows(c[2], c[1])
         self.follows(c[3], c[2])
 
