@@ -1,6 +1,7 @@
 #include "core/align/whole_received.h"
 
 #include "core/align/cursor.h"
+#include "core/base/text.h"
 
 namespace orch {
 
@@ -20,37 +21,59 @@ Result<> check_is_last(EventLogs& logs, const BinlogCoordinates& relay) {
   return {};
 }
 
+/// Where in the source's log an event ends behind which a transaction may begin; nothing, when the
+/// event does not tell. NotFound: it leads to another log.
+Result<std::optional<std::int64_t>> end_in_source(const BinlogEvent& event,
+                                                  const BinlogCoordinates& read) {
+  if (event.type == "Rotate") {
+    // Where a receiver has left events out, it notes up to where.
+    const std::string here = read.log_file + ";pos=";
+    const auto pos = event.info.starts_with(here)
+                         ? parse_int(std::string_view(event.info).substr(here.size()))
+                         : std::nullopt;
+    if (!pos) return cannot_tell("it leads to " + event.info);
+    return pos;
+  }
+  const bool counted = !is_of_the_log(event) || event.type == "Binlog_checkpoint";
+  if (!counted) return std::optional<std::int64_t>();
+  return std::optional<std::int64_t>(event.end_pos);
+}
+
 }  // namespace
 
 Result<BinlogCoordinates> whole_received(EventLogs& relay_logs, const Replication& link) {
   TransactionWatch watch;
   bool inside = false;
   ReadSoFar from{0, link.relay.log_pos};
-  std::int64_t begun = from.next_pos;
+  // Not counted in bytes of the relay log: receivers leave events out, and put in their own.
+  BinlogCoordinates whole = link.exec;
   std::int64_t last_end = 0;
   for (std::size_t seen_before = 0;; seen_before = 1) {
     ORCH_ASSIGN(const auto events, relay_logs.page(link.relay.log_file, from));
     if (events.size() <= seen_before) break;
     for (std::size_t i = seen_before; i < events.size(); ++i) {
       const BinlogEvent& event = events[i];
-      if (is_of_the_log(event)) return cannot_tell(event.type + " is in between");
-      if (!inside) begun = event.place.log_pos;
-      watch.see(event);
-      // Says nothing of its own, and the transaction follows.
-      inside = watch.inside() || event.type == "Anonymous_Gtid";
-      last_end = event.end_pos;
+      if (is_of_the_log(event)) {
+        if (inside) return cannot_tell(event.type + " is in between");
+      } else {
+        watch.see(event);
+        // Says nothing of its own, and the transaction follows.
+        inside = watch.inside() || event.type == "Anonymous_Gtid";
+        last_end = event.end_pos;
+      }
+      if (inside) continue;
+      ORCH_ASSIGN(const auto end, end_in_source(event, link.read));
+      if (end) whole.log_pos = *end;
     }
     from.next_pos = events.back().place.log_pos;
   }
   if (!inside) return link.read;
-  // MariaDB 11.4 and later do not tell it.
+  // MariaDB 11.4 and later tell it only of the event that ends a transaction.
   if (last_end != 0 && last_end != link.read.log_pos) {
     return cannot_tell("it does not end where the receiver stopped");
   }
+  if (whole.log_pos == 0) return cannot_tell("the event before it does not say where it ends");
   ORCH_TRY(check_is_last(relay_logs, link.relay));
-  // A relay log holds the very bytes that the source sent.
-  BinlogCoordinates whole = link.exec;
-  whole.log_pos += begun - link.relay.log_pos;
   return whole;
 }
 

@@ -349,7 +349,21 @@ class Failover(LiveCase):
             self.assertIn(f"{n} had received in part was rolled back", done.err)
         self.assertLess(time.monotonic() - begun, 50)
 
-    def failover_after_half_a_transaction(self, count, **options):
+    @unittest.skipIf(IS_MYSQL, "MariaDB's receivers can be told to leave marked events out")
+    def test_what_receivers_left_out_does_not_hide_where_a_transaction_begins_that_was_cut_off(self):
+        def leave_out(c):
+            c[2].sql("STOP REPLICA; SET GLOBAL replicate_events_marked_for_skip = FILTER_ON_MASTER; START REPLICA")
+            self.write(c[1], 2)
+            self.arrives(2, at=[c[2]])
+            c[2].sql("STOP REPLICA SQL_THREAD")
+            c[1].sql("SET skip_replication = 1; INSERT INTO app.seq (seq, server) VALUES "
+                     + ", ".join(f"({number}, 1)" for number in range(100, 200)))
+            self.write(c[1], 3)
+        c, done = self.failover_after_half_a_transaction(2, leave_out, gtid=False)
+        self.assertIn(f"{c[2]} had received in part was rolled back", done.err)
+        self.assertEqual(c[2].sql("SELECT COUNT(*), MAX(seq) FROM app.seq WHERE seq < 1000"), "3\t3")
+
+    def failover_after_half_a_transaction(self, count, meanwhile=lambda c: None, **options):
         c = self.start(count, **options)
         if IS_MYSQL and options:
             c[1].sql("GRANT SYSTEM_USER ON *.* TO orchestrator@'%'")
@@ -357,6 +371,7 @@ class Failover(LiveCase):
         c[1].sql("CREATE TABLE app.big (id INT AUTO_INCREMENT PRIMARY KEY, filling LONGBLOB)")
         self.write(c[1], 1)
         self.arrives(1, at=c.nodes[1:])
+        meanwhile(c)
         rows = "INSERT INTO app.big (filling) VALUES (REPEAT('a', 2000000));" * 150
         with ThreadPoolExecutor(1) as pool:
             writing = pool.submit(c[1].client, f"BEGIN; {rows} COMMIT;")

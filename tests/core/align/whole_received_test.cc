@@ -78,6 +78,27 @@ TEST_SUITE("core/align/whole_received") {
                  event(350, "Write_rows", 0, "table_id: 1")}) == "bin.000001:1000");
   }
 
+  TEST_CASE("what a receiver leaves out or puts in does not shift where a transaction begins") {
+    const std::vector<BinlogEvent> cut = {event(500, "Gtid", 1450, "BEGIN GTID 0-1-9"),
+                                          event(550, "Write_rows", 1500, "table_id: 1")};
+    // Between 1200 and 1400 something was not sent, or was left out without a word.
+    CHECK(whole(whole_and({event(500, "Query", 1400, "create table t (a int)"),
+                           event(550, "Gtid", 1450, "BEGIN GTID 0-1-9"),
+                           event(600, "Write_rows", 1500, "table_id: 1")})) == "bin.000001:1400");
+    // Up to 1400 it was left out, and noted.
+    std::vector<BinlogEvent> noted = {event(300, "Rotate", 0, "bin.000001;pos=1400")};
+    noted.insert(noted.end(), cut.begin(), cut.end());
+    CHECK(whole(noted) == "bin.000001:1400");
+    // A head of a log within it, with the size of its own as its end.
+    CHECK(whole(whole_and({event(500, "Format_desc", 256, "Server ver: 8.4"),
+                           event(600, "Gtid", 1450, "BEGIN GTID 0-1-9"),
+                           event(650, "Write_rows", 1500, "table_id: 1")})) == "bin.000001:1200");
+    noted[0].info = "bin.000002;pos=4";
+    CHECK(whole(noted).find("it leads to bin.000002") != std::string::npos);
+    CHECK(whole(whole_and({event(500, "Query", 0, "create table t (a int)"), cut[0], cut[1]}))
+              .find("does not say where it ends") != std::string::npos);
+  }
+
   TEST_CASE("all that was received counts where it ends with a transaction") {
     CHECK(whole(kWhole) == "bin.000001:1500");
     CHECK(whole({}) == "bin.000001:1500");
@@ -89,7 +110,7 @@ TEST_SUITE("core/align/whole_received") {
     CHECK(whole(begun, true).find("it goes on in relay.000003") != std::string::npos);
     CHECK(whole({begun[0], event(350, "Write_rows", 1400, "table_id: 1")})
               .find("does not end where the receiver stopped") != std::string::npos);
-    CHECK(whole({event(300, "Rotate", 0, "bin.000002;pos=4"), begun[1]})
+    CHECK(whole({begun[0], event(350, "Rotate", 0, "bin.000001;pos=1450"), begun[1]})
               .find("Rotate is in between") != std::string::npos);
   }
 }
