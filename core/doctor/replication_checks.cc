@@ -7,6 +7,7 @@
 #include "core/base/text.h"
 #include "core/doctor/checks.h"
 #include "core/plan/candidate.h"
+#include "core/plan/step.h"
 
 namespace orch {
 
@@ -88,6 +89,13 @@ void check_purged(const Round& round, const Instance& source, const Instance& re
             "keep binary logs for longer; rebuild the replica, or let it catch up first");
 }
 
+/// A co-master that the other one follows: what it writes is there, or on its way.
+bool feeds_a_partner(const Topology& topology, const Instance& replica) {
+  const Instance* partner = topology.source_of(replica.key);
+  return partner != nullptr && topology.are_co_sources(replica.key, partner->key) &&
+         answers(*partner) && replica_running(*partner);
+}
+
 }  // namespace
 
 void check_links(const Round& round) {
@@ -128,6 +136,7 @@ void check_gtid(const Round& round) {
                 "set gtid_mode=ON everywhere");
     }
     const std::string errant = errant_transactions(round.patient.topology, *replica);
+    if (feeds_a_partner(round.patient.topology, *replica)) continue;
     if (!errant.empty()) {
       round.add(Badness::Critical, "errant-gtids", replica->key,
                 "it has transactions of its own, which no server above or beside it has: " +

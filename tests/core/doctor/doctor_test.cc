@@ -217,6 +217,29 @@ TEST_SUITE("core/doctor/doctor") {
     CHECK(maria.tells("critical errant-gtids db2"));
   }
 
+  TEST_CASE("what a co-master writes is no errant transaction while the other one follows it") {
+    for (const bool on_mariadb : {false, true}) {
+      Ward ward(on_mariadb);
+      ward.at(1).replication = test::following(ward.at(1), 2).replication;
+      ward.at(2).server.read_only = false;
+      // The last was written when the partner had just been read, or its log is not that of both.
+      ward.at(2).gtid.executed += "," + test::gtids("1-3", 2);
+      ward.at(1).gtid.executed += "," + test::gtids("1-2", 2);
+      ward.at(2).gtid.mariadb_binlog_state = "0-1-100,0-2-103";
+      CHECK_FALSE(ward.tells("critical errant-gtids db2"));
+      CHECK_FALSE(ward.tells("warning own-writes db2"));
+      ward.at(1).replication.io_state = ThreadState::Stopped;
+      ward.at(1).replication.io_running = false;
+      CHECK(ward.tells("critical errant-gtids db2"));
+      // A replica of one of them has nobody who would get its own.
+      ward.at(1).replication.io_state = ThreadState::Running;
+      ward.at(1).replication.io_running = true;
+      ward.at(3).gtid.executed += "," + test::gtids("7", 3);
+      ward.at(3).gtid.mariadb_binlog_state = "0-1-100,0-3-107";
+      CHECK(ward.tells("critical errant-gtids db3"));
+    }
+  }
+
   TEST_CASE("holes in what was executed, and transactions that are purged") {
     Ward ward;
     ward.at(2).gtid.executed = test::gtids("1-50:60-100");
