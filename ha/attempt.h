@@ -57,6 +57,11 @@ class Attempt {
   bool read_again_{false};
 };
 
+/// Whether it failed as this node does not reach servers: a refusal would be another node's, too.
+[[nodiscard]] inline bool fails_for_sight(const Outcome& outcome) {
+  return outcome.error && outcome.error->kind == ErrorKind::Unreachable;
+}
+
 /// The servers, as long as the journal allows that they are changed.
 class JournalServers final : public ForwardingServers {
  public:

@@ -158,7 +158,7 @@ bool Recovery::stops_for_next_leader() {
 }
 
 bool Recovery::leaves_it_to_another(Executor& executor, std::set<InstanceKey> servers) {
-  if (!result_.outcome.error || !journal_.is_open() || !parts_.give_way) return false;
+  if (!fails_for_sight(result_.outcome) || !journal_.is_open() || !parts_.give_way) return false;
   servers.erase(work().failed);
   std::map<InstanceKey, std::chrono::milliseconds> limits;
   for (const InstanceKey& key : servers)

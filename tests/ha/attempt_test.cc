@@ -276,6 +276,34 @@ TEST_SUITE("ha/attempt") {
     CHECK(journal().list_unfinished()->empty());
   }
 
+  TEST_CASE("a refusal is left to nobody, whoever sees the servers") {
+    struct Blinding : StepObserver {
+      explicit Blinding(RecoveryFixture& fixture) : world(fixture) {}
+      void step_ended(const Step& step, const Error*, std::chrono::milliseconds) override {
+        if (!std::holds_alternative<RunFenceHooks>(step.action)) return;
+        for (const InstanceKey& key : {db(2), db(3)})
+          world.servers.kill(key);
+      }
+      RecoveryFixture& world;
+    };
+    RecoveryFixture world;
+    world.servers.kill(db(1));
+    world.policy.fencing = Fencing::Required;
+    world.policy.has_fence_hooks = true;
+    world.config.recovery.fence_processes = {"false"};
+    Blinding blinding(world);
+    Parts parts = world.process(blinding);
+    bool asked = false;
+    parts.give_way = [&](const std::vector<InstanceKey>&) {
+      return asked = true;
+    };
+    const auto outcome = recover(parts, RecoveryFixture::work(RecoveryKind::DeadMaster));
+    REQUIRE((outcome && outcome->error));
+    CHECK(outcome->error->message.find("FencingPolicy is required") != std::string::npos);
+    CHECK_FALSE(asked);
+    CHECK(world.journal().list_unfinished()->empty());
+  }
+
   TEST_CASE("that another recovery has begun meanwhile is told once") {
     RecoveryFixture world;
     world.servers.kill(db(1));

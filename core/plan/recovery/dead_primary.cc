@@ -93,8 +93,7 @@ class Failover {
   [[nodiscard]] Decision towards_promotion() const {
     const Choice choice = choose();
     if (!choice.winner) {
-      const ErrorKind kind =
-          all_deny(fresh_.replicas_of(request_.failed)) ? ErrorKind::Denied : ErrorKind::Refused;
+      const ErrorKind kind = kind_of_failing(fresh_.replicas_of(request_.failed));
       return back_out(Error{kind, nobody(choice)}, so_far_, fresh_);
     }
     const Instance& winner = *fresh_.find(*choice.winner);

@@ -108,7 +108,7 @@ std::optional<Decision> go_on_fetching(const Instance& winner, const FailoverReq
   const StepResult* waited = latest(so_far, winner.key, waits_for<HasExecuted>);
   if (waited != nullptr && waited->error) {
     if (!request.designated) return std::nullopt;
-    return back_out(Error{ErrorKind::Refused, waited->error->message}, so_far, fresh);
+    return back_out(*waited->error, so_far, fresh);
   }
   Run run;
   run.facts.winner = winner.key;

@@ -68,4 +68,11 @@ std::chrono::seconds fetch_patience(const Instance& ahead, const FailoverRequest
                      : policy.reasonable_replication_lag;
 }
 
+ErrorKind kind_of_failing(const std::vector<const Instance*>& instances) {
+  if (all_deny(instances)) return ErrorKind::Denied;
+  const bool sees_all = std::all_of(instances.begin(), instances.end(),
+                                    [](const Instance* instance) { return answers(*instance); });
+  return sees_all ? ErrorKind::Refused : ErrorKind::Unreachable;
+}
+
 }  // namespace orch

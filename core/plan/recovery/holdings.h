@@ -33,4 +33,8 @@ namespace orch {
                                                   const FailoverRequest& request,
                                                   const Policy& policy, const Topology& fresh);
 
+/// Of what came to nothing with these: Denied when all deny; Unreachable when one does not answer,
+/// as somebody who sees it might have done it; else Refused.
+[[nodiscard]] ErrorKind kind_of_failing(const std::vector<const Instance*>& instances);
+
 }  // namespace orch

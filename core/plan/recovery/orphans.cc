@@ -9,6 +9,7 @@
 #include "core/base/text.h"
 #include "core/plan/binlog_family.h"
 #include "core/plan/candidate.h"
+#include "core/plan/recovery/holdings.h"
 #include "core/plan/refactor/match.h"
 #include "core/plan/refactor/move.h"
 #include "core/plan/refactor/relocate.h"
@@ -266,7 +267,11 @@ Decision next_of_orphans(const InstanceKey& failed, const std::vector<Refuge>& r
   std::string text = "no replica of " + to_string(failed) + " could be moved";
   for (const LostReplica& lost : account.lost)
     text += "; " + to_string(lost);
-  return GiveUp{Error{ErrorKind::Refused, std::move(text)}, std::move(account)};
+  std::vector<const Instance*> those;
+  for (const LostReplica& lost : account.lost) {
+    if (const Instance* server = fresh.find(lost.key)) those.push_back(server);
+  }
+  return GiveUp{Error{kind_of_failing(those), std::move(text)}, std::move(account)};
 }
 
 Planner dead_intermediate(InstanceKey failed, Policy policy) {
