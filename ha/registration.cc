@@ -146,8 +146,8 @@ Result<> settle_foreign_rows(const Parts& parts, const RecoveryWork& work) {
 }
 
 /// A recent failover of this cluster, or one that made this server its master.
-bool blocks(const RecoveryRecord& past, const RecoveryWork& work) {
-  if (!past.successful || !past.active) return false;
+bool concerns(const RecoveryRecord& past, const RecoveryWork& work) {
+  if (!past.successful) return false;
   if (past.failed == work.failed) return true;
   return replaces_master(work.kind) && (past.successor == work.failed ||
                                         same_cluster(work, past.cluster_name, past.cluster_alias));
@@ -233,22 +233,27 @@ Result<std::optional<PastBlock>> blocked_by_past(const RecoverySettings& setting
   const RecoveryRecord* last_failover = nullptr;
   std::chrono::seconds pause{0};
   std::optional<TimePoint> last_failure;
+  bool settled = false;
   for (const RecoveryRecord& record : past) {
-    if (record.acknowledged || !record.ended) continue;
+    // One is acknowledged, too, as another of the same server begins: it counts all the same,
+    // unless a person has acknowledged a later one.
+    const bool is_followed =
+        record.acknowledged && record.acknowledge_comment == storage::kFollowedByAnother;
+    settled = settled || (record.acknowledged && !is_followed && concerns(record, work));
+    if (!record.ended || (record.acknowledged && (!is_followed || settled))) continue;
     const auto ago = now - *record.ended;
     // Of a time to come: the clock was set back. How long ago it was nobody knows; nothing may wait
     // until the clock is there again, which may be hours.
     if (ago >= period || ago < -period) continue;
-    if (blocks(record, work)) {
-      if (is_same_failure(record, work, past)) {
+    if (concerns(record, work) && (record.active || is_followed)) {
+      if (record.active && is_same_failure(record, work, past)) {
         return std::optional(PastBlock{record.id, told(work, record, period)});
       }
       if (ago < -kSettled) continue;
       settling =
           settling.count() == 0 ? std::min(kSettled, period) : std::min(settling * 2, period);
-      if (last_failover == nullptr || *record.ended > *last_failover->ended) {
-        last_failover = &record;
-      }
+      const bool is_last = last_failover == nullptr || *record.ended > *last_failover->ended;
+      if (record.active && is_last) last_failover = &record;
       continue;
     }
     if (record.successful || record.failed != work.failed || ago < -kFirstPause) continue;

@@ -153,7 +153,7 @@ Result<> RecoveryStore::end_completed(const InstanceKey& key) {
                 acknowledge("hostname = ? and port = ? and in_active_period = 1 and "
                             "end_recovery is not null",
                             {key.hostname, port_of(key)},
-                            {.owner = "orchestrator", .comment = "a new recovery begins"}));
+                            {.owner = "orchestrator", .comment = std::string(kFollowedByAnother)}));
     return {};
   });
 }

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "core/base/clock.h"
@@ -22,6 +23,9 @@ struct BlockedRecovery {
   std::optional<TimePoint> last_blocked{};
   std::int64_t blocking_id{0};
 };
+
+/// What end_completed() says.
+inline constexpr std::string_view kFollowedByAnother = "a new recovery begins";
 
 struct Acknowledgement {
   std::string owner{};

@@ -135,6 +135,41 @@ TEST_SUITE("ha/registration") {
     }
   }
 
+  TEST_CASE_FIXTURE(Automatic, "two masters that die by turns wait longer each time, too") {
+    const auto fail_over_to = [&](int from, int to, std::chrono::seconds pause) {
+      clock.advance(pause);
+      servers.revive(db(to));
+      for (const int number : {to, 3}) {
+        servers.set(db(number), [&](Instance& i) {
+          i = in_cluster(test::following(test::mysql(number, test::gtids("1-100")), from), 1);
+        });
+      }
+      servers.kill(db(from));
+      wanted.designated = db(to);
+      wanted.failed = db(from);
+      wanted.cluster = to_string(db(from));
+      wanted.replicas = {db(to), db(3)};
+      CHECK(objection().empty());
+      const auto done = recover(process(), wanted);
+      REQUIRE_MESSAGE((done && !done->error), text_of(done));
+      wanted.failed = db(to);
+      wanted.cluster = to_string(db(to));
+    };
+    fail_over_to(1, 2, std::chrono::seconds(0));
+    CHECK(objection().find("less than 30 s ago") != std::string::npos);
+    fail_over_to(2, 1, std::chrono::seconds(30));
+    CHECK(objection().find("less than 60 s ago") != std::string::npos);
+    fail_over_to(1, 2, std::chrono::seconds(60));
+    CHECK(objection().find("less than 120 s ago") != std::string::npos);
+    fail_over_to(2, 1, std::chrono::seconds(120));
+    CHECK(objection().find("less than 240 s ago") != std::string::npos);
+    // A person who has looked after it begins anew.
+    REQUIRE(recoveries().acknowledge_all({"me", "seen"}));
+    CHECK(objection().empty());
+    fail_over_to(1, 2, std::chrono::seconds(0));
+    CHECK(objection().find("less than 30 s ago") != std::string::npos);
+  }
+
   TEST_CASE_FIXTURE(Automatic,
                     "other kinds, and what was planned, do not block a failover (REC-12)") {
     servers.revive(db(1));
