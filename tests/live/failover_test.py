@@ -385,6 +385,26 @@ class Failover(LiveCase):
         self.heals(c, new, [n for n in c.nodes[1:] if n is not new])
         return c, done
 
+    @unittest.skipIf(IS_MYSQL, "MySQL's sets of GTIDs show it, and the replica is left behind")
+    def test_a_replica_with_rows_of_its_own_that_goes_on_all_the_same_is_named(self):
+        c = self.start(3)
+        self.discover(c)
+        self.write(c[1], 1)
+        self.arrives(1, at=c.nodes[1:])
+        c[3].sql("INSERT INTO app.seq (id, seq, server) VALUES (5000, 5000, 3)")
+        own = c[3].sql("SELECT @@gtid_binlog_pos")
+        for number in range(2, 5):
+            self.write(c[1], number)
+        self.arrives(4, at=c.nodes[1:])
+        c[1].kill()
+        names = f"{c[3]} wrote {own} itself, which no other server's binary log knows of"
+        self.assertIn(names, self.does("explain", "failover", c.name).out)
+        done = self.does("failover", c.name)
+        self.assertIs(self.promoted(done, c), c[2])
+        self.assertIn(names, done.err)
+        self.assertIn(names, self.does("recovery", "show", "1").out)
+        self.heals(c, c[2], [c[3]])
+
     def test_a_master_that_comes_back_meanwhile_is_made_read_only(self):
         # As most are configured: after a restart it takes writes.
         c = self.start(3, settings=["1:read_only=0", *(["1:super_read_only=0"] if IS_MYSQL else [])])

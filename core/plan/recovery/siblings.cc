@@ -5,6 +5,7 @@
 #include <set>
 #include <utility>
 
+#include "core/plan/candidate.h"
 #include "core/plan/recovery/binlog_servers.h"
 #include "core/plan/recovery/detaching.h"
 
@@ -211,6 +212,22 @@ std::vector<Step> close_siblings(const InstanceKey& old_primary, const Instance&
   return steps;
 }
 
+namespace {
+
+/// MariaDB lets a replica go on that has rows of its own, once its source has written more.
+void note_own_writes(Account& account, const Topology& fresh) {
+  for (const InstanceKey& key : account.moved) {
+    const Instance* replica = fresh.find(key);
+    const std::string own = replica == nullptr ? "" : unknown_writes(fresh, *replica);
+    if (own.empty()) continue;
+    account.notes.push_back(to_string(key) + " wrote " + own +
+                            " itself, which no other server's binary log knows of: unless that was "
+                            "before the others were set up, its rows differ: compare them");
+  }
+}
+
+}  // namespace
+
 Decision next_of_siblings(const InstanceKey& old_primary, const SiblingPlan& plan, bool detaches,
                           const Policy& policy, const Progress& so_far, const Topology& fresh) {
   Account account;
@@ -229,6 +246,7 @@ Decision next_of_siblings(const InstanceKey& old_primary, const SiblingPlan& pla
       return run;
     }
   }
+  note_own_writes(account, fresh);
   return end_of_moves(std::move(account), so_far, fresh);
 }
 

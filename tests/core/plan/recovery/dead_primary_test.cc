@@ -548,4 +548,27 @@ TEST_SUITE("core/plan/recovery/dead_primary") {
       CHECK(servers.changes().empty());
     }
   }
+  TEST_CASE("what a MariaDB replica wrote that follows all the same is named") {
+    for (const bool is_planned : {false, true}) {
+      CAPTURE(is_planned);
+      FakeServers servers;
+      servers.add(writable(mariadb(1, "0-1-100")));
+      servers.add(following(mariadb(2, "0-1-100"), 1));
+      Instance stray = following(mariadb(3, "0-1-95"), 1);
+      stray.gtid.mariadb_binlog_state = "0-3-50,0-1-95";
+      servers.add(stray);
+      if (!is_planned) servers.kill(db(1));
+      const Outcome outcome = is_planned ? take_over(servers, db(2)) : fail_over(servers);
+      REQUIRE_MESSAGE(!outcome.error, said(outcome));
+      CHECK(outcome.account.promoted == db(2));
+      check_below(servers, 3, 2);
+      const std::vector<std::string>& notes = outcome.account.notes;
+      CHECK(std::count_if(notes.begin(), notes.end(), [](const std::string& note) {
+              return note.starts_with("db3:3306 wrote 0-3-50 itself");
+            }) == 1);
+      CHECK(std::none_of(notes.begin(), notes.end(), [](const std::string& note) {
+        return note.starts_with("db2:3306 wrote") || note.starts_with("db1:3306 wrote");
+      }));
+    }
+  }
 }
