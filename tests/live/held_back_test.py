@@ -48,6 +48,19 @@ class HeldBack(LiveCase):
         self.assertEqual((first["Key"]["Port"], first["Fit"]), (c[2].port, True))
         self.assertIn("; passed over: ", first["Because"])
 
+    def test_what_is_done_for_a_delayed_replica_is_what_a_dry_run_showed(self):
+        c = self.start(3)
+        self.discover(c)
+        self.hold_back(c[1], c[2], [c[3]])
+        c[1].kill()
+
+        def steps(key, *words):
+            found = json.loads(self.does(*words, "--json").out)[key]
+            return [(step["Server"]["Port"], step["Action"]) for step in found if step["Server"]]
+        shown = steps("Steps", "failover", c.name, "--dry-run")
+        self.assertIs(self.promoted(self.does("failover", c.name), c), c[2])
+        self.assertEqual([step for step in steps("Journal", "recovery", "show", "1") if step not in shown], [])
+
     def cut_in_the_middle(self, master, replica):
         """The master is killed while it sends a large transaction, which nobody is told to be committed."""
         replica.sql("STOP REPLICA IO_THREAD; FLUSH RELAY LOGS; START REPLICA IO_THREAD")

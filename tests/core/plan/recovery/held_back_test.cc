@@ -432,6 +432,27 @@ TEST_SUITE("core/plan/recovery/held_back") {
     CHECK(notes_that({.account = std::get<Done>(plan.end).account}, "in part was rolled back"));
   }
 
+  TEST_CASE("what may be rolled back behind a wait is shown before anybody has waited") {
+    Instance late = cut_off(following(mysql(2, gtids("1-80")), 1, gtids("1-99")));
+    late.replication.sql_delay = std::chrono::hours(1);
+    late.replication.read.log_pos = 1500;
+    const Preview plan = preview(failover({db(1), {}}, Policy{}),
+                                 Topology({unseen(writable(mysql(1, gtids("1-100")))), late}));
+    REQUIRE(std::holds_alternative<Done>(plan.end));
+    std::vector<std::string> shown;
+    for (const PreviewedStep& one : plan.steps)
+      shown.push_back(describe(one.step.action));
+    const auto at = [&](const std::string& text) {
+      return std::find_if(shown.begin(), shown.end(),
+                          [&](const std::string& one) { return one.starts_with(text); });
+    };
+    const auto rolls_back = at("roll back what it has received in part, if anything");
+    REQUIRE(rolls_back != shown.end());
+    CHECK(at("wait (") < rolls_back);
+    // There may be nothing, and its applier goes on.
+    CHECK(std::find(rolls_back, shown.end(), "stop replication") < at("make writable"));
+  }
+
   TEST_CASE("an applier that may not be ended is waited for, and told") {
     FakeServers servers;
     servers.add(writable(mysql(1, gtids("1-100"))));
