@@ -473,10 +473,12 @@ bool has_place_in_relay_logs(const Instance& instance) {
 
 bool can_undelay(const Instance& instance) {
   const Replication& replication = instance.replication;
-  const bool is_delayed = instance.gtid.uses_mariadb && replication.sql_delay.count() > 0;
+  // Started with GTID when neither thread runs, it would throw away what it holds.
+  const bool needs_it = instance.gtid.uses_mariadb && (replication.sql_delay.count() > 0 ||
+                                                       replication_threads_stopped(instance));
   const bool may_change = replication.io_state == ThreadState::Stopped &&
                           (runs(replication.sql_state) || replication.last_sql_error.empty());
-  return is_delayed && may_change && has_place_in_relay_logs(instance) &&
+  return needs_it && may_change && has_place_in_relay_logs(instance) &&
          bound_to_gtid(instance).empty();
 }
 

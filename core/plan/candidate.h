@@ -57,8 +57,8 @@ struct Loss {
 /// different one in each.
 [[nodiscard]] bool has_place_in_relay_logs(const Instance& instance);
 /// Whether a MariaDB server that follows by GTID and has stopped receiving can apply what its delay
-/// holds back: the link is changed without GTID, which keeps the relay logs, and the applier goes
-/// on at that place.
+/// holds back, or what it was stopped with: the link is changed without GTID, which keeps the relay
+/// logs, and the applier goes on at that place.
 [[nodiscard]] bool can_undelay(const Instance& instance);
 
 /// What the replica holds and can still apply: what it received, but on MariaDB with GTID only

@@ -48,6 +48,23 @@ class HeldBack(LiveCase):
         self.assertEqual((first["Key"]["Port"], first["Fit"]), (c[2].port, True))
         self.assertIn("; passed over: ", first["Because"])
 
+    @unittest.skipIf(IS_MYSQL, "MySQL's applier can be started alone")
+    def test_a_replica_that_somebody_stopped_is_promoted_with_what_it_holds(self):
+        c = self.start(3)
+        self.discover(c)
+        c[3].sql("STOP REPLICA IO_THREAD")
+        c[2].sql("STOP REPLICA SQL_THREAD")
+        for number in range(1, 21):
+            self.write(c[1], number)
+        end = c[1].sql("SHOW MASTER STATUS").split("\t")[1]
+        c.wait_for(lambda: c[2].replica_status()["Read_Master_Log_Pos"] == end, f"{c[2]} to receive all")
+        c[2].sql("STOP REPLICA")
+        c[1].kill()
+        self.assertIn("Would be lost: nothing", self.does("failover", c.name, "--dry-run").out)
+        self.assertIs(self.promoted(self.does("failover", c.name), c), c[2])
+        self.assertEqual(c[2].sql("SELECT COUNT(*) FROM app.seq"), "20")
+        self.heals(c, c[2], [c[3]])
+
     def test_what_is_done_for_a_delayed_replica_is_what_a_dry_run_showed(self):
         c = self.start(3)
         self.discover(c)

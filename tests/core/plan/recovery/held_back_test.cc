@@ -453,6 +453,23 @@ TEST_SUITE("core/plan/recovery/held_back") {
     CHECK(std::find(rolls_back, shown.end(), "stop replication") < at("make writable"));
   }
 
+  TEST_CASE("a MariaDB replica that somebody has stopped applies what it holds, too") {
+    FakeServers servers;
+    build_late(servers);
+    servers.set(db(2), [](Instance& i) {
+      i.replication.sql_delay = std::chrono::seconds(0);
+      i.replication.io_state = i.replication.sql_state = ThreadState::Stopped;
+      i.replication.io_running = i.replication.sql_running = false;
+    });
+    const Outcome outcome = fail_over(servers);
+    REQUIRE_MESSAGE(!outcome.error, said(outcome));
+    CHECK(outcome.account.promoted == db(2));
+    CHECK(to_string(executed_position(servers.at(db(2)))) == "0-1-99");
+    CHECK(mentions(outcome.account.lost_transactions, "at most 1 transaction (up to 0-1-100)"));
+    check_below(servers, 4, 2);
+    CHECK(servers.at(db(4)).gtid.uses_mariadb);
+  }
+
   TEST_CASE("an applier that may not be ended is waited for, and told") {
     FakeServers servers;
     servers.add(writable(mysql(1, gtids("1-100"))));
