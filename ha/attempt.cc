@@ -56,6 +56,24 @@ void replay(const storage::JournalEntry& entry, Replay& replay) {
   }
 }
 
+/// Whether the run that was cut off made that server read-only, and did not undo it. With
+/// `perhaps`, also when nobody knows how that ended.
+bool made_read_only(const EarlierSteps& earlier, const InstanceKey& server, bool perhaps) {
+  using storage::JournalState;
+  bool is_read_only = false;
+  for (const storage::JournalEntry& entry : earlier) {
+    const bool counts =
+        entry.state == JournalState::Done || (perhaps && entry.state == JournalState::Intent);
+    if (entry.server != server || !counts) continue;
+    const bool on = entry.action == describe(Action{Change{SetReadOnly{true}}}) ||
+                    entry.action.starts_with(kFenceText);
+    const bool off = entry.action == describe(Action{Change{SetReadOnly{false}}}) &&
+                     entry.state == JournalState::Done;
+    is_read_only = on || (is_read_only && !off);
+  }
+  return is_read_only;
+}
+
 }  // namespace
 
 Attempt::Attempt(const RecoveryWork& work, Journal& journal, Planner planner, Doors doors,
@@ -67,12 +85,14 @@ Attempt::Attempt(const RecoveryWork& work, Journal& journal, Planner planner, Do
       earlier_(std::move(earlier)),
       facts_(read_facts(journal.run())) {
   open_ = journal_.is_open();
+  facts_.failed_is_read_only = made_read_only(earlier_, work_.failed, false);
 }
 
 Decision Attempt::next(const Progress& so_far, const Topology& fresh) {
   publish_if_it_stands(fresh);
   if (auto run = read_credentials_again(fresh)) return *std::move(run);
   Decision decision = decide(so_far, fresh);
+  if (auto* failed = std::get_if<GiveUp>(&decision)) add_left_read_only(failed->because, fresh);
   Run* run = std::get_if<Run>(&decision);
   if (run != nullptr) use_credentials(*run, so_far);
   if (open_ || run == nullptr || !changes_anything(*run)) return decision;
@@ -81,6 +101,15 @@ Decision Attempt::next(const Progress& so_far, const Topology& fresh) {
   open_ = true;
   if (*opened) return look_again(fresh);
   return decision;
+}
+
+/// Nobody can undo it then; whoever looks after the server must know (REC-33).
+void Attempt::add_left_read_only(Error& error, const Topology& fresh) const {
+  const Instance* failed = fresh.find(work_.failed);
+  if (failed == nullptr || answers(*failed) || !made_read_only(earlier_, failed->key, true)) return;
+  error.message += "; " + to_string(failed->key) + " does not answer, and " +
+                   (facts_.failed_is_read_only ? "was" : "may have been") +
+                   " made read-only before this was cut off: it is left so";
 }
 
 /// The process that was cut off had read them and kept them to itself; the new master may have

@@ -40,6 +40,7 @@ class Attempt {
   [[nodiscard]] Decision decide(const Progress& so_far, const Topology& fresh);
   [[nodiscard]] std::optional<Decision> undo_earlier(const Error& because, const Progress& so_far,
                                                      const Topology& fresh);
+  void add_left_read_only(Error& error, const Topology& fresh) const;
   void publish_if_it_stands(const Topology& fresh);
   [[nodiscard]] std::optional<Run> read_credentials_again(const Topology& fresh);
   void use_credentials(Run& run, const Progress& so_far) const;

@@ -147,13 +147,13 @@ struct PlanFacts {
   /// The replicas of a server that is not replaced, or the binlog servers of one that is, as they
   /// were when the run began; of a repair of semi-sync, those that it has begun to switch.
   std::optional<std::vector<InstanceKey>> orphans{};
-  /// Replicas that were given up, and that this plan has begun to detach: they do not follow the
-  /// old primary any more, by which they could be found.
+  /// Given up, and begun to be detached by this plan: they do not follow the old primary any more.
   std::optional<std::vector<LostReplica>> detached{};
   /// Those whose delay was taken off, so that they apply what it held back: see undelay().
   std::vector<Undelayed> undelayed{};
   std::vector<InstanceKey> semi_sync_sources{};  ///< until they were fenced, which ends that
   std::optional<Error> giving_up{};  ///< the plan has failed, and only undoes what it can
+  bool failed_is_read_only{false};   ///< an earlier run of the plan has made it so
 };
 
 /// How the server was before its delay was taken off; null when it was not.

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 
+#include "core/base/text.h"
 #include "tests/ha/recovery_fixture.h"
 
 namespace orch::ha {
@@ -302,6 +303,43 @@ TEST_SUITE("ha/attempt") {
     CHECK(outcome->error->message.find("FencingPolicy is required") != std::string::npos);
     CHECK_FALSE(asked);
     CHECK(world.journal().list_unfinished()->empty());
+  }
+
+  TEST_CASE("a master that falls silent is told to have been made read-only before (REC-33)") {
+    for (const int change : {1, 2}) {
+      for (const bool promotes : {true, false}) {
+        CAPTURE(change);
+        CAPTURE(promotes);
+        RecoveryFixture world;
+        const Parts parts = world.process();
+        world.mortal->die_at(change, change == 1);
+        CHECK_THROWS_AS((void)recover(parts, RecoveryFixture::work(RecoveryKind::DeadMaster)),
+                        Killed);
+        REQUIRE(world.servers.at(db(1)).server.read_only);
+        world.servers.kill(db(1));
+        world.bury_owner();
+        world.policy.ignored_for_promotion = [&](const Instance&) {
+          return !promotes;
+        };
+        const auto outcome = resume(world.process(), "1");
+        REQUIRE(outcome);
+        CHECK(!outcome->error == promotes);
+        const std::string text =
+            promotes ? join(outcome->outcome.account.notes, "; ") : outcome->error->message;
+        CAPTURE(text);
+        const auto says = [&](const char* part) {
+          return text.find(part) != std::string::npos;
+        };
+        if (promotes) {
+          // Of the first nobody wrote down how it ended.
+          CHECK(says("db1:3306 was made read-only before it stopped answering") == (change == 2));
+          CHECK(says("does not answer, so that it could not be made read-only") == (change == 1));
+        } else {
+          CHECK(says(change == 2 ? "db1:3306 does not answer, and was made read-only before"
+                                 : "db1:3306 does not answer, and may have been made read-only"));
+        }
+      }
+    }
   }
 
   TEST_CASE("that another recovery has begun meanwhile is told once") {

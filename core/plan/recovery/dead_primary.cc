@@ -482,7 +482,9 @@ class Failover {
     if (auto text = promotion_leftover(winner); !text.empty() && policy_.apply_promotion) {
       account.notes.push_back(std::move(text));
     }
-    if (!answers(*failed_)) {
+    if (!answers(*failed_) && so_far_.facts.failed_is_read_only) {
+      account.notes.push_back(failed + " was made read-only before it stopped answering");
+    } else if (!answers(*failed_)) {
       account.notes.push_back(failed + " does not answer, so that it could not be made read-only");
     } else if (failed_->server.read_only) {
       account.notes.push_back(failed + " is left read-only");
