@@ -17,6 +17,7 @@
 #include "core/base/text.h"
 #include "core/json/json.h"
 #include "core/plan/step.h"
+#include "ha/quarantine.h"
 #include "storage/circumstances.h"
 #include "storage/quarantine_store.h"
 
@@ -167,6 +168,15 @@ void look_at_successors(Services& services, const std::vector<storage::Quarantin
   }
 }
 
+/// Another server has the name of one in quarantine.
+void leave_out_others(const std::vector<storage::Quarantine>& quarantine, Patient& patient) {
+  for (const storage::Quarantine& entry : quarantine) {
+    const Instance* seen = patient.topology.find(entry.key);
+    if (seen == nullptr || !answers(*seen) || ha::other_server(entry, *seen).empty()) continue;
+    patient.quarantined.erase(entry.key);
+  }
+}
+
 Json findings_json(const Patient& patient, const std::vector<Finding>& findings) {
   Json list = Json::array();
   for (const Finding& finding : findings) {
@@ -234,6 +244,7 @@ Result<Reply> run_doctor(Services& services, const Args& args) {
     look_at_successors(services, quarantine, records, patient);
     services.progress().show(fmt::format("reading {} servers of {}", records.size(), cluster));
     look_at(services, std::move(records), patient);
+    leave_out_others(quarantine, patient);
     services.progress().show("");
     const std::vector<Finding> findings = diagnose(patient);
     for (Json& finding : findings_json(patient, findings))

@@ -186,7 +186,23 @@ void check_replaced(const Round& round, const Instance& old, const std::optional
           " before it follows that one");
 }
 
+/// Read-only is what makes a failover one.
+void check_quarantined(const Round& round) {
+  for (const auto& [key, heir] : round.patient.quarantined) {
+    const Instance* server = round.patient.topology.find(key);
+    if (server == nullptr || !answers(*server) || server->server.read_only) continue;
+    const std::string name = to_string(key);
+    round.add(Badness::Critical, "quarantined-writable", key,
+              "it takes writes although it is in quarantine: " +
+                  (heir ? to_string(heir->key) + " took its place"
+                        : std::string("another took its place, which does not answer")),
+              heir ? "orch discover " + name + " makes it read-only"
+                   : "if it is to be the master: orch quarantine release " + name);
+  }
+}
+
 void check_read_only(const Round& round) {
+  check_quarantined(round);
   if (round.master != nullptr && answers(*round.master) && round.master->server.read_only) {
     const auto replaced = round.patient.quarantined.find(round.master->key);
     if (replaced != round.patient.quarantined.end()) {

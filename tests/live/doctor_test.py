@@ -3,7 +3,7 @@ import json
 import subprocess
 import unittest
 
-from live_case import IS_MYSQL, LiveCase
+from live_case import IS_MYSQL, LiveCase, starts_writable
 
 NO_LOGGING = "2:log_replica_updates=OFF" if IS_MYSQL else "2:log_slave_updates=OFF"
 
@@ -64,6 +64,19 @@ class Doctor(LiveCase):
         self.assertIn("/nowhere/fence", found["hook-not-found", ""]["What"])
         for finding in found.values():
             self.assertTrue(finding["Remedy"], finding)
+
+    def test_an_old_master_that_takes_writes_again_is_critical_until_it_is_read_only(self):
+        c = self.start(3, settings=starts_writable(1))
+        self.discover(c)
+        c[1].kill()
+        new = self.does("failover", c.name).lines[0].split()[0]
+        c[1].start()
+        found = self.findings()["quarantined-writable", str(c[1])]
+        self.assertEqual((found["Severity"], found["Remedy"]), ("critical", f"orch discover {c[1]} makes it read-only"))
+        self.assertIn(f"{new} took its place", found["What"])
+        self.discover(c)
+        self.assertTrue(self.read_only(c[1]))
+        self.assertNotIn(("quarantined-writable", str(c[1])), self.findings())
 
     def test_nobody_to_promote_and_a_dead_master_are_critical(self):
         c = self.start(2, settings=(NO_LOGGING,))

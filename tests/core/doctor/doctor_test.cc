@@ -469,6 +469,21 @@ TEST_SUITE("core/doctor/doctor") {
     CHECK(ward.remedy("master-read-only").find("set-writeable") == std::string::npos);
   }
 
+  TEST_CASE("one in quarantine that takes writes is critical") {
+    Ward ward;
+    ward.servers.resize(1);
+    ward.patient.quarantined[db(1)] = test::writable(test::mysql(9, test::gtids("1-120")));
+    CHECK(ward.tells("critical quarantined-writable db1"));
+    CHECK(ward.what("quarantined-writable") ==
+          "it takes writes although it is in quarantine: db9:3306 took its place");
+    CHECK(ward.remedy("quarantined-writable") == "orch discover db1:3306 makes it read-only");
+    ward.patient.quarantined[db(1)].reset();
+    CHECK(ward.remedy("quarantined-writable").find("orch quarantine release db1:3306") !=
+          std::string::npos);
+    ward.at(1).server.read_only = true;
+    CHECK_FALSE(ward.tells("critical quarantined-writable db1"));
+  }
+
   TEST_CASE("what one in quarantine has and the new master lacks is named") {
     for (const bool on_mariadb : {false, true}) {
       Ward ward(on_mariadb);
