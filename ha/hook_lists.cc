@@ -83,23 +83,34 @@ Result<> run_all(const HookList& list,
                  std::optional<SteadyPoint> deadline) {
   std::optional<Error> first;
   std::size_t number = 0;
-  for (const std::string& text : list.texts) {
-    PreparedHook hook = prepare(text);
+  for (const Hook& entry : list.texts) {
+    PreparedHook hook = prepare(entry.command);
     hook.name = fmt::format("{} {} of {}", list.name, ++number, list.texts.size());
     const auto earlier = watch.earlier ? watch.earlier(hook.name) : std::nullopt;
-    const bool failed = earlier == JournalState::Failed && !list.stop_on_error;
+    const bool stops =
+        list.foreground ? list.stop_on_error : entry.aborts.value_or(list.stop_on_error);
+    // Only whose answer decides is asked again.
+    const bool decides = list.stop_on_error && stops;
+    const bool failed = earlier == JournalState::Failed && !decides;
     if (earlier == JournalState::Done || failed) {
       tell(watch,
            fmt::format("{}: was {} before", hook.name, failed ? "tried, and failed," : "done"));
+      if (failed && stops) break;
       continue;
     }
-    const bool unknown = earlier == JournalState::Intent && !list.stop_on_error;
+    const bool unknown = earlier == JournalState::Intent && !decides;
     if (unknown) tell(watch, fmt::format("{}: {}", hook.name, kUnknownEnd));
+    HookSettings own = settings;
+    if (entry.timeout) own.timeout = *entry.timeout;
     const std::string failure =
-        unknown ? std::string(kUnknownEnd) : run_one(list.name, hook, settings, watch, deadline);
-    if (failure.empty() || first) continue;
-    first = Error{ErrorKind::Refused, fmt::format("{} failed: {}", hook.name, failure)};
-    if (list.stop_on_error) break;
+        unknown ? std::string(kUnknownEnd) : run_one(list.name, hook, own, watch, deadline);
+    if (failure.empty()) continue;
+    // One that may say no and is not to: its failure is told, and no more.
+    const bool forgiven = list.stop_on_error && !stops;
+    if (!first && !forgiven) {
+      first = Error{ErrorKind::Refused, fmt::format("{} failed: {}", hook.name, failure)};
+    }
+    if (stops) break;
   }
   if (first) return fail(*std::move(first));
   return {};

@@ -30,8 +30,9 @@ struct HookWatch {
 /// One list of the configuration, and what it runs with.
 struct HookList {
   std::string_view name{};  ///< of the key
-  const std::vector<std::string>& texts;
-  /// The first that fails ends the list; else it goes on, and the first failure counts.
+  const HookEntries& texts;
+  /// The first that fails ends the list; else it goes on, and the first failure counts. A hook may
+  /// choose otherwise for itself, unless the list vouches for something.
   bool stop_on_error{false};
   bool foreground{false};  ///< they vouch for something: all are waited for, and none is left out
 };

@@ -513,8 +513,8 @@ std::vector<std::string> hooks_of(const RecoveryWork& work, const RecoverySettin
   const auto add = [&](const HookList& list) {
     if (!work.hooks && !list.foreground) return;
     for (std::size_t i = 0; i < list.texts.size(); ++i) {
-      lines.push_back(
-          fmt::format("{} {} of {}: {}", list.name, i + 1, list.texts.size(), list.texts[i]));
+      lines.push_back(fmt::format("{} {} of {}: {}", list.name, i + 1, list.texts.size(),
+                                  list.texts[i].command));
     }
   };
   if (!is_takeover(work)) {

@@ -29,16 +29,21 @@ void add_without_effect(const LoadedConfig& loaded, std::vector<ConfigProblem>& 
 }
 
 void add_waited_for(const LoadedConfig& loaded, std::vector<ConfigProblem>& problems) {
-  for (const std::string& hook : loaded.config.recovery.fence_processes) {
-    if (!trim(hook).ends_with('&')) continue;
-    ConfigProblem problem{.severity = Severity::Warning,
-                          .key = "FenceProcesses",
-                          .message =
-                              "the & at the end has no effect: what vouches for the old "
-                              "master is waited for"};
+  const auto warn = [&](std::string message) {
+    ConfigProblem problem{
+        .severity = Severity::Warning, .key = "FenceProcesses", .message = std::move(message)};
     locate(problem, loaded);
     problems.push_back(std::move(problem));
-    return;
+  };
+  const HookEntries& hooks = loaded.config.recovery.fence_processes;
+  const auto any = [&](auto is_it) {
+    return std::any_of(hooks.begin(), hooks.end(), is_it);
+  };
+  if (any([](const Hook& hook) { return trim(hook.command).ends_with('&'); })) {
+    warn("the & at the end has no effect: what vouches for the old master is waited for");
+  }
+  if (any([](const Hook& hook) { return hook.aborts == false; })) {
+    warn("OnFailure: continue has no effect: what failed vouches for nothing");
   }
 }
 

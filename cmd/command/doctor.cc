@@ -49,7 +49,7 @@ bool is_executable(std::string_view word) {
 }
 
 std::vector<ConfiguredHook> hooks_of(const RecoverySettings& settings) {
-  const std::pair<std::string_view, const std::vector<std::string>*> lists[] = {
+  const std::pair<std::string_view, const HookEntries*> lists[] = {
       {"OnFailureDetectionProcesses", &settings.on_failure_detection_processes},
       {"PreGracefulTakeoverProcesses", &settings.pre_graceful_takeover_processes},
       {"PreFailoverProcesses", &settings.pre_failover_processes},
@@ -63,9 +63,9 @@ std::vector<ConfiguredHook> hooks_of(const RecoverySettings& settings) {
       {"FenceProcesses", &settings.fence_processes},
   };
   std::vector<ConfiguredHook> hooks;
-  for (const auto& [key, texts] : lists) {
-    for (const std::string& text : *texts)
-      hooks.push_back({key, text});
+  for (const auto& [key, entries] : lists) {
+    for (const Hook& hook : *entries)
+      hooks.push_back({key, hook.command});
   }
   return hooks;
 }

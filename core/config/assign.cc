@@ -131,13 +131,14 @@ struct Assign {
     return problem;
   }
 
-  Answer operator()(StringList* field) const {
+  template <typename T>
+  Answer operator()(std::vector<T>* field) const {
     if (value.kind == Kind::Null) {
       field->clear();
       return std::nullopt;
     }
-    if (value.kind != Kind::List) return wrong_type("a list of strings");
-    StringList list;
+    if (value.kind != Kind::List) return wrong_type("a " + std::string(type_text(key)));
+    std::vector<T> list;
     for (const ConfigValue& item : value.items) {
       Answer problem = Assign{key, item}(&list.emplace_back());
       if (!problem) continue;
@@ -145,6 +146,34 @@ struct Assign {
       return problem;
     }
     *field = std::move(list);
+    return std::nullopt;
+  }
+
+  /// What an object says of a hook.
+  [[nodiscard]] Answer member_of(Hook& hook) const {
+    if (equals_ignoring_case(value.key, "Command")) return (*this)(&hook.command);
+    if (equals_ignoring_case(value.key, "TimeoutSeconds")) {
+      return (*this)(&hook.timeout.emplace());
+    }
+    if (!equals_ignoring_case(value.key, "OnFailure")) {
+      return refuse("is not known: it may hold Command, TimeoutSeconds and OnFailure");
+    }
+    std::string word;
+    if (Answer problem = (*this)(&word)) return problem;
+    hook.aborts = word == "abort";
+    if (*hook.aborts || word == "continue") return std::nullopt;
+    return refuse("must be abort or continue");
+  }
+
+  Answer operator()(Hook* field) const {
+    if (value.kind != Kind::Object) return (*this)(&field->command);
+    for (const ConfigValue& member : value.items) {
+      Answer problem = Assign{key, member}.member_of(*field);
+      if (!problem) continue;
+      problem->message.insert(0, fmt::format("{} ", printable(member.key)));
+      return problem;
+    }
+    if (field->command.empty()) return refuse("has no Command");
     return std::nullopt;
   }
 

@@ -68,6 +68,16 @@ std::string as_json(const StringPairs& pairs) {
   return "{" + join(items, ",") + "}";
 }
 
+std::string as_json(const Hook& hook) {
+  std::string text = json_string(hook.command);
+  if (!hook.timeout && !hook.aborts) return text;
+  text.insert(0, "{\"Command\":");
+  if (hook.timeout) text += fmt::format(",\"TimeoutSeconds\":{}", hook.timeout->count());
+  if (hook.aborts)
+    text += fmt::format(",\"OnFailure\":\"{}\"", *hook.aborts ? "abort" : "continue");
+  return text += '}';
+}
+
 struct TypeText {
   std::string_view operator()(const bool*) const { return "true or false"; }
   std::string_view operator()(const std::int32_t*) const { return "whole number"; }
@@ -77,6 +87,7 @@ struct TypeText {
   std::string_view operator()(const std::string*) const { return "string"; }
   std::string_view operator()(const Secret*) const { return "secret string"; }
   std::string_view operator()(const StringList*) const { return "list of strings"; }
+  std::string_view operator()(const HookEntries*) const { return "list of strings or objects"; }
   std::string_view operator()(const StringPairs*) const { return "object of strings"; }
   std::string_view operator()(const std::chrono::milliseconds*) const { return "milliseconds"; }
   std::string_view operator()(const std::chrono::seconds*) const { return "seconds"; }
@@ -94,6 +105,12 @@ struct AsJson {
   std::string operator()(const StringPairs* value) const { return as_json(*value); }
   std::string operator()(const StringList* value) const {
     return value->empty() && null_list ? "null" : as_json(*value);
+  }
+  std::string operator()(const HookEntries* value) const {
+    std::vector<std::string> items;
+    for (const Hook& hook : *value)
+      items.push_back(as_json(hook));
+    return "[" + join(items, ",") + "]";
   }
   template <typename T>
   std::string operator()(const T* value) const {

@@ -480,7 +480,7 @@ constexpr ConfigKey kKeys[] = {
     {"DataLossMaxTransactions", kRecovery<&RecoverySettings::data_loss_max_transactions>,
      "with DataLossPolicy refuse: how many known transactions a failover may lose"},
     {"HookTimeoutSeconds", kRecovery<&RecoverySettings::hook_timeout_seconds>,
-     "a hook is killed, with all it started, after so many seconds; 0: never"},
+     "seconds until a hook without a TimeoutSeconds is killed, with all it started; 0: never"},
     {"FailureConfirmationSeconds", kRecovery<&RecoverySettings::failure_confirmation_seconds>,
      "a failure must last this long before an automatic recovery starts"},
     {"FailureConfirmationSecondsByCluster",

@@ -20,10 +20,10 @@ using StringPairs = std::vector<std::pair<std::string, std::string>>;
 
 /// Where a key's value lives in a Config. The field's type is the key's type; a duration's unit is
 /// the unit in which the key is written.
-using FieldRef =
-    std::variant<bool*, std::int32_t*, std::int64_t*, std::uint64_t*, float*, std::string*, Secret*,
-                 StringList*, StringPairs*, std::chrono::milliseconds*, std::chrono::seconds*,
-                 std::chrono::minutes*, std::chrono::hours*, std::chrono::days*>;
+using FieldRef = std::variant<bool*, std::int32_t*, std::int64_t*, std::uint64_t*, float*,
+                              std::string*, Secret*, StringList*, StringPairs*, HookEntries*,
+                              std::chrono::milliseconds*, std::chrono::seconds*,
+                              std::chrono::minutes*, std::chrono::hours*, std::chrono::days*>;
 
 /// The parts of the configuration, in the order of the struct Config.
 enum class ConfigArea {

@@ -3,10 +3,10 @@
 #include <chrono>
 #include <cstdint>
 #include <string>
-#include <utility>
 #include <vector>
 
 #include "core/base/secret.h"
+#include "core/config/hook.h"
 
 namespace orch {
 
@@ -205,15 +205,15 @@ struct RecoverySettings {
   std::vector<std::string> recover_master_cluster_filters{};
   std::vector<std::string> recover_intermediate_master_cluster_filters{};
   std::string processes_shell_command{"bash"};
-  std::vector<std::string> on_failure_detection_processes{};
-  std::vector<std::string> pre_graceful_takeover_processes{};
-  std::vector<std::string> pre_failover_processes{};
-  std::vector<std::string> post_master_failover_processes{};
-  std::vector<std::string> post_intermediate_master_failover_processes{};
-  std::vector<std::string> post_failover_processes{};
-  std::vector<std::string> post_unsuccessful_failover_processes{};
-  std::vector<std::string> post_graceful_takeover_processes{};
-  std::vector<std::string> post_take_master_processes{};
+  HookEntries on_failure_detection_processes{};
+  HookEntries pre_graceful_takeover_processes{};
+  HookEntries pre_failover_processes{};
+  HookEntries post_master_failover_processes{};
+  HookEntries post_intermediate_master_failover_processes{};
+  HookEntries post_failover_processes{};
+  HookEntries post_unsuccessful_failover_processes{};
+  HookEntries post_graceful_takeover_processes{};
+  HookEntries post_take_master_processes{};
   std::vector<std::string> promotion_ignore_hostname_filters{};
   bool recover_non_writeable_master{false};
   bool co_master_recovery_must_promote_other_co_master{true};
@@ -235,7 +235,7 @@ struct RecoverySettings {
   // Keys of our own.
   std::string fencing_policy{"best-effort"};  ///< required, best-effort or off
   std::chrono::milliseconds fence_timeout_milliseconds{500};
-  std::vector<std::string> fence_processes{};
+  HookEntries fence_processes{};
   std::string data_loss_policy{"allow"};  ///< refuse or allow
   std::int64_t data_loss_max_transactions{0};
   std::chrono::seconds hook_timeout_seconds{60};

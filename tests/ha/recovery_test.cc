@@ -269,7 +269,7 @@ TEST_SUITE("ha/recovery") {
   TEST_CASE_FIXTURE(Dead,
                     "a pre-hook that says no stops the recovery and frees the cluster (REC-4)") {
     const HookLog log(*this);
-    config.recovery.pre_failover_processes[0] += "; echo not today; exit 7";
+    config.recovery.pre_failover_processes[0].command += "; echo not today; exit 7";
     const auto outcome = recover(process(), work(RecoveryKind::DeadMaster));
     REQUIRE(outcome);
     CHECK(text_of(outcome) == "PreFailoverProcesses 1 of 2 failed: exit status 7: not today");

@@ -49,6 +49,20 @@ class Hooks(LiveCase):
         self.assertFalse(self.read_only(c[2]))
         self.assertEqual(self.told(), [])
 
+    def test_a_hook_with_a_limit_and_a_failure_policy_of_its_own(self):
+        c = self.start(2)
+        self.discover(c)
+        self.hooks(PreFailoverProcesses=[{"Command": "sleep 1000", "TimeoutSeconds": 1, "OnFailure": "continue"},
+                                         f"echo reached >> {self.log}"])
+        self.assertIn('{"Command":"sleep 1000","TimeoutSeconds":1,"OnFailure":"continue"}',
+                      self.does("config", "dump").out)
+        c[1].kill()
+        self.assertIs(self.promoted(self.does("failover", c.name), c), c[2])
+        self.assertEqual(self.told(), ["reached"])
+        self.assertRegex(self.does("recovery", "show", "1").out, r"1 of 2: failed: not done after 1\d* ms, and therefore killed")
+        self.hooks(PreFailoverProcesses=[{"Command": "true", "OnFailure": "stop"}])
+        self.refuses("config", "check", saying="PreFailoverProcesses: entry 1 OnFailure must be abort or continue")
+
     def test_a_hook_that_fails_stops_the_failover_and_the_next_is_free_to_go(self):
         c = self.start(2)
         self.discover(c)

@@ -107,6 +107,31 @@ TEST_SUITE("core/config/assign") {
     CHECK(after_yaml("InstancePollSeconds", "hunter2") == "must be a whole number, not a string");
   }
 
+  TEST_CASE("an entry of a list of hooks is a string, or says more of the hook") {
+    const char* both =
+        R"(["notify",{"Command":"check {failedHost}","TimeoutSeconds":5,"OnFailure":"continue"}])";
+    CHECK(after("PreFailoverProcesses", both) == both);
+    CHECK(after("PreFailoverProcesses", R"([{"command":"check"}])") == R"(["check"])");
+    CHECK(after("PreFailoverProcesses", R"([{"Command":"check","OnFailure":"abort"}])") ==
+          R"([{"Command":"check","OnFailure":"abort"}])");
+    CHECK(after_yaml("PreFailoverProcesses", "[a, {Command: b, TimeoutSeconds: 7}]") ==
+          R"(["a",{"Command":"b","TimeoutSeconds":7}])");
+    const auto wrong = [](const std::string& object) {
+      return after("PreFailoverProcesses", "[" + object + "]");
+    };
+    CHECK(wrong(R"({"TimeoutSeconds":5})") == "entry 1 has no Command");
+    CHECK(wrong(R"({"Command":"a","TimeoutSeconds":-1})") ==
+          "entry 1 TimeoutSeconds must be 0 or more, not -1");
+    CHECK(wrong(R"({"Command":"a","OnFailure":"stop"})") ==
+          "entry 1 OnFailure must be abort or continue");
+    CHECK(wrong(R"({"Command":"a","Timeout":5})") ==
+          "entry 1 Timeout is not known: it may hold Command, TimeoutSeconds and OnFailure");
+    CHECK(wrong("7") == "entry 1 must be a string, not 7");
+    CHECK(after("PreFailoverProcesses", R"("a")") ==
+          "must be a list of strings or objects, not a string");
+    CHECK(after("RaftNodes", R"([{"Command":"a"}])") == "entry 1 must be a string, not an object");
+  }
+
   TEST_CASE("no text holds a NUL character") {
     CHECK(after("WebMessage", R"("a\u0000b")") == "must not hold a NUL character");
     CHECK(after("MySQLTopologyPassword", R"("\u0000")") == "must not hold a NUL character");

@@ -256,7 +256,7 @@ std::string type_of(const ConfigKey& key) {
   const std::string_view type = type_text(key);
   if (type == "true or false") return "bool";
   if (type == "string" || type == "secret string") return "string";
-  if (type == "list of strings") return "[]string";
+  if (type.starts_with("list of strings")) return "[]string";
   if (type == "object of strings") return "object";
   if (type == "number") return "float32";
   return "whole";
