@@ -12,6 +12,7 @@
 #include "core/base/text.h"
 #include "core/config/dump.h"
 #include "core/config/named_files.h"
+#include "core/execute/hook_text.h"
 #include "core/json/json.h"
 
 namespace orch::cmd {
@@ -39,7 +40,7 @@ void add_waited_for(const LoadedConfig& loaded, std::vector<ConfigProblem>& prob
   const auto any = [&](auto is_it) {
     return std::any_of(hooks.begin(), hooks.end(), is_it);
   };
-  if (any([](const Hook& hook) { return trim(hook.command).ends_with('&'); })) {
+  if (any([](const Hook& hook) { return ends_in_ampersand(hook.command); })) {
     warn("the & at the end has no effect: what vouches for the old master is waited for");
   }
   if (any([](const Hook& hook) { return hook.aborts == false; })) {

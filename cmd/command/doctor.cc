@@ -15,6 +15,7 @@
 #include "core/analysis/settings.h"
 #include "core/base/parallel.h"
 #include "core/base/text.h"
+#include "core/execute/hook_text.h"
 #include "core/json/json.h"
 #include "core/plan/step.h"
 #include "ha/quarantine.h"
@@ -65,7 +66,7 @@ std::vector<ConfiguredHook> hooks_of(const RecoverySettings& settings) {
   std::vector<ConfiguredHook> hooks;
   for (const auto& [key, entries] : lists) {
     for (const Hook& hook : *entries)
-      hooks.push_back({key, hook.command});
+      hooks.push_back({key, hook.command, ends_in_ampersand(hook.command)});
   }
   return hooks;
 }

@@ -28,6 +28,7 @@ struct Finding {
 struct ConfiguredHook {
   std::string_view key{};  ///< "PreFailoverProcesses"
   std::string text{};
+  bool in_background{false};  ///< it ends in `&`
 };
 
 /// What operators chose, as far as it helps or hinders recoveries of the cluster.

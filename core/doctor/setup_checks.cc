@@ -122,7 +122,7 @@ void check_hooks(const Round& round) {
               "set it to a shell that is there");
   }
   for (const ConfiguredHook& hook : settings.hooks) {
-    if (hook.key == "FenceProcesses" && trim(hook.text).ends_with('&')) {
+    if (hook.key == "FenceProcesses" && hook.in_background) {
       round.add(Badness::Notice, "fence-hook-waits", {},
                 "a hook of FenceProcesses ends in &: it is waited for all the same, as it vouches "
                 "for the old master",

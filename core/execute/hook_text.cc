@@ -125,7 +125,8 @@ class QuoteReader {
   void read_outside_single(char c) {
     const bool plain = place() == Place::Plain;
     const bool word_begins = previous_ == ' ' || previous_ == '\t' || previous_ == '\n' ||
-                             previous_ == ';' || previous_ == '\0';
+                             previous_ == ';' || previous_ == '&' || previous_ == '|' ||
+                             previous_ == '\0';
     if (c == '\\') {
       escaped_ = true;
     } else if (c == '(' && (plain || previous_ == '$')) {
@@ -185,6 +186,21 @@ std::string hook_command(std::string_view text, const HookContext& context) {
     }
   }
   return command;
+}
+
+std::string_view without_last_comment(std::string_view text) {
+  QuoteReader reader;
+  std::size_t end = 0;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    reader.read(text[i]);
+    const bool says_something = std::string_view(" \t\r\n").find(text[i]) == std::string_view::npos;
+    if (says_something && reader.place() != QuoteReader::Place::Comment) end = i + 1;
+  }
+  return trim(text.substr(0, end));
+}
+
+bool ends_in_ampersand(std::string_view text) {
+  return without_last_comment(text).ends_with('&');
 }
 
 }  // namespace orch

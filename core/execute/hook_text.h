@@ -50,4 +50,10 @@ using HookVariables = std::vector<std::pair<std::string, std::string>>;
 /// of the description, which is orch's own words. The ORC_* variables hold the exact values.
 [[nodiscard]] std::string hook_command(std::string_view text, const HookContext& context);
 
+/// The text without blanks at its ends, and without comments of the shell behind its last command.
+[[nodiscard]] std::string_view without_last_comment(std::string_view text);
+
+/// Whether it ends in `&`: what it starts goes on by itself.
+[[nodiscard]] bool ends_in_ampersand(std::string_view text);
+
 }  // namespace orch

@@ -35,9 +35,11 @@ std::string reason(int number) {
   return std::generic_category().message(number);
 }
 
-/// A text without the ampersands at its end; whether there were any.
-bool strip_ampersands(std::string& text) {
-  std::string_view rest = trim(text);
+/// A text without the ampersands at its end; whether there were any. With a comment behind them
+/// only where all that it starts is to be waited for: elsewhere, what stands before them may say
+/// no.
+bool strip_ampersands(std::string& text, bool foreground) {
+  std::string_view rest = foreground ? without_last_comment(text) : trim(text);
   const bool found = rest.ends_with('&');
   while (rest.ends_with('&'))
     rest = trim(rest.substr(0, rest.size() - 1));
@@ -314,7 +316,7 @@ Result<HookOutcome> run_hook(const std::string& text, const HookVariables& varia
                              const HookSettings& settings, std::optional<SteadyPoint> deadline) {
   const SteadyPoint begun = std::chrono::steady_clock::now();
   std::string body = text;
-  const bool asynchronous = strip_ampersands(body) && !settings.foreground;
+  const bool asynchronous = strip_ampersands(body, settings.foreground) && !settings.foreground;
   std::vector<std::string> words = orch::words(settings.shell);
   if (words.empty()) words = {"bash"};
   ORCH_ASSIGN(ScriptFile script, ScriptFile::write(body + "\n"));

@@ -435,7 +435,7 @@ TEST_SUITE("core/doctor/doctor") {
     ward.patient.settings.is_command = [](std::string_view) {
       return true;
     };
-    ward.patient.settings.hooks = {{"FenceProcesses", "bash fence.sh & "}};
+    ward.patient.settings.hooks = {{"FenceProcesses", "bash fence.sh & ", true}};
     CHECK(ward.told() == Lines{"notice fence-hook-waits"});
   }
 

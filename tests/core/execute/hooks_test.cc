@@ -142,6 +142,18 @@ TEST_SUITE("core/execute/hooks") {
     std::filesystem::remove(done);
   }
 
+  TEST_CASE(
+      "what vouches for something is waited for, also where a comment follows its ampersand") {
+    HookSettings settings;
+    settings.foreground = true;
+    for (const char* text : {"exit 3 &", "exit 3 & # by itself", "exit 3 &# by itself\n# more\n"}) {
+      CAPTURE(text);
+      CHECK(outcome_of(text, settings).exit_status == 3);
+    }
+    // Elsewhere what stands in front of it may say no.
+    CHECK(outcome_of("exit 3; true & # by itself").exit_status == 3);
+  }
+
   TEST_CASE("a shell that is not there is an error, not a failed hook") {
     HookSettings settings;
     settings.shell = "/no/such/shell -e";
