@@ -24,6 +24,10 @@ struct Error {
   std::string message{};
   /// The server at the other end said no itself: it is up, whatever the reason.
   bool by_server{false};
+  /// Its host is up, and nobody takes connections there.
+  bool nobody_listens{false};
+  /// It did not answer in time: what it was asked for may be done there all the same.
+  bool timed_out{false};
 
   /// The same error, told from one layer further up: "<context>: <message>".
   [[nodiscard]] Error within(std::string_view context) && {
@@ -36,5 +40,10 @@ struct Error {
 
   friend bool operator==(const Error&, const Error&) = default;
 };
+
+/// Whether it failed for the connection's sake.
+[[nodiscard]] inline bool is_connection_failure(const Error& error) {
+  return error.kind == ErrorKind::Unreachable && !error.by_server;
+}
 
 }  // namespace orch

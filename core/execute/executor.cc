@@ -280,7 +280,7 @@ void Executor::Session::run_batch(const Run& run) {
   for (std::size_t i = 0; i < servers.size(); ++i) {
     const Instance* before = fresh.find(servers[i]);
     const auto& last = results[i].empty() ? std::nullopt : results[i].back().error;
-    const bool failed = last && last->kind == ErrorKind::Unreachable && !last->by_server;
+    const bool failed = last && is_connection_failure(*last);
     const bool was_silent = before != nullptr && !answers(*before);
     // One that is as silent as before needs no third attempt.
     if (!(failed && was_silent)) again.insert(servers[i]);
@@ -445,6 +445,7 @@ Result<> Executor::Session::wait(const Step& step, const WaitFor& wait) {
     const SteadyPoint probe_end = std::min(end, pace.now() + owner.settings_.probe_limit);
     Observation seen = owner.whole_.probe(step.server, probe_end);
     if (seen.found()) {
+      seen.instance.freshness.is_last_check_valid = true;
       const Standing now = standing(wait.condition, seen.instance);
       if (now.state == Standing::State::Holds) return {};
       if (now.state == Standing::State::Never) {
@@ -458,6 +459,10 @@ Result<> Executor::Session::wait(const Step& step, const WaitFor& wait) {
     } else if (seen.error && (!was_seen || pace.now() < end)) {
       // The last look has no time left, and fails for that.
       reason = seen.error->message;
+      // Who hangs may answer soon; who is gone does not come back by itself.
+      if (std::holds_alternative<CanBeRead>(wait.condition) && seen.error->nobody_listens) {
+        return fail(told_of(step.server, *seen.error));
+      }
     }
     const bool stalled = wait.stall_limit && pace.now() - last_progress >= *wait.stall_limit;
     if (stalled || pace.now() >= end) {

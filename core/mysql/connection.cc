@@ -233,9 +233,11 @@ struct Connection::State {
 Failure Connection::State::lost(const Wait& wait, std::string_view while_doing) {
   broken = true;
   if (wait.timed_out) {
-    return fail(ErrorKind::Unreachable,
+    Error error{ErrorKind::Unreachable,
                 fmt::format("{}: no answer in time while {}: is the server overloaded or hanging",
-                            where, while_doing));
+                            where, while_doing)};
+    error.timed_out = true;
+    return fail(std::move(error));
   }
   const unsigned code = ::mysql_errno(mysql);
   return fail(is_client_side(code) && code < 2000 ? ErrorKind::Broken : kind_of_server_error(code),
@@ -370,6 +372,7 @@ Connection::State::Attempt Connection::State::log_in(const ConnectOptions& optio
     Error error = describe_login(state.where, options, state.mysql, wait, tls);
     const unsigned code = ::mysql_errno(state.mysql);
     error.by_server = !wait.timed_out && code != 0 && !is_client_side(code) && !ends_session(code);
+    error.nobody_listens = wait.socket_error == ECONNREFUSED;
     return refuse(code, std::move(error));
   }
   // Asked for TLS without looking at certificates, the library is content with a server that has

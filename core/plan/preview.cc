@@ -165,7 +165,7 @@ void fulfil(Instance& instance, const Condition& condition) {
     }
   } else if (std::holds_alternative<ReplicatesFrom>(condition)) {
     set_threads(instance, ReplicationThreads::Both, true);
-  } else {
+  } else if (std::holds_alternative<IsStopped>(condition)) {
     set_threads(instance, ReplicationThreads::Both, false);
   }
 }

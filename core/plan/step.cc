@@ -92,6 +92,7 @@ std::string describe_condition(const Condition& condition) {
           [](const HasExecuted& c) { return to_string(c.position) + " is executed"; },
           [](const ReplicatesFrom& c) { return "it replicates from " + to_string(c.source); },
           [](const IsStopped&) { return std::string("replication is stopped"); },
+          [](const CanBeRead&) { return std::string("it answers"); },
       },
       condition);
 }
@@ -152,6 +153,10 @@ Standing standing(const Condition& condition, const Instance& instance) {
             const bool stopped = !is_replica(instance) || replication_threads_stopped(instance);
             return Standing{stopped ? Standing::State::Holds : Standing::State::NotYet,
                             stopped ? "" : "a replication thread runs"};
+          },
+          [&](const CanBeRead&) {
+            return answers(instance) ? Standing{Standing::State::Holds, ""}
+                                     : Standing{Standing::State::Never, silence_of(instance)};
           },
       },
       condition);

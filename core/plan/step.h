@@ -32,10 +32,10 @@ struct HasExecuted {
 struct ReplicatesFrom {
   InstanceKey source{};
 };
-/// Both threads are stopped.
-struct IsStopped {};
+struct IsStopped {};  ///< both threads are
+struct CanBeRead {};  ///< it answers; where nobody takes connections, nobody waits
 
-using Condition = std::variant<AppliedReceived, HasExecuted, ReplicatesFrom, IsStopped>;
+using Condition = std::variant<AppliedReceived, HasExecuted, ReplicatesFrom, IsStopped, CanBeRead>;
 
 /// How a condition stands. `reason` says what is missing, or why it will never hold.
 struct Standing {

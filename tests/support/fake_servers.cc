@@ -74,6 +74,18 @@ void FakeServers::kill(const InstanceKey& key) {
 void FakeServers::revive(const InstanceKey& key) {
   const MutexLock lock(mutex_);
   dead_.erase(key);
+  hanging_.erase(key);
+}
+
+void FakeServers::hang(const InstanceKey& key, int probes) {
+  const MutexLock lock(mutex_);
+  dead_.insert(key);
+  hanging_[key] = probes;
+}
+
+void FakeServers::lose(const InstanceKey& key, std::size_t change_index, int times, bool done) {
+  const MutexLock lock(mutex_);
+  losses_[{key, change_index}] = {times, done};
 }
 
 void FakeServers::freeze_applier(const InstanceKey& key) {
@@ -215,9 +227,19 @@ Observation FakeServers::probe(const InstanceKey& key, SteadyPoint) {
   }
   Observation seen;
   seen.asked = key;
+  const auto hanging = hanging_.find(key);
+  if (hanging != hanging_.end()) {
+    seen.error = Error{ErrorKind::Unreachable, to_string(key) + ": no MySQL greeting in time"};
+    if (--hanging->second == 0) {
+      hanging_.erase(hanging);
+      dead_.erase(key);
+    }
+    return seen;
+  }
   const auto server = servers_.find(key);
   if (server == servers_.end() || dead_.count(key) > 0) {
     seen.error = Error{ErrorKind::Unreachable, to_string(key) + ": connection refused"};
+    seen.error->nobody_listens = true;
     return seen;
   }
   if (shut_.count(key) > 0) {
@@ -264,6 +286,10 @@ Result<> FakeServers::apply(const Instance& as_probed, const Change& change, Ste
     --refusals;
     return fail(Error{ErrorKind::Refused, "the server said no", true});
   }
+  auto& [losses, is_done] = losses_[{as_probed.key, change.index()}];
+  const bool loses = losses > 0;
+  if (loses) --losses;
+  if (loses && !is_done) return fail(ErrorKind::Unreachable, "connection lost");
   Instance& instance = servers_.at(as_probed.key);
   if (std::string text = objection(instance, change); !text.empty()) {
     return fail(ErrorKind::Refused, std::move(text));
@@ -298,6 +324,7 @@ Result<> FakeServers::apply(const Instance& as_probed, const Change& change, Ste
       servers_.at(key).gtid.executed = executed;
   }
   changes_.push_back(to_string(instance.key) + ' ' + describe(step.action));
+  if (loses) return fail(ErrorKind::Unreachable, "connection lost");
   return {};
 }
 

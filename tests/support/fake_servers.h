@@ -22,6 +22,11 @@ class FakeServers final : public Servers {
   void add(Instance instance);
   void kill(const InstanceKey& key);
   void revive(const InstanceKey& key);
+  /// It takes connections and says nothing, until it was asked so often; 0: for ever.
+  void hang(const InstanceKey& key, int probes = 0);
+  /// The next `times` changes of that kind on that server do not reach it: the connection fails. Or
+  /// it is `done`, and the answer is lost.
+  void lose(const InstanceKey& key, std::size_t change_index, int times, bool done = false);
   /// Its applier does nothing any more, though it says that it runs.
   void freeze_applier(const InstanceKey& key);
   void set(const InstanceKey& key, const std::function<void(Instance&)>& change);
@@ -97,6 +102,8 @@ class FakeServers final : public Servers {
   int writes_{1000};
   std::set<InstanceKey> silent_about_credentials_;
   std::map<std::pair<InstanceKey, std::size_t>, int> refusals_;
+  std::map<InstanceKey, int> hanging_;
+  std::map<std::pair<InstanceKey, std::size_t>, std::pair<int, bool>> losses_;
   std::vector<std::string> changes_;
   std::map<InstanceKey, Examination> examinations_;
 };

@@ -31,6 +31,8 @@ class Failover {
         failed_(fresh.find(request.failed)) {}
 
   [[nodiscard]] Decision next() const {
+    if (auto wait = ask_promoted(policy_, so_far_, fresh_); !wait.empty())
+      return Run{std::move(wait), {}};
     if (const auto server = in_doubt(so_far_, fresh_)) return give_up_in_doubt(*server);
     if (so_far_.facts.giving_up) return back_out(*so_far_.facts.giving_up, so_far_, fresh_);
     if (std::string text = objection(); !text.empty()) {
@@ -348,7 +350,7 @@ class Failover {
   [[nodiscard]] bool was_refused(const InstanceKey& key) const {
     const StepResult* stop = latest(so_far_, key, is_change<StopReplication>);
     if (stop == nullptr || !stop->error) return false;
-    const bool took_long = stop->error->kind == ErrorKind::Unreachable && !stop->error->by_server;
+    const bool took_long = is_connection_failure(*stop->error);
     const auto tries =
         std::count_if(so_far_.steps.begin(), so_far_.steps.end(), [&](const StepResult& result) {
           return result.step.server == key && is_change<StopReplication>(result.step.action);
@@ -443,18 +445,18 @@ class Failover {
     if (auto steps = close_siblings(request_.failed, winner, so_far_, fresh_); !steps.empty()) {
       return Run{std::move(steps), {}};
     }
-    if (auto look = look_again(request_.failed, true, so_far_, fresh_); !look.empty())
+    if (auto look = look_again(request_.failed, so_far_, fresh_); !look.empty())
       return Run{std::move(look), {}};
     const SiblingPlan plan = sibling_moves(request_.failed, winner, policy_, so_far_, fresh_);
     Decision decision = next_of_siblings(request_.failed, plan, true, policy_, so_far_, fresh_);
     if (std::holds_alternative<Run>(decision)) return decision;
-    if (auto look = look_again(request_.failed, false, so_far_, fresh_); !look.empty())
-      return Run{std::move(look), {}};
-    if (auto look = last_look(missed(), so_far_, fresh_); !look.empty())
-      return Run{std::move(look), {}};
     Account account = std::holds_alternative<Done>(decision)
                           ? std::move(std::get<Done>(decision).account)
                           : std::move(std::get<GiveUp>(decision).account);
+    if (auto wait = ask_again(account.lost, policy_, so_far_, fresh_); !wait.empty())
+      return Run{std::move(wait), {}};
+    if (auto look = last_look(missed(), so_far_, fresh_); !look.empty())
+      return Run{std::move(look), {}};
     account.promoted = winner.key;
     account.coordinates = so_far_.facts.at_promotion.value_or(winner.server.binlog);
     account.lost_transactions =

@@ -59,6 +59,21 @@ Topology before_look(const Progress& so_far, const Topology& fresh) {
   return Topology(std::move(all));
 }
 
+/// It is silent for the connection's sake, and was not waited for in vain, nor again and again.
+bool may_answer_soon(const InstanceKey& key, const Progress& so_far, const Topology& fresh) {
+  constexpr int kAsked = 3;
+  const Instance* server = fresh.find(key);
+  if (server == nullptr || answers(*server)) return false;
+  const std::optional<Error>& error = server->freshness.last_error;
+  if (error && !is_connection_failure(*error)) return false;
+  const auto waits = [&](const StepResult& result) {
+    return result.step.server == key && waits_for<CanBeRead>(result.step.action);
+  };
+  const StepResult* last = latest(so_far, key, waits_for<CanBeRead>);
+  return last == nullptr ||
+         (!last->error && std::count_if(so_far.steps.begin(), so_far.steps.end(), waits) < kAsked);
+}
+
 bool semi_sync_failed(const Progress& so_far, const InstanceKey& server) {
   const StepResult* last = latest(so_far, server, is_change<SetSemiSyncSource>);
   return last != nullptr && last->error;
@@ -237,16 +252,44 @@ std::vector<Step> look_around(const Instance& winner, const Missed& old_primary,
   return steps;
 }
 
-std::vector<Step> look_again(const InstanceKey& old_primary, bool sources, const Progress& so_far,
+std::vector<Step> look_again(const InstanceKey& old_primary, const Progress& so_far,
                              const Topology& fresh) {
   std::vector<Step> steps;
   for (const Instance& instance : fresh.instances()) {
     if (answers(instance) || instance.key == old_primary) continue;
-    if (sources && fresh.replicas_of(instance.key).empty()) continue;
+    if (fresh.replicas_of(instance.key).empty()) continue;
     if (!was_only_looked_at(so_far, instance.key)) continue;
     steps.push_back({instance.key, Reprobe{}, "it did not answer at once", {}, false, {}});
   }
   return steps;
+}
+
+std::vector<Step> ask_again(const std::vector<LostReplica>& lost, const Policy& policy,
+                            const Progress& so_far, const Topology& fresh) {
+  std::vector<Step> steps;
+  for (const LostReplica& one : lost) {
+    if (may_answer_soon(one.key, so_far, fresh)) {
+      steps.push_back({one.key,
+                       WaitFor{CanBeRead{}, policy.silent_wait, {}},
+                       "it is to follow the new primary, too",
+                       {},
+                       false,
+                       {}});
+    }
+  }
+  return steps;
+}
+
+std::vector<Step> ask_promoted(const Policy& policy, const Progress& so_far,
+                               const Topology& fresh) {
+  const std::optional<InstanceKey>& winner = so_far.facts.winner;
+  if (!winner || !is_past_return(so_far) || !may_answer_soon(*winner, so_far, fresh)) return {};
+  return {{*winner,
+           WaitFor{CanBeRead{}, policy.silent_wait, {}},
+           "it was told to take writes",
+           {},
+           false,
+           {}}};
 }
 
 std::vector<Step> last_look(const Missed& old_primary, const Progress& so_far,

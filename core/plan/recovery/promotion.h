@@ -69,10 +69,17 @@ struct Missed {
 /// primary may be back. Nothing when that is done.
 [[nodiscard]] std::vector<Step> look_around(const Instance& winner, const Missed& old_primary,
                                             const Progress& so_far, const Topology& fresh);
-/// Reads those once more, without hurry, who did not answer then. `sources`: only those with
-/// replicas.
-[[nodiscard]] std::vector<Step> look_again(const InstanceKey& old_primary, bool sources,
-                                           const Progress& so_far, const Topology& fresh);
+/// Reads those with replicas once more, without hurry, who did not answer then.
+[[nodiscard]] std::vector<Step> look_again(const InstanceKey& old_primary, const Progress& so_far,
+                                           const Topology& fresh);
+/// Waits until those of the lost answer again that do not, for a network that loses packets or a
+/// server that hangs for a moment. Nothing when that is done.
+[[nodiscard]] std::vector<Step> ask_again(const std::vector<LostReplica>& lost,
+                                          const Policy& policy, const Progress& so_far,
+                                          const Topology& fresh);
+/// The same for the promoted server, at any time: as long as it is silent, nothing can go on.
+[[nodiscard]] std::vector<Step> ask_promoted(const Policy& policy, const Progress& so_far,
+                                             const Topology& fresh);
 /// Reads everybody who answers once more when all is done, and the old primary in any case. Nothing
 /// when that is done.
 [[nodiscard]] std::vector<Step> last_look(const Missed& old_primary, const Progress& so_far,

@@ -27,6 +27,8 @@ class Takeover {
 
   [[nodiscard]] Decision next() const {
     if (primary_ == nullptr) return refuse("Error reading " + to_string(request_.primary));
+    if (auto wait = ask_promoted(policy_, so_far_, fresh_); !wait.empty())
+      return Run{std::move(wait), {}};
     if (const auto server = in_doubt(so_far_, fresh_)) return give_up_in_doubt(*server);
     if (so_far_.facts.giving_up) return back_out(*so_far_.facts.giving_up, so_far_, fresh_);
     const auto designated = find_designated();
@@ -440,7 +442,7 @@ class Takeover {
       return Run{std::move(steps), {}};
     }
     if (auto steps = await_siblings(heir); !steps.empty()) return Run{std::move(steps), {}};
-    if (auto look = look_again(primary_->key, true, so_far_, fresh_); !look.empty())
+    if (auto look = look_again(primary_->key, so_far_, fresh_); !look.empty())
       return Run{std::move(look), {}};
     SiblingPlan plan = sibling_moves(primary_->key, heir, policy_, so_far_, fresh_);
     if (auto can = can_replicate_from(*primary_, heir, policy_.rules()); !can) {
@@ -450,13 +452,13 @@ class Takeover {
     }
     Decision decision = next_of_siblings(primary_->key, plan, false, policy_, so_far_, fresh_);
     if (std::holds_alternative<Run>(decision)) return decision;
-    if (auto look = look_again(primary_->key, false, so_far_, fresh_); !look.empty())
-      return Run{std::move(look), {}};
-    if (auto look = last_look(missed(), so_far_, fresh_); !look.empty())
-      return Run{std::move(look), {}};
     Account account = std::holds_alternative<Done>(decision)
                           ? std::move(std::get<Done>(decision).account)
                           : std::move(std::get<GiveUp>(decision).account);
+    if (auto wait = ask_again(account.lost, policy_, so_far_, fresh_); !wait.empty())
+      return Run{std::move(wait), {}};
+    if (auto look = last_look(missed(), so_far_, fresh_); !look.empty())
+      return Run{std::move(look), {}};
     account.promoted = heir.key;
     account.coordinates = so_far_.facts.at_promotion.value_or(heir.server.binlog);
     account.lost_transactions =

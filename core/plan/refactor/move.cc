@@ -68,10 +68,14 @@ class Mover {
     return {move_.server, std::move(change), std::move(why), {}, false, {}};
   }
 
+  [[nodiscard]] bool is_final(const StepResult* result) const {
+    return result != nullptr && result->error && has_failed(*result, *server_, so_far_);
+  }
+
   /// A wait for the applier may fail: then it depends on what the destination holds.
   [[nodiscard]] const StepResult* fatal_failure() const {
     const StepResult* stop = latest(so_far_, move_.server, is_change<StopReplication>);
-    if (stop != nullptr && stop->error) return stop;
+    if (is_final(stop)) return stop;
     // What failed on the way to another destination says nothing about this one.
     const StepResult* failed = latest(so_far_, move_.server, [&](const Action& action) {
       const auto* target = change_in<PointTo>(action);
@@ -82,9 +86,9 @@ class Mover {
       const auto& link = std::get<ReplicatesFrom>(std::get<WaitFor>(action).condition);
       return link.source == move_.target.source;
     });
-    if (failed != nullptr && failed->error) return failed;
+    if (is_final(failed)) return failed;
     const StepResult* start = latest(so_far_, move_.server, is_change<StartReplication>);
-    return was_pointed() && start != nullptr && start->error ? start : nullptr;
+    return was_pointed() && is_final(start) ? start : nullptr;
   }
 
   /// The step that started it again without the move for which it had been stopped.
@@ -147,7 +151,8 @@ class Mover {
       return is_change<PointTo>(action) || is_change<StartReplication>(action);
     };
     const StepResult* last = latest(so_far_, move_.server, link_step);
-    const bool started = last != nullptr && is_change<StartReplication>(last->step.action);
+    const bool started =
+        last != nullptr && !last->error && is_change<StartReplication>(last->step.action);
     if (started && !move_.verify) return {MoveState::Kind::Moved, {}, ""};
     if (!answers(*server_)) return lost(silence_of(*server_));
     if (started) return lost("replication not running");

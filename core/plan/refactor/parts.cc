@@ -1,10 +1,31 @@
 #include "core/plan/refactor/parts.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "core/plan/undo.h"
 
 namespace orch {
+
+namespace {
+
+/// By what the server is now.
+bool is_done(const Change& change, const Instance& now) {
+  const Replication& replication = now.replication;
+  if (const auto* stop = std::get_if<StopReplication>(&change)) {
+    const bool receives =
+        stop->threads != ReplicationThreads::Applier && runs(replication.io_state);
+    const bool applies =
+        stop->threads != ReplicationThreads::Receiver && runs(replication.sql_state);
+    return !receives && !applies;
+  }
+  const auto* target = std::get_if<PointTo>(&change);
+  return target != nullptr
+             ? replication.source == target->source
+             : std::holds_alternative<StartReplication>(change) && runs(replication.sql_state);
+}
+
+}  // namespace
 
 Failure refusal(std::string text) {
   return fail(ErrorKind::Refused, std::move(text));
@@ -57,6 +78,21 @@ std::string turned_away_text(const Difference& own) {
   return "replicates with MASTER_USE_GTID=current_pos and has transactions of its own that its "
          "source lacks (" +
          own.text + "): stopped, it would not start again";
+}
+
+bool has_failed(const StepResult& result, const Instance& now, const Progress& so_far) {
+  constexpr int kTries = 3;
+  const auto* change = std::get_if<Change>(&result.step.action);
+  if (change == nullptr || !is_connection_failure(*result.error)) return true;
+  if (result.error->timed_out && !is_done(*change, now)) return true;
+  int failures = 0;  // in a row: of a network that loses some packets, each step meets some
+  for (const StepResult& other : so_far.steps) {
+    const auto* tried = std::get_if<Change>(&other.step.action);
+    if (other.step.server != now.key || tried == nullptr) continue;
+    const bool again = other.error && tried->index() == change->index();
+    failures = again && is_connection_failure(*other.error) ? failures + 1 : 0;
+  }
+  return failures >= kTries;
 }
 
 std::string cannot_start_again(const Instance& replica, const Instance* source) {

@@ -30,6 +30,12 @@ namespace orch {
 /// one, what lets it log in.
 [[nodiscard]] LinkOptions new_link_options(const Instance& server, const Instance* model);
 
+/// Whether that step, with its error, has failed for good. A change of which the connection did not
+/// come off, or was lost, is tried again, a few times; one that hangs, once the server as it is
+/// `now` has done it.
+[[nodiscard]] bool has_failed(const StepResult& result, const Instance& now,
+                              const Progress& so_far);
+
 /// Why a replica that own_missing() speaks of is not stopped.
 [[nodiscard]] std::string turned_away_text(const Difference& own);
 /// The same, if it receives from that source now: stopped, it could not start again. "" when it

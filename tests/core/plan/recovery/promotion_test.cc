@@ -1,6 +1,7 @@
 // Fencing, stray writers, data loss: failovers that must not go on as if nothing were.
 
 #include <algorithm>
+#include <utility>
 
 #include <doctest/doctest.h>
 
@@ -305,6 +306,94 @@ TEST_SUITE("core/plan/recovery/promotion") {
       check_below(servers, 2, 3);
       check_below(servers, 4, 3);
       check_below(servers, 5, 4);
+    }
+  }
+
+  TEST_CASE("one that hangs from the beginning follows as soon as it answers, with all it holds") {
+    for (const bool is_mariadb_case : {false, true}) {
+      CAPTURE(is_mariadb_case);
+      for (const int silent : {2, 4}) {
+        CAPTURE(silent);
+        FakeServers servers;
+        is_mariadb_case ? build_mariadb(servers) : build_mysql(servers);
+        servers.kill(db(1));
+        servers.hang(db(silent), 4);
+        const Outcome outcome = fail_over(servers);
+        REQUIRE_FALSE(outcome.error);
+        CHECK(outcome.account.promoted == db(3));
+        CHECK(outcome.account.lost.empty());
+        check_below(servers, 2, 3);
+        check_below(servers, 4, 3);
+        check_below(servers, 5, silent == 4 ? 3 : 4);
+        CHECK(to_string(executed_position(servers.at(db(silent)))) ==
+              (is_mariadb_case ? "0-1-99" : gtids("1-99")));
+        CHECK(servers.writable() == std::vector<InstanceKey>{db(3)});
+      }
+    }
+  }
+
+  TEST_CASE("one that answers late is not moved when it has what the new primary lacks") {
+    FakeServers servers;
+    build_mysql(servers);
+    servers.add(following(mysql(4, gtids("1-90") + "," + gtids("1-2", 4)), 1, gtids("1-100")));
+    servers.add(following(mysql(2, gtids("1-90")), 1, gtids("1-100")));
+    servers.kill(db(1));
+    servers.hang(db(2), 4);
+    servers.hang(db(4), 4);
+    const Outcome outcome = fail_over(servers);
+    REQUIRE_FALSE(outcome.error);
+    CHECK(outcome.account.promoted == db(3));
+    CHECK(mentions(because(outcome, 4), "that db3:3306 lacks"));
+    CHECK(mentions(because(outcome, 2), "that db3:3306 lacks"));
+    CHECK(servers.at(db(2)).gtid.executed == gtids("1-100"));
+  }
+
+  TEST_CASE("who hangs on is waited for once and not long; who is gone, not at all") {
+    for (const bool hangs : {false, true}) {
+      CAPTURE(hangs);
+      FakeServers servers;
+      build_mysql(servers);
+      servers.kill(db(1));
+      hangs ? servers.hang(db(4)) : servers.kill(db(4));
+      std::int64_t waited = 0;
+      const Planner plan = failover({db(1), {}}, Policy{});
+      const Outcome outcome = run_plan(servers, plan);
+      REQUIRE_FALSE(outcome.error);
+      for (const StepResult& result : outcome.steps) {
+        if (result.step.server != db(4)) continue;
+        REQUIRE(waits_for<CanBeRead>(result.step.action));
+        CHECK(mentions(result.error.value_or(Error{}).message, hangs ? "waited 5s" : "refused"));
+        ++waited;
+      }
+      CHECK(waited == 1);
+      CHECK(because(outcome, 4) != "not lost");
+      check_below(servers, 2, 3);
+      check_below(servers, 5, 3);
+    }
+  }
+
+  TEST_CASE("a new primary that hangs for a moment is waited for") {
+    for (const bool dies : {true, false}) {
+      CAPTURE(dies);
+      FakeServers servers;
+      build_mysql(servers);
+      if (dies) servers.kill(db(1));
+      const Planner plan =
+          dies ? failover({db(1), {}}, Policy{}) : takeover({db(1), db(3), true, true}, Policy{});
+      bool hung = false;
+      const Planner watched = [&](const Progress& so_far, const Topology& fresh) {
+        if (is_past_return(so_far) && !so_far.steps.empty() && !std::exchange(hung, true)) {
+          servers.hang(db(3), 3);
+          return Decision{
+              Run{{{db(3), Reprobe{}, "as the network loses packets", {}, false, {}}}, {}}};
+        }
+        return plan(so_far, fresh);
+      };
+      const Outcome outcome = run_plan(servers, watched);
+      REQUIRE_FALSE(outcome.error);
+      CHECK(outcome.account.promoted == db(3));
+      check_below(servers, 2, 3);
+      check_below(servers, 4, 3);
     }
   }
 

@@ -130,6 +130,28 @@ TEST_SUITE("core/plan/refactor/move") {
     }
   }
 
+  TEST_CASE("what the network keeps from a server, or its answer from us, is tried again") {
+    const std::vector<Change> changes = {StopReplication{}, PointTo{}, StartReplication{}};
+    for (const bool with_mariadb : {false, true}) {
+      for (const bool done : {false, true}) {
+        CAPTURE(done);
+        FakeServers servers;
+        build_tree(servers, with_mariadb);
+        for (const Change& change : changes)
+          servers.lose(db(3), change.index(), 2, done);
+        CHECK(said(run_plan(servers, move_gtid(db(3), db(1), {}))).empty());
+        check_below(servers, 3, 1);
+      }
+      for (const Change& change : changes) {
+        CAPTURE(describe(Action{change}));
+        FakeServers servers;
+        build_tree(servers, with_mariadb);
+        servers.lose(db(3), change.index(), 9);
+        CHECK(mentions(said(run_plan(servers, move_gtid(db(3), db(1), {}))), "connection lost"));
+      }
+    }
+  }
+
   TEST_CASE("a move tells which thread it started that had been stopped") {
     for (const bool with_mariadb : {false, true}) {
       for (const bool stopped : {false, true}) {
