@@ -1,9 +1,11 @@
 #include "ha/attempt.h"
 
 #include <algorithm>
+#include <iterator>
 #include <utility>
 
 #include "core/plan/recovery/promotion.h"
+#include "core/plan/undo.h"
 #include "ha/plan_facts.h"
 
 namespace orch::ha {
@@ -160,13 +162,65 @@ Decision Attempt::decide(const Progress& so_far, const Topology& fresh) {
     }
   }
   if (giving_up_) known.facts.giving_up = giving_up_;
-  Decision decision = planner_(known, fresh);
+  Progress told = known;
+  // Whom it does not move, it leaves as the run that was cut off had found it.
+  if (!earlier_.empty()) told.at_start = with_earlier(so_far, Whose::NotMoved).at_start;
+  Decision decision = planner_(told, fresh);
   const GiveUp* give_up = std::get_if<GiveUp>(&decision);
   if (give_up != nullptr && !earlier_.empty() && !undone_earlier_) {
     undone_earlier_ = true;
     if (auto undo = undo_earlier(give_up->because, known, fresh)) return *std::move(undo);
   }
+  auto* done = std::get_if<Done>(&decision);
+  if (done != nullptr && !earlier_.empty()) {
+    if (auto start = start_left_behind(done->account, known, fresh)) return *std::move(start);
+  }
   return decision;
+}
+
+/// As if this run had done what the one that was cut off did to those servers.
+Progress Attempt::with_earlier(const Progress& so_far, Whose whose) const {
+  Replay replayed;
+  for (const Instance& server : so_far.at_start.instances()) {
+    if (whose == Whose::Everybody || server.replication.source == work_.failed) {
+      replayed.before.push_back(server);
+    }
+  }
+  for (const storage::JournalEntry& entry : earlier_)
+    replay(entry, replayed);
+  std::vector<Instance> all(so_far.at_start.instances().begin(), so_far.at_start.instances().end());
+  std::move(replayed.before.begin(), replayed.before.end(), std::back_inserter(all));
+  Progress known = so_far;
+  known.at_start = Topology(std::move(all));
+  known.steps = std::move(replayed.steps);
+  known.steps.insert(known.steps.end(), so_far.steps.begin(), so_far.steps.end());
+  return known;
+}
+
+/// Those that the run that was cut off stopped, and that nobody moved, are started again; who
+/// stands still then is named.
+std::optional<Decision> Attempt::start_left_behind(Account& account, const Progress& so_far,
+                                                   const Topology& fresh) {
+  const Progress known = with_earlier(so_far, Whose::NotMoved);
+  if (!std::exchange(started_left_, true)) {
+    Run run{undo_thread_steps(known, fresh, account.lost), {}};
+    if (!run.steps.empty()) return run;
+  }
+  for (const LostReplica& lost : account.lost) {
+    const Instance* before = known.at_start.find(lost.key);
+    const Instance* found = so_far.at_start.find(lost.key);
+    const Instance* now = fresh.find(lost.key);
+    if (before == nullptr || found == nullptr || now == nullptr || !answers(*now)) continue;
+    // What this run stopped itself, the executor tells.
+    const auto is_left = [&](ThreadState Replication::*thread) {
+      return runs(before->replication.*thread) && !runs(found->replication.*thread) &&
+             !runs(now->replication.*thread);
+    };
+    if (is_left(&Replication::io_state) || is_left(&Replication::sql_state)) {
+      account.notes.push_back(to_string(lost.key) + " is left with replication stopped");
+    }
+  }
+  return std::nullopt;
 }
 
 std::optional<Decision> Attempt::undo_earlier(const Error& because, const Progress& so_far,
@@ -175,14 +229,8 @@ std::optional<Decision> Attempt::undo_earlier(const Error& because, const Progre
       std::any_of(earlier_.begin(), earlier_.end(),
                   [](const storage::JournalEntry& entry) { return entry.point_of_no_return; });
   if (past_return) return std::nullopt;
-  Replay replayed{{so_far.at_start.instances().begin(), so_far.at_start.instances().end()}, {}};
-  for (const storage::JournalEntry& entry : earlier_)
-    replay(entry, replayed);
-  if (replayed.steps.empty()) return std::nullopt;
-  Progress known = so_far;
-  known.at_start = Topology(std::move(replayed.before));
-  known.steps = std::move(replayed.steps);
-  known.steps.insert(known.steps.end(), so_far.steps.begin(), so_far.steps.end());
+  Progress known = with_earlier(so_far, Whose::Everybody);
+  if (known.steps.size() == so_far.steps.size()) return std::nullopt;
   known.facts.giving_up = because;
   giving_up_ = because;
   return planner_(known, fresh);

@@ -41,6 +41,10 @@ class Attempt {
   [[nodiscard]] std::optional<Decision> undo_earlier(const Error& because, const Progress& so_far,
                                                      const Topology& fresh);
   void add_left_read_only(Error& error, const Topology& fresh) const;
+  enum class Whose { Everybody, NotMoved };
+  [[nodiscard]] Progress with_earlier(const Progress& so_far, Whose whose) const;
+  [[nodiscard]] std::optional<Decision> start_left_behind(Account& account, const Progress& so_far,
+                                                          const Topology& fresh);
   void publish_if_it_stands(const Topology& fresh);
   [[nodiscard]] std::optional<Run> read_credentials_again(const Topology& fresh);
   void use_credentials(Run& run, const Progress& so_far) const;
@@ -53,6 +57,7 @@ class Attempt {
   PlanFacts facts_;  ///< of the run that was cut off
   std::optional<Error> giving_up_{};
   bool undone_earlier_{false};
+  bool started_left_{false};
   bool open_{false};
   bool published_{false};
   bool read_again_{false};

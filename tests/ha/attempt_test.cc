@@ -63,6 +63,11 @@ void leave_behind(RecoveryFixture& world) {
   world.servers.kill(db(1));
 }
 
+void leave_as_it_is(RecoveryFixture& world) {
+  leave_behind(world);
+  world.policy.detach_lost_replicas = false;
+}
+
 void leave_promotion(RecoveryFixture& world) {
   leave_behind(world);
   world.policy.apply_promotion = false;
@@ -113,6 +118,14 @@ const std::vector<Kind>& kinds() {
        [](const test::FakeServers& servers) {
          return follows(servers, 3, 2) && follows(servers, 5, 2) &&
                 is_detached_from(servers, 4, 1) && runs(servers.at(db(4)).replication.sql_state) &&
+                servers.writable() == std::vector<InstanceKey>{db(2)};
+       },
+       "db4"},
+      {"dead master, one is left behind as it is", RecoveryKind::DeadMaster, db(1), leave_as_it_is,
+       [](const test::FakeServers& servers) {
+         const Replication left = servers.at(db(4)).replication;
+         return follows(servers, 3, 2) && follows(servers, 5, 2) && left.source == db(1) &&
+                runs(left.io_state) && runs(left.sql_state) &&
                 servers.writable() == std::vector<InstanceKey>{db(2)};
        },
        "db4"},
