@@ -68,7 +68,7 @@ Result<> downtime_lost(const Parts& parts, const RecoveryWork& work, const Outco
   for (const InstanceKey& key : lost) {
     ORCH_TRY(store.begin({.key = key,
                           .owner = work.owner,
-                          .reason = "lost-in-recovery",
+                          .reason = std::string(kLostInRecovery),
                           .duration = kLostDowntime}));
   }
   return {};

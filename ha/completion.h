@@ -1,6 +1,7 @@
 #pragma once
 
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "core/execute/executor.h"
@@ -11,6 +12,9 @@
 namespace orch::ha {
 
 // What follows once another server stands in a master's place. All of it can be repeated.
+
+/// Why whoever was left behind is in downtime.
+constexpr std::string_view kLostInRecovery = "lost-in-recovery";
 
 /// What became of the servers, for those who read later about a recovery: who was promoted, who was
 /// left behind and why, and what is to be said about the others.

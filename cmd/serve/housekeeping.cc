@@ -89,6 +89,7 @@ void Service::keep_house() {
     if (now >= often) {
       often = now + config().discovery.instance_poll_seconds;
       if (leads) {
+        gather_latecomers();
         beside([this] {
           note_problem(end_downtimes(), "backend");
           note_problem(end_old_detections(), "backend");
@@ -196,6 +197,18 @@ void Service::resume_one(const std::string& uid) {
   const MutexLock lock(mutex_);
   resuming_.erase(uid);
   look_again_ = true;
+}
+
+/// Beside the housekeeping: a server that hangs again must not hold that up.
+void Service::gather_latecomers() {
+  if (gathering_.exchange(true)) return;
+  resumptions_.submit([this] {
+    const auto engine = RecoveryEngine::make(*services_);
+    if (engine) {
+      note_problem(ha::gather_latecomers((*engine)->parts(), latecomers_), "latecomers");
+    }
+    gathering_ = false;
+  });
 }
 
 /// Others may have added servers to the backend, or made it forget some.

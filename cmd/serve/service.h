@@ -24,6 +24,7 @@
 #include "core/base/worker_pool.h"
 #include "core/engine/engine.h"
 #include "ha/coordination.h"
+#include "ha/latecomers.h"
 #include "ha/raft/group.h"
 #include "ha/raft/state.h"
 #include "storage/analysis_store.h"
@@ -130,6 +131,7 @@ class Service {
   void beside(std::function<void()> work);
   Result<> resume_cut_off();
   void resume_one(const std::string& uid);
+  void gather_latecomers();
   Result<> end_downtimes();
   Result<> end_old_detections();
   Result<> tidy_own();
@@ -204,6 +206,8 @@ class Service {
   WorkerPool resumptions_{8};
   WorkerPool entry_writing_{1};
   std::atomic<bool> writing_entries_{false};
+  ha::Latecomers latecomers_;  ///< of the one that gathers
+  std::atomic<bool> gathering_{false};
   std::thread place_thread_;
   std::thread house_thread_;
 };

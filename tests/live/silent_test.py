@@ -34,6 +34,26 @@ class Silent(ServiceCase):
         self.assertEqual(rows[0], rows[1])
         self.assertEqual(rows[0], rows[2])
 
+    def test_a_replica_that_answers_long_after_the_failover_follows_the_new_master_all_the_same(self):
+        c = self.start(4)
+        self.config.update(MySQLConnectTimeoutSeconds=1, MySQLDiscoveryReadTimeoutSeconds=2, InstancePollSeconds=1)
+        self.discover(c)
+        service = self.serve(c)
+        self.addCleanup(c[4].thaw)
+        c[4].freeze()
+        self.write(c[1], 1)
+        self.arrives(1, at=[c[2], c[3]])
+        c[1].kill()
+        c.wait_for(lambda: any(r["RecoveryEndTimestamp"] for r in service.json("audit-recovery")), "the recovery to end")
+        self.assertEqual([k["Port"] for k in service.json("audit-recovery")[0]["LostReplicas"]], [c[4].port])
+        new = self.healed(c, c[1])
+        c[4].thaw()
+        c.wait_for(lambda: c[4].source() == str(new), f"{c[4]} to follow {new}", 60)
+        self.heals(c, new, [n for n in c.nodes[1:] if n is not new])
+        self.assertTrue(self.has(c[4], 1))
+        c.wait_for(lambda: not service.json(f"instance/{c[4].host}/{c[4].port}")["IsDowntimed"], "its downtime to end")
+        self.assertEqual(len(service.json("audit-recovery")), 1)
+
 
 if __name__ == "__main__":
     unittest.main()
