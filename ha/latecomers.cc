@@ -19,6 +19,8 @@ namespace {
 /// Later, people may have begun to work on what was left behind.
 constexpr std::chrono::minutes kRecent{10};
 
+constexpr std::chrono::minutes kShortDowntime{1};
+
 constexpr std::string_view kAudit = "gather-late-replica";
 
 bool is_in_force(const Parts& parts, const RecoveryRecord& recovery) {
@@ -87,11 +89,7 @@ Result<> gather(const Parts& parts, const RecoveryRecord& recovery, const Instan
                                 : fmt::format("follows {} now", to_string(recovery.successor)));
   parts.teller.audit(kAudit, replica.key, text);
   parts.teller.say(text);
-  ORCH_TRY(recovery_store(parts).save_step(recovery.uid, text));
-  if (outcome.error || replica.downtime.reason != kLostInRecovery) return {};
-  ORCH_ASSIGN([[maybe_unused]] const bool ended,
-              storage::DowntimeStore(parts.database, parts.clock).end(replica.key));
-  return {};
+  return recovery_store(parts).save_step(recovery.uid, text);
 }
 
 }  // namespace
@@ -119,6 +117,20 @@ Result<> gather_latecomers(const Parts& parts, Latecomers& tried) {
         ORCH_TRY(gather(parts, *recovery, *replica, tried));
       }
     }
+  }
+  return {};
+}
+
+Result<> end_downtimes_of_lost(const Parts& parts) {
+  ORCH_ASSIGN(
+      const std::vector<Instance> lost,
+      parts.instances.list({.downtimed = true, .downtime_reason = std::string(kLostInRecovery)}));
+  for (const Instance& server : lost) {
+    const bool is_back = answers(server) && is_replica(server) && replica_running(server);
+    if (!is_back || server.downtime.elapsed < kShortDowntime) continue;
+    ORCH_ASSIGN([[maybe_unused]] const bool ended,
+                storage::DowntimeStore(parts.database, parts.clock).end(server.key));
+    parts.teller.audit("end-downtime", server.key, "it replicates again");
   }
   return {};
 }

@@ -17,4 +17,8 @@ using Latecomers = std::set<std::pair<std::string, InstanceKey>>;
 /// Only where recoveries are automatic, and nobody has acknowledged this one. Errors: the store's.
 Result<> gather_latecomers(const Parts& parts, Latecomers& tried);
 
+/// Ends the downtime of those whom a recovery left behind more than a minute ago, and that
+/// replicate. Errors: the store's.
+Result<> end_downtimes_of_lost(const Parts& parts);
+
 }  // namespace orch::ha

@@ -206,6 +206,7 @@ void Service::gather_latecomers() {
     const auto engine = RecoveryEngine::make(*services_);
     if (engine) {
       note_problem(ha::gather_latecomers((*engine)->parts(), latecomers_), "latecomers");
+      note_problem(ha::end_downtimes_of_lost((*engine)->parts()), "latecomers");
     }
     gathering_ = false;
   });

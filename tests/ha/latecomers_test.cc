@@ -1,6 +1,7 @@
 #include "ha/latecomers.h"
 
 #include "ha/registration.h"
+#include "storage/downtime_store.h"
 #include "tests/ha/recovery_fixture.h"
 
 namespace orch::ha {
@@ -29,7 +30,18 @@ struct Late : RecoveryFixture {
     return now.replication.source == db(2) && replica_running(now);
   }
   [[nodiscard]] std::string downtimes() {
-    return value("select count(*) from database_instance_downtime where hostname = 'db3'");
+    return value(
+        "select group_concat(hostname) from (select hostname from "
+        "database_instance_downtime order by hostname)");
+  }
+  /// Those that live are read again.
+  void keep_seen() {
+    std::vector<Instance> seen;
+    for (const int number : {2, 3}) {
+      seen.push_back(servers.at(db(number)));
+      seen.back().freshness.is_last_check_valid = true;
+    }
+    REQUIRE(keep(Topology(std::move(seen))));
   }
 
   Latecomers tried{};
@@ -44,11 +56,10 @@ TEST_SUITE("ha/latecomers") {
       Late world(mariadb);
       world.gather();
       CHECK_FALSE(world.follows_new());
-      CHECK(world.downtimes() == "1");
+      CHECK(world.downtimes() == "db1,db3");
       world.servers.revive(db(3));
       world.gather();
       CHECK(world.follows_new());
-      CHECK(world.downtimes() == "0");
       CHECK(world.notebook.holds("db3:3306 answers again, and follows db2:3306 now"));
       const auto story =
           recovery_store(world.process()).list_steps((*world.recoveries().find(1))->uid);
@@ -87,7 +98,23 @@ TEST_SUITE("ha/latecomers") {
     const std::size_t changes = world.servers.changes().size();
     world.gather();
     CHECK(world.servers.changes().size() == changes);
-    CHECK(world.downtimes() == "1");
+  }
+
+  TEST_CASE("the downtime of one that was lost ends soon after it replicates, and no other") {
+    Late world;
+    REQUIRE(storage::DowntimeStore(world.database(), world.clock)
+                .begin({.key = db(2),
+                        .owner = "me",
+                        .reason = "work",
+                        .duration = std::chrono::hours(1)}));
+    world.servers.revive(db(3));
+    world.gather();
+    for (const bool is_over : {false, true}) {
+      REQUIRE(end_downtimes_of_lost(world.process()));
+      CHECK(world.downtimes() == (is_over ? "db1,db2" : "db1,db2,db3"));
+      world.clock.advance(std::chrono::seconds(61));
+      world.keep_seen();
+    }
   }
 
   TEST_CASE("nobody is moved whom operators have in hand, or later than that") {
