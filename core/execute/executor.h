@@ -86,7 +86,7 @@ struct Outcome {
   /// Servers left otherwise than they were, against the intention: "db1:3306 is left read-only".
   std::vector<std::string> left{};
   bool still_locked{false};  ///< not every server's maintenance could be ended
-  Topology topology{};  ///< as last read
+  Topology topology{};       ///< as last read
   PlanFacts facts{};
 };
 

@@ -87,8 +87,7 @@ struct Replication {
   /// The lag query's answer where one is configured, else `seconds_behind`.
   std::optional<std::chrono::seconds> lag{};
   bool has_filters{false};
-  /// MariaDB: IGNORE_DOMAIN_IDS or DO_DOMAIN_IDS, with which it follows by GTID only. Not stored.
-  bool filters_domains{false};
+  bool filters_domains{false};        ///< MariaDB: IGNORE_DOMAIN_IDS or DO_DOMAIN_IDS
   bool has_credentials{false};        ///< the status names a user
   bool credentials_available{false};  ///< orch can read user and password for others
   bool allow_tls{false};              ///< Source_SSL_Allowed is Yes
@@ -98,8 +97,7 @@ struct Replication {
   /// Heartbeat period, which CHANGE resets when it names a host. Not stored.
   std::optional<std::chrono::milliseconds> heartbeat{};
   std::uint64_t heartbeats{0};  ///< how many were received. Not stored
-  /// Since when, at the latest, nothing has come from the source: no event, no heartbeat. Known
-  /// where the server was read twice. Not stored.
+  /// Since when, at the latest, nothing has come from the source; takes two looks. Not stored.
   std::optional<TimePoint> silent_since{};
   std::string retrieved_gtid_set{};  ///< Retrieved_Gtid_Set. Not stored
   std::string gtid_io_pos{};         ///< MariaDB Gtid_IO_Pos: received so far. Not stored
