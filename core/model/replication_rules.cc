@@ -107,7 +107,7 @@ std::optional<std::string> replication_warning(const Instance& replica, const In
 }
 
 std::string bound_to_gtid(const Instance& replica) {
-  if (!replica.gtid.uses_mariadb || !replica.replication.filters_domains) return "";
+  if (!replica.replication.filters_domains) return "";
   return "leaves out GTID domains (IGNORE_DOMAIN_IDS or DO_DOMAIN_IDS), which MariaDB does by GTID "
          "only: to let it follow by coordinates, first CHANGE MASTER TO IGNORE_DOMAIN_IDS = (), "
          "DO_DOMAIN_IDS = ()";

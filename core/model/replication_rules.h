@@ -33,8 +33,8 @@ struct ReplicationRules {
 /// source has it, or the replica follows by MariaDB GTID and the source is a MariaDB.
 [[nodiscard]] bool gtid_compatible(const Instance& replica, const Instance& source);
 
-/// Why a replica that follows by GTID cannot follow by coordinates; "" when it can. MariaDB says so
-/// to a CHANGE MASTER (1201) when it has taken half of it.
+/// Why a replica cannot be told to follow by coordinates; "" when it can. MariaDB says so to a
+/// CHANGE MASTER (1201) when it has taken half of it.
 [[nodiscard]] std::string bound_to_gtid(const Instance& replica);
 
 /// can_replicate_from(), and besides by GTID: compatible, and the source has purged nothing that

@@ -1,7 +1,9 @@
 """Moves by one level and by coordinates, co-masters, regrouping, errant GTIDs and binary logs."""
+import contextlib
 import unittest
 
 from live_case import IS_MYSQL, LiveCase
+from software import Problem
 
 
 class Classic(LiveCase):
@@ -120,6 +122,12 @@ class Classic(LiveCase):
         self.refuses("-c", "disable-gtid", "-i", c[2], saying=r"IGNORE_DOMAIN_IDS = \(\)")
         status = c[2].replica_status()
         self.assertEqual((status["Using_Gtid"], status["Slave_SQL_Running"]), ("Slave_Pos", "Yes"))
+        with contextlib.suppress(Problem):  # 1201, and it follows by coordinates all the same
+            c[2].sql("STOP SLAVE; CHANGE MASTER TO MASTER_USE_GTID = no")
+        c[2].sql("START SLAVE")
+        self.refuses("-c", "repoint", "-i", c[2], "-d", c[1], saying=r"IGNORE_DOMAIN_IDS = \(\)")
+        self.follows(c[2], c[1])
+        self.does("-c", "enable-gtid", "-i", c[2])
         c[2].sql("STOP SLAVE; CHANGE MASTER TO IGNORE_DOMAIN_IDS = (); START SLAVE")
         self.does("-c", "disable-gtid", "-i", c[2])
 

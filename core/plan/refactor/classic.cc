@@ -36,6 +36,9 @@ Result<> check_movable(const Instance& server, const Policy& policy) {
     return refusal(key + " replicates from " + std::to_string(server.replication.channels) +
                    " sources, hence, it cannot be moved");
   }
+  if (const std::string bound = bound_to_gtid(server); !uses_gtid(server) && !bound.empty()) {
+    return refusal(key + " " + bound);
+  }
   if (!replica_running(server)) return refusal(key + ": instance is not replicating");
   if (!server.replication.lag && !server.replication.seconds_behind) {
     return refusal(key + ": cannot determine replication lag");

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <utility>
 
-#include "core/model/replication_rules.h"
 #include "core/plan/binlog_family.h"
 #include "core/plan/refactor/parts.h"
 #include "core/plan/undo.h"
@@ -39,11 +38,9 @@ class Mover {
     if (!answers(*server_)) return lost(silence_of(*server_));
     if (so_far_.facts.giving_up) return lost(so_far_.facts.giving_up->message);
     if (const Step* given_back = was_given_back()) return lost(given_back->why);
-    const bool by_coordinates = move_.target.positioning == Positioning::Coordinates;
-    if (const std::string bound = bound_to_gtid(*server_); by_coordinates && !bound.empty()) {
-      return lost(bound);
-    }
-    if (move_.same_log && by_coordinates) {
+    std::string bound = cannot_go_by_place(*server_, move_.target.positioning);
+    if (!bound.empty()) return lost(std::move(bound));
+    if (move_.same_log && move_.target.positioning == Positioning::Coordinates) {
       if (auto not_yet = learn_coordinates()) return *std::move(not_yet);
     }
     if (runs(server_->replication.io_state) || runs(server_->replication.sql_state)) {

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "core/model/replication_rules.h"
 #include "core/plan/undo.h"
 
 namespace orch {
@@ -93,6 +94,12 @@ bool has_failed(const StepResult& result, const Instance& now, const Progress& s
     failures = again && is_connection_failure(*other.error) ? failures + 1 : 0;
   }
   return failures >= kTries;
+}
+
+std::string cannot_go_by_place(const Instance& replica, Positioning how) {
+  const bool by_place =
+      how == Positioning::Coordinates || (how == Positioning::Keep && !uses_gtid(replica));
+  return by_place ? bound_to_gtid(replica) : "";
 }
 
 std::string cannot_start_again(const Instance& replica, const Instance* source) {

@@ -36,6 +36,10 @@ namespace orch {
 [[nodiscard]] bool has_failed(const StepResult& result, const Instance& now,
                               const Progress& so_far);
 
+/// Why a replica cannot be told a place in its source's log, where such a change tells it one: see
+/// bound_to_gtid(). "" when it can, or is told none.
+[[nodiscard]] std::string cannot_go_by_place(const Instance& replica, Positioning how);
+
 /// Why a replica that own_missing() speaks of is not stopped.
 [[nodiscard]] std::string turned_away_text(const Difference& own);
 /// The same, if it receives from that source now: stopped, it could not start again. "" when it

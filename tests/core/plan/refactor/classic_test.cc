@@ -168,13 +168,19 @@ TEST_SUITE("core/plan/refactor/classic") {
 
   TEST_CASE("whoever leaves out GTID domains is not switched to coordinates, nor stopped for it") {
     const BinlogCoordinates place{"bin.000001", 1000, BinlogType::Binary};
-    for (const Planner& planner : {use_gtid(db(3), false, Policy{}),
-                                   move_equivalent(db(3), db(2), place, place, Policy{})}) {
+    const std::pair<Planner, bool> cases[] = {
+        {use_gtid(db(3), false, Policy{}), true},
+        {move_equivalent(db(3), db(2), place, place, Policy{}), true},
+        {move_below(db(3), db(2), Policy{}), false}};
+    for (const auto& [planner, by_gtid] : cases) {
       FakeServers servers;
       servers.add(writable(mariadb(1, "0-1-100")));
       servers.add(following(mariadb(2, "0-1-100"), 1));
       servers.add(following(mariadb(3, "0-1-100"), 1));
-      servers.set(db(3), [](Instance& it) { it.replication.filters_domains = true; });
+      servers.set(db(3), [gtid = by_gtid](Instance& it) {
+        it.replication.filters_domains = true;
+        it.gtid.uses_mariadb = gtid;
+      });
       CHECK(mentions(said(run_plan(servers, planner)), "IGNORE_DOMAIN_IDS"));
       CHECK(servers.changes().empty());
     }
