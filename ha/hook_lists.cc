@@ -77,6 +77,26 @@ std::string run_one(std::string_view list, const PreparedHook& hook, const HookS
   return failure;
 }
 
+/// What an earlier run of the same recovery left of a hook.
+enum class Left { All, Nothing, Unknown };
+
+/// Only whose answer decides is asked again.
+Left left_by(std::optional<JournalState> earlier, bool decides) {
+  const bool failed = earlier == JournalState::Failed && !decides;
+  if (earlier == JournalState::Done || failed) return Left::Nothing;
+  return earlier == JournalState::Intent && !decides ? Left::Unknown : Left::All;
+}
+
+void tell_earlier(const PreparedHook& hook, JournalState earlier, const HookWatch& watch) {
+  const bool failed = earlier == JournalState::Failed;
+  tell(watch, fmt::format("{}: was {} before", hook.name, failed ? "tried, and failed," : "done"));
+}
+
+std::string of_unknown_end(const PreparedHook& hook, const HookWatch& watch) {
+  tell(watch, fmt::format("{}: {}", hook.name, kUnknownEnd));
+  return std::string(kUnknownEnd);
+}
+
 Result<> run_all(const HookList& list,
                  const std::function<PreparedHook(const std::string&)>& prepare,
                  const HookSettings& settings, const HookWatch& watch,
@@ -89,21 +109,17 @@ Result<> run_all(const HookList& list,
     const auto earlier = watch.earlier ? watch.earlier(hook.name) : std::nullopt;
     const bool stops =
         list.foreground ? list.stop_on_error : entry.aborts.value_or(list.stop_on_error);
-    // Only whose answer decides is asked again.
-    const bool decides = list.stop_on_error && stops;
-    const bool failed = earlier == JournalState::Failed && !decides;
-    if (earlier == JournalState::Done || failed) {
-      tell(watch,
-           fmt::format("{}: was {} before", hook.name, failed ? "tried, and failed," : "done"));
-      if (failed && stops) break;
+    const Left left = left_by(earlier, list.stop_on_error && stops);
+    if (left == Left::Nothing) {
+      tell_earlier(hook, *earlier, watch);
+      if (earlier == JournalState::Failed && stops) break;
       continue;
     }
-    const bool unknown = earlier == JournalState::Intent && !decides;
-    if (unknown) tell(watch, fmt::format("{}: {}", hook.name, kUnknownEnd));
     HookSettings own = settings;
     if (entry.timeout) own.timeout = *entry.timeout;
-    const std::string failure =
-        unknown ? std::string(kUnknownEnd) : run_one(list.name, hook, own, watch, deadline);
+    const std::string failure = left == Left::Unknown
+                                    ? of_unknown_end(hook, watch)
+                                    : run_one(list.name, hook, own, watch, deadline);
     if (failure.empty()) continue;
     // One that may say no and is not to: its failure is told, and no more.
     const bool forgiven = list.stop_on_error && !stops;

@@ -39,42 +39,53 @@ Result<std::optional<std::int64_t>> end_in_source(const BinlogEvent& event,
   return std::optional<std::int64_t>(event.end_pos);
 }
 
+/// How far a relay log was followed.
+struct Followed {
+  TransactionWatch watch{};
+  bool inside{false};
+  std::int64_t last_end{0};
+  /// Where the transaction began that it is inside of. Not counted in bytes of the relay log:
+  /// receivers leave events out, and put in their own.
+  BinlogCoordinates whole{};
+};
+
+Result<> follow(const BinlogEvent& event, const BinlogCoordinates& read, Followed& so_far) {
+  if (is_of_the_log(event)) {
+    if (so_far.inside) return cannot_tell(event.type + " is in between");
+  } else {
+    so_far.watch.see(event);
+    // Says nothing of its own, and the transaction follows.
+    so_far.inside = so_far.watch.inside() || event.type == "Anonymous_Gtid";
+    so_far.last_end = event.end_pos;
+  }
+  if (so_far.inside) return {};
+  ORCH_ASSIGN(const auto end, end_in_source(event, read));
+  if (end) so_far.whole.log_pos = *end;
+  return {};
+}
+
 }  // namespace
 
 Result<BinlogCoordinates> whole_received(EventLogs& relay_logs, const Replication& link) {
-  TransactionWatch watch;
-  bool inside = false;
+  Followed so_far{.whole = link.exec};
   ReadSoFar from{0, link.relay.log_pos};
-  // Not counted in bytes of the relay log: receivers leave events out, and put in their own.
-  BinlogCoordinates whole = link.exec;
-  std::int64_t last_end = 0;
   for (std::size_t seen_before = 0;; seen_before = 1) {
     ORCH_ASSIGN(const auto events, relay_logs.page(link.relay.log_file, from));
     if (events.size() <= seen_before) break;
-    for (std::size_t i = seen_before; i < events.size(); ++i) {
-      const BinlogEvent& event = events[i];
-      if (is_of_the_log(event)) {
-        if (inside) return cannot_tell(event.type + " is in between");
-      } else {
-        watch.see(event);
-        // Says nothing of its own, and the transaction follows.
-        inside = watch.inside() || event.type == "Anonymous_Gtid";
-        last_end = event.end_pos;
-      }
-      if (inside) continue;
-      ORCH_ASSIGN(const auto end, end_in_source(event, link.read));
-      if (end) whole.log_pos = *end;
-    }
+    for (std::size_t i = seen_before; i < events.size(); ++i)
+      ORCH_TRY(follow(events[i], link.read, so_far));
     from.next_pos = events.back().place.log_pos;
   }
-  if (!inside) return link.read;
+  if (!so_far.inside) return link.read;
   // MariaDB 11.4 and later tell it only of the event that ends a transaction.
-  if (last_end != 0 && last_end != link.read.log_pos) {
+  if (so_far.last_end != 0 && so_far.last_end != link.read.log_pos) {
     return cannot_tell("it does not end where the receiver stopped");
   }
-  if (whole.log_pos == 0) return cannot_tell("the event before it does not say where it ends");
+  if (so_far.whole.log_pos == 0) {
+    return cannot_tell("the event before it does not say where it ends");
+  }
   ORCH_TRY(check_is_last(relay_logs, link.relay));
-  return whole;
+  return so_far.whole;
 }
 
 }  // namespace orch

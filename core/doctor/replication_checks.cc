@@ -96,6 +96,27 @@ bool feeds_a_partner(const Topology& topology, const Instance& replica) {
          answers(*partner) && replica_running(*partner);
 }
 
+/// What it wrote and others lack.
+void check_own_writes(const Round& round, const Instance& replica) {
+  if (feeds_a_partner(round.patient.topology, replica)) return;
+  const std::string errant = errant_transactions(round.patient.topology, replica);
+  if (!errant.empty()) {
+    round.add(Badness::Critical, "errant-gtids", replica.key,
+              "it has transactions of its own, which no server above or beside it has: " + errant +
+                  "; if it is promoted, others get them or break",
+              is_mariadb(replica)
+                  ? "find out what wrote there; rebuild it, or make the others execute them"
+                  : "find out what wrote there; remove them (orch gtid-errant-reset-master) or "
+                    "make the others execute them");
+  } else if (const std::string own = unknown_writes(round.patient.topology, replica);
+             !own.empty()) {
+    round.add(Badness::Warning, "own-writes", replica.key,
+              "it wrote " + own + " itself, and no other server's binary log knows of it",
+              "unless it was the master before the others were set up, its rows differ: compare "
+              "them");
+  }
+}
+
 }  // namespace
 
 void check_links(const Round& round) {
@@ -135,23 +156,7 @@ void check_gtid(const Round& round) {
                             round.master->gtid.mode),
                 "set gtid_mode=ON everywhere");
     }
-    const std::string errant = errant_transactions(round.patient.topology, *replica);
-    if (feeds_a_partner(round.patient.topology, *replica)) continue;
-    if (!errant.empty()) {
-      round.add(Badness::Critical, "errant-gtids", replica->key,
-                "it has transactions of its own, which no server above or beside it has: " +
-                    errant + "; if it is promoted, others get them or break",
-                is_mariadb(*replica)
-                    ? "find out what wrote there; rebuild it, or make the others execute them"
-                    : "find out what wrote there; remove them (orch gtid-errant-reset-master) or "
-                      "make the others execute them");
-    } else if (const std::string own = unknown_writes(round.patient.topology, *replica);
-               !own.empty()) {
-      round.add(Badness::Warning, "own-writes", replica->key,
-                "it wrote " + own + " itself, and no other server's binary log knows of it",
-                "unless it was the master before the others were set up, its rows differ: compare "
-                "them");
-    }
+    check_own_writes(round, *replica);
   }
   for (const Instance* instance : round.answering)
     check_holes(round, *instance);
