@@ -91,6 +91,7 @@ class Serve(ServiceCase):
         service = self.serve(c)
         self.assertEqual(service.details(f"forget/db-7/{c[3].port}"),
                          {"Hostname": "db-7.example", "Port": c[3].port})  # which one a part of a name meant
+        self.knows_all(service, c)  # its source names it, by what it is called
         self.assertEqual(service.details(f"forget/{c[3].host}/{c[3].port}")["Port"], c[3].port)
         found = service.details(f"discover/{c[1].host}/{c[1].port}")
         self.assertEqual(found["Key"]["Port"], c[1].port)
