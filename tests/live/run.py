@@ -26,7 +26,7 @@ RELEASE = {"backend_test", "classic_test", "co_master_test", "discover_test", "f
 # Of classes that take long, whose tests have nothing in common: these run beside each other.
 SPLIT = {"resume_kinds_test"}
 # Begun first, the longest before the others: one that is long and comes last runs alone.
-LONG = ["resume_kinds_test", "failover_test", "raft_test", "raft_clock_test", "backend_test", "serve_test", "remote_test",
+LONG = ["resume_kinds_test", "failover_test", "silent_test", "raft_test", "raft_clock_test", "backend_test", "serve_test", "remote_test",
         "move_test", "failovers_test", "partition_test", "pseudo_gtid_test", "shared_backend_test", "discover_test",
         "resume_test", "soak_test", "takeover_test", "group_test", "ledger_test", "raft_partition_test", "client_test",
         "classic_takeover_test", "classic_test", "shared_partition_test", "hooks_test"]
