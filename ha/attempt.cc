@@ -88,6 +88,9 @@ Attempt::Attempt(const RecoveryWork& work, Journal& journal, Planner planner, Do
       facts_(read_facts(journal.run())) {
   open_ = journal_.is_open();
   facts_.failed_is_read_only = made_read_only(earlier_, work_.failed, false);
+  for (const storage::JournalEntry& entry : earlier_) {
+    if (entry.point_of_no_return) facts_.told_to_write.push_back(entry.server);
+  }
 }
 
 Decision Attempt::next(const Progress& so_far, const Topology& fresh) {
@@ -242,7 +245,7 @@ void Attempt::publish_if_it_stands(const Topology& fresh) {
   const Instance* master = winner ? fresh.find(*winner) : nullptr;
   if (master == nullptr || !is_writable_top(*master)) return;
   published_ = true;
-  doors_.publish(*winner);
+  doors_.publish(*winner, fresh);
 }
 
 }  // namespace orch::ha

@@ -24,7 +24,7 @@ class Attempt {
   /// servers must be looked at again. `publish` tells the world.
   struct Doors {
     std::function<Result<bool>()> open{};
-    std::function<void(const InstanceKey& master)> publish{};
+    std::function<void(const InstanceKey& master, const Topology& now)> publish{};
   };
 
   Attempt(const RecoveryWork& work, Journal& journal, Planner planner, Doors doors,

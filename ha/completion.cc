@@ -75,15 +75,17 @@ Result<> downtime_lost(const Parts& parts, const RecoveryWork& work, const Outco
 }
 
 Result<> quarantine(const Parts& parts, const RecoveryWork& work, const std::string& uid,
-                    const Outcome& outcome, const InstanceKey& left_behind) {
-  const InstanceKey& promoted = *outcome.account.promoted;
+                    const InstanceKey& promoted, const Topology& now,
+                    const InstanceKey& left_behind) {
   storage::QuarantineStore store(parts.database, parts.clock);
-  const Instance* server = outcome.topology.find(left_behind);
+  const Instance* server = now.find(left_behind);
   if (follows(server, promoted)) {
     ORCH_ASSIGN([[maybe_unused]] const bool joined,
                 store.release(left_behind, work.owner, "it follows " + to_string(promoted)));
     return {};
   }
+  ORCH_ASSIGN(const std::optional<storage::Quarantine> before, store.find(left_behind));
+  if (before && before->recovery_uid == uid && before->successor == promoted) return {};
   storage::Quarantine entry;
   entry.key = left_behind;
   if (server != nullptr) {
@@ -102,14 +104,13 @@ Result<> quarantine(const Parts& parts, const RecoveryWork& work, const std::str
 }
 
 Result<> keep_quarantine(const Parts& parts, const RecoveryWork& work, const std::string& uid,
-                         const Outcome& outcome) {
-  const InstanceKey& promoted = *outcome.account.promoted;
+                         const InstanceKey& promoted, const Topology& now) {
   storage::QuarantineStore store(parts.database, parts.clock);
   ORCH_ASSIGN([[maybe_unused]] const bool released,
               store.release(promoted, work.owner, "promoted by recovery " + uid));
-  ORCH_TRY(quarantine(parts, work, uid, outcome, work.failed));
+  ORCH_TRY(quarantine(parts, work, uid, promoted, now, work.failed));
   for (const InstanceKey& key : work.promoted_before) {
-    if (key != promoted) ORCH_TRY(quarantine(parts, work, uid, outcome, key));
+    if (key != promoted) ORCH_TRY(quarantine(parts, work, uid, promoted, now, key));
   }
   return {};
 }
@@ -152,10 +153,15 @@ std::vector<std::string> notes_of(const RecoveryOutcome& recovery) {
     if (!in_error && std::none_of(all.begin(), all.end(), says_it)) notes.push_back(line);
   }
   if (is_unrecorded(recovery) && recovery.id != 0) {
-    notes.push_back(fmt::format(
-        "not all of this could be recorded: when the backend can be written again, 'orch recovery "
-        "resume {}' finishes what is left of it",
-        recovery.uid));
+    std::string text = "not all of this could be recorded";
+    if (recovery.resumable) {
+      text += fmt::format(
+          ": when the backend can be written again, 'orch recovery resume {}' finishes what is "
+          "left "
+          "of it",
+          recovery.uid);
+    }
+    notes.push_back(std::move(text));
   }
   return notes;
 }
@@ -171,6 +177,12 @@ Result<> publish_master(const Parts& parts, const RecoveryWork& work, const Inst
                           KvStores::kRecoveryLimit);
 }
 
+Result<> keep_promotion(const Parts& parts, const RecoveryWork& work, const std::string& uid,
+                        const InstanceKey& promoted, const Topology& now) {
+  ORCH_TRY(keep_quarantine(parts, work, uid, promoted, now));
+  return parts.record ? parts.record({promoted}, now) : Result<>();
+}
+
 std::vector<std::string> settle_promotion(const Parts& parts, const RecoveryWork& work,
                                           const std::string& uid, const Outcome& outcome) {
   std::vector<std::string> problems;
@@ -179,7 +191,7 @@ std::vector<std::string> settle_promotion(const Parts& parts, const RecoveryWork
   };
   if (replaces_master(work.kind)) {
     keep(rename_after_promotion(parts, work, outcome));
-    keep(keep_quarantine(parts, work, uid, outcome));
+    keep(keep_quarantine(parts, work, uid, *outcome.account.promoted, outcome.topology));
     keep(downtime_lost(parts, work, outcome));
     // After the downtime: the old master must not keep the alias.
     storage::ClusterStore clusters = parts.clusters;

@@ -30,6 +30,11 @@ constexpr std::string_view kLostInRecovery = "lost-in-recovery";
 /// they take within their limits.
 Result<> publish_master(const Parts& parts, const RecoveryWork& work, const InstanceKey& master);
 
+/// What must not wait for the rest, nor depend on it: the record of the new master as it is `now`,
+/// and that the old one is in quarantine.
+Result<> keep_promotion(const Parts& parts, const RecoveryWork& work, const std::string& uid,
+                        const InstanceKey& promoted, const Topology& now);
+
 /// The cluster gets its new name; the old master, unless it follows the new one, goes on the
 /// quarantine list, and, where it is lost, into downtime as do lost replicas; the new master is
 /// off the list and out of downtime. What could not be done is said, and the rest done.

@@ -63,8 +63,12 @@ Planner gathering(const InstanceKey& key, const InstanceKey& successor, const Po
   return planner_for(select, policy);
 }
 
-Result<> gather(const Parts& parts, const RecoveryRecord& recovery, const Instance& replica,
-                Latecomers& tried) {
+/// What the story of a recovery says of each that was looked at.
+std::string answer_of(const InstanceKey& replica) {
+  return to_string(replica) + " answers again, and ";
+}
+
+Result<> gather(const Parts& parts, const RecoveryRecord& recovery, const Instance& replica) {
   RunScope scope;
   scope.reason = kAudit;
   scope.suspect = recovery.failed;
@@ -82,11 +86,10 @@ Result<> gather(const Parts& parts, const RecoveryRecord& recovery, const Instan
   const bool may_go_well = outcome.error && (outcome.error->kind == ErrorKind::Unreachable ||
                                              outcome.error->kind == ErrorKind::Conflict);
   if (may_go_well) return {};
-  tried.emplace(recovery.uid, replica.key);
   const std::string text =
-      fmt::format("{} answers again, and {}", to_string(replica.key),
-                  outcome.error ? "is not moved: " + outcome.error->message
-                                : fmt::format("follows {} now", to_string(recovery.successor)));
+      answer_of(replica.key) + (outcome.error
+                                    ? "is not moved: " + outcome.error->message
+                                    : fmt::format("follows {} now", to_string(recovery.successor)));
   parts.teller.audit(kAudit, replica.key, text);
   parts.teller.say(text);
   return recovery_store(parts).save_step(recovery.uid, text);
@@ -94,7 +97,7 @@ Result<> gather(const Parts& parts, const RecoveryRecord& recovery, const Instan
 
 }  // namespace
 
-Result<> gather_latecomers(const Parts& parts, Latecomers& tried) {
+Result<> gather_latecomers(const Parts& parts) {
   ORCH_ASSIGN(const std::vector<storage::Quarantine> replaced,
               storage::QuarantineStore(parts.database, parts.clock).list());
   if (replaced.empty()) return {};
@@ -111,11 +114,13 @@ Result<> gather_latecomers(const Parts& parts, Latecomers& tried) {
       continue;
     }
     for (const InstanceKey& key : recovery->lost_replicas) {
-      if (tried.contains({recovery->uid, key})) continue;
       ORCH_ASSIGN(const std::optional<Instance> replica, parts.instances.find(key));
-      if (replica && is_late(*replica, *recovery)) {
-        ORCH_TRY(gather(parts, *recovery, *replica, tried));
-      }
+      if (!replica || !is_late(*replica, *recovery)) continue;
+      ORCH_ASSIGN(const std::vector<RecoveryStep> story, store.list_steps(recovery->uid));
+      const bool was_tried = std::ranges::any_of(story, [&](const RecoveryStep& step) {
+        return step.message.starts_with(answer_of(key));
+      });
+      if (!was_tried) ORCH_TRY(gather(parts, *recovery, *replica));
     }
   }
   return {};

@@ -1,21 +1,14 @@
 #pragma once
 
-#include <set>
-#include <string>
-#include <utility>
-
 #include "ha/parts.h"
 
 namespace orch::ha {
-
-/// Replicas that a failover left behind, by its uid, and that were looked at since.
-using Latecomers = std::set<std::pair<std::string, InstanceKey>>;
 
 /// Replicas that a failover of the last minutes left behind for their silence, and that answer now:
 /// those that still follow the server that was replaced are moved below the new master, as far as
 /// what they hold allows. Each is tried once, unless a connection fails or somebody else is at it.
 /// Only where recoveries are automatic, and nobody has acknowledged this one. Errors: the store's.
-Result<> gather_latecomers(const Parts& parts, Latecomers& tried);
+Result<> gather_latecomers(const Parts& parts);
 
 /// Ends the downtime of those whom a recovery left behind more than a minute ago, and that
 /// replicate. Errors: the store's.

@@ -116,7 +116,7 @@ class Recovery {
   Result<> inherit();
   Result<> enroll();
   Result<bool> open();
-  void publish(const InstanceKey& master);
+  void publish(const InstanceKey& master, const Topology& now);
   void await_published();
   void judge(const Attempt& attempt);
   void note_undone();
@@ -268,8 +268,9 @@ Result<bool> Recovery::open() {
   return any;
 }
 
-void Recovery::publish(const InstanceKey& master) {
+void Recovery::publish(const InstanceKey& master, const Topology& now) {
   if (const Result<> leads = check_term(); !leads) return keep(leads, false);
+  if (!is_takeover(work())) keep(keep_promotion(parts_, work(), result_.uid, master, now));
   tell(fmt::format("{} takes writes; key-value stores are told", to_string(master)));
   // Stores that hang hold up nobody but the hooks that follow. (Without a thread to be had, they
   // are told then.)
@@ -301,7 +302,7 @@ void Recovery::judge(const Attempt& attempt) {
                           to_string(*promoted) + " was promoted and is not seen to take writes"};
     return;
   }
-  if (replaces_master(work().kind) && !attempt.is_published()) publish(*promoted);
+  if (replaces_master(work().kind) && !attempt.is_published()) publish(*promoted, outcome.topology);
 }
 
 /// What was made read-only and takes writes again.
@@ -379,7 +380,9 @@ void Recovery::settle() {
   for (const HookList& list : lists_after(work(), parts_.config.recovery, successful))
     keep(run_list(list), false);
   if (stops_for_next_leader()) return;
-  keep(journal_.save_stage(storage::kEndedStage));
+  const Result<> ended = journal_.save_stage(storage::kEndedStage);
+  result_.resumable = !ended;
+  keep(ended);
 }
 
 Result<RecoveryOutcome> Recovery::carry_out(const Topology& records) {
@@ -392,8 +395,8 @@ Result<RecoveryOutcome> Recovery::carry_out(const Topology& records) {
   Attempt attempt(work(), journal_, std::move(planner),
                   {.open = [this] { return open(); },
                    .publish =
-                       [this](const InstanceKey& master) {
-                         publish(master);
+                       [this](const InstanceKey& master, const Topology& now) {
+                         publish(master, now);
                        }},
                   earlier_);
   JournalServers servers(parts_.servers, journal_);

@@ -19,6 +19,7 @@ struct RecoveryOutcome {
   std::optional<Error> error{};      ///< why nothing was promoted; nothing: done
   Outcome outcome{};                 ///< of the servers
   bool unrecorded{false};            ///< the backend does not know all of it
+  bool resumable{false};             ///< nor that it has ended
   std::vector<std::string> notes{};  ///< what people should know: undone, left, could not be kept
 };
 

@@ -152,6 +152,7 @@ Result<Policy> policy_of(const Services& services) {
   policy.fail_master_promotion_on_lag = config.recovery.fail_master_promotion_on_lag_minutes;
   policy.fail_master_promotion_if_sql_thread_not_up_to_date =
       config.recovery.fail_master_promotion_if_sql_thread_not_up_to_date;
+  if (services.give_way()) policy.silent_wait = {};  // a service: see gather_latecomers()
   policy.exact_semi_sync = config.recovery.enforce_exact_semi_sync_replicas;
   policy.apply_promotion = config.recovery.apply_mysql_promotion_after_master_failover;
   policy.detach_lost_replicas = config.recovery.detach_lost_replicas_after_master_failover;

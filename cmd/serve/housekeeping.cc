@@ -11,6 +11,7 @@
 #include "cmd/command/kv.h"
 #include "cmd/serve/memory.h"
 #include "core/base/log.h"
+#include "ha/latecomers.h"
 #include "ha/raft/group.h"
 #include "ha/recovery.h"
 #include "ha/registration.h"
@@ -205,7 +206,7 @@ void Service::gather_latecomers() {
   resumptions_.submit([this] {
     const auto engine = RecoveryEngine::make(*services_);
     if (engine) {
-      note_problem(ha::gather_latecomers((*engine)->parts(), latecomers_), "latecomers");
+      note_problem(ha::gather_latecomers((*engine)->parts()), "latecomers");
       note_problem(ha::end_downtimes_of_lost((*engine)->parts()), "latecomers");
     }
     gathering_ = false;

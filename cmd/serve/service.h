@@ -24,7 +24,6 @@
 #include "core/base/worker_pool.h"
 #include "core/engine/engine.h"
 #include "ha/coordination.h"
-#include "ha/latecomers.h"
 #include "ha/raft/group.h"
 #include "ha/raft/state.h"
 #include "storage/analysis_store.h"
@@ -206,7 +205,6 @@ class Service {
   WorkerPool resumptions_{8};
   WorkerPool entry_writing_{1};
   std::atomic<bool> writing_entries_{false};
-  ha::Latecomers latecomers_;  ///< of the one that gathers
   std::atomic<bool> gathering_{false};
   std::thread place_thread_;
   std::thread house_thread_;

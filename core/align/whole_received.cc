@@ -60,7 +60,8 @@ Result<> follow(const BinlogEvent& event, const BinlogCoordinates& read, Followe
   }
   if (so_far.inside) return {};
   ORCH_ASSIGN(const auto end, end_in_source(event, read));
-  if (end) so_far.whole.log_pos = *end;
+  // The receiver notes where it goes on in another log, so that this is the one that it reads.
+  if (end) so_far.whole = {read.log_file, *end, read.type};
   return {};
 }
 

@@ -5,8 +5,8 @@
 #include <sys/socket.h>
 
 #include <algorithm>
+#include <atomic>
 #include <condition_variable>
-#include <map>
 #include <memory>
 #include <system_error>
 #include <thread>
@@ -20,7 +20,7 @@ namespace orch {
 namespace {
 
 /// Look-ups that nobody waits for any more still hold a thread; so many may.
-constexpr std::size_t kMostUnderWay = 256;
+constexpr int kMostUnderWay = 256;
 
 /// Shared by the one who asks and the thread that may outlive the asking.
 struct Pending {
@@ -29,19 +29,11 @@ struct Pending {
   bool done ORCH_GUARDED_BY(mutex){false};
   int error ORCH_GUARDED_BY(mutex){0};
   NameLookup answer ORCH_GUARDED_BY(mutex){};
-  const SteadyPoint since{std::chrono::steady_clock::now()};
 };
 
-/// The look-ups under way, by name: whoever asks for the same one shares it.
-struct UnderWay {
-  Mutex mutex{};
-  std::map<std::string, std::shared_ptr<Pending>> all ORCH_GUARDED_BY(mutex){};
-};
-
-/// Its threads may outlive main().
-std::shared_ptr<UnderWay> under_way() {
-  static const auto shared = std::make_shared<UnderWay>();
-  return shared;
+std::atomic<int>& under_way() {
+  static std::atomic<int> count{0};
+  return count;
 }
 
 std::string address_text(const addrinfo& entry) {
@@ -95,40 +87,34 @@ bool is_numeric(const std::string& host) {
          ::inet_pton(AF_INET6, host.c_str(), &address) == 1;
 }
 
-/// The look-up of that name which is under way, or a new one.
-Result<std::shared_ptr<Pending>> shared_look_up(const std::string& host) {
-  const std::shared_ptr<UnderWay> shared = under_way();
-  const MutexLock lock(shared->mutex);
-  if (const auto found = shared->all.find(host); found != shared->all.end()) return found->second;
-  if (shared->all.size() >= kMostUnderWay) {
+Result<> start(const std::string& host, const std::shared_ptr<Pending>& pending) {
+  if (under_way().fetch_add(1) >= kMostUnderWay) {
+    under_way().fetch_sub(1);
     return fail(ErrorKind::Unreachable,
                 fmt::format("host name '{}' not looked up: {} look-ups are waiting for DNS", host,
                             kMostUnderWay));
   }
-  const auto pending = std::make_shared<Pending>();
   try {
-    std::thread([host, pending, shared] {
+    std::thread([host, pending] {
       ask_system(host, *pending);
-      const MutexLock ended(shared->mutex);
-      shared->all.erase(host);
+      under_way().fetch_sub(1);
     }).detach();
   } catch (const std::system_error& error) {
+    under_way().fetch_sub(1);
     return fail(ErrorKind::Unreachable,
                 fmt::format("host name '{}' not looked up: no thread: {}", host, error.what()));
   }
-  shared->all.emplace(host, pending);
-  return pending;
+  return {};
 }
 
 }  // namespace
 
 Result<NameLookup> look_up_name(const std::string& host, SteadyPoint deadline) {
   if (is_numeric(host)) return NameLookup{.canonical_name = host, .addresses = {host}};
-  ORCH_ASSIGN(const std::shared_ptr<Pending> pending, shared_look_up(host));
-  // Who has waited for it in vain does not wait once more, nor does anybody else.
-  const SteadyPoint until = deadline - (std::chrono::steady_clock::now() - pending->since);
+  const auto pending = std::make_shared<Pending>();
+  ORCH_TRY(start(host, pending));
   const MutexLock lock(pending->mutex);
-  if (!pending->ready.wait_until(pending->mutex, until, [&] { return pending->done; })) {
+  if (!pending->ready.wait_until(pending->mutex, deadline, [&] { return pending->done; })) {
     return fail(ErrorKind::Unreachable,
                 fmt::format("host name '{}' not resolved in time: check DNS", host));
   }

@@ -9,9 +9,8 @@
 namespace orch {
 
 /// What a host name stands for, by the system's resolver (hosts file, DNS). The system's own
-/// patience does not count: an answer that is not there at `deadline` is given up. How long the
-/// same name has been looked up already, by whomever, counts as waited. Addresses stand for
-/// themselves. Errors: Unreachable.
+/// patience does not count: an answer that is not there at `deadline` is given up. Addresses stand
+/// for themselves. Errors: Unreachable.
 struct NameLookup {
   std::string canonical_name{};          ///< without a dot at its end
   std::vector<std::string> addresses{};  ///< IPv4 before IPv6, without duplicates; not empty

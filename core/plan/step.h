@@ -154,6 +154,8 @@ struct PlanFacts {
   std::vector<InstanceKey> semi_sync_sources{};  ///< until they were fenced, which ends that
   std::optional<Error> giving_up{};  ///< the plan has failed, and only undoes what it can
   bool failed_is_read_only{false};   ///< an earlier run of the plan has made it so
+  /// Whom an earlier run of the plan told to take writes, whatever came of it.
+  std::vector<InstanceKey> told_to_write{};
 };
 
 /// How the server was before its delay was taken off; null when it was not.

@@ -108,7 +108,7 @@ class Failover(LiveCase):
         c[1].kill()
         c[2].kill()
         done = self.refuses("failover", c.name)
-        self.assertEqual(done.code, 6, done)
+        self.assertEqual(done.code, 4, done)
         self.assertRegex(done.err, rf"\Aorch: no replica of {c[1]} can be promoted: {c[2]} does not answer: .*\n\Z")
         [record] = json.loads(self.does("recovery", "list", "--json").out)
         self.assertEqual((record["State"], record["Successor"]), ("failed", None), record)

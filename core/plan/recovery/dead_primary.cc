@@ -31,8 +31,7 @@ class Failover {
         failed_(fresh.find(request.failed)) {}
 
   [[nodiscard]] Decision next() const {
-    if (auto wait = ask_promoted(policy_, so_far_, fresh_); !wait.empty())
-      return Run{std::move(wait), {}};
+    if (auto wait = ask_promoted(so_far_, fresh_); !wait.empty()) return Run{std::move(wait), {}};
     if (const auto server = in_doubt(so_far_, fresh_)) return give_up_in_doubt(*server);
     if (so_far_.facts.giving_up) return back_out(*so_far_.facts.giving_up, so_far_, fresh_);
     if (std::string text = objection(); !text.empty()) {
@@ -95,7 +94,11 @@ class Failover {
   [[nodiscard]] Decision towards_promotion() const {
     const Choice choice = choose();
     if (!choice.winner) {
-      const ErrorKind kind = kind_of_failing(fresh_.replicas_of(request_.failed));
+      std::vector<const Instance*> asked = fresh_.replicas_of(request_.failed);
+      if (request_.designated) {
+        std::erase_if(asked, [&](const Instance* one) { return one->key != *request_.designated; });
+      }
+      const ErrorKind kind = kind_of_failing(asked);
       return back_out(Error{kind, nobody(choice)}, so_far_, fresh_);
     }
     const Instance& winner = *fresh_.find(*choice.winner);

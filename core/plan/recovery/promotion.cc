@@ -61,7 +61,7 @@ Topology before_look(const Progress& so_far, const Topology& fresh) {
 
 /// It is silent for the connection's sake, and was not waited for in vain, nor again and again.
 bool may_answer_soon(const InstanceKey& key, const Progress& so_far, const Topology& fresh) {
-  constexpr int kAsked = 3;
+  constexpr int kAsked = 2;
   const Instance* server = fresh.find(key);
   if (server == nullptr || answers(*server)) return false;
   const std::optional<Error>& error = server->freshness.last_error;
@@ -267,6 +267,7 @@ std::vector<Step> look_again(const InstanceKey& old_primary, const Progress& so_
 std::vector<Step> ask_again(const std::vector<LostReplica>& lost, const Policy& policy,
                             const Progress& so_far, const Topology& fresh) {
   std::vector<Step> steps;
+  if (policy.silent_wait.count() == 0) return steps;
   for (const LostReplica& one : lost) {
     if (may_answer_soon(one.key, so_far, fresh)) {
       steps.push_back({one.key,
@@ -280,16 +281,12 @@ std::vector<Step> ask_again(const std::vector<LostReplica>& lost, const Policy& 
   return steps;
 }
 
-std::vector<Step> ask_promoted(const Policy& policy, const Progress& so_far,
-                               const Topology& fresh) {
+std::vector<Step> ask_promoted(const Progress& so_far, const Topology& fresh) {
+  constexpr std::chrono::seconds kPatience{5};
   const std::optional<InstanceKey>& winner = so_far.facts.winner;
   if (!winner || !is_past_return(so_far) || !may_answer_soon(*winner, so_far, fresh)) return {};
-  return {{*winner,
-           WaitFor{CanBeRead{}, policy.silent_wait, {}},
-           "it was told to take writes",
-           {},
-           false,
-           {}}};
+  return {
+      {*winner, WaitFor{CanBeRead{}, kPatience, {}}, "it was told to take writes", {}, false, {}}};
 }
 
 std::vector<Step> last_look(const Missed& old_primary, const Progress& so_far,
@@ -336,10 +333,13 @@ void add_second_writers(Account& account, const Instance& winner, const Topology
 }
 
 std::optional<InstanceKey> in_doubt(const Progress& so_far, const Topology& fresh) {
+  std::vector<InstanceKey> told = so_far.facts.told_to_write;
   for (const StepResult& result : so_far.steps) {
-    if (!result.step.point_of_no_return) continue;
-    const Instance* now = fresh.find(result.step.server);
-    if (now == nullptr || !answers(*now)) return result.step.server;
+    if (result.step.point_of_no_return) told.push_back(result.step.server);
+  }
+  for (const InstanceKey& key : told) {
+    const Instance* now = fresh.find(key);
+    if (now == nullptr || !answers(*now)) return key;
   }
   return std::nullopt;
 }

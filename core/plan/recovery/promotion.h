@@ -78,8 +78,7 @@ struct Missed {
                                           const Policy& policy, const Progress& so_far,
                                           const Topology& fresh);
 /// The same for the promoted server, at any time: as long as it is silent, nothing can go on.
-[[nodiscard]] std::vector<Step> ask_promoted(const Policy& policy, const Progress& so_far,
-                                             const Topology& fresh);
+[[nodiscard]] std::vector<Step> ask_promoted(const Progress& so_far, const Topology& fresh);
 /// Reads everybody who answers once more when all is done, and the old primary in any case. Nothing
 /// when that is done.
 [[nodiscard]] std::vector<Step> last_look(const Missed& old_primary, const Progress& so_far,

@@ -27,8 +27,7 @@ class Takeover {
 
   [[nodiscard]] Decision next() const {
     if (primary_ == nullptr) return refuse("Error reading " + to_string(request_.primary));
-    if (auto wait = ask_promoted(policy_, so_far_, fresh_); !wait.empty())
-      return Run{std::move(wait), {}};
+    if (auto wait = ask_promoted(so_far_, fresh_); !wait.empty()) return Run{std::move(wait), {}};
     if (const auto server = in_doubt(so_far_, fresh_)) return give_up_in_doubt(*server);
     if (so_far_.facts.giving_up) return back_out(*so_far_.facts.giving_up, so_far_, fresh_);
     const auto designated = find_designated();

@@ -70,7 +70,7 @@ TEST_SUITE("cmd/command/recovery_reply") {
       recovery.outcome.topology = Topology({server(kOld, true), server(kNew, true)});
       recovery.outcome.account.promoted = kNew;
       CHECK_FALSE(cmd::recovery_reply(recovery, legacy, false)->refused);
-      recovery.unrecorded = true;
+      recovery.unrecorded = recovery.resumable = true;
       recovery.notes = {full, full, "its journal: " + full, full, "its journal: " + full};
       const auto reply = cmd::recovery_reply(recovery, legacy, false);
       CHECK(reply->refused == ErrorKind::Broken);
@@ -78,6 +78,9 @@ TEST_SUITE("cmd/command/recovery_reply") {
       REQUIRE(reply->notes.size() == 2);
       CHECK(reply->notes[0] == "its journal: " + full);
       CHECK(reply->notes[1].find("'orch recovery resume u7'") != std::string::npos);
+      recovery.resumable = false;  // nothing is left that a resume would do
+      CHECK(cmd::recovery_reply(recovery, legacy, false)->notes[1] ==
+            "not all of this could be recorded");
       recovery.error = Error{ErrorKind::Broken, full};
       const auto failed = cmd::recovery_reply(recovery, legacy, false);
       REQUIRE_FALSE(failed);

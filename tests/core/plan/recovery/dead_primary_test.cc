@@ -479,6 +479,23 @@ TEST_SUITE("core/plan/recovery/dead_primary") {
     CHECK(servers.changes().empty());
   }
 
+  TEST_CASE("who is named and does not fit is a refusal, whoever else is silent") {
+    FakeServers servers;
+    servers.add(writable(mysql(1, gtids("1-100"))));
+    servers.add(following(mysql(2, gtids("1-90")), 1));
+    servers.add(following(mysql(3, gtids("1-90")), 1));
+    servers.set(db(2), [](Instance& i) { i.server.log_bin = false; });
+    servers.kill(db(1));
+    servers.kill(db(3));
+    for (const bool named : {true, false}) {
+      CAPTURE(named);
+      const auto to = named ? std::optional(db(2)) : std::nullopt;
+      const Outcome outcome = run_plan(servers, failover({db(1), to}, Policy{}));
+      REQUIRE(outcome.error);
+      CHECK((outcome.error->kind == ErrorKind::Refused) == named);
+    }
+  }
+
   TEST_CASE("a replica is no primary, and co-masters are refused") {
     FakeServers servers;
     servers.add(following(mysql(1, gtids("1-100")), 2));
