@@ -355,6 +355,38 @@ TEST_SUITE("ha/attempt") {
     }
   }
 
+  TEST_CASE("as soon as a new master takes writes, it is on record and the old one in quarantine") {
+    for (const bool silent : {false, true}) {
+      CAPTURE(silent);
+      std::unique_ptr<RecoveryFixture> cut_off;
+      // While the others are moved below it.
+      for (int change = 1; !cut_off || cut_off->servers.at(db(3)).replication.source != db(2);
+           ++change) {
+        REQUIRE(change < 20);
+        cut_off = std::make_unique<RecoveryFixture>();
+        cut_off->servers.kill(db(1));
+        const Parts parts = cut_off->process();
+        cut_off->mortal->die_at(change, false);
+        CHECK_THROWS_AS((void)recover(parts, RecoveryFixture::work(RecoveryKind::DeadMaster)),
+                        Killed);
+      }
+      RecoveryFixture& world = *cut_off;
+      const auto entry = storage::QuarantineStore(world.database(), world.clock).find(db(1));
+      REQUIRE((entry && *entry));
+      CHECK((*entry)->successor == db(2));
+      const auto record = world.instances().find(db(2));
+      REQUIRE((record && *record));
+      CHECK_FALSE((*record)->server.read_only);
+      CHECK_FALSE(is_replica(**record));
+      world.bury_owner();
+      if (silent) world.servers.kill(db(2));
+      const auto outcome = resume(world.process(), "1");
+      CHECK(text_of(outcome).starts_with(
+          silent ? "db2:3306 was told to take writes and does not answer any more" : "no error"));
+      CHECK(world.servers.at(db(3)).server.read_only);
+    }
+  }
+
   TEST_CASE("that another recovery has begun meanwhile is told once") {
     RecoveryFixture world;
     world.servers.kill(db(1));
