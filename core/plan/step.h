@@ -142,8 +142,7 @@ struct PlanFacts {
   std::optional<BinlogCoordinates> place_at_promotion{};
   std::optional<Continuation> continuation{};
   std::optional<std::string> lost_transactions{};
-  /// Where a primary that was made read-only stood when it was first looked at.
-  std::optional<Position> stood_at{};
+  std::optional<Position> stood_at{};  ///< a primary made read-only, when it was first looked at
   /// The replicas of a server that is not replaced, or the binlog servers of one that is, as they
   /// were when the run began; of a repair of semi-sync, those that it has begun to switch.
   std::optional<std::vector<InstanceKey>> orphans{};
@@ -152,10 +151,9 @@ struct PlanFacts {
   /// Those whose delay was taken off, so that they apply what it held back: see undelay().
   std::vector<Undelayed> undelayed{};
   std::vector<InstanceKey> semi_sync_sources{};  ///< until they were fenced, which ends that
-  std::optional<Error> giving_up{};  ///< the plan has failed, and only undoes what it can
-  bool failed_is_read_only{false};   ///< an earlier run of the plan has made it so
-  /// Whom an earlier run of the plan told to take writes, whatever came of it.
-  std::vector<InstanceKey> told_to_write{};
+  std::optional<Error> giving_up{};          ///< the plan has failed, and only undoes what it can
+  bool failed_is_read_only{false};           ///< an earlier run of the plan has made it so
+  std::vector<InstanceKey> told_to_write{};  ///< by an earlier run, whatever came of it
 };
 
 /// How the server was before its delay was taken off; null when it was not.
