@@ -2,6 +2,7 @@
 import threading
 import unittest
 
+from live_case import IS_MYSQL
 from service_case import ServiceCase
 from software import Problem
 
@@ -40,6 +41,44 @@ class DoubleFailures(ServiceCase):
         self.write(new, 3)
         self.arrives(3, at=[n for n in (c[3], c[4]) if n is not new])
         self.assertEqual(len(service.json("audit-recovery")), 1)
+
+    def promoted_while_others_take_their_time(self):
+        """-> cluster, service, and the sessions whose locks keep two replicas from applying what they hold."""
+        self.config["InstancePollSeconds"] = 1
+        c = self.start(4)
+        self.discover(c)
+        service = self.serve(c)
+        self.does("register-candidate", c[2], "--promotion-rule", "prefer")
+        self.write(c[1], 1)
+        self.arrives(1, at=c.nodes[1:])
+        holders = [node.session("LOCK TABLES app.seq READ; SELECT 1;") for node in (c[3], c[4])]
+        for holder in holders:
+            self.addCleanup(holder.communicate)
+            self.addCleanup(holder.kill)
+        self.write(c[1], 2)
+        self.arrives(2, at=[c[2]])
+        c[1].kill()
+        c.wait_for(lambda: not self.read_only(c[2]), "the successor to take writes")
+        return c, service, holders
+
+    def test_a_master_that_comes_back_while_replicas_move_takes_no_writes(self):
+        c, service, _ = self.promoted_while_others_take_their_time()
+        c[1].launch("--read-only=0", *(["--super-read-only=0"] if IS_MYSQL else []))
+        c[1].wait()
+        c.wait_for(lambda: self.read_only(c[1]), f"the old master to be made read-only: {service.told()}")
+        # By whoever reads it next: the recovery itself comes to it when all replicas are done.
+        c.wait_for(lambda: f"{c[1]} took writes although {c[2]} is the master" in service.told(), "quarantine to be told of")
+        self.assertEqual(self.writable(c.nodes), [c[2]])
+
+    def test_a_new_master_that_dies_while_replicas_move_is_replaced(self):
+        c, service, holders = self.promoted_while_others_take_their_time()
+        c.wait_for(lambda: str(c[1]) in self.does("quarantine", "list").out, "the successor to be on record")
+        c[2].kill()
+        for holder in holders:
+            holder.kill()
+        c.wait_for(lambda: self.writable(c.nodes), f"another to take writes: {service.told()}")
+        [new] = self.writable(c.nodes)
+        self.all_follow(c, new, service)
 
     def test_a_master_and_an_intermediate_master_die_at_once(self):
         c = self.start(5, "1>2,1>3,3>4,3>5")
