@@ -7,7 +7,7 @@ import sqlite3
 import subprocess
 import threading
 
-from live_case import FLAVOR, IS_MYSQL, LiveCase
+from live_case import FLAVOR, IS_MYSQL, ORCH, LiveCase
 
 
 @contextlib.contextmanager
