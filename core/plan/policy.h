@@ -59,7 +59,7 @@ struct Policy {
   /// How long replication may take to run after it was started.
   std::chrono::seconds start_wait{10};
   /// How long one that hangs is asked again, when all else is done for those that follow a new
-  /// primary: quarantine and hooks wait for that. 0: not at all, somebody gathers it later.
+  /// primary: hooks wait for that. 0: not at all, somebody gathers it later.
   std::chrono::seconds silent_wait{3};
   /// How long a replica may take to stop receiving before it is left behind, so that one that
   /// hangs does not delay the promotion.
