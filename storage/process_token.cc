@@ -2,9 +2,12 @@
 
 #include <unistd.h>
 
+#include <charconv>
 #include <filesystem>
 #include <fstream>
 #include <optional>
+#include <string_view>
+#include <system_error>
 #include <vector>
 
 #include <fmt/format.h>
@@ -16,7 +19,11 @@ namespace orch::storage {
 
 namespace {
 
-constexpr std::string_view kMark = "orch";
+// 64 hex digits, as other programs that share the backend expect: the place, the number of the
+// process, its start, and the rest by chance.
+constexpr std::size_t kPlaceDigits = 40;
+constexpr std::size_t kPidDigits = 6;
+constexpr std::size_t kStartDigits = 12;
 
 /// When the process was started, in ticks since the machine was; nothing when there is none.
 /// Another process may have got its number since.
@@ -39,28 +46,43 @@ std::string place() {
   std::string boot;
   std::error_code none;
   const std::string space = std::filesystem::read_symlink("/proc/self/ns/pid", none).string();
+  if (!std::getline(file, boot) || none) return "";
   const std::size_t bracket = space.find('[');
-  if (!std::getline(file, boot) || none || bracket == std::string::npos) return "";
-  return replace_all(boot, "-", "") + "." + space.substr(bracket + 1, space.size() - bracket - 2);
+  if (bracket == std::string::npos) return "";
+  const auto inode = parse_uint(space.substr(bracket + 1, space.size() - bracket - 2));
+  if (!inode) return "";
+  const std::string text = fmt::format("{}{:08x}", replace_all(boot, "-", ""), *inode);
+  return text.size() == kPlaceDigits ? text : "";
+}
+
+std::optional<std::uint64_t> parse_hex(std::string_view digits) {
+  std::uint64_t number = 0;
+  const char* end = digits.data() + digits.size();
+  const auto [rest, error] = std::from_chars(digits.data(), end, number, 16);
+  if (error != std::errc{} || rest != end) return std::nullopt;
+  return number;
 }
 
 }  // namespace
 
 Result<std::string> make_process_token() {
-  ORCH_ASSIGN(const std::string random, make_token());
+  ORCH_ASSIGN(std::string random, make_token());
   const auto pid = static_cast<std::uint64_t>(::getpid());
-  return fmt::format("{}-{}-{}-{}-{}", kMark, place(), pid, start_of(pid).value_or(0),
-                     random.substr(0, 40));
+  const std::optional<std::uint64_t> start = start_of(pid);
+  const std::string known =
+      start ? place() + fmt::format("{:0{}x}{:0{}x}", pid, kPidDigits, *start, kStartDigits) : "";
+  if (known.size() != kPlaceDigits + kPidDigits + kStartDigits) return random;
+  return known + random.substr(known.size());
 }
 
 bool is_process_gone(std::string_view token) {
-  const std::vector<std::string_view> parts = split(token, '-');
-  if (parts.size() != 5 || parts[0] != kMark || parts[1].empty() || parts[1] != place()) {
-    return false;
-  }
-  const std::optional<std::uint64_t> pid = parse_uint(parts[2]);
-  const std::optional<std::uint64_t> start = parse_uint(parts[3]);
-  if (!pid || !start || *start == 0) return false;
+  const std::string here = place();
+  if (here.empty() || !token.starts_with(here)) return false;
+  token.remove_prefix(here.size());
+  if (token.size() < kPidDigits + kStartDigits) return false;
+  const std::optional<std::uint64_t> pid = parse_hex(token.substr(0, kPidDigits));
+  const std::optional<std::uint64_t> start = parse_hex(token.substr(kPidDigits, kStartDigits));
+  if (!pid || !start) return false;
   return start_of(*pid) != start;
 }
 

@@ -1,13 +1,9 @@
 #include "storage/maintenance_store.h"
 
 #include <string>
-#include <string_view>
-#include <vector>
 
 #include <doctest/doctest.h>
-#include <fmt/format.h>
 
-#include "core/base/text.h"
 #include "storage/downtime_store.h"
 #include "storage/process_token.h"
 #include "tests/storage/memory_backend.h"
@@ -59,7 +55,8 @@ TEST_SUITE("storage/maintenance_store") {
 
   TEST_CASE_FIXTURE(MaintenanceFixture, "the lock of a process of this host that is gone is none") {
     const std::string living = make_process_token().value_or("");
-    REQUIRE(living.starts_with("orch-"));
+    REQUIRE(living.size() == 64);
+    REQUIRE(living.find_first_not_of("0123456789abcdef") == std::string::npos);
     MaintenanceStore of_living(database(), clock, {"host", living});
     REQUIRE(of_living.claim({.key = kDb}).value_or(std::nullopt).has_value());
     CHECK_FALSE(claim().has_value());
@@ -67,22 +64,20 @@ TEST_SUITE("storage/maintenance_store") {
       run("update database_instance_maintenance set processing_node_token = '" + token +
           "', processing_node_hostname = '" + host + "' where maintenance_active = 1");
     };
-    const std::vector<std::string_view> parts = split(living, '-');
-    REQUIRE(parts.size() == 5);
-    const auto token = [&](std::string_view place, std::string_view pid, std::string_view start) {
-      return fmt::format("orch-{}-{}-{}-ab", place, pid, start);
-    };
-    constexpr std::string_view kNobody = "4194305";  // above the largest number of a process
-    held_by(token(parts[1], kNobody, "77"), "another");
+    const std::string here = living.substr(0, 40);
+    const std::string pid = living.substr(40, 6);
+    const std::string nobody = "400001";  // above the largest number of a process
+    const std::string start = "00000000004d";
+    held_by(here + nobody + start + "abcdef", "another");
     CHECK_FALSE(claim().has_value());
-    held_by(token("anotherboot", kNobody, "77"));
+    held_by(std::string(40, 'a') + nobody + start + "abcdef");  // another boot
     CHECK_FALSE(claim().has_value());
     held_by("0123456789abcdef");  // of another program
     CHECK_FALSE(claim().has_value());
-    held_by(token(parts[1], parts[2], "1"));  // the number is another process's now
+    held_by(here + pid + start + "abcdef");  // the number is another process's now
     CHECK(claim(true).has_value());
     // A person's lock stays, whatever became of the process.
-    held_by(token(parts[1], kNobody, "77"));
+    held_by(here + nobody + start + "abcdef");
     CHECK_FALSE(claim().has_value());
   }
 
