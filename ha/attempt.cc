@@ -215,12 +215,9 @@ std::optional<Decision> Attempt::start_left_behind(Account& account, const Progr
     const Instance* now = fresh.find(lost.key);
     if (before == nullptr || found == nullptr || now == nullptr || !answers(*now)) continue;
     // What this run stopped itself, the executor tells.
-    const auto is_left = [&](ThreadState Replication::*thread) {
-      return runs(before->replication.*thread) && !runs(found->replication.*thread) &&
-             !runs(now->replication.*thread);
-    };
-    if (is_left(&Replication::io_state) || is_left(&Replication::sql_state)) {
-      account.notes.push_back(to_string(lost.key) + " is left with replication stopped");
+    const std::string threads = stopped_threads(*before, *now);
+    if (!threads.empty() && stopped_threads(*found, *now).empty()) {
+      account.notes.push_back(to_string(lost.key) + " is left with " + threads + " stopped");
     }
   }
   return std::nullopt;

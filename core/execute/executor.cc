@@ -8,6 +8,7 @@
 #include "core/base/parallel.h"
 #include "core/base/text.h"
 #include "core/execute/align_servers.h"
+#include "core/plan/undo.h"
 
 namespace orch {
 
@@ -548,9 +549,8 @@ std::vector<std::string> Executor::Session::left_otherwise(const Account& accoun
     if (account.promoted == before.key || !is_replica(before)) continue;
     if (!is_replica(*now)) {
       left.push_back(key + " is left without a source");
-    } else if ((runs(before.replication.io_state) && !runs(now->replication.io_state)) ||
-               (runs(before.replication.sql_state) && !runs(now->replication.sql_state))) {
-      left.push_back(key + " is left with replication stopped");
+    } else if (std::string threads = stopped_threads(before, *now); !threads.empty()) {
+      left.push_back(key + " is left with " + threads + " stopped");
     }
     const Undelayed* undelayed = orch::undelayed(progress.facts, before.key);
     if (undelayed == nullptr || !is_replica(*now)) continue;

@@ -35,12 +35,18 @@ std::optional<ReplicationThreads> threads_to_start(const Instance& before, const
   // its source must be there to send it again.
   const bool would_discard = is_mariadb(now) && now.gtid.uses_mariadb &&
                              !source_answers(now, fresh) && !has_applied_all(now);
+  const Instance* source = fresh.find(now.replication.source);
+  const auto& winner = so_far.facts.winner;
+  const bool gets_what_others_lack =
+      is_past_return(so_far) && winner && source != nullptr && source->key != *winner &&
+      !fresh.is_below(source->key, *winner) && !(answers(*source) && source->server.read_only);
   // Started while the receiver stands, the applier has it do the same: what counts as lost once
   // somebody is promoted, and is kept until then.
   const bool keeps = now.replication.io_state == ThreadState::Stopped && !is_past_return(so_far);
-  if (receiver && applier && !would_discard) return ReplicationThreads::Both;
+  const bool may_receive = receiver && !would_discard && !gets_what_others_lack;
+  if (may_receive && applier) return ReplicationThreads::Both;
   if (applier && !(would_discard && keeps)) return ReplicationThreads::Applier;
-  if (receiver && !would_discard) return ReplicationThreads::Receiver;
+  if (may_receive) return ReplicationThreads::Receiver;
   return std::nullopt;
 }
 
@@ -124,6 +130,16 @@ std::vector<Step> undo_thread_steps(const Progress& so_far, const Topology& fres
     if (threads && !was_started(so_far, *now, *threads, fresh)) add(StartReplication{*threads});
   }
   return steps;
+}
+
+std::string stopped_threads(const Instance& before, const Instance& now) {
+  const auto is_stopped = [&](ThreadState Replication::*thread) {
+    return runs(before.replication.*thread) && !runs(now.replication.*thread);
+  };
+  const bool receiver = is_stopped(&Replication::io_state);
+  const bool applier = is_stopped(&Replication::sql_state);
+  if (receiver && applier) return "replication";
+  return receiver ? "its receiver" : applier ? "its applier" : "";
 }
 
 std::vector<Step> undo_link_steps(const Progress& so_far, const Topology& fresh,

@@ -125,7 +125,7 @@ const std::vector<Kind>& kinds() {
        [](const test::FakeServers& servers) {
          const Replication left = servers.at(db(4)).replication;
          return follows(servers, 3, 2) && follows(servers, 5, 2) && left.source == db(1) &&
-                runs(left.io_state) && runs(left.sql_state) &&
+                !runs(left.io_state) && runs(left.sql_state) &&
                 servers.writable() == std::vector<InstanceKey>{db(2)};
        },
        "db4"},

@@ -162,8 +162,12 @@ TEST_SUITE("core/plan/recovery/detaching") {
     const Outcome outcome = fail_over_by(servers, {});
     REQUIRE_FALSE(outcome.error);
     CHECK(servers.at(db(2)).replication.source == db(1));
-    CHECK(runs(servers.at(db(2)).replication.io_state));
+    // What the dead one had not sent to anybody must not come to this one alone.
+    CHECK_FALSE(runs(servers.at(db(2)).replication.io_state));
+    CHECK(runs(servers.at(db(2)).replication.sql_state));
     CHECK(has_note(outcome, "db2:3306 is not detached from db1:3306: the server said no"));
+    REQUIRE(outcome.left.size() == 1);
+    CHECK(outcome.left[0] == "db2:3306 is left with its receiver stopped");
   }
 
   TEST_CASE("who follows another server than the failed one keeps it") {
