@@ -76,6 +76,22 @@ bool made_read_only(const EarlierSteps& earlier, const InstanceKey& server, bool
   return is_read_only;
 }
 
+/// Who still stands as the run that was cut off had left it. What this run stopped itself, the
+/// executor tells.
+std::vector<std::string> left_stopped(const Progress& known, const Progress& so_far,
+                                      const Topology& fresh) {
+  std::vector<std::string> left;
+  for (const Instance& found : so_far.at_start.instances()) {
+    const Instance* before = known.at_start.find(found.key);
+    const Instance* now = fresh.find(found.key);
+    if (before == nullptr || now == nullptr || !answers(*now)) continue;
+    const std::string threads = stopped_threads(*before, *now);
+    if (threads.empty() || !stopped_threads(found, *now).empty()) continue;
+    left.push_back(to_string(found.key) + " is left with " + threads + " stopped");
+  }
+  return left;
+}
+
 }  // namespace
 
 Attempt::Attempt(const RecoveryWork& work, Journal& journal, Planner planner, Doors doors,
@@ -97,7 +113,7 @@ Decision Attempt::next(const Progress& so_far, const Topology& fresh) {
   publish_if_it_stands(fresh);
   if (auto run = read_credentials_again(fresh)) return *std::move(run);
   Decision decision = decide(so_far, fresh);
-  if (auto* failed = std::get_if<GiveUp>(&decision)) add_left_read_only(failed->because, fresh);
+  if (auto* failed = std::get_if<GiveUp>(&decision)) add_left(failed->because, so_far, fresh);
   Run* run = std::get_if<Run>(&decision);
   if (run != nullptr) use_credentials(*run, so_far);
   if (open_ || run == nullptr || !changes_anything(*run)) return decision;
@@ -108,13 +124,19 @@ Decision Attempt::next(const Progress& so_far, const Topology& fresh) {
   return decision;
 }
 
-/// Nobody can undo it then; whoever looks after the server must know (REC-33).
-void Attempt::add_left_read_only(Error& error, const Topology& fresh) const {
+/// What the run that was cut off did and nobody can undo; whoever looks after the servers must know
+/// (REC-33).
+void Attempt::add_left(Error& error, const Progress& so_far, const Topology& fresh) const {
+  if (earlier_.empty()) return;
   const Instance* failed = fresh.find(work_.failed);
-  if (failed == nullptr || answers(*failed) || !made_read_only(earlier_, failed->key, true)) return;
-  error.message += "; " + to_string(failed->key) + " does not answer, and " +
-                   (facts_.failed_is_read_only ? "was" : "may have been") +
-                   " made read-only before this was cut off: it is left so";
+  if (failed != nullptr && !answers(*failed) && made_read_only(earlier_, failed->key, true)) {
+    error.message += "; " + to_string(failed->key) + " does not answer, and " +
+                     (facts_.failed_is_read_only ? "was" : "may have been") +
+                     " made read-only before this was cut off: it is left so";
+  }
+  for (const std::string& left :
+       left_stopped(with_earlier(so_far, Whose::Everybody), so_far, fresh))
+    error.message += "; " + left;
 }
 
 /// The process that was cut off had read them and kept them to itself; the new master may have
@@ -209,17 +231,8 @@ std::optional<Decision> Attempt::start_left_behind(Account& account, const Progr
     Run run{undo_thread_steps(known, fresh, account.lost), {}};
     if (!run.steps.empty()) return run;
   }
-  for (const LostReplica& lost : account.lost) {
-    const Instance* before = known.at_start.find(lost.key);
-    const Instance* found = so_far.at_start.find(lost.key);
-    const Instance* now = fresh.find(lost.key);
-    if (before == nullptr || found == nullptr || now == nullptr || !answers(*now)) continue;
-    // What this run stopped itself, the executor tells.
-    const std::string threads = stopped_threads(*before, *now);
-    if (!threads.empty() && stopped_threads(*found, *now).empty()) {
-      account.notes.push_back(to_string(lost.key) + " is left with " + threads + " stopped");
-    }
-  }
+  for (std::string& left : left_stopped(known, so_far, fresh))
+    account.notes.push_back(std::move(left));
   return std::nullopt;
 }
 

@@ -40,7 +40,7 @@ class Attempt {
   [[nodiscard]] Decision decide(const Progress& so_far, const Topology& fresh);
   [[nodiscard]] std::optional<Decision> undo_earlier(const Error& because, const Progress& so_far,
                                                      const Topology& fresh);
-  void add_left_read_only(Error& error, const Topology& fresh) const;
+  void add_left(Error& error, const Progress& so_far, const Topology& fresh) const;
   enum class Whose { Everybody, NotMoved };
   [[nodiscard]] Progress with_earlier(const Progress& so_far, Whose whose) const;
   [[nodiscard]] std::optional<Decision> start_left_behind(Account& account, const Progress& so_far,

@@ -383,6 +383,9 @@ TEST_SUITE("ha/attempt") {
       const auto outcome = resume(world.process(), "1");
       CHECK(text_of(outcome).starts_with(
           silent ? "db2:3306 was told to take writes and does not answer any more" : "no error"));
+      const bool names =
+          text_of(outcome).find("; db3:3306 is left with replication stopped") != std::string::npos;
+      CHECK(names == silent);
       CHECK(world.servers.at(db(3)).server.read_only);
     }
   }
