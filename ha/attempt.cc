@@ -113,7 +113,12 @@ Decision Attempt::next(const Progress& so_far, const Topology& fresh) {
   publish_if_it_stands(fresh);
   if (auto run = read_credentials_again(fresh)) return *std::move(run);
   Decision decision = decide(so_far, fresh);
-  if (auto* failed = std::get_if<GiveUp>(&decision)) add_left(failed->because, so_far, fresh);
+  if (auto* failed = std::get_if<GiveUp>(&decision)) {
+    Progress known = so_far;
+    known.facts = facts_;
+    in_doubt_ = in_doubt(known, fresh).has_value();
+    add_left(failed->because, so_far, fresh);
+  }
   Run* run = std::get_if<Run>(&decision);
   if (run != nullptr) use_credentials(*run, so_far);
   if (open_ || run == nullptr || !changes_anything(*run)) return decision;
@@ -129,10 +134,14 @@ Decision Attempt::next(const Progress& so_far, const Topology& fresh) {
 void Attempt::add_left(Error& error, const Progress& so_far, const Topology& fresh) const {
   if (earlier_.empty()) return;
   const Instance* failed = fresh.find(work_.failed);
-  if (failed != nullptr && !answers(*failed) && made_read_only(earlier_, failed->key, true)) {
-    error.message += "; " + to_string(failed->key) + " does not answer, and " +
-                     (facts_.failed_is_read_only ? "was" : "may have been") +
-                     " made read-only before this was cut off: it is left so";
+  if (failed != nullptr && made_read_only(earlier_, failed->key, true)) {
+    if (!answers(*failed)) {
+      error.message += "; " + to_string(failed->key) + " does not answer, and " +
+                       (facts_.failed_is_read_only ? "was" : "may have been") +
+                       " made read-only before this was cut off: it is left so";
+    } else if (failed->server.read_only) {
+      error.message += "; " + to_string(failed->key) + " is left read-only";
+    }
   }
   for (const std::string& left :
        left_stopped(with_earlier(so_far, Whose::Everybody), so_far, fresh))

@@ -35,6 +35,8 @@ class Attempt {
 
   [[nodiscard]] bool is_open() const { return open_; }
   [[nodiscard]] bool is_published() const { return published_; }
+  /// Whether a server that was told to take writes is silent, so that nobody can go on.
+  [[nodiscard]] bool is_in_doubt() const { return in_doubt_; }
 
  private:
   [[nodiscard]] Decision decide(const Progress& so_far, const Topology& fresh);
@@ -61,6 +63,7 @@ class Attempt {
   bool open_{false};
   bool published_{false};
   bool read_again_{false};
+  bool in_doubt_{false};
 };
 
 /// Whether it failed as this node does not reach servers: a refusal would be another node's, too.

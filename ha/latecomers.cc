@@ -60,7 +60,18 @@ Planner gathering(const InstanceKey& key, const InstanceKey& successor, const Po
       move.always_start = true;
     return plan;
   };
-  return planner_for(select, policy);
+  return [key, successor, move = planner_for(select, policy)](const Progress& so_far,
+                                                              const Topology& fresh) -> Decision {
+    // Another master stands: what it writes nobody else has.
+    const Instance* replica = fresh.find(key);
+    const bool tried = latest(so_far, key, is_change<SetReadOnly>) != nullptr;
+    if (replica == nullptr || !answers(*replica) || replica->server.read_only || tried) {
+      return move(so_far, fresh);
+    }
+    return Run{
+        {{key, Change{SetReadOnly{true}}, to_string(successor) + " takes the writes", {}, false}},
+        {}};
+  };
 }
 
 /// What the story of a recovery says of each that was looked at.

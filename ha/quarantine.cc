@@ -10,25 +10,34 @@ namespace {
 
 constexpr std::chrono::seconds kFenceLimit{10};
 
+constexpr int kMostHops = 100;  ///< replicas may form a circle
+
 constexpr std::string_view kSeenReplicating = "seen replicating, read-only";
 
 bool takes_writes(const Instance& seen) {
   return !seen.server.read_only;
 }
 
-/// The writable master that stands in the place of the one on the list; read now.
-Result<std::optional<InstanceKey>> standing_master(const Parts& parts,
-                                                   const storage::Quarantine& entry) {
-  std::vector<InstanceKey> candidates;
-  if (!entry.successor.hostname.empty()) candidates.push_back(entry.successor);
+/// Who may stand in the place of the one on the list: the likeliest first.
+Result<std::vector<InstanceKey>> possible_masters(const Parts& parts,
+                                                  const storage::Quarantine& entry) {
+  std::vector<InstanceKey> keys;
+  if (!entry.successor.hostname.empty()) keys.push_back(entry.successor);
   ORCH_ASSIGN(const std::vector<Instance> masters, parts.instances.list_cluster_masters());
   ORCH_ASSIGN(const std::optional<std::string> cluster,
               parts.clusters.find_name(entry.cluster_alias));
   for (const Instance& master : masters) {
-    if (cluster && master.cluster_name == *cluster) candidates.push_back(master.key);
+    if (cluster && master.cluster_name == *cluster) keys.push_back(master.key);
   }
-  for (const InstanceKey& key : candidates) {
-    if (key == entry.key) continue;
+  std::erase(keys, entry.key);
+  return keys;
+}
+
+/// The writable master that stands in the place of the one on the list; read now.
+Result<std::optional<InstanceKey>> standing_master(const Parts& parts,
+                                                   const storage::Quarantine& entry) {
+  ORCH_ASSIGN(const std::vector<InstanceKey> keys, possible_masters(parts, entry));
+  for (const InstanceKey& key : keys) {
     const Observation seen =
         parts.servers.probe(key, std::chrono::steady_clock::now() + parts.executor.probe_limit);
     if (seen.found() && takes_writes(seen.instance) && !is_replica(seen.instance)) {
@@ -36,6 +45,18 @@ Result<std::optional<InstanceKey>> standing_master(const Parts& parts,
     }
   }
   return std::optional<InstanceKey>();
+}
+
+/// Whether it gets what that master writes, as the records have those between them.
+Result<bool> is_below(const Parts& parts, const Instance& seen, const InstanceKey& master) {
+  InstanceKey source = seen.replication.source;
+  for (int hops = 0; hops < kMostHops; ++hops) {
+    if (source == master) return true;
+    ORCH_ASSIGN(const std::optional<Instance> between, parts.instances.find(source));
+    if (!between || !is_replica(*between)) return false;
+    source = between->replication.source;
+  }
+  return false;
 }
 
 /// What the server has and the master lacks, as both say now; "" when nothing, or not known.
@@ -59,8 +80,12 @@ Result<> judge(const Parts& parts, const storage::Quarantine& entry, const Insta
     return {};
   }
   storage::QuarantineStore store(parts.database, parts.clock);
+  if (!takes_writes(seen) && !replica_running(seen)) return {};
+  ORCH_ASSIGN(const std::optional<InstanceKey> master, standing_master(parts, entry));
   if (!takes_writes(seen)) {
-    if (!replica_running(seen)) return {};
+    if (!master) return {};
+    ORCH_ASSIGN(const bool follows, is_below(parts, seen, *master));
+    if (!follows) return {};
     const std::string extra = extra_text(parts, entry.key, seen.replication.source);
     if (!extra.empty()) {
       parts.teller.say(fmt::format("{} replicates again and stays in quarantine{}", name, extra));
@@ -71,7 +96,6 @@ Result<> judge(const Parts& parts, const storage::Quarantine& entry, const Insta
     parts.teller.audit("quarantine-release", entry.key, std::string(kSeenReplicating));
     return {};
   }
-  ORCH_ASSIGN(const std::optional<InstanceKey> master, standing_master(parts, entry));
   if (!master) {
     parts.teller.say(
         fmt::format("{} is in quarantine and takes writes; no other master stands in "
@@ -109,6 +133,30 @@ std::string other_server(const storage::Quarantine& entry, const Instance& seen)
                        entry.server_id);
   }
   return "";
+}
+
+Result<std::string> lost_its_place(const Parts& parts, const RecoveryWork& work) {
+  const bool makes_writable = work.kind == RecoveryKind::NonWriteableMaster;
+  if (!makes_writable && !replaces_master(work.kind)) return std::string();
+  ORCH_ASSIGN(const std::optional<storage::Quarantine> entry,
+              storage::QuarantineStore(parts.database, parts.clock).find(work.failed));
+  ORCH_ASSIGN(const std::optional<Instance> record, parts.instances.find(work.failed));
+  if (!entry || (record && !other_server(*entry, *record).empty())) return std::string();
+  std::optional<InstanceKey> master;
+  ORCH_ASSIGN(const std::vector<InstanceKey> keys, possible_masters(parts, *entry));
+  for (const InstanceKey& key : keys) {
+    ORCH_ASSIGN(const std::optional<Instance> other, parts.instances.find(key));
+    const bool stands = other && answers(*other) && takes_writes(*other) && !is_replica(*other);
+    if (stands && !master) master = key;
+  }
+  // With nobody in its place, and writable, it has been the master again.
+  if (!master && !makes_writable && record && takes_writes(*record)) return std::string();
+  const std::string name = to_string(work.failed);
+  return fmt::format(
+      "{} is in quarantine: {} took its place{}; its replicas belong below the new master ('orch "
+      "relocate' moves them). Should it be a master again: 'orch quarantine release {}'",
+      name, to_string(entry->successor),
+      master ? fmt::format(", and {} takes the writes", to_string(*master)) : "", name);
 }
 
 Result<> enforce_quarantine(const Parts& parts, std::span<const Instance> seen) {

@@ -6,6 +6,7 @@
 
 #include "core/model/instance.h"
 #include "ha/parts.h"
+#include "ha/recovery_work.h"
 #include "storage/quarantine_store.h"
 
 namespace orch::ha {
@@ -17,10 +18,15 @@ namespace orch::ha {
 /// "" when it is the same, as far as is known.
 [[nodiscard]] std::string other_server(const storage::Quarantine& entry, const Instance& seen);
 
+/// Why nobody may take the place of that server, nor it be made writable: it lost its place as a
+/// master to another one, as the records have it. "" when it may.
+[[nodiscard]] Result<std::string> lost_its_place(const Parts& parts, const RecoveryWork& work);
+
 /// Looks at servers that were just read. Of those on the list: one that takes writes, while a
 /// writable master stands in its place, is made read-only, which is audited and told; one that
-/// replicates read-only is released. Another server of the same name is left alone, and told.
-/// Errors: the store's. That a server could not be made read-only is told, not returned.
+/// replicates read-only from that master, or below it, is released. Another server of the same name
+/// is left alone, and told. Errors: the store's. That a server could not be made read-only is told,
+/// not returned.
 Result<> enforce_quarantine(const Parts& parts, std::span<const Instance> seen);
 
 }  // namespace orch::ha

@@ -14,10 +14,11 @@
 #include "core/plan/recovery/takeover.h"
 #include "ha/attempt.h"
 #include "ha/completion.h"
-#include "ha/hook_lists.h"
 #include "ha/journal.h"
 #include "ha/maintenance_locks.h"
 #include "ha/plan_facts.h"
+#include "ha/quarantine.h"
+#include "ha/recovery_hooks.h"
 #include "ha/registration.h"
 #include "ha/scope.h"
 
@@ -33,49 +34,19 @@ constexpr std::string_view kFailing = "failing";        ///< likewise, when noth
 
 constexpr std::string_view kCutOffUntouched = "it was cut off before it changed any server";
 
-bool is_takeover(const RecoveryWork& work) {
-  return work.kind == RecoveryKind::GracefulTakeover;
-}
-
-/// The lists that come before anything is changed, and those that come after.
-std::vector<HookList> lists_before(const RecoveryWork& work, const RecoverySettings& settings) {
-  std::vector<HookList> lists;
-  if (is_takeover(work)) {
-    lists.push_back(
-        {"PreGracefulTakeoverProcesses", settings.pre_graceful_takeover_processes, true});
-    lists.push_back({"OnFailureDetectionProcesses", settings.on_failure_detection_processes, true});
-  }
-  lists.push_back({"PreFailoverProcesses", settings.pre_failover_processes, true});
-  return lists;
-}
-
-std::vector<HookList> lists_after(const RecoveryWork& work, const RecoverySettings& settings,
-                                  bool successful) {
-  if (!successful) {
-    return {{"PostUnsuccessfulFailoverProcesses", settings.post_unsuccessful_failover_processes}};
-  }
-  std::vector<HookList> lists;
-  if (replaces_master(work.kind)) {
-    lists.push_back({"PostMasterFailoverProcesses", settings.post_master_failover_processes});
-  }
-  if (work.kind == RecoveryKind::DeadIntermediateMaster ||
-      work.kind == RecoveryKind::DeadGroupMember) {
-    lists.push_back({"PostIntermediateMasterFailoverProcesses",
-                     settings.post_intermediate_master_failover_processes});
-  }
-  lists.push_back({"PostFailoverProcesses", settings.post_failover_processes});
-  if (is_takeover(work)) {
-    lists.push_back({"PostGracefulTakeoverProcesses", settings.post_graceful_takeover_processes});
-  }
-  return lists;
-}
-
 /// One recovery from its registration to its last hook.
 class Recovery {
  public:
+  /// What becomes of a takeover whose new master is silent.
+  enum class InDoubt {
+    Waits,  ///< it stays unfinished, and is carried on when that one answers
+    Ends,   ///< another server is to take the place of both
+  };
+
   Recovery(const Parts& parts, const RecoveryWork& work, storage::RecoveryRun run,
-           EarlierSteps earlier, bool resumed)
+           EarlierSteps earlier, bool resumed, InDoubt in_doubt = InDoubt::Waits)
       : parts_(parts),
+        in_doubt_(in_doubt),
         earlier_(std::move(earlier)),
         journal_({parts.database, parts.clock}, std::move(run), parts.watcher,
                  {resumed, was_past_return(earlier_)}) {
@@ -123,6 +94,7 @@ class Recovery {
   void settle();
   Result<> resolve();
   void tell(const std::string& message);
+  void tell_once(const std::string& message);
   /// That it leads without a break since this began.
   [[nodiscard]] Result<> check_term() const;
   /// What is left to do is the next leader's, be it this node again.
@@ -135,6 +107,7 @@ class Recovery {
   }
 
   const Parts& parts_;
+  const InDoubt in_doubt_;
   EarlierSteps earlier_;
   Journal journal_;
   JournalLeadership leadership_{parts_.leadership, journal_};
@@ -174,6 +147,12 @@ bool Recovery::leaves_it_to_another(Executor& executor, std::set<InstanceKey> se
                         "most of its servers do not answer this node any more: another one leads "
                         "now, and is to finish it"};
   return true;
+}
+
+/// Not again and again of one that waits for a server.
+void Recovery::tell_once(const std::string& message) {
+  const auto story = recovery_store(parts_).list_steps(result_.uid);
+  if (!story || story->empty() || story->back().message != message) tell(message);
 }
 
 void Recovery::tell(const std::string& message) {
@@ -354,7 +333,8 @@ Result<> Recovery::resolve() {
 void Recovery::settle() {
   const bool successful = !result_.error;
   keep(journal_.save_stage(successful ? kSettling : kFailing));
-  keep(resolve());
+  const Result<> resolved = resolve();
+  keep(resolved);
   const Account& account = result_.outcome.account;
   if (successful) {
     for (std::string& problem : settle_promotion(parts_, work(), result_.uid, result_.outcome))
@@ -380,9 +360,9 @@ void Recovery::settle() {
   for (const HookList& list : lists_after(work(), parts_.config.recovery, successful))
     keep(run_list(list), false);
   if (stops_for_next_leader()) return;
-  const Result<> ended = journal_.save_stage(storage::kEndedStage);
+  const Result<> ended = resolved ? journal_.save_stage(storage::kEndedStage) : resolved;
   result_.resumable = !ended;
-  keep(ended);
+  if (resolved) keep(ended);
 }
 
 Result<RecoveryOutcome> Recovery::carry_out(const Topology& records) {
@@ -390,7 +370,7 @@ Result<RecoveryOutcome> Recovery::carry_out(const Topology& records) {
   if (result_.resumed) {
     registered_ = true;
     journal_.keep_alive(kHeartbeat);
-    tell("its process was gone: carried on by another");
+    tell_once("its process was gone: carried on by another");
   }
   Attempt attempt(work(), journal_, std::move(planner),
                   {.open = [this] { return open(); },
@@ -431,7 +411,20 @@ Result<RecoveryOutcome> Recovery::carry_out(const Topology& records) {
     // Not twice.
     if (!enrolled && enrolled.error().message != result_.error->message) keep(enrolled);
   }
-  if (registered_) settle();
+  // The old master lives and waits for the new one; whoever ended this now could not finish it
+  // later.
+  if (attempt.is_in_doubt() && is_takeover(work()) && in_doubt_ == InDoubt::Waits) {
+    result_.resumable = true;
+    result_.notes.push_back(fmt::format(
+        "recovery {0} has not ended: 'orch recovery resume {0}' goes on when that server answers, "
+        "and 'orch failover' puts another one in the place of both",
+        result_.id));
+    return result_;
+  }
+  // What could neither be written nor undone is for the next one to undo.
+  result_.resumable =
+      result_.error && registered_ && journal_.failure() && !result_.outcome.left.empty();
+  if (registered_ && !result_.resumable) settle();
   if (const auto failure = journal_.failure()) keep(fail(*failure));
   return result_;
 }
@@ -443,7 +436,8 @@ RecoveryOutcome Recovery::close(Error because) {
   return result_;
 }
 
-Result<RecoveryOutcome> carry_on(const Parts& parts, storage::RecoveryRun run) {
+Result<RecoveryOutcome> carry_on(const Parts& parts, storage::RecoveryRun run,
+                                 Recovery::InDoubt in_doubt = Recovery::InDoubt::Waits) {
   ORCH_ASSIGN(RecoveryWork work, read_work(run));
   const bool lives = owner_lives(parts, run);
   const RunningRecoveries::Mark mark(parts.running, run.uid);
@@ -465,7 +459,7 @@ Result<RecoveryOutcome> carry_on(const Parts& parts, storage::RecoveryRun run) {
   ORCH_ASSIGN(const std::optional<RecoveryRecord> record, recovery_store(parts).find(uid));
   ORCH_ASSIGN(work.promoted_before, promoted_before(parts, work.failed, uid));
   ORCH_ASSIGN(const Topology records, records_of(parts, work, run.winner));
-  Recovery recovery(parts, work, std::move(run), std::move(earlier), true);
+  Recovery recovery(parts, work, std::move(run), std::move(earlier), true, in_doubt);
   if (record) recovery.set_id(record->id);
   if (failing) {
     std::string because = record && !record->errors.empty() ? record->errors.front()
@@ -496,7 +490,7 @@ Result<Planner> planner_for(const RecoveryWork& work, const Policy& policy) {
                        .start_old_primary = work.start_old_master},
                       policy);
     case RecoveryKind::NonWriteableMaster:
-      return not_writable(work.failed, policy);
+      return not_writable(work.failed, work.promoted_before);
     case RecoveryKind::DeadIntermediateMaster:
       return dead_intermediate(work.failed, policy);
     case RecoveryKind::DeadGroupMember:
@@ -511,30 +505,6 @@ Result<Planner> planner_for(const RecoveryWork& work, const Policy& policy) {
                                               to_string(work.failed), to_string(work.kind)));
 }
 
-std::vector<std::string> hooks_of(const RecoveryWork& work, const RecoverySettings& settings) {
-  std::vector<std::string> lines;
-  const auto add = [&](const HookList& list) {
-    if (!work.hooks && !list.foreground) return;
-    for (std::size_t i = 0; i < list.texts.size(); ++i) {
-      lines.push_back(fmt::format("{} {} of {}: {}", list.name, i + 1, list.texts.size(),
-                                  list.texts[i].command));
-    }
-  };
-  if (!is_takeover(work)) {
-    add({"OnFailureDetectionProcesses", settings.on_failure_detection_processes});
-  }
-  for (const HookList& list : lists_before(work, settings))
-    add(list);
-  const bool fences =
-      work.kind == RecoveryKind::DeadMaster || work.kind == RecoveryKind::DeadCoMaster;
-  if (fences && settings.fencing_policy != "off") {
-    add({"FenceProcesses", settings.fence_processes, true, true});
-  }
-  for (const HookList& list : lists_after(work, settings, true))
-    add(list);
-  return lines;
-}
-
 Result<RecoveryOutcome> recover(const Parts& parts, const RecoveryWork& asked) {
   ORCH_TRY(check_leads(parts));
   RecoveryWork work = asked;
@@ -543,7 +513,12 @@ Result<RecoveryOutcome> recover(const Parts& parts, const RecoveryWork& asked) {
     const std::string uid = unfinished->uid;
     const bool same_kind = unfinished->kind == to_string(work.kind);
     const InstanceKey failed = unfinished->failed;
-    ORCH_ASSIGN(RecoveryOutcome finished, carry_on(parts, *std::move(unfinished)));
+    const bool replaces_both =
+        work.kind == RecoveryKind::DeadMaster || work.kind == RecoveryKind::DeadCoMaster;
+    ORCH_ASSIGN(RecoveryOutcome finished,
+                carry_on(parts, *std::move(unfinished),
+                         replaces_both ? Recovery::InDoubt::Ends : Recovery::InDoubt::Waits));
+    if (finished.error && finished.resumable) return finished;
     parts.teller.say(fmt::format(
         "recovery {} had been cut off: {}", uid,
         finished.error ? "it was ended: " + finished.error->message : "it was finished first"));
@@ -561,6 +536,8 @@ Result<RecoveryOutcome> recover(const Parts& parts, const RecoveryWork& asked) {
                               uid, to_string(*promoted)));
     }
   }
+  ORCH_ASSIGN(std::string lost, lost_its_place(parts, work));
+  if (!lost.empty()) return fail(ErrorKind::Refused, std::move(lost));
   storage::RecoveryRun run;
   ORCH_ASSIGN(run.uid, new_recovery_uid(parts.clock));
   run.owner = owner_of(parts);

@@ -15,21 +15,17 @@ struct RecoveryOutcome {
   std::int64_t id{0};  ///< of its record; 0: it did not come to that
   std::string uid{};
   RecoveryWork work{};
-  bool resumed{false};               ///< another process had begun it
-  std::optional<Error> error{};      ///< why nothing was promoted; nothing: done
-  Outcome outcome{};                 ///< of the servers
-  bool unrecorded{false};            ///< the backend does not know all of it
-  bool resumable{false};             ///< nor that it has ended
+  bool resumed{false};           ///< another process had begun it
+  std::optional<Error> error{};  ///< why nothing was promoted; nothing: done
+  Outcome outcome{};             ///< of the servers
+  bool unrecorded{false};        ///< the backend does not know all of it
+  /// It has not ended: that could not be recorded, or, with an error, things are left to do.
+  bool resumable{false};
   std::vector<std::string> notes{};  ///< what people should know: undone, left, could not be kept
 };
 
 /// The planner for the work. Errors: Refused, nothing can be done about this kind.
 Result<Planner> planner_for(const RecoveryWork& work, const Policy& policy);
-
-/// The work's hooks in the order in which they would run, as far as all goes well:
-/// "PreFailoverProcesses 1 of 2: text".
-[[nodiscard]] std::vector<std::string> hooks_of(const RecoveryWork& work,
-                                                const RecoverySettings& settings);
 
 /// Carries a recovery out from its detection to its last hook. A recovery of the same cluster that
 /// was cut off is finished first, or undone; then this one is not needed any more.

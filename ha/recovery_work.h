@@ -47,6 +47,10 @@ struct RecoveryWork {
 /// Whether the work ends with another server as the cluster's master.
 [[nodiscard]] bool replaces_master(RecoveryKind kind);
 
+[[nodiscard]] inline bool is_takeover(const RecoveryWork& work) {
+  return work.kind == RecoveryKind::GracefulTakeover;
+}
+
 /// The work in the journal's form, and back. Errors: Broken, naming the recovery.
 void write_work(const RecoveryWork& work, storage::RecoveryRun& run);
 Result<RecoveryWork> read_work(const storage::RecoveryRun& run);

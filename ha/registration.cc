@@ -16,6 +16,7 @@ namespace orch::ha {
 namespace {
 
 constexpr std::chrono::seconds kFirstPause{10};
+constexpr int kFreeRepairs = 2;
 /// A master that has held for so long has not failed at once.
 constexpr std::chrono::seconds kSettled{30};
 constexpr std::size_t kPast = 200;  ///< how many past recoveries are looked at
@@ -162,6 +163,31 @@ bool is_same_failure(const RecoveryRecord& past, const RecoveryWork& work,
   });
 }
 
+/// A repair that something undoes again and again does not go on for ever: from the third on each
+/// waits twice as long.
+std::optional<PastBlock> repaired_often(const std::vector<RecoveryRecord>& past,
+                                        const RecoveryWork& work, std::chrono::seconds period,
+                                        TimePoint now) {
+  if (replaces_master(work.kind)) return std::nullopt;
+  std::chrono::seconds pause{0};
+  std::optional<TimePoint> last;
+  int repairs = 0;
+  for (const RecoveryRecord& record : past) {
+    if (record.acknowledged && record.acknowledge_comment != storage::kFollowedByAnother) break;
+    const bool same = record.failed == work.failed && record.analysis == work.analysis;
+    if (!same || !record.successful || !record.ended || now - *record.ended >= period) continue;
+    last = std::max(last.value_or(*record.ended), *record.ended);
+    if (++repairs < kFreeRepairs) continue;
+    pause = pause.count() == 0 ? kFirstPause : std::min(pause * 2, period);
+  }
+  // A clock that was set back: nothing may wait until it is there again.
+  if (pause.count() == 0 || now - *last >= pause || now < *last) return std::nullopt;
+  return PastBlock{std::nullopt,
+                   fmt::format("{} was repaired {} times lately, and is not again for {} s: look "
+                               "what undoes it",
+                               to_string(work.failed), repairs, pause.count())};
+}
+
 std::string told(const RecoveryWork& work, const RecoveryRecord& past, std::chrono::seconds span) {
   return fmt::format(
       "{} was recovered by recovery {} less than {} s ago ('orch "
@@ -229,6 +255,7 @@ Result<std::optional<PastBlock>> blocked_by_past(const RecoverySettings& setting
                                                  const RecoveryWork& work) {
   ORCH_ASSIGN(const std::vector<RecoveryRecord> past, store.list("", 0, kPast));
   const std::chrono::seconds period = block_period(settings);
+  if (auto block = repaired_often(past, work, period, now)) return block;
   std::chrono::seconds settling{0};
   const RecoveryRecord* last_failover = nullptr;
   std::chrono::seconds pause{0};

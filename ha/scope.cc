@@ -12,6 +12,11 @@ namespace {
 
 constexpr std::size_t kRecords = 200;  ///< of past recoveries, how many are looked at
 
+bool is_cut_takeover(const storage::JournalStore& journal, const std::string& uid) {
+  const auto run = journal.find_run(uid);
+  return run && *run && (*run)->kind == to_string(RecoveryKind::GracefulTakeover);
+}
+
 }  // namespace
 
 Result<Topology> records_of(const Parts& parts, const RecoveryWork& work,
@@ -50,9 +55,12 @@ Result<std::vector<InstanceKey>> promoted_before(const Parts& parts, const Insta
   ORCH_ASSIGN(const std::vector<RecoveryRecord> past, recovery_store(parts).list("", 0, kRecords));
   for (const RecoveryRecord& before : past) {
     if (before.failed != failed || before.uid == uid) continue;
+    if (before.successful || before.acknowledged) break;
     const bool was_seen_since = record && before.started && record->freshness.last_seen &&
                                 *record->freshness.last_seen > *before.started;
-    if (before.successful || before.acknowledged || was_seen_since) break;
+    // A master that a takeover was to replace lives all the time.
+    const bool waits = record && record->server.read_only && is_cut_takeover(journal, before.uid);
+    if (was_seen_since && !waits) break;
     ORCH_ASSIGN(const std::vector<storage::JournalEntry> steps, journal.list(before.uid));
     for (const storage::JournalEntry& step : steps) {
       const bool is_known =

@@ -4,6 +4,7 @@
 
 #include "cmd/command/analysis_reading.h"
 #include "cmd/command/analysis_text.h"
+#include "cmd/command/engine.h"
 #include "cmd/command/families.h"
 #include "cmd/command/names.h"
 #include "cmd/command/recovery.h"
@@ -11,6 +12,7 @@
 #include "core/base/log.h"
 #include "core/json/analysis_json.h"
 #include "core/probe/crawl.h"
+#include "ha/quarantine.h"
 #include "ha/registration.h"
 #include "storage/analysis_store.h"
 #include "storage/circumstances.h"
@@ -84,14 +86,16 @@ Result<Reply> run_replication_analysis(Services& services, const Args& /*args*/)
 /// What would run, were it not for an earlier recovery.
 Result<> judge_by_past(const Services& services, std::vector<Analysis>& analyses) {
   const storage::RecoveryStore store(services.database(), services.clock(), services.self());
+  ORCH_ASSIGN(const std::unique_ptr<RecoveryEngine> engine, RecoveryEngine::make(services));
   for (Analysis& analysis : analyses) {
     if (!analysis.actionable) continue;
     ORCH_ASSIGN(const ha::RecoveryWork work, work_for(services, analysis, ""));
     ORCH_ASSIGN(const auto block, ha::blocked_by_past(services.config().recovery, store,
                                                       services.clock().now(), work));
-    if (!block) continue;
+    ORCH_ASSIGN(std::string lost, ha::lost_its_place(engine->parts(), work));
+    if (!block && lost.empty()) continue;
     analysis.actionable = false;
-    analysis.why_not = block->reason;
+    analysis.why_not = lost.empty() ? block->reason : std::move(lost);
   }
   return {};
 }

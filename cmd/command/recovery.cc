@@ -14,7 +14,9 @@
 #include "cmd/command/replies.h"
 #include "core/base/stop.h"
 #include "ha/maintenance_locks.h"
+#include "ha/quarantine.h"
 #include "ha/recovery.h"
+#include "ha/recovery_hooks.h"
 #include "ha/scope.h"
 #include "storage/journal_store.h"
 
@@ -124,6 +126,8 @@ Result<Reply> carry_out_or_show(const Services& services, const Args& args, cons
   const std::string type = ha::audit_type(work);
   if (args.dry_run) {
     const InstanceKey master = cluster.master.key;
+    ORCH_ASSIGN(std::string lost, ha::lost_its_place(engine->parts(), work));
+    if (!lost.empty()) return fail(ErrorKind::Refused, std::move(lost));
     ORCH_ASSIGN(work.promoted_before, ha::promoted_before(engine->parts(), work.failed, ""));
     std::set<InstanceKey> subjects = cluster.members;
     subjects.insert(work.promoted_before.begin(), work.promoted_before.end());

@@ -39,6 +39,7 @@ using std::chrono::steady_clock;
 
 constexpr std::chrono::milliseconds kTick{1000};
 constexpr std::chrono::milliseconds kLetGo{1000};
+constexpr std::chrono::seconds kNextResumption{5};
 constexpr std::chrono::seconds kTidy{60};
 constexpr std::chrono::seconds kStarted{3};  // what only a start needs was needed by then
 constexpr std::chrono::seconds kEntries{5};
@@ -174,6 +175,8 @@ Result<> Service::resume_cut_off() {
     if (ha::owner_lives(engine->parts(), run)) continue;
     {
       const MutexLock lock(mutex_);
+      const auto waits = resume_after_.find(run.uid);
+      if (waits != resume_after_.end() && steady_clock::now() < waits->second) continue;
       if (!resuming_.insert(run.uid).second) continue;
     }
     resumptions_.submit([this, uid = run.uid] { resume_one(uid); });
@@ -184,10 +187,14 @@ Result<> Service::resume_cut_off() {
 void Service::resume_one(const std::string& uid) {
   log::warning("recovery {} was cut off: it is carried on", uid);
   const auto engine = RecoveryEngine::make(*services_);
+  bool waits = false;
   if (engine) {
     const auto outcome = ha::resume((*engine)->parts(), uid);
+    waits = outcome && outcome->error && outcome->resumable;
     if (!outcome) {
       log::warning("recovery {}: {}", uid, outcome.error().message);
+    } else if (waits) {
+      log::warning("recovery {} has not ended: {}", uid, outcome->error->message);
     } else if (outcome->error) {
       log::warning("recovery {} was ended: {}", uid, outcome->error->message);
     } else {
@@ -197,6 +204,8 @@ void Service::resume_one(const std::string& uid) {
   }
   const MutexLock lock(mutex_);
   resuming_.erase(uid);
+  resume_after_.erase(uid);
+  if (waits) resume_after_[uid] = steady_clock::now() + kNextResumption;
   look_again_ = true;
 }
 

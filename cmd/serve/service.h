@@ -190,6 +190,8 @@ class Service {
   std::map<std::string, std::string> told_ ORCH_GUARDED_BY(mutex_);   ///< by cluster: not again
   std::vector<storage::AnalysedCode> codes_ ORCH_GUARDED_BY(mutex_);  ///< not yet written
   std::set<std::string> resuming_ ORCH_GUARDED_BY(mutex_);            ///< uids
+  /// Those that wait for a server, by uid.
+  std::map<std::string, SteadyPoint> resume_after_ ORCH_GUARDED_BY(mutex_);
   std::map<std::string, std::set<InstanceKey>> troubled_ ORCH_GUARDED_BY(mutex_);  ///< by cluster
   std::map<std::pair<std::string, std::string>, std::uint64_t> recovery_counts_
       ORCH_GUARDED_BY(mutex_);

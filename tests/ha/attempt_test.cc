@@ -197,6 +197,27 @@ bool was_restarted_since_switched(const test::FakeServers& servers, int number) 
   return last("start the receiver") > last("semi-sync");
 }
 
+/// A takeover by db2, cut off when that takes writes; it falls silent.
+std::unique_ptr<RecoveryFixture> cut_off_takeover() {
+  for (int change = 1; change < 20; ++change) {
+    auto world = std::make_unique<RecoveryFixture>();
+    world->servers.set(db(3), [](Instance& i) {
+      i = RecoveryFixture::in_cluster(test::following(test::mysql(3, test::gtids("1-100")), 1), 1);
+    });
+    world->save_records();
+    RecoveryWork wanted = RecoveryFixture::work(RecoveryKind::GracefulTakeover);
+    wanted.designated = db(2);
+    const Parts parts = world->process();
+    world->mortal->die_at(change, true);
+    CHECK_THROWS_AS((void)recover(parts, wanted), Killed);
+    if (world->servers.writable() != std::vector<InstanceKey>{db(2)}) continue;
+    world->bury_owner();
+    world->servers.kill(db(2));
+    return world;
+  }
+  return nullptr;
+}
+
 }  // namespace
 
 TEST_SUITE("ha/attempt") {
@@ -388,6 +409,42 @@ TEST_SUITE("ha/attempt") {
       CHECK(names == silent);
       CHECK(world.servers.at(db(3)).server.read_only);
     }
+  }
+
+  TEST_CASE("a takeover whose new master is silent waits for it, and nobody else takes writes") {
+    const auto world = cut_off_takeover();
+    REQUIRE(world);
+    for (int time = 0; time < 2; ++time) {
+      const auto outcome = resume(world->process(), "1");
+      CHECK(text_of(outcome).find("db2:3306 was told to take writes") == 0);
+      CHECK(text_of(outcome).find("; db1:3306 is left read-only") != std::string::npos);
+      CHECK(world->journal().list_unfinished()->size() == 1);
+      world->bury_owner();
+      RecoveryWork repair = RecoveryFixture::work(RecoveryKind::NonWriteableMaster);
+      repair.automatic = true;
+      world->config.recovery.recover_master_cluster_filters = {"*"};
+      CHECK(text_of(recover(world->process(), repair)) != "no error");
+      CHECK(world->servers.at(db(1)).server.read_only);
+      world->bury_owner();
+    }
+    world->servers.revive(db(2));
+    CHECK(text_of(resume(world->process(), "1")) == "no error");
+    CHECK(world->servers.writable() == std::vector<InstanceKey>{db(2)});
+    CHECK(world->servers.at(db(3)).replication.source == db(2));
+    CHECK(world->journal().list_unfinished()->empty());
+  }
+
+  TEST_CASE("a failover puts another server in the place of both, and keeps the silent one out") {
+    const auto world = cut_off_takeover();
+    REQUIRE(world);
+    CHECK(text_of(recover(world->process(), RecoveryFixture::work(RecoveryKind::DeadMaster))) ==
+          "no error");
+    CHECK(world->servers.at(db(3)).replication.source.hostname.empty());
+    CHECK_FALSE(world->servers.at(db(3)).server.read_only);
+    CHECK(world->journal().list_unfinished()->empty());
+    const storage::QuarantineStore store(world->database(), world->clock);
+    CHECK(store.find(db(1))->has_value());
+    CHECK(store.find(db(2))->has_value());
   }
 
   TEST_CASE("that another recovery has begun meanwhile is told once") {

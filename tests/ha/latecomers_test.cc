@@ -99,6 +99,15 @@ TEST_SUITE("ha/latecomers") {
     CHECK(world.servers.changes().size() == changes);
   }
 
+  TEST_CASE("one that takes writes does so no more when it follows the new master") {
+    Late world;
+    world.servers.revive(db(3));
+    world.servers.set(db(3), [](Instance& i) { i.server.read_only = false; });
+    world.gather();
+    CHECK(world.follows_new());
+    CHECK(world.servers.at(db(3)).server.read_only);
+  }
+
   TEST_CASE("the downtime of one that was lost ends soon after it replicates, and no other") {
     Late world;
     REQUIRE(storage::DowntimeStore(world.database(), world.clock)

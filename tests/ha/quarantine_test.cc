@@ -69,6 +69,60 @@ TEST_SUITE("ha/quarantine") {
     CHECK(notebook.holds("quarantine-release db1:3306"));
   }
 
+  TEST_CASE_FIXTURE(Returned, "one that replicates from somebody else than the new master stays") {
+    // db4 follows nobody whom the new master knows.
+    servers.add(test::mysql(4, test::gtids("1-100")));
+    servers.set(db(1),
+                [](Instance& i) { i = test::following(test::mysql(1, i.gtid.executed), 4); });
+    look();
+    CHECK(listed());
+    // Below the new master all the same.
+    servers.set(db(4),
+                [](Instance& i) { i = test::following(test::mysql(4, i.gtid.executed), 2); });
+    save_records();
+    look();
+    CHECK_FALSE(listed());
+  }
+
+  TEST_CASE_FIXTURE(Returned, "nobody takes the place that it has lost, nor is it made writable") {
+    servers.set(db(1), [](Instance& i) { i.server.read_only = true; });
+    servers.add(test::following(test::mysql(4, test::gtids("1-100")), 1));
+    save_records();
+    const std::size_t before = servers.changes().size();
+    for (const RecoveryKind kind : {RecoveryKind::NonWriteableMaster, RecoveryKind::DeadMaster,
+                                    RecoveryKind::GracefulTakeover}) {
+      const bool dead = kind == RecoveryKind::DeadMaster;
+      CAPTURE(to_string(kind));
+      if (dead) servers.kill(db(1));
+      RecoveryWork asked = work(kind);
+      asked.cluster = "db1:3306";
+      asked.automatic = dead;
+      config.recovery.recover_master_cluster_filters = {"*"};
+      const auto outcome = recover(process(), asked);
+      CHECK(text_of(outcome).starts_with(
+          "db1:3306 is in quarantine: db2:3306 took its place, and db2:3306 takes the writes"));
+      CHECK(servers.changes().size() == before);
+      if (dead) servers.revive(db(1));
+    }
+    CHECK(servers.writable() == std::vector<InstanceKey>{db(2)});
+  }
+
+  TEST_CASE_FIXTURE(Returned, "one that is the master again is recovered as any other") {
+    servers.kill(db(2));
+    servers.set(db(3), [](Instance& i) { i.replication.source = db(1); });
+    save_records();
+    const Instance dead = servers.at(db(2));
+    clock.advance(std::chrono::seconds(5));
+    const storage::InstanceWrite write{&dead, false};
+    REQUIRE(instances().save({&write, 1}));
+    servers.kill(db(1));
+    RecoveryWork asked = work(RecoveryKind::DeadMaster);
+    asked.cluster = "db1:3306";
+    const auto outcome = recover(process(), asked);
+    CHECK(text_of(outcome) == "no error");
+    CHECK(servers.writable() == std::vector<InstanceKey>{db(3)});
+  }
+
   TEST_CASE_FIXTURE(Returned, "one that replicates with transactions of its own stays on it") {
     const std::string own = test::uuid(1) + ":500-502";
     servers.set(db(1), [&](Instance& i) {

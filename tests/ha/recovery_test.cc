@@ -170,18 +170,6 @@ TEST_SUITE("ha/recovery") {
     CHECK(*storage::KvStore(database(), clock).find("mysql/master/shop") == "db2:3306");
   }
 
-  TEST_CASE("hooks that fence are among those that would run, unless nobody is fenced") {
-    RecoverySettings settings;
-    settings.fence_processes = {"power"};
-    RecoveryWork work;
-    CHECK(hooks_of(work, settings) == std::vector<std::string>{"FenceProcesses 1 of 1: power"});
-    work.kind = RecoveryKind::DeadIntermediateMaster;
-    CHECK(hooks_of(work, settings).empty());
-    work.kind = RecoveryKind::DeadMaster;
-    settings.fencing_policy = "off";
-    CHECK(hooks_of(work, settings).empty());
-  }
-
   TEST_CASE_FIXTURE(Dead, "hooks run in the contract's order, with what is known by then") {
     const HookLog log(*this);
     REQUIRE(recover(process(), work(RecoveryKind::DeadMaster)));

@@ -1,5 +1,7 @@
 #include "ha/registration.h"
 
+#include <fmt/format.h>
+
 #include "core/base/process.h"
 #include "tests/ha/recovery_fixture.h"
 
@@ -216,6 +218,27 @@ TEST_SUITE("ha/registration") {
     clock.advance(std::chrono::seconds(20));
     const auto outcome = recover(process(), wanted);
     REQUIRE((outcome && !outcome->error));
+  }
+
+  TEST_CASE_FIXTURE(Automatic, "a repair that is undone again and again waits longer each time") {
+    servers.revive(db(1));
+    wanted.kind = RecoveryKind::NonWriteableMaster;
+    wanted.analysis = "NoWriteableMasterStructureWarning";
+    for (const int pause : {0, 0, 10, 20, 40}) {
+      CAPTURE(pause);
+      if (pause > 0) {
+        CHECK(objection().find(fmt::format("not again for {} s", pause)) != std::string::npos);
+        clock.advance(std::chrono::seconds(pause - 1));
+        CHECK_FALSE(objection().empty());
+        clock.advance(std::chrono::seconds(1));
+      }
+      CHECK(objection().empty());
+      servers.set(db(1), [](Instance& i) { i.server.read_only = true; });
+      const auto outcome = recover(process(), wanted);
+      REQUIRE_MESSAGE((outcome && !outcome->error), text_of(outcome));
+    }
+    REQUIRE(recoveries().acknowledge_all({"me", "the cron job is gone"}));
+    CHECK(objection().empty());
   }
 
   TEST_CASE_FIXTURE(Automatic, "a failure must last as long as its confirmation takes") {

@@ -14,7 +14,8 @@ Decision decline_repair(std::string text) {
   return GiveUp{Error{ErrorKind::Refused, std::move(text)}, {}};
 }
 
-Decision next_not_writable(const InstanceKey& key, const Progress& so_far, const Topology& fresh) {
+Decision next_not_writable(const InstanceKey& key, const std::vector<InstanceKey>& told,
+                           const Progress& so_far, const Topology& fresh) {
   const Instance* primary = fresh.find(key);
   if (primary == nullptr) return decline_repair("Error reading " + to_string(key));
   if (so_far.facts.giving_up) return GiveUp{*so_far.facts.giving_up, {}};
@@ -22,6 +23,13 @@ Decision next_not_writable(const InstanceKey& key, const Progress& so_far, const
   if (is_replica(*primary)) {
     return decline_repair(to_string(key) + " is a replica of " +
                           to_string(primary->replication.source) + ", no primary");
+  }
+  for (const InstanceKey& other : told) {
+    const Instance* now = fresh.find(other);
+    if (now != nullptr && answers(*now) && now->server.read_only) continue;
+    return decline_repair(to_string(other) +
+                          " was told to take writes by a recovery that failed, and may take some: "
+                          "two servers must not");
   }
   for (const Instance* root : fresh.roots()) {
     if (root->key != key && !is_replica(*root) && !root->server.read_only) {
@@ -227,9 +235,10 @@ class SemiSyncRepair {
 
 }  // namespace
 
-Planner not_writable(InstanceKey primary, Policy) {
-  return [primary = std::move(primary)](const Progress& so_far, const Topology& fresh) {
-    return next_not_writable(primary, so_far, fresh);
+Planner not_writable(InstanceKey primary, std::vector<InstanceKey> told) {
+  return [primary = std::move(primary), told = std::move(told)](const Progress& so_far,
+                                                                const Topology& fresh) {
+    return next_not_writable(primary, told, so_far, fresh);
   };
 }
 

@@ -8,8 +8,8 @@ namespace orch {
 // Repairs of a primary that lives.
 
 /// Makes a primary that takes no writes writable again; only when nobody else in its cluster does
-/// (REC-36).
-[[nodiscard]] Planner not_writable(InstanceKey primary, Policy policy);
+/// (REC-36), nor one of those `told` to by a recovery that failed.
+[[nodiscard]] Planner not_writable(InstanceKey primary, std::vector<InstanceKey> told);
 
 /// Which replicas acknowledge commits.
 enum class SemiSyncGoal {

@@ -43,7 +43,7 @@ TEST_SUITE("core/plan/recovery/repairs") {
     FakeServers servers;
     servers.add(mysql(1, gtids("1-100")));
     servers.add(following(mysql(2, gtids("1-100")), 1));
-    const Outcome outcome = run_plan(servers, not_writable(db(1), Policy{}));
+    const Outcome outcome = run_plan(servers, not_writable(db(1), {}));
     REQUIRE_FALSE(outcome.error);
     CHECK(servers.writable() == std::vector<InstanceKey>{db(1)});
     CHECK(outcome.account.promoted == db(1));
@@ -54,11 +54,28 @@ TEST_SUITE("core/plan/recovery/repairs") {
     servers.add(mysql(1, gtids("1-100")));
     servers.add(writable(mysql(2, gtids("1-100"))));
     servers.add(following(mysql(3, gtids("1-100")), 1));
-    CHECK(run_plan(servers, not_writable(db(1), Policy{})).error);
-    CHECK(run_plan(servers, not_writable(db(3), Policy{})).error);
+    CHECK(run_plan(servers, not_writable(db(1), {})).error);
+    CHECK(run_plan(servers, not_writable(db(3), {})).error);
     servers.kill(db(2));
-    CHECK(run_plan(servers, not_writable(db(1), Policy{})).error);
+    CHECK(run_plan(servers, not_writable(db(1), {})).error);
     CHECK(servers.changes().empty());
+  }
+
+  TEST_CASE("nor when a recovery that failed had told another to take writes, and that may do so") {
+    for (const char* state : {"silent", "writable", "read-only"}) {
+      CAPTURE(state);
+      FakeServers servers;
+      servers.add(mysql(1, gtids("1-100")));
+      servers.add(mysql(2, gtids("1-100")));
+      servers.set(db(2), [&](Instance& i) {
+        i.cluster_name = "db2:3306";
+        i.server.read_only = state != std::string_view("writable");
+      });
+      if (state == std::string_view("silent")) servers.kill(db(2));
+      const Outcome outcome = run_plan(servers, not_writable(db(1), {db(2)}));
+      CHECK(outcome.error.has_value() == (state != std::string_view("read-only")));
+      CHECK(servers.at(db(1)).server.read_only == (state != std::string_view("read-only")));
+    }
   }
 
   TEST_CASE("enough: as many are switched on as are missing, best priority first (REC-37)") {
