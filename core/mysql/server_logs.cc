@@ -54,9 +54,9 @@ class ServerLogs final : public EventLogs {
     const ReadingStatements words =
         reading_statements(flavor(instance), parse_server_version(instance.server.version));
     ORCH_ASSIGN(const ResultSet status, query(*session_, words.binlog_status, deadline_));
-    if (status.empty()) return fail(ErrorKind::NotFound, "it has no binary log");
-    const Row row(status, 0);
-    ORCH_TRY(set_end(row.text("File"), row.number("Position")));
+    const BinlogCoordinates end = binlog_end(status);
+    if (end.log_file.empty()) return fail(ErrorKind::NotFound, "it has no binary log");
+    ORCH_TRY(set_end(end.log_file, end.log_pos));
     ORCH_ASSIGN(const ResultSet logs, query(*session_, "SHOW BINARY LOGS", deadline_));
     for (std::size_t i = 0; i < logs.rows.size(); ++i) {
       files_.push_back(Row(logs, i).text("Log_name"));

@@ -30,7 +30,11 @@ ReadingStatements reading_statements(Flavor flavor, const ServerVersion& version
                                .binlog_status = "SHOW MASTER STATUS",
                                .registered_replicas = "SHOW SLAVE HOSTS",
                                .dump_threads = dump_threads_of("information_schema")};
-  if (flavor == Flavor::MariaDb) statements.replica_status = "SHOW ALL SLAVES STATUS";
+  if (flavor == Flavor::MariaDb) {
+    statements.replica_status = "SHOW ALL SLAVES STATUS";
+    // SHOW MASTER STATUS waits there as long as two commits wait for a semi-sync replica.
+    statements.binlog_status = "SHOW SESSION STATUS LIKE 'Binlog\\_snapshot\\_%'";
+  }
   if (!is_oracle_kind(flavor)) return statements;
   if (version >= kSourceReplicaWords) {
     statements.replica_status = "SHOW REPLICA STATUS";
@@ -47,6 +51,22 @@ ReadingStatements reading_statements(Flavor flavor, const ServerVersion& version
       " JOIN performance_schema.replication_connection_configuration USING (channel_name)";
   statements.replication_user = "SELECT MAX(user_name) AS user_name FROM mysql.slave_master_info";
   return statements;
+}
+
+BinlogCoordinates binlog_end(const ResultSet& status) {
+  if (status.empty()) return {"", -1};
+  const Row first(status, 0);
+  if (first.text("variable_name").empty()) {
+    return {first.text("file"), first.number("position").value_or(-1), BinlogType::Binary};
+  }
+  BinlogCoordinates end{"", -1};
+  for (std::size_t i = 0; i < status.rows.size(); ++i) {
+    const Row row(status, i);
+    const bool is_file = to_lower(row.text("variable_name")) == "binlog_snapshot_file";
+    if (is_file) end.log_file = row.text("value");
+    if (!is_file) end.log_pos = row.number("value").value_or(-1);
+  }
+  return end;
 }
 
 std::vector<std::string> wanted_variables(Flavor flavor) {

@@ -4,7 +4,9 @@
 #include <string_view>
 #include <vector>
 
+#include "core/model/binlog_coordinates.h"
 #include "core/model/server_version.h"
+#include "core/mysql/result_set.h"
 
 namespace orch {
 
@@ -21,6 +23,10 @@ struct ReadingStatements {
   std::string replication_user{};  ///< MySQL: column user_name; "" for none
 };
 ReadingStatements reading_statements(Flavor flavor, const ServerVersion& version);
+
+/// Where the binary log ends, as `binlog_status` answers; empty when there is none. A position that
+/// is not told is -1.
+BinlogCoordinates binlog_end(const ResultSet& status);
 
 /// The variables that a probe wants of a server of that flavor; not every version has each.
 std::vector<std::string> wanted_variables(Flavor flavor);

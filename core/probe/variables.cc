@@ -6,6 +6,7 @@
 #include "core/base/text.h"
 #include "core/model/gtid_set.h"
 #include "core/model/mariadb_gtid.h"
+#include "core/mysql/statements.h"
 
 namespace orch {
 namespace {
@@ -143,10 +144,9 @@ void read_semi_sync_status(const Variables& status, Instance& instance) {
 }
 
 void read_binlog_status(const ResultSet& set, Instance& instance) {
-  if (set.empty()) return;
-  const Row row(set, 0);
-  instance.server.binlog = {row.text("file"), row.number("position").value_or(0),
-                            BinlogType::Binary};
+  BinlogCoordinates end = binlog_end(set);
+  end.log_pos = std::max<std::int64_t>(end.log_pos, 0);
+  instance.server.binlog = std::move(end);
 }
 
 }  // namespace orch
