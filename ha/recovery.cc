@@ -37,7 +37,7 @@ constexpr std::string_view kCutOffUntouched = "it was cut off before it changed 
 /// One recovery from its registration to its last hook.
 class Recovery {
  public:
-  /// What becomes of a takeover whose new master is silent.
+  /// What becomes of it when the new master is silent and the old one lives.
   enum class InDoubt {
     Waits,  ///< it stays unfinished, and is carried on when that one answers
     Ends,   ///< another server is to take the place of both
@@ -413,7 +413,9 @@ Result<RecoveryOutcome> Recovery::carry_out(const Topology& records) {
   }
   // The old master lives and waits for the new one; whoever ended this now could not finish it
   // later.
-  if (attempt.is_in_doubt() && is_takeover(work()) && in_doubt_ == InDoubt::Waits) {
+  const Instance* old_master = result_.outcome.topology.find(work().failed);
+  const bool lives = is_takeover(work()) || (old_master != nullptr && answers(*old_master));
+  if (attempt.is_in_doubt() && lives && in_doubt_ == InDoubt::Waits) {
     result_.resumable = true;
     result_.notes.push_back(fmt::format(
         "recovery {0} has not ended: 'orch recovery resume {0}' goes on when that server answers, "

@@ -59,7 +59,9 @@ void check_marks(const Round& round, const Instance& instance) {
               fmt::format("it is downtimed by {} until {} ({}){}", instance.downtime.owner,
                           instance.downtime.end, instance.downtime.reason,
                           master ? ": no automatic recovery" : ""),
-              "orch end-downtime " + name);
+              round.patient.quarantined.contains(instance.key)
+                  ? "make it follow the new master: its downtime ends with that"
+                  : "orch end-downtime " + name);
   }
   const auto lock = round.patient.maintenance.find(instance.key);
   if (lock != round.patient.maintenance.end()) {

@@ -198,14 +198,15 @@ bool was_restarted_since_switched(const test::FakeServers& servers, int number) 
 }
 
 /// A takeover by db2, cut off when that takes writes; it falls silent.
-std::unique_ptr<RecoveryFixture> cut_off_takeover() {
+std::unique_ptr<RecoveryFixture> cut_off_takeover(
+    RecoveryKind kind = RecoveryKind::GracefulTakeover) {
   for (int change = 1; change < 20; ++change) {
     auto world = std::make_unique<RecoveryFixture>();
     world->servers.set(db(3), [](Instance& i) {
       i = RecoveryFixture::in_cluster(test::following(test::mysql(3, test::gtids("1-100")), 1), 1);
     });
     world->save_records();
-    RecoveryWork wanted = RecoveryFixture::work(RecoveryKind::GracefulTakeover);
+    RecoveryWork wanted = RecoveryFixture::work(kind);
     wanted.designated = db(2);
     const Parts parts = world->process();
     world->mortal->die_at(change, true);
@@ -412,26 +413,29 @@ TEST_SUITE("ha/attempt") {
   }
 
   TEST_CASE("a takeover whose new master is silent waits for it, and nobody else takes writes") {
-    const auto world = cut_off_takeover();
-    REQUIRE(world);
-    for (int time = 0; time < 2; ++time) {
-      const auto outcome = resume(world->process(), "1");
-      CHECK(text_of(outcome).find("db2:3306 was told to take writes") == 0);
-      CHECK(text_of(outcome).find("; db1:3306 is left read-only") != std::string::npos);
-      CHECK(world->journal().list_unfinished()->size() == 1);
-      world->bury_owner();
-      RecoveryWork repair = RecoveryFixture::work(RecoveryKind::NonWriteableMaster);
-      repair.automatic = true;
-      world->config.recovery.recover_master_cluster_filters = {"*"};
-      CHECK(text_of(recover(world->process(), repair)) != "no error");
-      CHECK(world->servers.at(db(1)).server.read_only);
-      world->bury_owner();
+    for (const RecoveryKind kind : {RecoveryKind::GracefulTakeover, RecoveryKind::DeadMaster}) {
+      CAPTURE(to_string(kind));
+      const auto world = cut_off_takeover(kind);
+      REQUIRE(world);
+      for (int time = 0; time < 2; ++time) {
+        const auto outcome = resume(world->process(), "1");
+        CHECK(text_of(outcome).find("db2:3306 was told to take writes") == 0);
+        CHECK(text_of(outcome).find("; db1:3306 is left read-only") != std::string::npos);
+        CHECK(world->journal().list_unfinished()->size() == 1);
+        world->bury_owner();
+        RecoveryWork repair = RecoveryFixture::work(RecoveryKind::NonWriteableMaster);
+        repair.automatic = true;
+        world->config.recovery.recover_master_cluster_filters = {"*"};
+        CHECK(text_of(recover(world->process(), repair)) != "no error");
+        CHECK(world->servers.at(db(1)).server.read_only);
+        world->bury_owner();
+      }
+      world->servers.revive(db(2));
+      CHECK(text_of(resume(world->process(), "1")) == "no error");
+      CHECK(world->servers.writable() == std::vector<InstanceKey>{db(2)});
+      CHECK(world->servers.at(db(3)).replication.source == db(2));
+      CHECK(world->journal().list_unfinished()->empty());
     }
-    world->servers.revive(db(2));
-    CHECK(text_of(resume(world->process(), "1")) == "no error");
-    CHECK(world->servers.writable() == std::vector<InstanceKey>{db(2)});
-    CHECK(world->servers.at(db(3)).replication.source == db(2));
-    CHECK(world->journal().list_unfinished()->empty());
   }
 
   TEST_CASE("a failover puts another server in the place of both, and keeps the silent one out") {

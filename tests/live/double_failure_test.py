@@ -1,8 +1,9 @@
 """Two servers die at once while a service watches."""
+import subprocess
 import threading
 import unittest
 
-from live_case import IS_MYSQL
+from live_case import IS_MYSQL, ORCH
 from service_case import ServiceCase
 from software import Problem
 
@@ -41,6 +42,32 @@ class DoubleFailures(ServiceCase):
         self.write(new, 3)
         self.arrives(3, at=[n for n in (c[3], c[4]) if n is not new])
         self.assertEqual(len(service.json("audit-recovery")), 1)
+
+    def test_a_takeover_is_finished_when_its_silent_new_master_answers_again(self):
+        """orch is killed when the new master takes writes, which then freezes: nobody else may take any meanwhile."""
+        self.config.update(InstancePollSeconds=1, RecoverNonWriteableMaster=True, RecoveryPeriodBlockSeconds=1,
+                           MySQLConnectTimeoutSeconds=1, MySQLDiscoveryReadTimeoutSeconds=2)
+        c = self.start(3)
+        self.discover(c)
+        service = self.serve(c)
+        words = ["takeover", c.name, "--to", str(c[2]), "--direct"]
+        with subprocess.Popen([ORCH, "--config", self.write_config(), *words], stdout=subprocess.DEVNULL,
+                              stderr=subprocess.DEVNULL) as takeover:
+            while takeover.poll() is None and (self.read_only(c[2]) or c[2].source()):
+                pass
+            takeover.kill()
+        self.assertEqual(takeover.returncode, -9, "it ended before it could be killed")
+        c[2].freeze()
+        self.addCleanup(c[2].thaw)
+        c.wait_for(lambda: "has not ended: " in service.told(), "the service to wait")
+        self.assertTrue(self.read_only(c[1]))
+        self.assertIn("has not ended", self.orch("recovery", "list").err)
+        c[2].thaw()
+        self.all_follow(c, c[2], service)
+        self.assertTrue(self.read_only(c[1]))
+        self.assertFalse(self.read_only(c[2]))
+        self.write(c[2], 7)
+        self.arrives(7, at=[c[1], c[3]])
 
     def promoted_while_others_take_their_time(self):
         """-> cluster, service, and the sessions whose locks keep two replicas from applying what they hold."""
