@@ -451,6 +451,33 @@ TEST_SUITE("ha/attempt") {
     CHECK(store.find(db(2))->has_value());
   }
 
+  TEST_CASE("a recovery whose end cannot be written can be resumed") {
+    struct Breaking : StepObserver {
+      explicit Breaking(RecoveryFixture& fixture) : world(fixture) {}
+      void step_started(const Step& step) override {
+        if (std::holds_alternative<Fence>(step.action)) rename("", "_away");
+      }
+      void rename(const std::string& from, const std::string& to) const {
+        for (const std::string table : {"orch_recovery_journal", "topology_recovery"})
+          world.run("alter table " + table + from + " rename to " + table + to);
+      }
+      RecoveryFixture& world;
+    };
+    RecoveryFixture world;
+    Breaking breaking(world);
+    const auto outcome =
+        recover(world.process(breaking), RecoveryFixture::work(RecoveryKind::DeadMaster));
+    REQUIRE((outcome && outcome->error));
+    CHECK(outcome->resumable);
+    breaking.rename("_away", "");
+    CHECK(world.journal().list_unfinished()->size() == 1);
+    world.bury_owner();
+    CHECK(text_of(resume(world.process(), "1")) == "it was cut off when it had failed");
+    CHECK(world.servers.writable() == std::vector<InstanceKey>{db(1)});
+    CHECK(world.journal().list_unfinished()->empty());
+    CHECK((*world.recoveries().find(1))->ended.has_value());
+  }
+
   TEST_CASE("that another recovery has begun meanwhile is told once") {
     RecoveryFixture world;
     world.servers.kill(db(1));

@@ -465,8 +465,11 @@ TEST_SUITE("core/doctor/doctor") {
     Ward ward;
     ward.at(1).server.read_only = true;
     CHECK(ward.remedy("master-read-only") == "orch set-writeable db1:3306");
+    ward.at(1).downtime.active = true;
+    CHECK(ward.remedy("downtimed") == "orch end-downtime db1:3306");
     ward.patient.quarantined[db(1)];
     CHECK(ward.remedy("master-read-only").find("set-writeable") == std::string::npos);
+    CHECK(ward.remedy("downtimed").find("end-downtime") == std::string::npos);
   }
 
   TEST_CASE("one in quarantine that takes writes is critical") {
