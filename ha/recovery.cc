@@ -8,10 +8,6 @@
 
 #include "core/base/text.h"
 #include "core/model/cluster_filter.h"
-#include "core/plan/recovery/dead_primary.h"
-#include "core/plan/recovery/orphans.h"
-#include "core/plan/recovery/repairs.h"
-#include "core/plan/recovery/takeover.h"
 #include "ha/attempt.h"
 #include "ha/completion.h"
 #include "ha/journal.h"
@@ -51,6 +47,7 @@ class Recovery {
         journal_({parts.database, parts.clock}, std::move(run), parts.watcher,
                  {resumed, was_past_return(earlier_)}) {
     result_.work = work;
+    was_done_ = journal_.run().stage == kSettling;
     result_.uid = journal_.run().uid;
     result_.resumed = resumed;
     remember(earlier_);
@@ -90,6 +87,7 @@ class Recovery {
   void publish(const InstanceKey& master, const Topology& now);
   void await_published();
   void judge(const Attempt& attempt);
+  Result<> take_as_done();
   void note_undone();
   void settle();
   Result<> resolve();
@@ -114,6 +112,7 @@ class Recovery {
   RecoveryOutcome result_;
   HookContext context_;
   bool registered_{false};
+  bool was_done_{false};  ///< when it was cut off; what follows was not
   std::map<std::string, storage::JournalState> hooks_before_{};  ///< of another process
   std::future<Result<>> publishing_{};  ///< the last member: its work uses the others
 };
@@ -284,6 +283,24 @@ void Recovery::judge(const Attempt& attempt) {
   if (replaces_master(work().kind) && !attempt.is_published()) publish(*promoted, outcome.topology);
 }
 
+/// The new master was seen to take writes, and has fallen silent since: that is another failure.
+Result<> Recovery::take_as_done() {
+  const PlanFacts facts = read_facts(journal_.run());
+  if (!facts.winner) return {};
+  ORCH_ASSIGN(const auto record, recovery_store(parts_).find(result_.uid));
+  Account& account = result_.outcome.account;
+  account.promoted = facts.winner;
+  account.coordinates = facts.at_promotion.value_or(BinlogCoordinates());
+  account.lost_transactions = facts.lost_transactions.value_or("");
+  if (record) {
+    for (const InstanceKey& key : record->lost_replicas)
+      account.lost.push_back({key, "was left behind"});
+  }
+  account.notes.push_back(to_string(*facts.winner) + " does not answer any more");
+  result_.error.reset();
+  return {};
+}
+
 /// What was made read-only and takes writes again.
 void Recovery::note_undone() {
   const Outcome& outcome = result_.outcome;
@@ -403,6 +420,7 @@ Result<RecoveryOutcome> Recovery::carry_out(const Topology& records) {
   if (parts_.record) keep(parts_.record(scope.probe, result_.outcome.topology));
   if (leaves_it_to_another(executor, scope.probe)) return result_;
   judge(attempt);
+  if (was_done_ && result_.error && attempt.is_in_doubt()) ORCH_TRY(take_as_done());
   if (stops_for_next_leader()) return result_;
   if (result_.error) note_undone();
   // A failure about which nothing can be done is on record, too; a wish that is refused is not.
@@ -415,7 +433,7 @@ Result<RecoveryOutcome> Recovery::carry_out(const Topology& records) {
   // later.
   const Instance* old_master = result_.outcome.topology.find(work().failed);
   const bool lives = is_takeover(work()) || (old_master != nullptr && answers(*old_master));
-  if (attempt.is_in_doubt() && lives && in_doubt_ == InDoubt::Waits) {
+  if (result_.error && attempt.is_in_doubt() && lives && in_doubt_ == InDoubt::Waits) {
     result_.resumable = true;
     result_.notes.push_back(fmt::format(
         "recovery {0} has not ended: 'orch recovery resume {0}' goes on when that server answers, "
@@ -475,37 +493,6 @@ Result<RecoveryOutcome> carry_on(const Parts& parts, storage::RecoveryRun run,
 }
 
 }  // namespace
-
-Result<Planner> planner_for(const RecoveryWork& work, const Policy& policy) {
-  switch (work.kind) {
-    case RecoveryKind::DeadMaster:
-    case RecoveryKind::DeadCoMaster:
-      return failover({.failed = work.failed,
-                       .designated = work.designated,
-                       .co_master = work.kind == RecoveryKind::DeadCoMaster,
-                       .promoted_before = work.promoted_before},
-                      policy);
-    case RecoveryKind::GracefulTakeover:
-      return takeover({.primary = work.failed,
-                       .designated = work.designated,
-                       .automatic = work.choose,
-                       .start_old_primary = work.start_old_master},
-                      policy);
-    case RecoveryKind::NonWriteableMaster:
-      return not_writable(work.failed, work.promoted_before);
-    case RecoveryKind::DeadIntermediateMaster:
-      return dead_intermediate(work.failed, policy);
-    case RecoveryKind::DeadGroupMember:
-      return dead_group_member(work.failed, policy);
-    case RecoveryKind::LockedSemiSyncMaster:
-      return semi_sync_repair(
-          work.failed, policy.exact_semi_sync ? SemiSyncGoal::Exact : SemiSyncGoal::Enough, policy);
-    case RecoveryKind::TooManySemiSyncReplicas:
-      return semi_sync_repair(work.failed, SemiSyncGoal::Exact, policy);
-  }
-  return fail(ErrorKind::Refused, fmt::format("{}: nothing can be done about a {}",
-                                              to_string(work.failed), to_string(work.kind)));
-}
 
 Result<RecoveryOutcome> recover(const Parts& parts, const RecoveryWork& asked) {
   ORCH_TRY(check_leads(parts));

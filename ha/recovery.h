@@ -24,9 +24,6 @@ struct RecoveryOutcome {
   std::vector<std::string> notes{};  ///< what people should know: undone, left, could not be kept
 };
 
-/// The planner for the work. Errors: Refused, nothing can be done about this kind.
-Result<Planner> planner_for(const RecoveryWork& work, const Policy& policy);
-
 /// Carries a recovery out from its detection to its last hook. A recovery of the same cluster that
 /// was cut off is finished first, or undone; then this one is not needed any more.
 /// Every recovery that was registered ends with its record resolved: successful only when the new

@@ -1,5 +1,11 @@
 #include "ha/recovery_work.h"
 
+#include <fmt/format.h>
+
+#include "core/plan/recovery/dead_primary.h"
+#include "core/plan/recovery/orphans.h"
+#include "core/plan/recovery/repairs.h"
+#include "core/plan/recovery/takeover.h"
 #include "ha/json_fields.h"
 #include "storage/statements.h"
 
@@ -99,6 +105,37 @@ HookContext hook_context(const RecoveryWork& work, const std::string& uid,
   context.orchestrator_host = host;
   context.recovery_uid = uid;
   return context;
+}
+
+Result<Planner> planner_for(const RecoveryWork& work, const Policy& policy) {
+  switch (work.kind) {
+    case RecoveryKind::DeadMaster:
+    case RecoveryKind::DeadCoMaster:
+      return failover({.failed = work.failed,
+                       .designated = work.designated,
+                       .co_master = work.kind == RecoveryKind::DeadCoMaster,
+                       .promoted_before = work.promoted_before},
+                      policy);
+    case RecoveryKind::GracefulTakeover:
+      return takeover({.primary = work.failed,
+                       .designated = work.designated,
+                       .automatic = work.choose,
+                       .start_old_primary = work.start_old_master},
+                      policy);
+    case RecoveryKind::NonWriteableMaster:
+      return not_writable(work.failed, work.promoted_before);
+    case RecoveryKind::DeadIntermediateMaster:
+      return dead_intermediate(work.failed, policy);
+    case RecoveryKind::DeadGroupMember:
+      return dead_group_member(work.failed, policy);
+    case RecoveryKind::LockedSemiSyncMaster:
+      return semi_sync_repair(
+          work.failed, policy.exact_semi_sync ? SemiSyncGoal::Exact : SemiSyncGoal::Enough, policy);
+    case RecoveryKind::TooManySemiSyncReplicas:
+      return semi_sync_repair(work.failed, SemiSyncGoal::Exact, policy);
+  }
+  return fail(ErrorKind::Refused, fmt::format("{}: nothing can be done about a {}",
+                                              to_string(work.failed), to_string(work.kind)));
 }
 
 }  // namespace orch::ha

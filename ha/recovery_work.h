@@ -8,6 +8,7 @@
 #include "core/execute/hook_text.h"
 #include "core/model/instance_key.h"
 #include "core/model/recovery.h"
+#include "core/plan/policy.h"
 #include "core/plan/step.h"
 #include "storage/journal_store.h"
 
@@ -50,6 +51,9 @@ struct RecoveryWork {
 [[nodiscard]] inline bool is_takeover(const RecoveryWork& work) {
   return work.kind == RecoveryKind::GracefulTakeover;
 }
+
+/// The planner for the work. Errors: Refused, nothing can be done about this kind.
+Result<Planner> planner_for(const RecoveryWork& work, const Policy& policy);
 
 /// The work in the journal's form, and back. Errors: Broken, naming the recovery.
 void write_work(const RecoveryWork& work, storage::RecoveryRun& run);

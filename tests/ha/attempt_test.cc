@@ -4,6 +4,8 @@
 #include "ha/attempt.h"
 
 #include <algorithm>
+#include <filesystem>
+#include <fstream>
 
 #include "core/base/text.h"
 #include "tests/ha/recovery_fixture.h"
@@ -476,6 +478,26 @@ TEST_SUITE("ha/attempt") {
     CHECK(world.servers.writable() == std::vector<InstanceKey>{db(1)});
     CHECK(world.journal().list_unfinished()->empty());
     CHECK((*world.recoveries().find(1))->ended.has_value());
+  }
+
+  TEST_CASE_FIXTURE(RecoveryFixture,
+                    "one that was done stays so when its new master falls silent") {
+    servers.kill(db(1));
+    auto outcome = recover(process(), work(RecoveryKind::DeadMaster));
+    REQUIRE_MESSAGE((outcome && !outcome->error), text_of(outcome));
+    // As if it had been cut off before its last hooks.
+    run("update orch_recovery_run set stage = 'settling'");
+    const std::filesystem::path told = std::filesystem::temp_directory_path() / outcome->uid;
+    config.recovery.post_failover_processes = {"echo {successorHost} > " + told.string()};
+    servers.kill(db(2));
+    bury_owner();
+    outcome = resume(process(), "1");
+    CHECK(text_of(outcome) == "no error");
+    std::string host;
+    std::ifstream(told) >> host;
+    std::filesystem::remove(told);
+    CHECK(host == "db2");
+    CHECK((*recoveries().find(1))->successful);
   }
 
   TEST_CASE("that another recovery has begun meanwhile is told once") {
