@@ -1,15 +1,11 @@
 #include "core/mysql/connection.h"
 
-#include <fcntl.h>
-#include <poll.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
 #include <csignal>
-#include <cstdlib>
-#include <cstring>
 #include <optional>
 #include <string_view>
 #include <system_error>
@@ -22,133 +18,22 @@
 #include "core/base/name_lookup.h"
 #include "core/base/text.h"
 #include "core/model/instance_key.h"
-
-// Exported by the library (client plug-ins use it), and in none of its installed headers.
-extern "C" int ma_pvio_register_callback(my_bool add, void (*callback)(int mode, MYSQL* mysql,
-                                                                       const unsigned char* data,
-                                                                       std::size_t size));
+#include "core/mysql/network_wait.h"
 
 namespace orch {
 namespace {
 
-using std::chrono::milliseconds;
 using std::chrono::steady_clock;
 
-constexpr std::size_t kMostColumns = 4096;       // the servers' own limit
+constexpr std::size_t kMostColumns = 4096;            // the servers' own limit
+constexpr std::size_t kMostColumnBytes = 16U << 20U;  // of which each has a few names
+constexpr std::size_t kMostLoginBytes = 1U << 20U;
 constexpr std::size_t kMostRows = 1'000'000;     // in one result
 constexpr std::size_t kMostBytes = 128U << 20U;  // in the answers to one packet
 constexpr std::size_t kMostExtraResults = 64;    // of a procedure
 constexpr unsigned long kDefaultMaxPacket = 64UL << 20U;
 
-/// How long the library may wait on behalf of the call under way in this thread.
-struct Wait {
-  SteadyPoint deadline{};
-  MYSQL* mysql{nullptr};
-  bool greeted{false};   ///< the client speaks only after a greeting that it understood
-  std::string begins{};  ///< the first bytes that came
-  bool expects_tls{false};
-  const std::string* certificate_name{nullptr};  ///< what a certificate must be made out to
-  bool timed_out{false};
-  int socket_error{0};  ///< why the network refused, which the library does not tell
-};
-
-Wait*& current_wait() {
-  thread_local Wait* wait = nullptr;
-  return wait;
-}
-
-/// Gives the library's waits the deadline of the call under way.
-class WaitScope {
- public:
-  explicit WaitScope(Wait& wait) { current_wait() = &wait; }
-  ~WaitScope() { current_wait() = nullptr; }
-  WaitScope(const WaitScope&) = delete;
-  WaitScope& operator=(const WaitScope&) = delete;
-};
-
-constexpr int kWritten = 1;  // the library's callback mode
-
-/// A server may send an error where its greeting belongs. One of number 65535 reports progress, and
-/// for that libmariadb (3.3, ma_net_safe_read()) looks into a version's text that there is not yet,
-/// and waits for more.
-void read_greeting(Wait& wait, MYSQL* mysql, std::string_view bytes) {
-  constexpr std::size_t kHeader = 4;
-  constexpr std::string_view kProgress = "\xff\xff\xff";
-  constexpr std::size_t kEnough = kHeader + kProgress.size();
-  if (wait.begins.size() == kEnough) return;
-  wait.begins += bytes.substr(0, kEnough - wait.begins.size());
-  const std::string_view payload =
-      std::string_view(wait.begins).substr(std::min(kHeader, wait.begins.size()));
-  if (payload.empty() || payload.front() != kProgress.front()) return;
-  if (mysql->server_version == nullptr) mysql->server_version = ::strdup("");  // the library's now
-  if (payload == kProgress) ::shutdown(::mysql_get_socket(mysql), SHUT_RDWR);
-}
-
-/// The library would do its TLS handshakes with blocking reads. Called after each packet that is
-/// read or written in clear, the last of which says that TLS comes next, this makes them wait in
-/// wait_for_socket() too. And as we connect to an address, the certificate would be compared with
-/// that; the library looks at its own copy of the name after the handshake.
-void after_packet(int mode, MYSQL* mysql, const unsigned char* data, std::size_t size) {
-  Wait* wait = current_wait();
-  if (wait == nullptr || wait->mysql != mysql) return;
-  if (mode == kWritten) wait->greeted = true;
-  const bool failed = static_cast<std::make_signed_t<std::size_t>>(size) < 0;
-  const bool greets = mysql->server_version == nullptr || !wait->begins.empty();
-  if (mode != kWritten && greets && !failed) {
-    read_greeting(*wait, mysql, {reinterpret_cast<const char*>(data), size});
-  }
-  if (!wait->expects_tls) return;
-  const my_socket socket = ::mysql_get_socket(mysql);
-  if (const int flags = ::fcntl(socket, F_GETFL); flags >= 0 && (flags & O_NONBLOCK) == 0) {
-    ::fcntl(socket, F_SETFL, flags | O_NONBLOCK);
-  }
-  if (wait->certificate_name == nullptr || mysql->host == nullptr) return;
-  if (char* name = ::strdup(wait->certificate_name->c_str()); name != nullptr) {
-    std::free(mysql->host);  // NOLINT: the library's own, from strdup
-    mysql->host = name;
-    wait->certificate_name = nullptr;
-  }
-}
-
-/// What did not arrive yet is not to arrive any more: when a network that was cut heals, another
-/// node may lead for long and have decided otherwise. The library closes the socket next.
-void take_back(my_socket socket) {
-  const linger none{.l_onoff = 1, .l_linger = 0};
-  ::setsockopt(socket, SOL_SOCKET, SO_LINGER, &none, sizeof none);
-}
-
-/// Stands in for the library's poll(), in every place where it waits for the network (TLS
-/// handshakes too). Without a call under way (closing) nothing is waited for.
-int wait_for_socket(my_socket socket, my_bool for_reading, int /*library_timeout*/) {
-  Wait* wait = current_wait();
-  if (wait == nullptr) {
-    errno = ETIMEDOUT;
-    return 0;
-  }
-  for (;;) {
-    const auto left = std::chrono::ceil<milliseconds>(wait->deadline - steady_clock::now()).count();
-    if (left <= 0) {
-      wait->timed_out = true;
-      take_back(socket);
-      errno = ETIMEDOUT;
-      return 0;
-    }
-    pollfd entry{
-        .fd = socket, .events = for_reading != 0 ? short{POLLIN} : short{POLLOUT}, .revents = 0};
-    const int ready = ::poll(&entry, 1, static_cast<int>(std::min<std::int64_t>(left, 60'000)));
-    if (ready > 0) {
-      socklen_t size = sizeof wait->socket_error;
-      if ((entry.revents & POLLERR) != 0 &&
-          ::getsockopt(socket, SOL_SOCKET, SO_ERROR, &wait->socket_error, &size) == 0 &&
-          wait->socket_error != 0) {
-        errno = wait->socket_error;
-        return -1;
-      }
-      return ready;
-    }
-    if (ready < 0 && errno != EINTR) return ready;
-  }
-}
+constexpr std::string_view kEndless = "an endless answer";
 
 bool is_client_side(unsigned code) {
   return (code >= 2000 && code < 3000) || (code >= 5000 && code < 6000) ||
@@ -176,7 +61,7 @@ struct LibraryLife {
   LibraryLife() {
     std::signal(SIGPIPE, SIG_IGN);
     ::mysql_library_init(0, nullptr, nullptr);
-    ::ma_pvio_register_callback(1, &after_packet);
+    watch_network();
   }
   ~LibraryLife() { ::mysql_library_end(); }
   LibraryLife(const LibraryLife&) = delete;
@@ -214,13 +99,14 @@ struct Connection::State {
                                  const std::vector<std::string>& addresses, bool tls,
                                  SteadyPoint deadline);
 
-  Failure lost(const Wait& wait, std::string_view while_doing);
+  Failure lost(const NetworkWait& wait, std::string_view while_doing);
   Failure absurd(std::string_view what);
   /// The server's refusal, or nothing when the session itself failed.
   std::optional<Refusal> refusal(std::size_t index);
-  Result<ResultSet> read_result(const Wait& wait, std::size_t& bytes);
-  Result<> read_rows(MYSQL_RES& rows, const Wait& wait, ResultSet& into, std::size_t& bytes);
-  Result<Answers> read_answers(std::size_t statements, const Wait& wait);
+  Result<ResultSet> read_result(NetworkWait& wait, std::size_t& bytes);
+  Result<> read_rows(MYSQL_RES& rows, const NetworkWait& wait, ResultSet& into, std::size_t& bytes);
+  Result<Answers> read_answers(std::size_t statements, NetworkWait& wait);
+  Result<Answers> ask(const std::string& packet, std::size_t statements, SteadyPoint deadline);
 
   std::string where;
   MYSQL* mysql{::mysql_init(nullptr)};
@@ -230,8 +116,9 @@ struct Connection::State {
 };
 
 /// The session is gone: why, and never to be used again.
-Failure Connection::State::lost(const Wait& wait, std::string_view while_doing) {
+Failure Connection::State::lost(const NetworkWait& wait, std::string_view while_doing) {
   broken = true;
+  if (wait.read_too_much) return absurd(kEndless);
   if (wait.timed_out) {
     Error error{ErrorKind::Unreachable,
                 fmt::format("{}: no answer in time while {}: is the server overloaded or hanging",
@@ -249,13 +136,9 @@ namespace {
 
 void set_options(MYSQL* mysql, const ConnectOptions& options, bool tls) {
   const unsigned int off = 0;
-  const unsigned int timeout_s = 3600;  // the callback decides; zero would mean "do not wait"
   const unsigned long max_packet =
       options.max_packet > 0 ? static_cast<unsigned long>(options.max_packet) : kDefaultMaxPacket;
-  ::mysql_options(mysql, MARIADB_OPT_IO_WAIT, reinterpret_cast<const void*>(&wait_for_socket));
-  ::mysql_options(mysql, MYSQL_OPT_CONNECT_TIMEOUT, &timeout_s);
-  ::mysql_options(mysql, MYSQL_OPT_READ_TIMEOUT, &timeout_s);
-  ::mysql_options(mysql, MYSQL_OPT_WRITE_TIMEOUT, &timeout_s);
+  bound_network_waits(mysql);
   ::mysql_options(mysql, MYSQL_OPT_LOCAL_INFILE, &off);
   ::mysql_options(mysql, MYSQL_OPT_MAX_ALLOWED_PACKET, &max_packet);
   ::mysql_options(mysql, MYSQL_SET_CHARSET_NAME, "utf8mb4");
@@ -286,9 +169,12 @@ std::string unreadable_of(const TlsOptions& tls) {
 
 /// Why a login failed, in words that say what to do.
 Error describe_login(const std::string& where, const ConnectOptions& options, MYSQL* mysql,
-                     const Wait& wait, bool tls) {
+                     const NetworkWait& wait, bool tls) {
   const unsigned code = ::mysql_errno(mysql);
   const std::string text = server_text(mysql);
+  if (wait.read_too_much) {
+    return {ErrorKind::Broken, fmt::format("{}: the server sent {}", where, kEndless)};
+  }
   if (wait.timed_out) {
     return {ErrorKind::Unreachable,
             fmt::format("{}: {} in time: is the address right and the server up", where,
@@ -360,9 +246,10 @@ Connection::State::Attempt Connection::State::log_in(const ConnectOptions& optio
   };
   if (state.mysql == nullptr) return refuse(2008, {ErrorKind::Broken, "out of memory"});
   set_options(state.mysql, options, tls);
-  Wait wait{.deadline = deadline, .mysql = state.mysql, .expects_tls = tls};
+  NetworkWait wait{
+      .deadline = deadline, .mysql = state.mysql, .may_read = kMostLoginBytes, .expects_tls = tls};
   if (tls && !options.tls.skip_verify) wait.certificate_name = &options.host;
-  const WaitScope scope(wait);
+  const NetworkWaitScope scope(wait);
   const char* database = options.database.empty() ? nullptr : options.database.c_str();
   const unsigned long flags =
       CLIENT_MULTI_STATEMENTS | (options.count_found_rows ? CLIENT_FOUND_ROWS : 0UL);
@@ -384,6 +271,7 @@ Connection::State::Attempt Connection::State::log_in(const ConnectOptions& optio
                                      state.where)});
   }
   state.version = without_replication_prefix(::mysql_get_server_info(state.mysql));
+  state.broken = wait.is_over();
   return attempt;
 }
 
@@ -451,6 +339,7 @@ bool Connection::usable() const {
 
 Failure Connection::State::absurd(std::string_view what) {
   broken = true;
+  cut_off(mysql);  // the library would read to the end
   return fail(ErrorKind::Broken, fmt::format("{}: the server sent {}", where, what));
 }
 
@@ -463,7 +352,7 @@ std::optional<Refusal> Connection::State::refusal(std::size_t index) {
                   fmt::format("{}: {} ({})", where, server_text(mysql), code), true}};
 }
 
-Result<> Connection::State::read_rows(MYSQL_RES& rows, const Wait& wait, ResultSet& into,
+Result<> Connection::State::read_rows(MYSQL_RES& rows, const NetworkWait& wait, ResultSet& into,
                                       std::size_t& bytes) {
   const std::size_t width = into.columns.size();
   while (const MYSQL_ROW values = ::mysql_fetch_row(&rows)) {
@@ -476,8 +365,7 @@ Result<> Connection::State::read_rows(MYSQL_RES& rows, const Wait& wait, ResultS
     }
     bytes += width * sizeof(ResultSet::Value);
     into.rows.push_back(std::move(row));
-    if (into.rows.size() > kMostRows || bytes > kMostBytes) return absurd("an endless answer");
-    if (steady_clock::now() > wait.deadline) return absurd("rows until the deadline passed");
+    if (into.rows.size() > kMostRows || bytes > kMostBytes) return absurd(kEndless);
   }
   if (::mysql_errno(mysql) != 0 && !refusal(0)) return lost(wait, "reading rows");
   return {};
@@ -485,7 +373,7 @@ Result<> Connection::State::read_rows(MYSQL_RES& rows, const Wait& wait, ResultS
 
 /// Reads what the statement at hand answered, up to a refusal; an error means that the session is
 /// gone.
-Result<ResultSet> Connection::State::read_result(const Wait& wait, std::size_t& bytes) {
+Result<ResultSet> Connection::State::read_result(NetworkWait& wait, std::size_t& bytes) {
   ResultSet set;
   const std::size_t width = ::mysql_field_count(mysql);
   if (width == 0) {
@@ -493,6 +381,7 @@ Result<ResultSet> Connection::State::read_result(const Wait& wait, std::size_t& 
     return set;
   }
   if (width > kMostColumns) return absurd("an answer with too many columns");
+  wait.may_read = kAnyNumber;  // read_rows() counts
   const std::unique_ptr<MYSQL_RES, decltype(&::mysql_free_result)> rows(::mysql_use_result(mysql),
                                                                         &::mysql_free_result);
   if (!rows) return lost(wait, "reading an answer");
@@ -504,7 +393,7 @@ Result<ResultSet> Connection::State::read_result(const Wait& wait, std::size_t& 
   return set;
 }
 
-Result<Answers> Connection::State::read_answers(std::size_t statements, const Wait& wait) {
+Result<Answers> Connection::State::read_answers(std::size_t statements, NetworkWait& wait) {
   Answers answers;
   std::size_t bytes = 0;
   for (std::size_t results = 0;; ++results) {
@@ -520,6 +409,7 @@ Result<Answers> Connection::State::read_answers(std::size_t statements, const Wa
     if (answers.refused) break;
     // A procedure answers more than once; only the first answer counts.
     if (answers.results.size() < statements) answers.results.push_back(*std::move(set));
+    wait.may_read = kMostColumnBytes;
     const int more = ::mysql_next_result(mysql);
     // -1 means that there are no more, and also that the next one broke off in its columns.
     if (more < 0 && ::mysql_errno(mysql) == 0) break;
@@ -529,6 +419,21 @@ Result<Answers> Connection::State::read_answers(std::size_t statements, const Wa
       break;
     }
   }
+  return answers;
+}
+
+Result<Answers> Connection::State::ask(const std::string& packet, std::size_t statements,
+                                       SteadyPoint deadline) {
+  NetworkWait wait{.deadline = deadline, .mysql = mysql, .may_read = kMostColumnBytes};
+  const NetworkWaitScope scope(wait);
+  if (::mysql_real_query(mysql, packet.data(), packet.size()) != 0) {
+    auto refused = refusal(0);
+    if (!refused) return lost(wait, "asking");
+    broken = wait.is_over();
+    return Answers{.refused = std::move(refused)};
+  }
+  auto answers = read_answers(statements, wait);
+  broken = broken || wait.is_over();
   return answers;
 }
 
@@ -544,14 +449,7 @@ Result<Answers> Connection::query_each(std::span<const std::string> statements,
     if (!packet.empty()) packet += "\n;\n";
     packet += statement;
   }
-  Wait wait{.deadline = deadline, .mysql = state.mysql};
-  const WaitScope scope(wait);
-  if (::mysql_real_query(state.mysql, packet.data(), packet.size()) != 0) {
-    auto refused = state.refusal(0);
-    if (!refused) return state.lost(wait, "asking");
-    return Answers{.refused = std::move(refused)};
-  }
-  return state.read_answers(statements.size(), wait);
+  return state.ask(packet, statements.size(), deadline);
 }
 
 Result<ResultSet> Connection::query(const std::string& statement, SteadyPoint deadline) {

@@ -22,12 +22,13 @@ std::string little_endian(std::uint32_t number, int bytes) {
 
 }  // namespace
 
-void FakeTcpServer::Peer::send(std::string_view bytes) const {
+bool FakeTcpServer::Peer::send(std::string_view bytes) const {
   while (!bytes.empty()) {
     const ssize_t sent = ::send(socket_, bytes.data(), bytes.size(), MSG_NOSIGNAL);
-    if (sent <= 0) return;
+    if (sent <= 0) return false;
     bytes.remove_prefix(static_cast<std::size_t>(sent));
   }
+  return true;
 }
 
 bool FakeTcpServer::Peer::wait(int milliseconds) const {
@@ -61,6 +62,11 @@ void FakeTcpServer::Peer::dribble(char byte) const {
   while (!stopping_) {
     if (wait(5) && ::recv(socket_, ignored, sizeof ignored, 0) <= 0) return;
     send({&byte, 1});
+  }
+}
+
+void FakeTcpServer::Peer::flood(std::string_view bytes) const {
+  while (!stopping_ && send(bytes)) {
   }
 }
 

@@ -16,7 +16,8 @@ class FakeTcpServer {
   class Peer {
    public:
     Peer(int socket, const std::atomic<bool>& stopping) : socket_(socket), stopping_(stopping) {}
-    void send(std::string_view bytes) const;
+    /// False when the peer takes no more.
+    bool send(std::string_view bytes) const;  // NOLINT(modernize-use-nodiscard)
     /// At least one byte, or "" when the peer closed or the test is over.
     [[nodiscard]] std::string receive() const;
     /// Until the peer closes or the test is over.
@@ -25,6 +26,8 @@ class FakeTcpServer {
     [[nodiscard]] bool is_cut_off() const;
     /// Sends the byte again and again, with pauses, until the peer closes or the test is over.
     void dribble(char byte) const;
+    /// Sends the bytes again and again, as fast as they are taken.
+    void flood(std::string_view bytes) const;
 
    private:
     [[nodiscard]] bool wait(int milliseconds) const;

@@ -69,6 +69,30 @@ Error query_error_of(const std::function<void(const Peer&)>& after_login, Steady
   return answer.error();
 }
 
+constexpr std::string_view kColumn(
+    "\x03"
+    "def\0\0\0\x01x\0\x0c\x21\0\xff\0\0\0\xfd\0\0\0\0\0",
+    23);
+/// Begins an answer of rows.
+const std::string kOneColumn = mysql_packet(1, "\x01") + mysql_packet(2, kColumn) +
+                               mysql_packet(3, std::string_view("\xfe\0\0\x02\0", 5));
+/// An error packet that says how far a statement is.
+constexpr std::string_view kProgress("\xff\xff\xff\x01\x01\x05\x10\0\0\x05stage", 15);
+
+std::string repeated(const std::string& packet) {
+  std::string packets;
+  for (int i = 0; i < 1000; ++i)
+    packets += packet;
+  return packets;
+}
+
+/// Of a server that may report progress.
+std::string greeting_with_progress() {
+  std::string greeting = mysql_greeting("8.4.3");
+  greeting[4 + 1 + 6 + 4 + 9 + 2 + 1 + 2 + 1] |= '\x20';  // the fourth byte of its capabilities
+  return greeting;
+}
+
 bool says(const Error& error, std::string_view text) {
   return error.message.find(text) != std::string::npos;
 }
@@ -335,6 +359,61 @@ TEST_SUITE("core/mysql/connection") {
     }
   }
 
+  TEST_CASE("what has no end is given up by its size, whatever it is a part of") {
+    const std::string more = mysql_packet(1, std::string_view("\0\0\0\x0a\0\0\0", 7));
+    for (const std::string& first : {std::string(), more}) {
+      const Error error = query_error_of(
+          [&](const Peer& peer) {
+            peer.send(first + mysql_packet(2, "\xfc\xff\xff"));
+            peer.flood(repeated(mysql_packet(3, kColumn)));
+          },
+          late());
+      CHECK(says(error, "an endless answer"));
+    }
+    const Error rows = query_error_of(
+        [](const Peer& peer) {
+          peer.send(kOneColumn);
+          peer.flood(repeated(mysql_packet(4,
+                                           "\x01"
+                                           "a")));
+        },
+        late());
+    CHECK(says(rows, "an endless answer"));
+    const Error login = error_of(
+        [](const Peer& peer) {
+          peer.send(greeting_with_progress());
+          static_cast<void>(peer.receive());
+          peer.flood(repeated(mysql_packet(2, kProgress)));
+        },
+        late());
+    CHECK(says(login, "an endless answer"));
+    const Error greeting = error_of(
+        [](const Peer& peer) {
+          peer.send(std::string_view("\xff\xff\xff\0\x0a", 5));
+          peer.flood(std::string(65536, '8'));
+        },
+        late());
+    CHECK(says(greeting, "check the port"));
+  }
+
+  TEST_CASE("what comes faster than it is read, and is passed over, ends at the deadline") {
+    const FakeTcpServer server([](const Peer& peer) {
+      peer.send(greeting_with_progress());
+      static_cast<void>(peer.receive());
+      peer.send(mysql_ok(2));
+      if (peer.receive().empty()) return;
+      peer.send(kOneColumn);
+      peer.flood(repeated(mysql_packet(4, kProgress)));
+    });
+    auto connection = Connection::connect(options_for(server.port()), late());
+    REQUIRE(connection);
+    const auto answer = connection->query("SELECT 1", soon());
+    REQUIRE_FALSE(answer);
+    CHECK(says(answer.error(), "no answer in time"));
+    CHECK(answer.error().timed_out);
+    CHECK_FALSE(connection->usable());
+  }
+
   TEST_CASE("a packet beyond the configured size is refused before it is read") {
     const FakeTcpServer server([](const Peer& peer) {
       log_in(peer);
@@ -374,19 +453,14 @@ TEST_SUITE("core/mysql/connection") {
   }
 
   TEST_CASE("a statement that is refused among its rows leaves the session usable") {
-    const std::string column(
-        "\x03"
-        "def\0\0\0\x01x\0\x0c\x21\0\xff\0\0\0\xfd\0\0\0\0\0",
-        23);
-    const std::string rows = mysql_packet(1, "\x01") + mysql_packet(2, column) +
-                             mysql_packet(3, std::string_view("\xfe\0\0\x02\0", 5)) +
-                             mysql_packet(4,
-                                          "\x01"
-                                          "a");
     const FakeTcpServer server([&](const Peer& peer) {
       log_in(peer);
       while (!peer.receive().empty())
-        peer.send(rows + mysql_error(5, 1220, "Could not find target log"));
+        peer.send(kOneColumn +
+                  mysql_packet(4,
+                               "\x01"
+                               "a") +
+                  mysql_error(5, 1220, "Could not find target log"));
     });
     auto connection = Connection::connect(options_for(server.port()), late());
     REQUIRE(connection);
