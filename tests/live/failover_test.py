@@ -21,6 +21,18 @@ class Failover(LiveCase):
         self.assertTrue(lines[0].startswith(str(new)), lines)
         self.assertEqual(len([line for line in lines if " + " in f" {line}"]), 2, lines)
 
+    def test_what_is_known_under_two_names_is_worked_on_under_one(self):
+        c = self.start(3)
+        self.discover(c)
+        for replica in c.nodes[1:]:
+            self.does("-c", "discover", "-i", f"localhost:{replica.port}")
+        c[1].kill()
+        done = self.does("failover", c.name)
+        new = self.promoted(done, c)
+        self.heals(c, new, [n for n in c.nodes[1:] if n is not new])
+        for replica in c.nodes[1:]:
+            self.assertIn(f"localhost:{replica.port} is {replica} under another name", done.err)
+
     def test_nothing_acknowledged_is_lost_under_load_with_semi_sync(self):
         c = self.start(4, semi_sync=True, settings=[f"1:{TIMEOUT}"])
         self.discover(c)

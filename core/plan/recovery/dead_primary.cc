@@ -12,6 +12,7 @@
 #include "core/plan/recovery/promotion.h"
 #include "core/plan/recovery/siblings.h"
 #include "core/plan/recovery/successor.h"
+#include "core/plan/second_names.h"
 
 namespace orch {
 
@@ -526,10 +527,12 @@ Decision next_failover_step(const FailoverRequest& request, const Policy& policy
 }
 
 Planner failover(FailoverRequest request, Policy policy) {
-  return [request = std::move(request), policy = std::move(policy)](const Progress& so_far,
-                                                                    const Topology& fresh) {
-    return next_failover_step(request, policy, so_far, fresh);
-  };
+  SecondNames names{{request.failed, request.designated.value_or(request.failed)}};
+  return with_one_name_each(std::move(names),
+                            [request = std::move(request), policy = std::move(policy)](
+                                const Progress& so_far, const Topology& fresh) {
+                              return next_failover_step(request, policy, so_far, fresh);
+                            });
 }
 
 }  // namespace orch

@@ -13,6 +13,7 @@
 #include "core/plan/refactor/match.h"
 #include "core/plan/refactor/move.h"
 #include "core/plan/refactor/relocate.h"
+#include "core/plan/second_names.h"
 #include "core/plan/undo.h"
 
 namespace orch {
@@ -275,17 +276,15 @@ Decision next_of_orphans(const InstanceKey& failed, const std::vector<Refuge>& r
 }
 
 Planner dead_intermediate(InstanceKey failed, Policy policy) {
-  return [failed = std::move(failed), policy = std::move(policy)](const Progress& so_far,
-                                                                  const Topology& fresh) {
+  return with_one_name_each({{failed}, true}, [=](const Progress& so_far, const Topology& fresh) {
     return next_dead_intermediate(failed, policy, so_far, fresh);
-  };
+  });
 }
 
 Planner dead_group_member(InstanceKey failed, Policy policy) {
-  return [failed = std::move(failed), policy = std::move(policy)](const Progress& so_far,
-                                                                  const Topology& fresh) {
+  return with_one_name_each({{failed}, true}, [=](const Progress& so_far, const Topology& fresh) {
     return next_dead_group_member(failed, policy, so_far, fresh);
-  };
+  });
 }
 
 }  // namespace orch

@@ -7,6 +7,7 @@
 #include "core/plan/recovery/promotion.h"
 #include "core/plan/recovery/siblings.h"
 #include "core/plan/refactor/parts.h"
+#include "core/plan/second_names.h"
 
 namespace orch {
 
@@ -571,10 +572,12 @@ Decision next_takeover_step(const TakeoverRequest& request, const Policy& policy
 }
 
 Planner takeover(TakeoverRequest request, Policy policy) {
-  return [request = std::move(request), policy = std::move(policy)](const Progress& so_far,
-                                                                    const Topology& fresh) {
-    return next_takeover_step(request, policy, so_far, fresh);
-  };
+  SecondNames names{{request.primary, request.designated.value_or(request.primary)}, true};
+  return with_one_name_each(std::move(names),
+                            [request = std::move(request), policy = std::move(policy)](
+                                const Progress& so_far, const Topology& fresh) {
+                              return next_takeover_step(request, policy, so_far, fresh);
+                            });
 }
 
 }  // namespace orch

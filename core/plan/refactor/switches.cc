@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "core/base/result.h"
+#include "core/plan/candidate.h"
 #include "core/plan/refactor/parts.h"
 
 namespace orch {
