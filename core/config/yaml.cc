@@ -24,6 +24,10 @@ ConfigProblem problem_at(const YAML::Mark& mark, std::string_view reason) {
   return problem;
 }
 
+/// A comment after the end of every text. yaml-cpp takes the end for a closing quote, and for the
+/// colon after a key: then a value has swallowed the comment, or it is in the way.
+constexpr std::string_view kEnd = "#\x01\x02\x03\n";
+
 /// Builds the value from the parser's events. After the first problem it takes no more.
 class TreeBuilder final : public YAML::EventHandler {
  public:
@@ -46,6 +50,9 @@ class TreeBuilder final : public YAML::EventHandler {
     if (anchor != 0) return refuse(mark, "anchors are not supported");
     if (tag != "?" && tag != "!" && tag != "tag:yaml.org,2002:str") {
       return refuse(mark, "tags are not supported");
+    }
+    if (text.find(trim(kEnd)) != text.npos) {
+      return refuse(mark, "the quote is not closed");
     }
     add_scalar(mark, tag == "?" ? ConfigValue::Kind::Plain : ConfigValue::Kind::String, text);
   }
@@ -128,7 +135,7 @@ std::optional<ConfigProblem> find_control_character(std::string_view text) {
 }
 
 void parse_into(ParsedConfig& parsed, std::string_view text) {
-  std::istringstream stream{std::string(text)};
+  std::istringstream stream{std::string(text).append("\n").append(kEnd)};
   YAML::Parser parser(stream);
   TreeBuilder builder(parsed);
   if (!parser.HandleNextDocument(builder) || parsed.problem) return;
@@ -148,7 +155,7 @@ ParsedConfig parse_yaml_config(std::string_view text) {
   try {
     parse_into(parsed, text);
   } catch (const YAML::Exception& error) {
-    parsed.problem = problem_at(error.mark, error.msg);
+    if (!parsed.problem) parsed.problem = problem_at(error.mark, error.msg);
   } catch (const std::exception& error) {
     parsed.problem = problem_at(YAML::Mark::null_mark(), error.what());
   }

@@ -58,6 +58,35 @@ TEST_SUITE("core/config/yaml") {
     CHECK(parsed.problem->message.starts_with("not valid YAML: "));
   }
 
+  TEST_CASE("a quote that is not closed is told with the line where it opens") {
+    for (const std::string_view text :
+         {"a: b\nc: \"d\ne: f\n", "a: b\nc: 'd\n", "a: b\nc: 'd''", "a: b\nc: \"d\\\"",
+          "a: b\n\"c: d\n", "a:\n- 'b\n", "a: [\nb, \"]\n"}) {
+      CAPTURE(text);
+      const ParsedConfig parsed = parse_yaml_config(text);
+      REQUIRE(parsed.problem);
+      CHECK(parsed.problem->line == 2);
+      CHECK(parsed.problem->message == "not valid YAML: the quote is not closed");
+    }
+    CHECK(yaml_problem("a: \"b\\\"\\\\\"\nc: 'd'''\ne: it's # \"") == "");
+  }
+
+  TEST_CASE("a line without a colon is no setting") {
+    for (const std::string_view text :
+         {"a: b\nc d\n", "a: b\nc:d\n", "a: b\nc d\ne: f\n", "a: [b]\n-b:2\n", "a:\n- b:1\n-c:2"}) {
+      CAPTURE(text);
+      const ParsedConfig parsed = parse_yaml_config(text);
+      REQUIRE(parsed.problem);
+      CHECK(parsed.problem->line > 1);
+      CHECK(parsed.problem->message.starts_with("not valid YAML: "));
+    }
+    CHECK(yaml_problem("\xEF\xBB\xBF"
+                       "a:\r\nb : # none\nc: {d: , e:}\n\"f\":\ng: ~\nh:") == "");
+    CHECK(yaml_problem("a: |\n  text\n  # of it\n...\n") == "");
+    CHECK(yaml_problem("a: >\n  text\nb: |\n") == "");
+    CHECK(yaml_problem("a: |\n  text") == "");
+  }
+
   TEST_CASE("what is not a mapping is refused") {
     CHECK(yaml_problem("- a\n- b\n") == "expected a mapping of keys");
     CHECK(yaml_problem("just text") == "expected a mapping of keys");
