@@ -33,6 +33,8 @@ constexpr std::size_t kMostBytes = 128U << 20U;  // in the answers to one packet
 constexpr std::size_t kMostExtraResults = 64;    // of a procedure
 constexpr unsigned long kDefaultMaxPacket = 64UL << 20U;
 
+constexpr const char* kAuthPlugins =
+    "mysql_native_password,caching_sha2_password,sha256_password,client_ed25519";
 constexpr std::string_view kEndless = "an endless answer";
 
 bool is_client_side(unsigned code) {
@@ -143,8 +145,7 @@ void set_options(MYSQL* mysql, const ConnectOptions& options, bool tls) {
   ::mysql_options(mysql, MYSQL_OPT_MAX_ALLOWED_PACKET, &max_packet);
   ::mysql_options(mysql, MYSQL_SET_CHARSET_NAME, "utf8mb4");
   // None that would hand the password itself to whoever listens on that port.
-  ::mysql_options(mysql, MARIADB_OPT_RESTRICTED_AUTH,
-                  "mysql_native_password,caching_sha2_password,sha256_password,client_ed25519");
+  ::mysql_options(mysql, MARIADB_OPT_RESTRICTED_AUTH, kAuthPlugins);
   if (!tls) return;
   const auto file = [](const std::string& name) {
     return name.empty() ? nullptr : name.c_str();
@@ -165,6 +166,24 @@ std::string unreadable_of(const TlsOptions& tls) {
                        std::generic_category().message(errno));
   }
   return "";
+}
+
+/// The authentication plug-in that the packet asks for, a greeting or a request to switch; "" when
+/// it cannot be told. The library names what stands in its buffer by then.
+std::string wanted_plugin(std::string_view packet) {
+  constexpr std::size_t kHeader = 4;
+  packet.remove_prefix(std::min(kHeader, packet.size()));
+  std::string_view name;
+  if (packet.starts_with('\xfe')) {
+    name = packet.substr(1, packet.find('\0') - 1);
+  } else {
+    if (packet.ends_with('\0')) packet.remove_suffix(1);
+    name = packet.substr(packet.rfind('\0') + 1);
+  }
+  const bool is_name = !name.empty() && name.size() <= 64 && std::ranges::all_of(name, [](char c) {
+    return is_digit(c) || (c >= 'a' && c <= 'z') || c == '_';
+  });
+  return is_name ? fmt::format(" {}", name) : "";
 }
 
 /// Why a login failed, in words that say what to do.
@@ -214,6 +233,11 @@ Error describe_login(const std::string& where, const ConnectOptions& options, MY
               fmt::format("{}: TLS does not work: {}: check certificates, or TLS at the server",
                           where, unreadable.empty() ? text : unreadable)};
     }
+    case 5010:
+      return {kind_of_server_error(code),
+              fmt::format("{}: the {} authentication plugin{} is none of {} ({}): set one of these",
+                          where, wait.greeted ? "account's" : "server's default",
+                          wanted_plugin(wait.latest), kAuthPlugins, code)};
     default:
       break;
   }

@@ -38,7 +38,8 @@ void take_back(my_socket socket) {
   ::setsockopt(socket, SOL_SOCKET, SO_LINGER, &none, sizeof none);
 }
 
-constexpr int kWritten = 1;  // the library's callback mode
+constexpr int kWritten = 1;                   // the library's callback mode
+constexpr std::size_t kEnoughOfLatest = 512;  // for a greeting
 
 /// A server may send an error where its greeting belongs. One of number 65535 reports progress, and
 /// for that libmariadb (3.3, ma_net_safe_read()) looks into a version's text that there is not yet,
@@ -89,6 +90,7 @@ void after_packet(int mode, MYSQL* mysql, const unsigned char* data, std::size_t
   if (mode == kWritten) wait->greeted = true;
   const bool failed = static_cast<std::make_signed_t<std::size_t>>(size) < 0;
   if (mode != kWritten && !failed) {
+    wait->latest.assign(reinterpret_cast<const char*>(data), std::min(size, kEnoughOfLatest));
     const bool greets = mysql->server_version == nullptr || !wait->begins.empty();
     if (greets) read_greeting(*wait, mysql, {reinterpret_cast<const char*>(data), size});
     bound_reading(*wait, mysql, size);

@@ -21,6 +21,7 @@ struct NetworkWait {
   std::size_t may_read{kAnyNumber};  ///< bytes that may still come
   bool greeted{false};               ///< the client speaks only after a greeting it understood
   std::string begins{};              ///< the first bytes that came
+  std::string latest{};              ///< the beginning of what was read last
   bool expects_tls{false};
   const std::string* certificate_name{nullptr};  ///< what a certificate must be made out to
   bool timed_out{false};

@@ -4,6 +4,7 @@
 #include <string>
 
 #include <doctest/doctest.h>
+#include <fmt/format.h>
 
 #include "core/model/instance_key.h"
 #include "tests/support/fake_tcp_server.h"
@@ -283,6 +284,31 @@ TEST_SUITE("core/mysql/connection") {
         late());
     CHECK(error.kind != ErrorKind::Unreachable);
     CHECK(sent.find(kPassword) == std::string::npos);
+  }
+
+  TEST_CASE("a plug-in that is refused is named, and nothing else that was sent") {
+    for (const std::string_view name : {"mysql_clear_password", "dialog", "auth_gssapi_client"}) {
+      const std::string request = "\xfe" + std::string(name) + std::string(1, '\0') + "Password: ";
+      const Error account = error_of(
+          [&](const Peer& peer) {
+            peer.send(mysql_greeting("8.4.3"));
+            static_cast<void>(peer.receive());
+            peer.send(mysql_packet(2, request));
+            peer.hang();
+          },
+          late());
+      CHECK(account.kind == ErrorKind::Broken);
+      CHECK(says(account, fmt::format("the account's authentication plugin {} is ", name)));
+      const Error server = error_of(
+          [&](const Peer& peer) {
+            std::string greeting = mysql_greeting("8.4.3").substr(4);
+            greeting.resize(greeting.size() - std::string_view("mysql_native_password").size() - 1);
+            peer.send(mysql_packet(0, greeting + std::string(name) + std::string(1, '\0')));
+            peer.hang();
+          },
+          late());
+      CHECK(says(server, fmt::format("the server's default authentication plugin {} is ", name)));
+    }
   }
 
   TEST_CASE("the version of the greeting loses MariaDB's prefix and bytes that are no UTF-8") {
