@@ -8,6 +8,8 @@
 #include <array>
 #include <cerrno>
 #include <cstdlib>
+#include <map>
+#include <string_view>
 #include <system_error>
 #include <utility>
 
@@ -199,16 +201,33 @@ class Loader {
       }
       ConfigOrigin& origin = loaded_.origins[index_of(*key)];
       if (origin.file == loaded_.files.size()) {
-        const bool last_wins = format == Format::Json;
-        report_key(last_wins ? Severity::Warning : Severity::Error, *key, member.line,
-                   fmt::format("given before, on line {}{}", origin.line,
-                               last_wins ? "; this one counts" : ""));
-        if (!last_wins) continue;
+        report_repeated(*key, member, origin.line, "", format);
+        if (format != Format::Json) continue;
       }
+      report_repeated_entries(*key, member, format);
       origin = {loaded_.files.size(), member.line};
       if (std::optional<ConfigProblem> problem = assign(*key, member, loaded_.config)) {
         report_key(problem->severity, *key, member.line, std::move(problem->message));
       }
+    }
+  }
+
+  /// In JSON the last one wins.
+  void report_repeated(const ConfigKey& key, const ConfigValue& again, int line,
+                       std::string_view which, Format format) {
+    const bool last_wins = format == Format::Json;
+    report_key(last_wins ? Severity::Warning : Severity::Error, key, again.line,
+               fmt::format("{}given before, on line {}{}", printable(which), line,
+                           last_wins ? "; this one counts" : ""));
+  }
+
+  void report_repeated_entries(const ConfigKey& key, const ConfigValue& value, Format format) {
+    if (value.kind != ConfigValue::Kind::Object) return;
+    std::map<std::string_view, int> lines;
+    for (const ConfigValue& entry : value.items) {
+      const auto [first, is_new] = lines.try_emplace(entry.key, entry.line);
+      if (is_new) continue;
+      report_repeated(key, entry, first->second, fmt::format("entry '{}' ", entry.key), format);
     }
   }
 

@@ -256,6 +256,14 @@ TEST_SUITE("core/config/load") {
           "test.json:2: warning: InstancePollSeconds: given before, on line 1; this one counts\n");
     CHECK(shown(load_text("Debug: true\ndebug: false\n", "a.yaml")) ==
           "a.yaml:2: error: Debug: given before, on line 1\n");
+    const LoadedConfig entries =
+        load_text("{\"ClusterNameToAlias\": {\"a\": \"b\",\n\"a\": \"c\"}}");
+    CHECK(shown(entries) ==
+          "test.json:2: warning: ClusterNameToAlias: entry 'a' given before, on line 1; this one "
+          "counts\n");
+    CHECK(value(entries, "ClusterNameToAlias").find("c") != std::string::npos);
+    CHECK(shown(load_text("ClusterNameToAlias:\n  a: b\n  c: b\n  a: c\n", "a.yaml")) ==
+          "a.yaml:4: error: ClusterNameToAlias: entry 'a' given before, on line 2\n");
   }
 
   TEST_CASE("a syntax error in JSON tells line and column") {
