@@ -23,18 +23,22 @@ bool follows(const Instance* server, const InstanceKey& master) {
 }
 
 /// Those of the old cluster who do not follow the promoted server are in that of whom they follow,
-/// the old master above all: two roots in one cluster would hide one of them.
+/// the old master above all: two roots in one cluster would hide one of them. A dead one follows
+/// nobody, though its record may say so: it may have been one of two that followed each other.
 Result<> set_apart(storage::InstanceStore& instances, const RecoveryWork& work, const Topology& now,
                    const InstanceKey& promoted) {
-  if (now.find(work.failed) == nullptr) {
-    ORCH_TRY(instances.save_cluster_name(work.failed, to_string(work.failed)));
-  }
+  const Instance* failed = now.find(work.failed);
+  const bool gone = failed == nullptr || !answers(*failed);
+  if (gone) ORCH_TRY(instances.set_apart(work.failed));
   for (const Instance& server : now.instances()) {
-    const bool stays = server.key == promoted || now.is_below(server.key, promoted);
-    if (stays || server.cluster_name != work.cluster) continue;
-    const std::vector<const Instance*> above = now.ancestors_of(server.key);
-    const InstanceKey& top = above.empty() ? server.key : above.back()->key;
-    ORCH_TRY(instances.save_cluster_name(server.key, to_string(top)));
+    if (server.key == promoted || server.cluster_name != work.cluster) continue;
+    InstanceKey top = server.key;
+    for (const Instance* above : now.ancestors_of(server.key)) {
+      if ((gone && top == work.failed) || top == promoted) break;
+      top = above->key;
+    }
+    const bool stays = top == promoted || (gone && server.key == work.failed);
+    if (!stays) ORCH_TRY(instances.save_cluster_name(server.key, to_string(top)));
   }
   return {};
 }

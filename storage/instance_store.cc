@@ -20,6 +20,14 @@ constexpr std::string_view kSqlJoined = R"(
       left join hostname_unresolve u on u.hostname = i.hostname
       left join database_instance_downtime d on d.hostname = i.hostname and d.port = i.port
      where 1 = 1)";
+// A co-master whose partner does not follow it any more lost its place to that; its own record says
+// otherwise until it is read again, and a dead one is not.
+constexpr std::string_view kSqlTop = R"(
+    and (i.replication_depth = 0 or i.is_co_master = 1)
+    and not (i.is_co_master = 1 and exists (
+      select 1 from database_instance p
+       where p.hostname = i.master_host and p.port = i.master_port
+         and not (p.master_host = i.hostname and p.master_port = i.port))))";
 constexpr std::string_view kSqlListKeys =
     "select hostname, port from database_instance order by hostname, port";
 constexpr std::string_view kSqlFindFuzzy =
@@ -184,7 +192,7 @@ Result<std::vector<Instance>> InstanceStore::list(const InstanceFilter& filter,
     sql += " and d.reason = ?";
     arguments.emplace_back(filter.downtime_reason);
   }
-  if (filter.top) sql += " and (i.replication_depth = 0 or i.is_co_master = 1)";
+  if (filter.top) sql += kSqlTop;
   if (filter.writable) sql += " and i.read_only = 0";
   sql += order_by(order);
 

@@ -29,7 +29,7 @@ struct InstanceFilter {
   std::string search{};                 ///< the text of the `search` command (cli document, 7.8)
   bool downtimed{false};                ///< only those with a downtime that has not ended
   std::string downtime_reason{};        ///< and, when given, with this reason
-  bool top{false};                      ///< only depth 0 or co-master
+  bool top{false};                      ///< only depth 0 or co-master, while the partner follows
   bool writable{false};                 ///< only with read_only off
 };
 
@@ -86,6 +86,8 @@ class InstanceStore {
   Result<std::int64_t> rename_cluster(const std::string& from, const std::string& to);
   /// Puts one server into a cluster; its check times stay.
   Result<> save_cluster_name(const InstanceKey& key, const std::string& cluster);
+  /// Puts one server into a cluster of its own, at its top.
+  Result<> set_apart(const InstanceKey& key);
   /// False when there was no such record.
   Result<bool> forget(const InstanceKey& key);
   Result<std::int64_t> forget_cluster(const std::string& cluster);

@@ -28,6 +28,10 @@ constexpr std::string_view kSqlRenameCluster =
     "update database_instance set cluster_name = ? where cluster_name = ?";
 constexpr std::string_view kSqlSaveClusterName =
     "update database_instance set cluster_name = ? where hostname = ? and port = ?";
+constexpr std::string_view kSqlSetApart = R"(
+    update database_instance
+       set cluster_name = ?, replication_depth = 0, is_co_master = 0
+     where hostname = ? and port = ?)";
 constexpr std::string_view kSqlForgetInstance =
     "delete from database_instance where hostname = ? and port = ?";
 constexpr std::string_view kSqlListMembers =
@@ -250,6 +254,11 @@ Result<std::int64_t> InstanceStore::rename_cluster(const std::string& from, cons
 
 Result<> InstanceStore::save_cluster_name(const InstanceKey& key, const std::string& cluster) {
   ORCH_TRY(database_.execute(kSqlSaveClusterName, {cluster, key.hostname, port_of(key)}));
+  return {};
+}
+
+Result<> InstanceStore::set_apart(const InstanceKey& key) {
+  ORCH_TRY(database_.execute(kSqlSetApart, {to_string(key), key.hostname, port_of(key)}));
   return {};
 }
 

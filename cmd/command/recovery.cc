@@ -36,19 +36,17 @@ struct Cluster {
 
 /// Of several at the top: the one that was named, else the only one that takes writes.
 Result<Instance> master_among(const Services& services, const Args& args,
-                              const std::string& cluster, const std::vector<Instance>& members) {
-  std::vector<const Instance*> masters;
-  for (const Instance& member : members) {
-    if (member.replication_depth == 0 || member.is_co_master) masters.push_back(&member);
-  }
+                              const std::string& cluster) {
+  ORCH_ASSIGN(std::vector<Instance> masters,
+              services.instances().list({.cluster = cluster, .top = true}));
   const std::size_t count = masters.size();
   if (const auto named = parse_key(services, args.instance); named && count > 1) {
-    for (const Instance* master : masters) {
-      if (master->key == *named) return *master;
+    for (const Instance& master : masters) {
+      if (master.key == *named) return master;
     }
   }
-  if (count > 1) std::erase_if(masters, [](const Instance* m) { return m->server.read_only; });
-  if (!cluster.empty() && masters.size() == 1) return *masters.front();
+  if (count > 1) std::erase_if(masters, [](const Instance& m) { return m.server.read_only; });
+  if (!cluster.empty() && masters.size() == 1) return masters.front();
   return fail(
       ErrorKind::NotFound,
       fmt::format("Cannot deduce cluster master for {}. Found {} potential masters{}", cluster,
@@ -62,7 +60,7 @@ Result<Cluster> cluster_to_recover(const Services& services, const Args& args) {
               services.instances().list({.cluster = cluster.name}));
   for (const Instance& member : members)
     cluster.members.insert(member.key);
-  ORCH_ASSIGN(cluster.master, master_among(services, args, cluster.name, members));
+  ORCH_ASSIGN(cluster.master, master_among(services, args, cluster.name));
   // Wherever they are recorded: one that was put back by hand may count to another cluster.
   ORCH_ASSIGN(const std::vector<Instance> replicas,
               services.instances().list({.source = cluster.master.key}));

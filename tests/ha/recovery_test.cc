@@ -127,8 +127,19 @@ TEST_SUITE("ha/recovery") {
       servers.kill(db(1));
       lives = false;
     }
-    const auto outcome = recover(process(), work(RecoveryKind::DeadMaster));
+    SUBCASE("the old one is dead, and was one of two that followed each other") {
+      servers.set(db(1), [](Instance& i) { i.replication.source = db(2); });
+      for (const int number : {1, 2})
+        servers.set(db(number), [](Instance& i) { i.is_co_master = true; });
+      save_records();
+      servers.kill(db(1));
+      lives = false;
+    }
+    const bool pair = servers.at(db(1)).is_co_master;
+    const auto outcome =
+        recover(process(), work(pair ? RecoveryKind::DeadCoMaster : RecoveryKind::DeadMaster));
     REQUIRE_MESSAGE((outcome && !outcome->error), text_of(outcome));
+    CHECK(value("select is_co_master from database_instance where hostname = 'db1'") == "0");
     CHECK(servers.at(db(1)).server.read_only == lives);
     CHECK(cluster_of("db2") == "db2:3306");
     CHECK(cluster_of("db3") == "db2:3306");

@@ -37,6 +37,19 @@ class CoMaster(LiveCase):
         self.assertEqual(c[2].source(), "")
         self.follows(c[3], c[2])
 
+    def test_the_cluster_has_the_one_master_that_lives_and_can_be_failed_over_again(self):
+        c = self.pair()
+        c[1].kill()
+        self.does("failover", c.name)
+        self.orch("discover", c[2])  # who is dead is not reached
+        self.assertEqual(self.does("-c", "which-cluster-master", "--alias", c.name).lines, [str(c[2])])
+        self.assertIn(str(c[2]), self.does("-c", "all-clusters-masters").lines)
+        submitted = self.does("-c", "submit-masters-to-kv-stores", "--alias", c.name).lines
+        self.assertEqual(submitted[0], f"mysql/master/{c.name}:{c[2]}")
+        c[2].kill()
+        self.does("failover", c.name)
+        self.assertFalse(self.read_only(c[3]))
+
     def test_two_that_live_are_left_alone(self):
         c = self.pair()
         self.orch("recover", c[1])

@@ -196,6 +196,31 @@ TEST_SUITE("storage/instance_store") {
     CHECK_FALSE(none->has_value());
   }
 
+  TEST_CASE_FIXTURE(InstanceFixture, "a co-master that its partner follows no more is no master") {
+    Instance dead = instance("db-1", "db-2:3306");
+    dead.is_co_master = true;
+    dead.replication.source = {"db-2", 3306};
+    Instance alive = instance("db-2", "db-2:3306");
+    const auto master = [&] {
+      save({dead, alive});
+      const auto found = store.find_cluster_master("db-2:3306");
+      const auto all = store.list_cluster_masters();
+      REQUIRE(found);
+      REQUIRE(found->has_value());
+      REQUIRE(all);
+      REQUIRE(all->size() == 1);
+      CHECK(all->front().key == (*found)->key);
+      return (*found)->key.hostname;
+    };
+    alive.is_co_master = true;
+    alive.replication.source = dead.key;
+    CHECK(master() == "db-1");
+    alive.is_co_master = false;
+    alive.replication.source = {};
+    CHECK(master() == "db-2");
+    CHECK(list({.top = true}) == "db-2 ");
+  }
+
   TEST_CASE_FIXTURE(InstanceFixture, "a part of a name finds the one host that has it") {
     save({instance("prod-db-3.example.com"), instance("prod-db-4.example.com"),
           instance("10.0.0.30")});
