@@ -239,12 +239,16 @@ Rereading rereading_by(Executor& executor, const Topology& fresh) {
   };
 }
 
+RunScope scope_of(const Operation& operation) {
+  return {.probe = operation.subjects, .reason = operation.name, .sources = operation.asks_sources};
+}
+
 /// A wrong virtual name must be found before replication is stopped for it.
 Result<> check_names(const Services& services, const Operation& operation, const Topology& records,
                      Executor& executor, const ExecutorSettings& settings) {
   ORCH_ASSIGN(const auto names, services.store<storage::HostnameStore>().list_unresolved());
   if (names.empty()) return {};
-  const Topology fresh = executor.survey(records, operation.subjects);
+  const Topology fresh = executor.look(records, scope_of(operation));
   std::set<InstanceKey> sources;
   const Preview plan = preview(operation.planner, fresh, nullptr, rereading_by(executor, fresh));
   for (const PreviewedStep& previewed : plan.steps) {
@@ -275,8 +279,7 @@ Result<Outcome> carry_out(const Services& services, const Operation& operation, 
     ORCH_TRY(check_names(services, operation, records, executor, settings));
   }
   stop_on_signals();
-  Outcome outcome = executor.run(operation.planner, records,
-                                 {.probe = operation.subjects, .reason = operation.name});
+  Outcome outcome = executor.run(operation.planner, records, scope_of(operation));
   outcome.topology = executor.settled(outcome);
   services.progress().show("");
   std::set<InstanceKey> read = operation.subjects;
@@ -299,7 +302,7 @@ Result<Reply> show_plan(const Services& services, const Operation& operation,
   ha::BackendLocks locks(services.database(), services.clock(), services.self(), "");
   StepObserver silent;
   Executor executor(services.servers(), services.leadership(), locks, silent, settings);
-  const Topology fresh = executor.survey(records, operation.subjects);
+  const Topology fresh = executor.look(records, scope_of(operation));
   const auto ask = [&](const Instance& before, const Step& step) {
     return ask_server(services.servers(), before, step);
   };

@@ -21,6 +21,7 @@ namespace orch::cmd {
 struct Operation {
   Planner planner{};
   std::set<InstanceKey> subjects{};  ///< read anew before the first decision
+  bool asks_sources{true};           ///< and so are those that they replicate from
   std::string name{};                ///< audit type and maintenance reason: "relocate-below"
   InstanceKey about{};               ///< the server that the audit entry names
   std::string message{};             ///< of the audit entry

@@ -133,6 +133,7 @@ Result<Reply> carry_out_or_show(const Services& services, const Args& args, cons
     Operation operation{
         .planner = std::move(planner),
         .subjects = std::move(subjects),
+        .asks_sources = false,
         .name = type,
         .about = master,
         .message = fmt::format("{} of cluster {}", what_is_done(work.kind, to_string(master)),

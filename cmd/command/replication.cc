@@ -56,6 +56,7 @@ Result<Reply> on_one(Services& services, const Args& args, std::string_view name
   ORCH_ASSIGN(std::set<InstanceKey> subjects, around(services, key));
   const Operation operation{.planner = make(key, std::move(policy)),
                             .subjects = std::move(subjects),
+                            .asks_sources = around != alone,
                             .name = std::string(name),
                             .about = key,
                             .message = fmt::format("{} {}", name, to_string(key)),
@@ -70,6 +71,12 @@ Result<Reply> run_simple(Services& services, const Args& args, std::string_view 
 }
 
 constexpr bool kRunsWithNoop = true;
+
+/// An operation on one instance whose plan looks at others, too.
+template <MakePlanner make, Around around>
+Result<Reply> run_around(Services& services, const Args& args, std::string_view name) {
+  return on_one(services, args, name, make, !kRunsWithNoop, around);
+}
 
 Result<Reply> run_stop(Services& services, const Args& args) {
   return on_one(services, args, "stop-replica", stop_replication, kRunsWithNoop);
@@ -106,9 +113,9 @@ Result<Reply> run_set_writeable(Services& services, const Args& args) {
   });
 }
 
-/// The source as recorded is read too, so that nothing is detached from what it should follow.
+/// The source is read too: what the replica holds is thrown away, and must come again from there.
 Result<Reply> run_detach(Services& services, const Args& args) {
-  return run_simple<detach>(services, args, "detach-replica-master-host");
+  return run_around<detach, with_source>(services, args, "detach-replica-master-host");
 }
 Result<Reply> run_reattach(Services& services, const Args& args) {
   return run_simple<reattach>(services, args, "reattach-replica-master-host");
@@ -137,12 +144,6 @@ Result<Reply> run_delay(Services& services, const Args& args) {
       services, args, "delay-replication",
       [delay](InstanceKey key, const Policy&) { return delay_replication(std::move(key), delay); },
       !kRunsWithNoop, with_source);
-}
-
-/// An operation on one instance whose plan looks at others, too.
-template <MakePlanner make, Around around>
-Result<Reply> run_around(Services& services, const Args& args, std::string_view name) {
-  return on_one(services, args, name, make, !kRunsWithNoop, around);
 }
 
 /// The server, those above it and those below: who has replicas is not to lose its history.

@@ -202,6 +202,22 @@ Topology Executor::survey(const Topology& records, const std::set<InstanceKey>& 
   return Topology(std::move(all));
 }
 
+Topology Executor::look(const Topology& records, const RunScope& scope) {
+  std::map<InstanceKey, milliseconds> limits;
+  if (scope.suspect) limits[*scope.suspect] = settings_.second_look_limit;
+  Topology fresh = survey(records, scope.probe, limits);
+  if (!scope.sources) return fresh;
+  std::set<InstanceKey> sources;
+  for (const InstanceKey& key : scope.probe) {
+    const Instance* server = fresh.find(key);
+    const InstanceKey& source = server->replication.source;
+    if (!answers(*server) || !is_valid(source) || scope.probe.contains(source)) continue;
+    sources.insert(source);
+    limits[source] = settings_.suspect_limit;
+  }
+  return survey(fresh, sources, limits);
+}
+
 Outcome Executor::run(const Planner& planner, const Topology& records, const RunScope& scope) {
   Session session(*this, scope);
   Outcome outcome;
@@ -211,9 +227,7 @@ Outcome Executor::run(const Planner& planner, const Topology& records, const Run
     outcome.topology = records;
     return outcome;
   }
-  std::map<InstanceKey, milliseconds> limits;
-  if (scope.suspect) limits[*scope.suspect] = settings_.second_look_limit;
-  session.fresh = survey(records, scope.probe, limits);
+  session.fresh = look(records, scope);
   session.progress.at_start = session.fresh;
   if (scope.earlier) session.progress.facts = *scope.earlier;
   outcome.error = Error{ErrorKind::Broken, "the plan does not come to an end"};

@@ -76,6 +76,9 @@ struct RunScope {
   /// Does what RunFenceHooks stands for; nothing configured: succeeds.
   std::function<Result<>()> fence_hooks{};
   std::optional<InstanceKey> suspect{};  ///< did not answer a whole probe just now
+  /// Those are probed, too, that the probed ones replicate from, as they say: what a replica holds
+  /// may be thrown away only while its source lives.
+  bool sources{false};
 };
 
 /// How a run ended.
@@ -103,6 +106,9 @@ class Executor {
   [[nodiscard]] Topology survey(
       const Topology& records, const std::set<InstanceKey>& keys,
       const std::map<InstanceKey, std::chrono::milliseconds>& limits = {});
+
+  /// What a run would decide by: whoever it probes, read anew.
+  [[nodiscard]] Topology look(const Topology& records, const RunScope& scope);
 
   [[nodiscard]] Outcome run(const Planner& planner, const Topology& records, const RunScope& scope);
 

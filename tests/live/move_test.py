@@ -264,6 +264,20 @@ class Switches(LiveCase):
         self.write(c[1], 3)
         self.arrives(3, at=[c[2]])
 
+    def test_what_a_replica_alone_holds_is_not_thrown_away_when_its_source_has_just_died(self):
+        for gtid in True, False:
+            with self.subTest(gtid=gtid):
+                c = self.start(2, gtid=gtid)
+                self.discover(c)
+                self.hold_back(c[1], c[2], [])
+                space = int(c[2].replica_status()["Relay_Log_Space"])
+                c[1].kill()
+                # The backend still has the source as it was when it lived.
+                for dry in ["--dry-run"], []:
+                    self.refuses("detach-replica", c[2], *dry, saying="would lose what it has received")
+                self.assertEqual(c[2].source(), str(c[1]))
+                self.assertEqual(int(c[2].replica_status()["Relay_Log_Space"]), space)
+
     def test_reset_replica_forgets_the_source(self):
         c = self.start(2)
         self.discover(c)

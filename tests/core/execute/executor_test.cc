@@ -407,6 +407,22 @@ TEST_SUITE("core/execute/executor") {
     CHECK(bench.servers.at(db(3)).replication.sql_state == ThreadState::Running);
   }
 
+  TEST_CASE("what a replica holds is not thrown away for a source that has just died") {
+    Bench bench;
+    bench.servers.set(db(3), [](Instance& i) {
+      i.gtid.executed = gtids("1-90");
+      i.replication.sql_delay = std::chrono::hours(1);
+    });
+    const Topology records = bench.servers.records();
+    bench.servers.kill(db(1));
+    const FakeLeadership leadership;
+    Executor executor(bench.servers, leadership, bench.locks, bench.observer, bench.settings());
+    const Outcome outcome =
+        executor.run(detach(db(3), {}), records, {.probe = {db(3)}, .sources = true});
+    CHECK(message(outcome).find("would lose what it has received") != std::string::npos);
+    CHECK(bench.servers.changes().empty());
+  }
+
   TEST_CASE("detach and reattach are each other's inverse") {
     Bench bench;
     REQUIRE_FALSE(bench.run(detach(db(3), {})).error);
