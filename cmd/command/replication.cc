@@ -62,7 +62,13 @@ Result<Reply> on_one(Services& services, const Args& args, std::string_view name
                             .message = fmt::format("{} {}", name, to_string(key)),
                             .passes_persons_lock = true,
                             .runs_with_noop = runs_with_noop};
-  return run_or_show(services, operation, args, [&](const Outcome&) { return key_reply(key); });
+  return run_or_show(services, operation, args, [&](const Outcome& outcome) {
+    Reply reply = key_reply(key);
+    reply.notes = outcome.account.notes;
+    // On orchestrator's command line, which shows no mere information.
+    reply.failed = args.legacy && !reply.notes.empty();
+    return reply;
+  });
 }
 
 template <MakePlanner make>
@@ -175,7 +181,8 @@ Result<Reply> run_inject_errant(Services& services, const Args& args) {
   return run_around<inject_errant, with_ancestors>(services, args, "gtid-errant-inject-empty");
 }
 Result<Reply> run_change_credentials(Services& services, const Args& args) {
-  return run_simple<change_source_credentials>(services, args, "change-master-credentials");
+  return run_around<change_source_credentials, with_source>(services, args,
+                                                            "change-master-credentials");
 }
 
 Result<Reply> run_flush(Services& services, const Args& args) {

@@ -277,6 +277,12 @@ class Switches(LiveCase):
                     self.refuses("detach-replica", c[2], *dry, saying="would lose what it has received")
                 self.assertEqual(c[2].source(), str(c[1]))
                 self.assertEqual(int(c[2].replica_status()["Relay_Log_Space"]), space)
+                self.does("-c", "stop-replica", "-i", c[2])
+                self.refuses("-c", "change-master-credentials", "-i", c[2], saying="would lose what it has received")
+                self.assertGreaterEqual(int(c[2].replica_status()["Relay_Log_Space"]), space)
+                done = self.does("-c", "reset-replica", "-i", c[2])
+                self.assertEqual(done.lines, [str(c[2])])
+                self.assertIn(f"what {c[2]} had received and not applied is thrown away", done.err)
 
     def test_reset_replica_forgets_the_source(self):
         c = self.start(2)

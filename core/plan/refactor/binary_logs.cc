@@ -78,23 +78,4 @@ Planner purge_binary_logs(InstanceKey server, std::string up_to) {
                    });
 }
 
-Planner change_source_credentials(InstanceKey server, Policy) {
-  return in_one_go(
-      std::move(server), [](const Instance& now, const Topology&) -> Result<std::vector<Step>> {
-        const std::string key = to_string(now.key);
-        if (!is_replica(now)) return refusal("instance is not a replica: " + key);
-        if (runs(now.replication.io_state) || runs(now.replication.sql_state)) {
-          return refusal("ChangeMasterTo: Cannot change master on: " + key +
-                         " because replication is running");
-        }
-        PointTo target;
-        target.source = now.replication.source;
-        target.coordinates = now.replication.exec;
-        Step read{now.key, ReadCredentials{}, "the user that replicates", {}, false, {}};
-        Step point = asked_step(now, std::move(target));
-        point.credentials_from = now.key;
-        return std::vector<Step>{std::move(read), std::move(point)};
-      });
-}
-
 }  // namespace orch

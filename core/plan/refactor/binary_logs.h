@@ -21,8 +21,4 @@ namespace orch {
 /// Drops the logs before that one, unless a known replica has not applied all of them.
 [[nodiscard]] Planner purge_binary_logs(InstanceKey server, std::string up_to);
 
-/// CHANGE SOURCE with the user and password that ReplicationCredentialsQuery or the server's own
-/// metadata tell, and all else as it is. Replication must be stopped.
-[[nodiscard]] Planner change_source_credentials(InstanceKey server, Policy policy);
-
 }  // namespace orch

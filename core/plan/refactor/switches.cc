@@ -55,17 +55,23 @@ Result<> may_be_restarted(const Instance& server, const Topology& topology) {
   return refusal(to_string(server.key) + " " + text);
 }
 
-/// Refused where nobody would send again what it has received and not applied: MariaDB throws that
-/// away when both threads start by GTID, and with each change of the delay.
-Result<> keeps_what_it_received(const Instance& server, const Topology& topology) {
+/// Refused where nobody would send again what it has received and not applied, and a change of its
+/// source throws away.
+Result<> may_discard(const Instance& server, const Topology& topology) {
   const Instance* source = topology.source_of(server.key);
   const bool comes_again =
       source == nullptr ? server.replication.io_state == ThreadState::Running : answers(*source);
-  if (!is_mariadb(server) || comes_again || has_applied_all(server)) return {};
+  if (comes_again || has_applied_all(server)) return {};
   return refusal(to_string(server.key) + " would lose what it has received, and " +
                  to_string(server.replication.source) +
                  (source == nullptr ? " is not known: " : " does not answer: ") +
                  standing(AppliedReceived{}, server).reason);
+}
+
+/// The same, of MariaDB: it throws that away when both threads start by GTID, and with each change
+/// of the delay.
+Result<> keeps_what_it_received(const Instance& server, const Topology& topology) {
+  return is_mariadb(server) ? may_discard(server, topology) : Result<>{};
 }
 
 /// Refused where a start would throw that away. By GTID that is so when neither thread runs,
@@ -166,16 +172,50 @@ Planner restart_replication(InstanceKey server, Policy policy) {
 }
 
 Planner reset_replication(InstanceKey server, Policy) {
-  return in_one_go(std::move(server),
-                   [](const Instance& now, const Topology&) -> Result<std::vector<Step>> {
-                     ORCH_TRY(has_one_source(now, true));
-                     std::vector<Step> steps;
-                     if (runs(now.replication.io_state) || runs(now.replication.sql_state)) {
-                       steps.push_back(step(now, StopReplication{}, "as asked"));
-                     }
-                     steps.push_back(step(now, ResetReplication{}, "as asked"));
-                     return steps;
-                   });
+  Planner reset =
+      in_one_go(server, [](const Instance& now, const Topology&) -> Result<std::vector<Step>> {
+        ORCH_TRY(has_one_source(now, true));
+        std::vector<Step> steps;
+        if (runs(now.replication.io_state) || runs(now.replication.sql_state)) {
+          steps.push_back(step(now, StopReplication{}, "as asked"));
+        }
+        steps.push_back(step(now, ResetReplication{}, "as asked"));
+        return steps;
+      });
+  return [server = std::move(server), reset = std::move(reset)](const Progress& so_far,
+                                                                const Topology& fresh) -> Decision {
+    Decision decision = reset(so_far, fresh);
+    auto* done = std::get_if<Done>(&decision);
+    if (done == nullptr) return decision;
+    const Instance& before = *so_far.at_start.find(server);
+    if (is_replica(before) && !has_applied_all(before)) {
+      const Difference rest = missing(executed_position(before), received_position(before));
+      done->account.notes.push_back(
+          "what " + to_string(server) +
+          " had received and not applied is thrown away: " + to_string(rest));
+    }
+    return decision;
+  };
+}
+
+Planner change_source_credentials(InstanceKey server, Policy) {
+  return in_one_go(
+      std::move(server), [](const Instance& now, const Topology& all) -> Result<std::vector<Step>> {
+        if (!is_replica(now)) return not_a_replica(now);
+        ORCH_TRY(has_one_source(now));
+        if (runs(now.replication.io_state) || runs(now.replication.sql_state)) {
+          return refusal("ChangeMasterTo: Cannot change master on: " + to_string(now.key) +
+                         " because replication is running");
+        }
+        ORCH_TRY(may_discard(now, all));
+        PointTo target;
+        target.source = now.replication.source;
+        target.coordinates = now.replication.exec;
+        Step read{now.key, ReadCredentials{}, "the user that replicates", {}, false, {}};
+        Step point = step(now, std::move(target), "as asked");
+        point.credentials_from = now.key;
+        return std::vector<Step>{std::move(read), std::move(point)};
+      });
 }
 
 Planner set_read_only(InstanceKey server, bool on, Policy) {

@@ -16,8 +16,13 @@ namespace orch {
 [[nodiscard]] Planner stop_replication_nicely(InstanceKey server, Policy policy);
 [[nodiscard]] Planner start_replication(InstanceKey server, Policy policy);
 [[nodiscard]] Planner restart_replication(InstanceKey server, Policy policy);
-/// Stops replication if it runs, then makes the server forget its source.
+/// Stops replication if it runs, then makes the server forget its source. What it had received and
+/// not applied is gone: the account notes it.
 [[nodiscard]] Planner reset_replication(InstanceKey server, Policy policy);
+/// CHANGE SOURCE with the user and password that ReplicationCredentialsQuery or the server's own
+/// metadata tell, and all else as it is. Replication must be stopped. Refused where that would
+/// throw away what nobody sends again.
+[[nodiscard]] Planner change_source_credentials(InstanceKey server, Policy policy);
 [[nodiscard]] Planner set_read_only(InstanceKey server, bool on, Policy policy);
 [[nodiscard]] Planner set_semi_sync_source(InstanceKey server, bool on);
 [[nodiscard]] Planner set_semi_sync_replica(InstanceKey server, bool on);

@@ -32,16 +32,4 @@ TEST_SUITE("core/plan/refactor/binary_logs") {
     CHECK(flush("bin.000012") == "");
     CHECK(servers.changes().back() == "db1:3306 flush binary logs 2 times");
   }
-
-  TEST_CASE("the user's password is told anew to a stopped replica only") {
-    FakeServers servers;
-    build_mysql(servers);
-    CHECK(said(run_plan(servers, change_source_credentials(db(2), Policy{}))) ==
-          "ChangeMasterTo: Cannot change master on: db2:3306 because replication is running");
-    servers.set(db(2), [](Instance& it) {
-      it.replication.io_state = it.replication.sql_state = ThreadState::Stopped;
-    });
-    CHECK(said(run_plan(servers, change_source_credentials(db(2), Policy{}))) == "");
-    CHECK(servers.at(db(2)).replication.source == db(1));
-  }
 }

@@ -52,6 +52,38 @@ TEST_SUITE("core/plan/refactor/switches") {
     }
   }
 
+  TEST_CASE("no credentials are told by which a replica throws away what it alone holds") {
+    for (const bool with_mariadb : {false, true}) {
+      CAPTURE(with_mariadb);
+      FakeServers servers;
+      with_mariadb ? build_mariadb(servers) : build_mysql(servers);
+      servers.set(db(2), [](Instance& i) {
+        i.replication.io_state = i.replication.sql_state = ThreadState::Stopped;
+      });
+      servers.kill(db(1));
+      const Planner planner = change_source_credentials(db(2), {});
+      const Outcome refused = run_plan(servers, planner);
+      CHECK(mentions(said(refused), "db2:3306 would lose what it has received"));
+      CHECK(mentions(said(refused), "db1:3306 does not answer"));
+      CHECK(servers.changes().empty());
+      servers.revive(db(1));
+      CHECK(said(run_plan(servers, planner)).empty());
+      CHECK_FALSE(servers.changes().empty());
+    }
+  }
+
+  TEST_CASE("who forgets a source says what it throws away") {
+    FakeServers servers;
+    build_mysql(servers);
+    servers.set(db(2), [](Instance& i) { i.replication.sql_delay = std::chrono::hours(1); });
+    const Outcome outcome = run_plan(servers, reset_replication(db(2), {}));
+    CHECK(said(outcome).empty());
+    REQUIRE(outcome.account.notes.size() == 1);
+    CHECK(mentions(outcome.account.notes.front(),
+                   "what db2:3306 had received and not applied is thrown away: 10 transactions"));
+    CHECK(run_plan(servers, reset_replication(db(4), {})).account.notes.empty());
+  }
+
   TEST_CASE("no stopped MariaDB replica is started that throws away what it alone holds") {
     for (const bool is_known : {true, false}) {
       CAPTURE(is_known);
@@ -145,6 +177,18 @@ TEST_SUITE("core/plan/refactor/switches") {
     CHECK(servers.at(db(2)).replication.sql_delay == std::chrono::seconds(5));
     CHECK(servers.at(db(2)).replication.sql_state == ThreadState::Stopped);
     CHECK(servers.at(db(2)).replication.io_state == ThreadState::Running);
+  }
+
+  TEST_CASE("the user's password is told anew to a stopped replica only") {
+    FakeServers servers;
+    build_mysql(servers);
+    CHECK(said(run_plan(servers, change_source_credentials(db(2), Policy{}))) ==
+          "ChangeMasterTo: Cannot change master on: db2:3306 because replication is running");
+    servers.set(db(2), [](Instance& it) {
+      it.replication.io_state = it.replication.sql_state = ThreadState::Stopped;
+    });
+    CHECK(said(run_plan(servers, change_source_credentials(db(2), Policy{}))) == "");
+    CHECK(servers.at(db(2)).replication.source == db(1));
   }
 
   TEST_CASE("where there are several sources, no statement is sent that may mean another") {
