@@ -39,10 +39,10 @@ std::vector<Step> start_steps(const Instance& server, const Policy& policy) {
 
 /// Refused where a statement would change one of several connections to sources, or all of them,
 /// and only one was looked at: MariaDB's statements without a name are about the one without a
-/// name, and MySQL's RESET REPLICA ALL is about all.
-Result<> has_one_source(const Instance& server, bool all_forgotten = false) {
+/// name, and MySQL's are about all.
+Result<> has_one_source(const Instance& server) {
   const int channels = server.replication.channels;
-  if (channels <= 1 || (!is_mariadb(server) && !all_forgotten)) return {};
+  if (channels <= 1) return {};
   return refusal(to_string(server.key) + " replicates from " + std::to_string(channels) +
                  " sources, of which orch looks after one: change the connection that you mean by "
                  "hand");
@@ -174,7 +174,7 @@ Planner restart_replication(InstanceKey server, Policy policy) {
 Planner reset_replication(InstanceKey server, Policy) {
   Planner reset =
       in_one_go(server, [](const Instance& now, const Topology&) -> Result<std::vector<Step>> {
-        ORCH_TRY(has_one_source(now, true));
+        ORCH_TRY(has_one_source(now));
         std::vector<Step> steps;
         if (runs(now.replication.io_state) || runs(now.replication.sql_state)) {
           steps.push_back(step(now, StopReplication{}, "as asked"));
@@ -249,6 +249,7 @@ Planner set_semi_sync_replica(InstanceKey server, bool on) {
         // The setting takes effect when the receiver starts. MariaDB by GTID would throw the relay
         // logs away then, so that what is received must be applied before.
         if (!runs(now.replication.io_state)) return steps;
+        ORCH_TRY(has_one_source(now));
         steps.push_back(step(now, StopReplication{ReplicationThreads::Receiver}, "take effect"));
         if (is_mariadb(now) && now.gtid.uses_mariadb) {
           steps.push_back({now.key,
@@ -266,6 +267,7 @@ Planner skip_query(InstanceKey server, std::string gtid, Policy policy) {
   return in_one_go(
       std::move(server), [=](const Instance& now, const Topology&) -> Result<std::vector<Step>> {
         if (!is_replica(now)) return not_a_replica(now);
+        ORCH_TRY(has_one_source(now));
         const std::string key = to_string(now.key);
         if (runs(now.replication.sql_state)) {
           return refusal("Replication SQL thread is running on " + key);
