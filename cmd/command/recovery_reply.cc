@@ -112,10 +112,13 @@ Result<Reply> recovery_reply(const ha::RecoveryOutcome& recovery, bool legacy,
         fmt::format("left behind: {}: {}", to_string(replica.key), replica.because));
   }
   const std::string& lost = account.lost_transactions;
-  if (!lost.starts_with("nothing") && !lost.empty()) reply.notes.push_back("lost: " + lost);
+  const bool is_loss = !lost.starts_with("nothing") && !lost.empty();
+  if (is_loss) reply.notes.push_back("lost: " + lost);
   for (std::string& note : ha::notes_of(recovery))
     reply.notes.push_back(std::move(note));
-  reply.failed = account.two_took_writes || (is_in_part(recovery) && !legacy);
+  // Where a script would not see the lost rows either: orchestrator's command line shows errors
+  // only.
+  reply.failed = account.two_took_writes || (legacy ? is_loss : is_in_part(recovery));
   if (ha::is_unrecorded(recovery)) reply.refused = ErrorKind::Broken;
   if (!legacy) reply.text = outcome_text(recovery);
   reply.json = dump(outcome_json(recovery));

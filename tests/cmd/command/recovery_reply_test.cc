@@ -60,6 +60,21 @@ TEST_SUITE("cmd/command/recovery_reply") {
     CHECK(is_failed({server(kOld, false), promoted}, {}));
   }
 
+  TEST_CASE("transactions that are lost are told on either command line") {
+    ha::RecoveryOutcome recovery;
+    recovery.work.failed = kOld;
+    recovery.outcome.topology = Topology({server(kOld, false), server(kNew, true)});
+    recovery.outcome.account.promoted = kNew;
+    recovery.outcome.account.lost_transactions = "nothing; what db1:3306 wrote since is unknown";
+    CHECK_FALSE(cmd::recovery_reply(recovery, true, false)->failed);
+    recovery.outcome.account.lost_transactions = "1 transaction";
+    const auto reply = cmd::recovery_reply(recovery, true, false);
+    CHECK(reply->failed);  // so that the notes are no mere information
+    CHECK_FALSE(reply->refused);
+    CHECK(reply->notes == std::vector<std::string>{"lost: 1 transaction"});
+    CHECK_FALSE(cmd::recovery_reply(recovery, false, false)->failed);
+  }
+
   TEST_CASE("what could not be recorded is in the exit code, and told once") {
     const std::string full = "o.db cannot grow: the disk is full";
     for (const bool legacy : {false, true}) {
