@@ -27,12 +27,12 @@ std::uint16_t default_port(const Services& services) {
 Result<std::string> resolved(const Services& services, const InstanceKey& key) {
   const std::string& hostname = key.hostname;
   ORCH_ASSIGN(ResolveSettings settings, resolve_settings(services.config().discovery));
-  // A part of an address would be taken for a whole one by the system: 127 for 0.0.0.127.
-  const bool number = hostname.find_first_not_of("0123456789.") == std::string::npos;
-  if (settings.method == ResolveMethod::None || is_detached(key) || number) return hostname;
+  if (settings.method == ResolveMethod::None || is_detached(key)) return hostname;
   auto names = services.store<storage::HostnameStore>();
   ORCH_ASSIGN(std::optional<std::string> remembered, names.find_resolved(hostname));
   if (remembered) return *std::move(remembered);
+  // A part of an address would be taken for a whole one by the system: 127 for 0.0.0.127.
+  if (hostname.find_first_not_of("0123456789.") == std::string::npos) return hostname;
   ORCH_ASSIGN(const std::optional<Instance> known, services.instances().find(key));
   if (known) return hostname;
   const SteadyPoint deadline =

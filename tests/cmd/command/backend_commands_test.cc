@@ -111,6 +111,13 @@ TEST_SUITE("cmd/command/information") {
       shop.execute("update hostname_resolve set resolved_hostname = 'db-2'");
       CHECK(found("localhost") == Lines{"db-2:3306"});
     }
+    SUBCASE("an address that the backend remembers by a name") {
+      shop.execute("insert into hostname_resolve values ('192.0.2.7', 'db-2', '2026-01-31')");
+      CHECK(found("192.0.2.7") == Lines{"db-2:3306"});
+      CHECK(shop.lines("which-master", {.instance = "192.0.2.7"}) == Lines{"db-1:3306"});
+      shop.config.discovery.hostname_resolve_method = "none";
+      CHECK(found("192.0.2.7") == Lines{"error: Instance not found: 192.0.2.7:3306"});
+    }
     SUBCASE("not one that is rejected") {
       shop.config.discovery.reject_hostname_resolve_pattern = "^127";
       CHECK(found("localhost") == Lines{"error: Instance not found: localhost:3306"});
