@@ -4,6 +4,7 @@
 #include "cmd/command/names.h"
 #include "cmd/command/services.h"
 #include "cmd/command/topology_text.h"
+#include "core/base/text.h"
 #include "core/json/json.h"
 #include "core/probe/crawl.h"
 #include "storage/history_store.h"
@@ -64,9 +65,13 @@ Result<Reply> draw(Services& services, const Args& args, TreeForm form) {
 
   Reply reply;
   reply.lines = contract_tree(topology, options);
+  const std::vector<std::string> circles = circle_warnings(topology);
+  if (args.legacy && reply.lines.empty() && !circles.empty()) {
+    return fail(ErrorKind::Refused, join(circles, "; "));
+  }
   if (reply.lines.empty()) reply.lines.emplace_back();  // the contract's one empty line
   if (args.legacy) return reply;
-  reply.notes = circle_warnings(topology);
+  reply.notes = circles;
   reply.failed = !reply.notes.empty();
   if (args.pattern.empty() && form != TreeForm::Tabulated) {
     reply.text = people_tree(cluster, alias, topology, options, services.colour());
