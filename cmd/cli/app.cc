@@ -238,6 +238,22 @@ int wrong_usage(std::string text, const std::vector<std::string>& arguments) {
   return refuse(Error{.kind = ErrorKind::InvalidInput, .message = std::move(text)}, globals);
 }
 
+/// Options alone: says which of them is none, too.
+int no_verb(const std::vector<std::string>& arguments) {
+  Globals globals;
+  CLI::App app;
+  app.set_help_flag();
+  add_globals(app, globals);
+  std::string text = "no verb is given";
+  try {
+    std::vector<std::string> reversed(arguments.rbegin(), arguments.rend());
+    app.parse(reversed);
+  } catch (const CLI::Error& error) {
+    text += fmt::format(": {}", error.what());
+  }
+  return wrong_usage(text + " ('orch help' lists all)", arguments);
+}
+
 /// There is no such verb: says what is near, or which second words there are.
 int unknown_verb(const std::string& verb, const std::vector<std::string>& arguments) {
   const std::vector<const Command*> group = commands_of_group(verb);
@@ -355,7 +371,7 @@ int run_app(const std::vector<std::string>& arguments) {
         std::find(arguments.begin(), arguments.end(), "--version") != arguments.end();
     if (asks_version) return print(fmt::format("orch {}\n", version())) ? 0 : 1;
     if (arguments.empty() || asks_for_help(arguments)) return print(verb_overview()) ? 0 : 1;
-    return usage_error("no verb is given ('orch help' lists all)");
+    return no_verb(arguments);
   }
   if (taken->verb == "help") return run_help(taken->rest);
   if (taken->verb == "serve") return run_serve(taken->rest);

@@ -249,6 +249,8 @@ class BadFiles(LiveCase):
         for words in (["clusters", "--bogus"], ["topology", "--pattern"], ["recovery"], ["recovery", "x"], ["no-such-verb"]):
             done = self.refuses(words[0], "--json", *words[1:])
             self.assertEqual((done.code, json.loads(done.out)["Kind"]), (2, "InvalidInput"))
+        done = self.refuses("--nope", "--json", saying="--nope")
+        self.assertEqual((done.code, json.loads(done.out)["Kind"]), (2, "InvalidInput"))
         self.config["InstancePollSeconds"] = "often"
         done = self.refuses("clusters", "--json", saying="InstancePollSeconds")
         self.assertEqual((done.code, json.loads(done.out)["Kind"]), (2, "InvalidInput"))
