@@ -13,7 +13,7 @@ namespace orch::cmd {
 namespace {
 
 /// The contract's order (cli document, 1).
-constexpr std::array<std::string_view, 21> kSections = {"Smart relocation",
+constexpr std::array<std::string_view, 22> kSections = {"Smart relocation",
                                                         "Classic file:pos relocation",
                                                         "Binlog server relocation",
                                                         "GTID relocation",
@@ -33,6 +33,7 @@ constexpr std::array<std::string_view, 21> kSections = {"Smart relocation",
                                                         "Meta",
                                                         "Meta, internal",
                                                         "Internal",
+                                                        "Agent",
                                                         ""};
 
 std::string_view word_name(Word word) {

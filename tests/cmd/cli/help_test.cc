@@ -27,12 +27,22 @@ TEST_SUITE("cmd/cli/help") {
 
   TEST_CASE("the listing of -c commands has those that are no rows of the catalog") {
     const std::string listing = legacy_listing();
-    for (const char* name : {"\n\trelocate-below ", "\n\tcontinuous ", "\n\thelp "}) {
+    for (const char* name :
+         {"\n\trelocate-below ", "\n\tcontinuous ", "\n\thelp ", "\nAgent:\n\tcustom-command "}) {
       CAPTURE(std::string(name));
       CHECK(holds(listing, name));
     }
     CHECK(holds(legacy_topic("continuous"), "orchestrator -c continuous"));
     CHECK(holds(legacy_topic("help"), "orchestrator -c help"));
+  }
+
+  TEST_CASE("the listing of -c commands leaves none of them out") {
+    const std::string listing = legacy_listing();
+    for (const Command& command : catalog()) {
+      if (command.offer == Offer::Verb) continue;
+      CAPTURE(command.name);
+      CHECK(holds(listing, "\n\t" + std::string(command.name) + " "));
+    }
   }
 
   TEST_CASE("programs get the catalog, or one verb of it") {
