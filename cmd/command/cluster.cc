@@ -83,15 +83,15 @@ Result<Reply> run_which_cluster_domain(Services& services, const Args& args) {
   return line_reply(info.domain);
 }
 
-Result<std::string> cluster_domain(const Services& services, const Args& args) {
-  ORCH_ASSIGN(const std::string cluster, cluster_argument(services, args));
+Result<std::string> cluster_domain(const Services& services, const std::string& cluster) {
   ORCH_ASSIGN(const std::optional<std::string> domain, services.clusters().find_domain(cluster));
   if (domain && !domain->empty()) return *domain;
   return fail(ErrorKind::NotFound, fmt::format("Cannot find domain name for cluster {}", cluster));
 }
 
 Result<Reply> run_heuristic_domain_instance(Services& services, const Args& args) {
-  ORCH_ASSIGN(const std::string domain, cluster_domain(services, args));
+  ORCH_ASSIGN(const std::string cluster, cluster_argument(services, args));
+  ORCH_ASSIGN(const std::string domain, cluster_domain(services, cluster));
   ORCH_ASSIGN(const std::optional<std::string> writer,
               services.store<storage::AttributeStore>().find(storage::kNoHost, domain));
   if (writer) return line_reply(*writer);
@@ -102,16 +102,17 @@ Result<Reply> run_heuristic_domain_instance(Services& services, const Args& args
 
 Result<Reply> run_set_heuristic_domain_instance(Services& services, const Args& args) {
   ORCH_ASSIGN(const std::string cluster, cluster_argument(services, args));
-  ORCH_ASSIGN(const std::string domain, cluster_domain(services, args));
+  ORCH_ASSIGN(const std::string domain, cluster_domain(services, cluster));
   ORCH_ASSIGN(const std::vector<Instance> masters,
               services.instances().list({.cluster = cluster, .top = true, .writable = true}));
   if (masters.size() != 1) {
     return fail(ErrorKind::Refused,
                 fmt::format("Found {} potential master for cluster {}", masters.size(), cluster));
   }
-  const std::string writer = to_string(masters.front().key);
-  ORCH_TRY(services.store<storage::AttributeStore>().save(storage::kNoHost, domain, writer));
-  return line_reply(writer);
+  const InstanceKey& writer = masters.front().key;
+  ORCH_TRY(
+      services.store<storage::AttributeStore>().save(storage::kNoHost, domain, to_string(writer)));
+  return key_reply(writer);
 }
 
 Result<Reply> run_which_cluster_master(Services& services, const Args& args) {

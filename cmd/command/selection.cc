@@ -107,7 +107,7 @@ Result<Reply> run_resolve(Services& services, const Args& args) {
       std::chrono::steady_clock::now() + services.config().backend.mysql_connect_timeout_seconds;
   ORCH_ASSIGN(const NameLookup lookup, look_up_name(key->hostname, deadline));
   ORCH_TRY(reach_tcp(*key, lookup.addresses, deadline));
-  return line_reply(fmt::format("{}:{}", lookup.canonical_name, key->port));
+  return key_reply({lookup.canonical_name, key->port});
 }
 
 }  // namespace

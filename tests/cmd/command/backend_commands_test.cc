@@ -461,6 +461,8 @@ TEST_SUITE("cmd/command/cluster") {
               "error: no writer") == 0);
     CHECK(shop.lines("set-heuristic-domain-instance", {.alias = "shop"}) == Lines{"db-1:3306"});
     CHECK(shop.lines("which-heuristic-domain-instance", {.alias = "shop"}) == Lines{"db-1:3306"});
+    CHECK(Json::parse(shop.verb("set-heuristic-domain-instance", {.alias = "shop"}).json) ==
+          Json{{"Hostname", "db-1"}, {"Port", 3306}});
     CHECK(shop.lines("set-heuristic-domain-instance", {.instance = "other:3307"}) ==
           Lines{"error: Cannot find domain name for cluster other:3307"});
   }
