@@ -1,9 +1,9 @@
 #include "core/plan/second_names.h"
 
 #include <algorithm>
-#include <iterator>
+#include <cstdint>
 #include <map>
-#include <tuple>
+#include <string>
 #include <utility>
 
 #include "core/base/text.h"
@@ -23,17 +23,20 @@ using Found = std::map<InstanceKey, SecondName>;
 /// Those that the plan goes by come first, then those that it went by, then those that answer.
 std::vector<const Instance*> by_rank(const std::vector<InstanceKey>& meant, const Progress& so_far,
                                      const Topology& fresh) {
-  std::vector<InstanceKey> first;
-  if (so_far.facts.winner) first.push_back(*so_far.facts.winner);
-  first.insert(first.end(), meant.begin(), meant.end());
+  std::map<InstanceKey, std::size_t> places;
+  const auto add = [&](const InstanceKey& key) {
+    places.try_emplace(key, places.size());
+  };
+  if (so_far.facts.winner) add(*so_far.facts.winner);
+  std::for_each(meant.begin(), meant.end(), add);
   for (const StepResult& result : so_far.steps)
-    first.push_back(result.step.server);
+    add(result.step.server);
   std::vector<const Instance*> ranked;
   for (const Instance& instance : fresh.instances())
     ranked.push_back(&instance);
   const auto rank = [&](const Instance* one) {
-    const auto place = std::find(first.begin(), first.end(), one->key) - first.begin();
-    return std::make_tuple(place, !answers(*one));
+    const auto place = places.find(one->key);
+    return std::make_pair(place == places.end() ? places.size() : place->second, !answers(*one));
   };
   std::stable_sort(ranked.begin(), ranked.end(),
                    [&](const Instance* a, const Instance* b) { return rank(a) < rank(b); });
@@ -56,24 +59,19 @@ std::string note_of(const Instance& second, const Instance& first, bool is_certa
 
 Found second_names(const SecondNames& names, const Progress& so_far, const Topology& fresh) {
   Found found;
-  std::vector<const Instance*> firsts;
+  std::map<std::string, const Instance*> by_uuid;
+  std::map<std::uint32_t, const Instance*> by_id;
   for (const Instance* one : by_rank(names.meant, so_far, fresh)) {
     const ServerFacts& server = one->server;
     if (server.binlog_server) continue;  // has its source's identity on purpose
-    const auto is_it = [&](const Instance* first) {
-      if (!server.uuid.empty() && !first->server.uuid.empty()) {
-        return equals_ignoring_case(server.uuid, first->server.uuid);
-      }
-      const bool ids_tell = names.ids_tell || so_far.facts.winner || holds_the_same(*one, *first);
-      return ids_tell && server.id != 0 && server.id == first->server.id;
-    };
-    const auto first = std::find_if(firsts.begin(), firsts.end(), is_it);
-    if (first == firsts.end()) {
-      firsts.push_back(one);
-      continue;
-    }
-    const bool is_certain = !server.uuid.empty() && !(*first)->server.uuid.empty();
-    found[one->key] = {(*first)->key, is_certain, note_of(*one, **first, is_certain)};
+    const bool has_uuid = !server.uuid.empty();
+    if (!has_uuid && server.id == 0) continue;
+    const Instance* first = has_uuid ? by_uuid.try_emplace(to_lower(server.uuid), one).first->second
+                                     : by_id.try_emplace(server.id, one).first->second;
+    if (first == one) continue;
+    const bool is_it =
+        has_uuid || names.ids_tell || so_far.facts.winner || holds_the_same(*one, *first);
+    if (is_it) found[one->key] = {first->key, has_uuid, note_of(*one, *first, has_uuid)};
   }
   return found;
 }

@@ -8,6 +8,7 @@
 #include "core/plan/refactor/match.h"
 #include "core/plan/refactor/move.h"
 #include "core/plan/refactor/relocate.h"
+#include "core/plan/second_names.h"
 
 namespace orch {
 
@@ -94,10 +95,9 @@ Planner regroup_binlog_servers(InstanceKey of, Policy policy) {
 }
 
 Planner regroup_replicas(InstanceKey of, RegroupBy by, Policy policy) {
-  return [of = std::move(of), by, policy = std::move(policy)](const Progress& so_far,
-                                                              const Topology& fresh) {
+  return with_one_name_each({{of}, true}, [=](const Progress& so_far, const Topology& fresh) {
     return next_regroup(of, by, policy, so_far, fresh);
-  };
+  });
 }
 
 }  // namespace orch

@@ -8,6 +8,7 @@
 #include "core/plan/refactor/match.h"
 #include "core/plan/refactor/parts.h"
 #include "core/plan/refactor/two_legs.h"
+#include "core/plan/second_names.h"
 
 namespace orch {
 
@@ -395,7 +396,7 @@ Planner relocate_replicas_straight(InstanceKey of, InstanceKey destination, Repl
 
 Planner relocate_replicas(InstanceKey of, InstanceKey destination, ReplicaFilter filter,
                           Policy policy) {
-  return [=](const Progress& so_far, const Topology& fresh) -> Decision {
+  Planner planner = [=](const Progress& so_far, const Topology& fresh) -> Decision {
     const Topology& at_start = so_far.at_start;
     const Planner straight = relocate_replicas_straight(of, destination, filter, policy);
     const bool needs_stop = is_binlog_server(at_start, destination) && of != destination &&
@@ -411,11 +412,12 @@ Planner relocate_replicas(InstanceKey of, InstanceKey destination, ReplicaFilter
     return next_of_two_legs(relocate_replicas_straight(of, stop, filter, policy), stop,
                             onward(keys, destination, policy), so_far, fresh);
   };
+  return with_one_name_each({{of, destination}, true}, std::move(planner));
 }
 
 Planner move_replicas_gtid(InstanceKey of, InstanceKey destination, ReplicaFilter filter,
                            Policy policy) {
-  return [=](const Progress& so_far, const Topology& fresh) -> Decision {
+  Planner planner = [=](const Progress& so_far, const Topology& fresh) -> Decision {
     auto replicas = chosen_replicas(so_far.at_start, of, destination, filter, "move-replicas-gtid");
     if (!replicas) return GiveUp{std::move(replicas).error(), {}};
     *replicas = with_those_below_binlog_servers(so_far.at_start, *std::move(replicas));
@@ -433,11 +435,12 @@ Planner move_replicas_gtid(InstanceKey of, InstanceKey destination, ReplicaFilte
         to_string(done->account.lost.front());
     return GiveUp{Error{ErrorKind::Refused, std::move(text)}, std::move(done->account)};
   };
+  return with_one_name_each({{of, destination}, true}, std::move(planner));
 }
 
 Planner repoint_replicas(InstanceKey of, std::optional<InstanceKey> destination,
                          ReplicaFilter filter, Policy policy) {
-  return planner_for(
+  Planner planner = planner_for(
       [=](const Topology& at_start) -> Result<MovePlan> {
         const InstanceKey target = destination.value_or(of);
         ORCH_ASSIGN(const auto replicas,
@@ -445,10 +448,11 @@ Planner repoint_replicas(InstanceKey of, std::optional<InstanceKey> destination,
         return repoint_plan(replicas, target, at_start);
       },
       policy);
+  return with_one_name_each({{of, destination.value_or(of)}, true}, std::move(planner));
 }
 
 Planner take_siblings(InstanceKey server, Policy policy) {
-  return planner_for(
+  Planner planner = planner_for(
       [=](const Topology& at_start) -> Result<MovePlan> {
         const Instance* taker = at_start.find(server);
         if (taker == nullptr) return fail(ErrorKind::NotFound, unknown(server));
@@ -462,6 +466,7 @@ Planner take_siblings(InstanceKey server, Policy policy) {
         return plan;
       },
       policy);
+  return with_one_name_each({{server}, true}, std::move(planner));
 }
 
 Planner detach(InstanceKey server, Policy policy) {

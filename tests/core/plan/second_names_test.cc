@@ -5,6 +5,8 @@
 #include <doctest/doctest.h>
 
 #include "core/plan/recovery/orphans.h"
+#include "core/plan/refactor/regroup.h"
+#include "core/plan/refactor/relocate.h"
 #include "tests/support/recovery_bench.h"
 
 using namespace orch;        // NOLINT(google-build-using-namespace)
@@ -71,6 +73,23 @@ TEST_SUITE("core/plan/second_names") {
     CHECK(outcome.account.promoted == db(7));
     CHECK_FALSE(was_changed(outcome, db(3)));
     CHECK(notes(outcome, "db3:3306 is db7:3306 under another name"));
+  }
+
+  TEST_CASE("what is done to all replicas of a server is done to each of them once") {
+    for (const bool regroups : {false, true}) {
+      FakeServers servers;
+      servers.add(writable(mysql(1, gtids("1-100"))));
+      for (const int number : {2, 3, 4})
+        servers.add(following(mysql(number, gtids(number == 2 ? "1-100" : "1-90")), 1));
+      servers.add(under_name(7, servers.at(db(4))));
+      const Planner planner = regroups ? regroup_replicas(db(1), RegroupBy::Gtid, Policy{})
+                                       : relocate_replicas(db(1), db(2), {}, Policy{});
+      const Outcome outcome = run_plan(servers, planner);
+      REQUIRE_FALSE(outcome.error);
+      CHECK(outcome.account.moved == std::vector<InstanceKey>{db(3), db(4)});
+      CHECK_FALSE(was_changed(outcome, db(7)));
+      CHECK(notes(outcome, "db7:3306 is db4:3306 under another name"));
+    }
   }
 
   TEST_CASE("who follows the failed server under its other name is moved with the others") {
