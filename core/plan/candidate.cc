@@ -488,37 +488,34 @@ Position usable_position(const Instance& instance) {
   return would_discard ? executed_position(instance) : received_position(instance);
 }
 
-Loss loss_with(const Topology& topology, const InstanceKey& failed, const InstanceKey& winner,
-               const Instance* ahead) {
-  const Instance* dead = topology.find(failed);
-  const Instance* heir = topology.find(winner);
-  if (dead == nullptr || heir == nullptr) {
-    return {"unknown: there is no record of " + to_string(failed), std::nullopt};
-  }
+namespace {
+
+Loss loss_of_known(const Topology& topology, const Instance& dead, const Instance& heir,
+                   const Instance* ahead) {
   const std::string later =
-      answers(*dead) ? ""
-                     : "; what " + to_string(failed) + " wrote after its last record is unknown";
-  const auto of_dead = known_loss(topology, *dead, *heir);
-  Loss loss{"unknown: no position of " + to_string(failed) + " is on record that compares with " +
-                to_string(winner) + "'s",
+      answers(dead) ? ""
+                    : "; what " + to_string(dead.key) + " wrote after its last record is unknown";
+  const auto of_dead = known_loss(topology, dead, heir);
+  Loss loss{"unknown: no position of " + to_string(dead.key) + " is on record that compares with " +
+                to_string(heir.key) + "'s",
             std::nullopt};
   if (of_dead) {
     loss.text = to_string(*of_dead) + later;
     loss.transactions = of_dead->empty() ? 0 : of_dead->count;
   }
-  if (heir->replication.has_filters) {
-    loss = {"unknown: " + to_string(winner) + " filters what it replicates, so that rows may be " +
-                "missing; " + loss.text,
+  if (heir.replication.has_filters) {
+    loss = {"unknown: " + to_string(heir.key) +
+                " filters what it replicates, so that rows may be " + "missing; " + loss.text,
             std::nullopt};
   }
   if (ahead == nullptr) return loss;
-  const Difference rest = missing(usable_position(*heir), received_position(*ahead));
+  const Difference rest = missing(usable_position(heir), received_position(*ahead));
   if (rest.empty()) return loss;
   const std::string held_back = to_string(rest) + " that " + to_string(ahead->key) +
                                 " has received and the new primary lacks";
   const bool told = of_dead && (of_dead->empty() || of_dead->text == rest.text);
   loss.text =
-      told && !heir->replication.has_filters ? held_back + later : held_back + "; " + loss.text;
+      told && !heir.replication.has_filters ? held_back + later : held_back + "; " + loss.text;
   // The same transactions may be among what the dead server had: the larger number counts.
   if (loss.transactions && rest.count) {
     loss.transactions = std::max(*loss.transactions, *rest.count);
@@ -526,6 +523,47 @@ Loss loss_with(const Topology& topology, const InstanceKey& failed, const Instan
     loss.transactions.reset();
   }
   return loss;
+}
+
+/// Those that acknowledge the dead server's commits and are silent, where an acknowledged commit
+/// may be with them alone: they are as many as one waits for. Who was silent long before is left
+/// out: what was acknowledged since is with others.
+std::vector<std::string> silent_witnesses(const Topology& topology, const Instance& dead) {
+  constexpr std::chrono::seconds kLongBefore{60};
+  if (answers(dead) || !dead.semi_sync.source_enabled) return {};
+  std::vector<std::string> silent;
+  for (const Instance* replica : topology.replicas_of(dead.key)) {
+    const auto& seen = replica->freshness.last_seen;
+    const auto& dead_seen = dead.freshness.last_seen;
+    const bool was_gone = seen && dead_seen && *dead_seen - *seen > kLongBefore;
+    if (answers(*replica) || !replica->semi_sync.replica_enabled || was_gone) continue;
+    silent.push_back(to_string(replica->key));
+  }
+  const std::size_t needed = std::max(1U, dead.semi_sync.source_wait_for_replica_count);
+  return silent.size() < needed ? std::vector<std::string>() : silent;
+}
+
+}  // namespace
+
+Loss loss_with(const Topology& topology, const InstanceKey& failed, const InstanceKey& winner,
+               const Instance* ahead) {
+  const Instance* dead = topology.find(failed);
+  const Instance* heir = topology.find(winner);
+  if (dead == nullptr || heir == nullptr) {
+    return {"unknown: there is no record of " + to_string(failed), std::nullopt};
+  }
+  Loss loss = loss_of_known(topology, *dead, *heir, ahead);
+  const std::vector<std::string> silent = silent_witnesses(topology, *dead);
+  if (silent.empty()) return loss;
+  const std::string who =
+      silent.size() == 1
+          ? silent.front() + " acknowledges commits and is silent: what it alone has received is"
+          : join(silent, ", ") +
+                " acknowledge commits and are silent: what they alone have received is";
+  std::string_view known = loss.text;
+  constexpr std::string_view kNothing = "nothing; ";
+  if (known.starts_with(kNothing)) known.remove_prefix(kNothing.size());
+  return {"unknown: " + who + " unknown; " + std::string(known), std::nullopt};
 }
 
 std::string lost_with(const Topology& topology, const InstanceKey& failed,

@@ -44,7 +44,7 @@ struct Loss {
 
 /// What the failed server is known to have had and `winner` lacks, and what `ahead`, if any, has
 /// received and the winner has not. Of a server that does not answer it is known what its latest
-/// record says.
+/// record says. It is unknown where silent replicas alone may have acknowledged a commit.
 [[nodiscard]] Loss loss_with(const Topology& topology, const InstanceKey& failed,
                              const InstanceKey& winner, const Instance* ahead = nullptr);
 

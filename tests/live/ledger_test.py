@@ -66,6 +66,26 @@ class Ledger(LiveCase):
             node.cluster.wait_for(lambda: node.pid() is None, f"{node} to shut down")
         self.dies(shut_down)
 
+    def test_what_a_silent_replica_alone_has_acknowledged_is_not_called_nothing(self):
+        c = self.start(3, semi_sync=True, settings=LOSSLESS + starts_writable(1))
+        self.config.update(MySQLConnectTimeoutSeconds=2, MySQLDiscoveryReadTimeoutSeconds=3, DataLossPolicy="refuse")
+        self.discover(c)
+        c[3].sql("STOP REPLICA IO_THREAD")
+        writer = Writer(c[1])
+        self.assertTrue(writer.some.wait(60), "the writer did not come to 200 writes")
+        c[2].freeze()
+        c[1].kill()
+        writer.end()
+        c[3].sql("START REPLICA IO_THREAD")
+        alone = f"{c[2]} acknowledges commits and is silent: what it alone has received is unknown"
+        self.refuses("failover", c.name, saying=alone)
+        self.assertTrue(self.read_only(c[3]))
+        self.config["DataLossPolicy"] = "allow"
+        done = self.does("failover", c.name)
+        self.assertIs(self.promoted(done, c), c[3])
+        self.assertIn(alone, done.out)
+        self.assertIn(alone, self.does("recovery", "show", "2").out)
+
     def test_ten_takeovers_under_load_lose_and_double_nothing(self):
         c = self.start(3, semi_sync=True, settings=LOSSLESS)
         self.discover(c)

@@ -393,8 +393,10 @@ class Failover {
     const Loss loss = loss_with(fresh_, request_.failed, winner.key, ahead_at_promotion(winner));
     if (policy_.refuses_data_loss &&
         (!loss.transactions || *loss.transactions > policy_.data_loss_max)) {
-      return refuse("DataLossPolicy is refuse, and promoting " + to_string(winner.key) +
-                    " would lose " + loss.text);
+      const bool unknown = loss.text.starts_with("unknown");
+      return refuse("DataLossPolicy is refuse, and " + std::string(unknown ? "what " : "") +
+                    "promoting " + to_string(winner.key) + " would lose " + (unknown ? "is " : "") +
+                    loss.text);
     }
     if (!policy_.apply_promotion) return promotion_of(winner, {}, loss);
     if (auto look = look_around(winner, missed(), so_far_, fresh_); !look.empty()) {

@@ -148,6 +148,50 @@ TEST_SUITE("core/plan/recovery/promotion") {
     }
   }
 
+  TEST_CASE("what silent replicas alone may have acknowledged is a loss that is not known") {
+    struct Case {
+      unsigned needed;
+      std::vector<int> silent;
+      bool acknowledging;
+      int gone_for;  // seconds, when the primary was seen last
+      bool known;
+    };
+    const TimePoint seen{std::chrono::hours(1000)};
+    for (const Case& one : {Case{1, {2}, true, 0, false}, Case{1, {2}, true, 3600, true},
+                            Case{1, {2}, false, 0, true}, Case{1, {}, true, 0, true},
+                            Case{2, {2}, true, 0, true}, Case{2, {2, 4}, true, 0, false}}) {
+      for (const bool refuses : {false, true}) {
+        FakeServers servers;
+        for (const int number : {1, 2, 3, 4}) {
+          Instance server = mysql(number, gtids("1-100"));
+          server.semi_sync.available = true;
+          server.semi_sync.source_enabled = number == 1;
+          server.semi_sync.source_wait_for_replica_count = one.needed;
+          server.semi_sync.replica_enabled = number > 1 && one.acknowledging;
+          server.freshness.last_seen = seen;
+          if (number > 1) server.freshness.last_seen = seen - std::chrono::seconds(one.gone_for);
+          servers.add(number == 1 ? writable(server) : following(server, 1));
+        }
+        servers.kill(db(1));
+        for (const int number : one.silent)
+          servers.kill(db(number));
+        Policy policy;
+        policy.refuses_data_loss = refuses;
+        const Outcome outcome = fail_over_with(servers, policy);
+        CHECK(outcome.error.has_value() == (refuses && !one.known));
+        const std::string text =
+            outcome.error ? error_text(outcome) : outcome.account.lost_transactions;
+        CAPTURE(text);
+        CHECK(servers.writable().size() == (outcome.error ? 0 : 1));
+        CHECK(mentions(text, "unknown: db2:3306") != one.known);
+        CHECK(mentions(text, one.silent.size() > 1
+                                 ? "db2:3306, db4:3306 acknowledge commits and are silent"
+                                 : "db2:3306 acknowledges commits and is silent: what it alone "
+                                   "has received is unknown") != one.known);
+      }
+    }
+  }
+
   TEST_CASE(
       "MariaDB: own later writes neither hide unapplied rows nor make a replica advanced "
       "(REF-20)") {
