@@ -43,12 +43,9 @@ std::vector<Analysis> analyse_records(const Services& services, const AnalysisIn
 Result<> watch_blocked_masters(const Services& services) {
   ORCH_ASSIGN(const AnalysisInput input, read_analysis_input(services));
   std::vector<storage::BinlogEnd> watched;
-  for (const Analysis& analysis :
-       analyse_records(services, input, {.include_downtimed = true, .include_ignored = true}, "")) {
-    const Instance* master = input.topology.find(analysis.key);
-    const bool suspected = analysis.code == AnalysisCode::LockedSemiSyncMaster ||
-                           analysis.code == AnalysisCode::LockedSemiSyncMasterHypothesis;
-    if (suspected && master != nullptr) watched.push_back({analysis.key, master->server.binlog});
+  for (const Instance& instance : input.topology.instances()) {
+    if (needs_coordinates_watched(instance, input.circumstances))
+      watched.push_back({instance.key, instance.server.binlog});
   }
   return services.store<storage::AnalysisStore>().save_stand_still(watched);
 }
@@ -72,6 +69,7 @@ Result<Reply> run_replication_analysis(Services& services, const Args& /*args*/)
   ORCH_ASSIGN(AnalysisInput input, read_analysis_input(services));
   warn_of_old_records(services, input);
   input.rules.judge_age = false;
+  input.rules.judge_sickness = false;
   Reply reply;
   Json list = Json::array();
   for (const Analysis& analysis : analyse_records(services, input, {}, "")) {

@@ -52,8 +52,10 @@ class Analyst {
     // Old records say nothing about weaknesses either.
     std::vector<StructureCode> structure;
     if (code != AnalysisCode::RecordsTooOld) structure = judge_structure(facts);
-    const std::vector<StructureCode> symptoms = symptoms_of(census_, place, circumstances_);
-    structure.insert(structure.end(), symptoms.begin(), symptoms.end());
+    if (rules_.judge_sickness) {
+      const std::vector<StructureCode> symptoms = symptoms_of(census_, place, circumstances_);
+      structure.insert(structure.end(), symptoms.begin(), symptoms.end());
+    }
     if (code == AnalysisCode::NoProblem && structure.empty() && !hints_.include_no_problem)
       return std::nullopt;
     const Instance& instance = census_.instances()[place];
@@ -202,6 +204,9 @@ std::string evidence(const Analysis& analysis) {
   if (facts.semi_sync_enabled && facts.semi_sync_wanted > 0) {
     parts.push_back(fmt::format("{} of {} acknowledge commits", facts.semi_sync_clients,
                                 facts.semi_sync_wanted));
+    const unsigned waiting = facts.semi_sync_waiting.value_or(0);
+    if (waiting > 0)
+      parts.push_back(how_many(static_cast<int>(waiting), "", "session waits", "sessions wait"));
   }
   return join(parts, ", ");
 }
@@ -210,11 +215,6 @@ std::string_view instance_type(const Analysis& analysis) {
   if (analysis.facts.co_master) return "co-master";
   if (analysis.facts.group_member) return "group-member";
   return analysis.facts.master ? "master" : "intermediate-master";
-}
-
-bool needs_coordinates_watched(AnalysisCode code) {
-  return code == AnalysisCode::LockedSemiSyncMaster ||
-         code == AnalysisCode::LockedSemiSyncMasterHypothesis;
 }
 
 }  // namespace orch

@@ -76,8 +76,4 @@ struct Analysis {
 /// The role that hooks are told: co-master, group-member, master, intermediate-master.
 [[nodiscard]] std::string_view instance_type(const Analysis& analysis);
 
-/// Servers whose binlog coordinates must be watched, to tell an idle master from a locked one
-/// (ANA-11: also while it is locked).
-[[nodiscard]] bool needs_coordinates_watched(AnalysisCode code);
-
 }  // namespace orch

@@ -36,6 +36,8 @@ struct AnalysisRules {
   std::chrono::seconds stale_after_failure{25};
   /// Replicas that nobody follows get a code of their own when something is wrong with them.
   bool judge_replicas{false};
+  /// Symptoms are named, and commits that wait although enough replicas acknowledge.
+  bool judge_sickness{true};
 };
 
 /// What one request wants to see.

@@ -289,6 +289,14 @@ bool may_be_left_out(const Census& census, std::size_t place, const AnalysisRule
   return (never_seen || is_reachable(freshness, rules)) && !fails_to_connect(instance.replication);
 }
 
+bool needs_coordinates_watched(const Instance& instance, const Circumstances& circumstances) {
+  const SemiSync& semi_sync = instance.semi_sync;
+  const unsigned wanted = semi_sync.source_wait_for_replica_count;
+  if (!semi_sync.source_enabled || !semi_sync.source_status || wanted == 0) return false;
+  return semi_sync.source_clients < wanted ||
+         waiting_sessions(instance, circumstances).value_or(0) > 0;
+}
+
 Facts facts_of(const Census& census, std::size_t place, const Circumstances& circumstances,
                const AnalysisRules& rules, TimePoint now) {
   const Instance& instance = census.instances()[place];
@@ -321,6 +329,7 @@ Facts facts_of(const Census& census, std::size_t place, const Circumstances& cir
   facts.wants_exact_semi_sync = rules.enforce_exact_semi_sync_replicas;
   facts.wants_writable_master = rules.recover_non_writeable_master;
   facts.judges_replicas = rules.judge_replicas;
+  facts.judges_sickness = rules.judge_sickness;
   const std::span<const std::uint32_t> replicas = census.replicas_of(place);
   if (!replicas.empty()) {
     Counting counting(facts, rules, now);

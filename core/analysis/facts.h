@@ -87,6 +87,7 @@ struct Facts {
   bool wants_exact_semi_sync{false};
   bool wants_writable_master{false};
   bool judges_replicas{false};
+  bool judges_sickness{false};
 };
 
 /// Who replicates from whom, by the replicas' own word. Points into the instances given.
@@ -113,6 +114,11 @@ class Census {
 /// its facts.
 [[nodiscard]] bool may_be_left_out(const Census& census, std::size_t place,
                                    const AnalysisRules& rules);
+
+/// Whether commits of the server wait, or may wait, in vain: its binlog coordinates must be
+/// watched, to tell an idle or a busy master from a locked one (ANA-11: also while it is locked).
+[[nodiscard]] bool needs_coordinates_watched(const Instance& instance,
+                                             const Circumstances& circumstances);
 
 /// The facts about the server at `place`. `now` is compared with the times of checks.
 [[nodiscard]] Facts facts_of(const Census& census, std::size_t place,

@@ -47,6 +47,12 @@ bool lacks_semi_sync(const Facts& f) {
 bool commits_hang(const Facts& f) {
   return f.stands_still && f.semi_sync_waiting.value_or(1) > 0;
 }
+/// What a replica has received before it acknowledges anything it never acknowledges: it has been
+/// switched on, and who waits for that goes on waiting.
+bool wait_in_vain(const Facts& f) {
+  return f.judges_sickness && semi_sync_waits(f) && f.stands_still &&
+         f.semi_sync_waiting.value_or(0) > 0;
+}
 
 // Keep the specific above the general: the first rule that holds names the problem.
 
@@ -108,7 +114,7 @@ constexpr Rule kMasterRules[] = {
     // A master that could be read only in part may be locked or have too many, too.
     {LockedSemiSyncMaster,
      [](const Facts& f) {
-       return lacks_semi_sync(f) && commits_hang(f);
+       return (lacks_semi_sync(f) && commits_hang(f)) || wait_in_vain(f);
      }},
     {LockedSemiSyncMasterHypothesis,
      [](const Facts& f) {

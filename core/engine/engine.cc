@@ -26,11 +26,6 @@ constexpr milliseconds kLate{1000};
 constexpr std::size_t kUrgentAtOnce = 64;
 constexpr std::size_t kRecoveriesAtOnce = 128;
 
-bool is_suspected(AnalysisCode code) {
-  return code == AnalysisCode::LockedSemiSyncMaster ||
-         code == AnalysisCode::LockedSemiSyncMasterHypothesis;
-}
-
 }  // namespace
 
 Engine::Engine(EngineSettings settings, EngineDoors doors, Servers& servers,
@@ -388,12 +383,13 @@ void Engine::judge(const std::string& name) {
       const auto known = verdict.since.find({analysis.key, analysis.code});
       since[{analysis.key, analysis.code}] =
           known == verdict.since.end() ? steady_clock::now() : known->second;
-      const Instance* master = cluster.find(analysis.key);
-      if (!is_suspected(analysis.code) || master == nullptr) {
-        stand_still_.erase(analysis.key);
-      } else if (BinlogRest& still = stand_still_[analysis.key];
-                 still.at != master->server.binlog || still.since == SteadyPoint{}) {
-        still = {master->server.binlog, steady_clock::now()};
+    }
+    for (const Instance& member : cluster.instances()) {
+      if (!needs_coordinates_watched(member, circumstances)) {
+        stand_still_.erase(member.key);
+      } else if (BinlogRest& still = stand_still_[member.key];
+                 still.at != member.server.binlog || still.since == SteadyPoint{}) {
+        still = {member.server.binlog, steady_clock::now()};
       }
     }
     changed = since != verdict.since;
@@ -406,7 +402,6 @@ void Engine::judge(const std::string& name) {
         if (const auto known = schedules_.find(member.key); known != schedules_.end()) {
           known->second.pause = milliseconds(0);
         }
-        stand_still_.erase(member.key);
       }
     }
     for (const Analysis& analysis : analyses) {
@@ -526,6 +521,7 @@ void Engine::forget(const std::set<InstanceKey>& keys) {
   for (const InstanceKey& key : keys) {
     if (const Instance* known = picture_.find(key)) analyse_within(known->cluster_name, kGather);
     picture_.forget(key);
+    stand_still_.erase(key);
     if (const auto found = schedules_.find(key); found != schedules_.end()) {
       due_.erase({found->second.due, key});
       schedules_.erase(found);

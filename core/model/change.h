@@ -109,6 +109,10 @@ struct InjectEmptyTransactions {
   std::vector<std::string> gtids{};
 };
 
+/// Commits a transaction that does nothing: its acknowledgement is one for all that came before it,
+/// so that who waits for that goes on.
+struct CommitNothing {};
+
 /// Leaves out the event that stopped the applier: sql_slave_skip_counter.
 struct SkipEvent {};
 /// Ends the statement that a session runs.
@@ -120,7 +124,7 @@ using Change =
     std::variant<StopReplication, StartReplication, PointTo, ResetReplication, SetReadOnly,
                  SetSemiSyncSource, SetSemiSyncReplica, SetDelay, FlushBinaryLogs, StartUntil,
                  PurgeBinaryLogs, ResetGtidHistory, InjectEmptyTransactions, SkipEvent, KillQuery,
-                 FollowByGtid, RollBackPartial>;
+                 FollowByGtid, RollBackPartial, CommitNothing>;
 
 /// User and password that replicas use, for a server that never had a source.
 struct ReplicationCredentials {

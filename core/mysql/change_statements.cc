@@ -401,6 +401,7 @@ std::vector<SqlStatement> statements_for(const Instance& instance, const Change&
     statements.push_back(plain("SET SESSION gtid_next = 'AUTOMATIC'"));
     return statements;
   }
+  if (std::holds_alternative<CommitNothing>(change)) return {plain("FLUSH USER_RESOURCES")};
   if (std::holds_alternative<SkipEvent>(change)) {
     const bool new_name =
         !words.mariadb && parse_server_version(instance.server.version) >= ServerVersion{8, 0, 26};

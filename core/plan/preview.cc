@@ -140,6 +140,8 @@ void apply(Instance& instance, const Change& change, const Topology& topology) {
     set_threads(instance, ReplicationThreads::Applier, false);
     instance.replication.read = instance.replication.exec;
     instance.replication.partial = {};
+  } else if (std::holds_alternative<CommitNothing>(change)) {
+    instance.semi_sync.source_waiting_sessions = 0;
   } else if (const auto* history = std::get_if<ResetGtidHistory>(&change)) {
     instance.gtid.executed = instance.gtid.purged = history->executed;
     instance.replication.retrieved_gtid_set = history->executed;

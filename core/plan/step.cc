@@ -73,6 +73,9 @@ std::string describe_change(const Change& change) {
             return "commit " + std::to_string(c.gtids.size()) + " empty transactions, from " +
                    c.gtids.front() + " to " + c.gtids.back();
           },
+          [](const CommitNothing&) {
+            return std::string("commit a transaction that does nothing");
+          },
           [](const SkipEvent&) { return std::string("skip the event that stopped the applier"); },
           [](const KillQuery& c) {
             return "kill the query of session " + std::to_string(c.session);

@@ -9,35 +9,74 @@ SIDE, OTHER = ("source", "replica") if IS_MYSQL else ("master", "slave")
 
 
 class Repair(LiveCase):
-    def test_a_locked_semi_sync_master_gets_an_acknowledging_replica(self):
-        c = self.start(3, semi_sync=True, settings=[f"1:rpl_semi_sync_{SIDE}_timeout=600000"])
+    def locks_up(self, writers):
+        """A master whose commits wait for two replicas that receive and do not acknowledge -> the cluster, and where
+        the writers put what was committed."""
+        c = self.start(3, semi_sync=True, settings=[f"1:rpl_semi_sync_{SIDE}_timeout=600000",
+                                                    f"1:rpl_semi_sync_{SIDE}_wait_point=AFTER_SYNC"])
         self.config.update(RecoverLockedSemiSyncMaster=True, ReasonableLockedSemiSyncMasterSeconds=1,
                            DetectSemiSyncEnforcedQuery="SELECT 1")
         for node in (c[2], c[3]):
             node.sql(f"SET GLOBAL rpl_semi_sync_{OTHER}_enabled=0; STOP REPLICA IO_THREAD; START REPLICA IO_THREAD")
-        clients = f"SHOW GLOBAL STATUS LIKE 'Rpl_semi_sync_{SIDE}_clients'"
-        c.wait_for(lambda: c[1].sql(clients).split()[-1] == "0", "the master to lose its semi-sync replicas")
-        stuck = threading.Thread(target=self.write, args=(c[1], 1))
-        stuck.start()
-        self.addCleanup(stuck.join)
-        try:
-            waiting = f"SHOW GLOBAL STATUS LIKE 'Rpl_semi_sync_{SIDE}_wait_sessions'"
-            c.wait_for(lambda: c[1].sql(waiting).split()[-1] == "1", "a commit to wait")
+        c.wait_for(lambda: self.status(c[1], "clients") == "0", "the master to lose its semi-sync replicas")
+        committed = []
+
+        def commit(number):
+            self.write(c[1], number)
+            committed.append(number)
+        for number in range(1, writers + 1):
+            stuck = threading.Thread(target=commit, args=(number,))
+            stuck.start()
+            self.addCleanup(stuck.join)
+        self.addCleanup(lambda: c[1].sql(f"SET GLOBAL rpl_semi_sync_{SIDE}_enabled=0"))
+        query = "SELECT COUNT(*) FROM information_schema.processlist WHERE info LIKE 'INSERT INTO app%'"
+        c.wait_for(lambda: c[1].sql(query) == str(writers), "commits to wait")
+        self.discover(c)
+        return c, committed
+
+    def status(self, node, what):
+        return node.sql(f"SHOW GLOBAL STATUS LIKE 'Rpl_semi_sync_{SIDE}_{what}'").split()[-1]
+
+    def acknowledging(self, c):
+        return sorted(n.sql(f"SELECT @@rpl_semi_sync_{OTHER}_enabled") for n in (c[2], c[3]))
+
+    def recovers(self, c):
+        done = []
+
+        def is_recovered():
+            done.append(self.orch("recover", c[1]))
+            return self.acknowledging(c) == ["0", "1"]
+        c.wait_for(is_recovered, "a replica to acknowledge")
+        return done[-1]
+
+    def test_a_locked_semi_sync_master_gets_an_acknowledging_replica(self):
+        c, committed = self.locks_up(1)
+        done = self.recovers(c)
+        self.assertEqual(done.code, 0, done)
+        # Nobody else commits anything, and the replicas had received the row before they acknowledged.
+        c.wait_for(lambda: committed == [1], "the commit to end")
+
+    def test_several_commits_that_wait_are_let_go_on_or_said_to_wait_still(self):
+        c, committed = self.locks_up(3)
+        done = self.recovers(c)
+        if not IS_MYSQL:  # it commits nothing else as long as several wait
+            self.assertNotEqual(done.code, 0, done)
+            self.assertRegex(done.err, f"of {c[1]} still waits? for an acknowledgement of what its replicas have received")
+            self.assertIn("SET GLOBAL rpl_semi_sync_master_enabled=0", done.err)
             self.discover(c)
 
-            def is_recovered():
-                self.orch("recover", c[1])
-                return "1" in [n.sql(f"SELECT @@rpl_semi_sync_{OTHER}_enabled") for n in (c[2], c[3])]
-            c.wait_for(is_recovered, "a replica to acknowledge")
-            # An acknowledgement is for all that came before it; the stuck row was received long ago.
-            next_write = threading.Thread(target=self.write, args=(c[1], 2))
-            next_write.start()
-            self.addCleanup(next_write.join)
-            c.wait_for(lambda: not stuck.is_alive(), "the commit to end")
-        finally:
-            c[1].sql(f"SET GLOBAL rpl_semi_sync_{SIDE}_enabled=0")
-        enabled = [n.sql(f"SELECT @@rpl_semi_sync_{OTHER}_enabled") for n in (c[2], c[3])]
-        self.assertEqual(sorted(enabled), ["0", "1"])
+            def is_named():
+                self.discover(c)
+                return "LockedSemiSyncMaster\n" in self.orch("analyze", c.name).out
+            c.wait_for(is_named, "the lock to be named")
+            self.assertIn("1 of 1 acknowledge commits, 1 session waits", self.orch("analyze", c.name).out)
+            self.assertNotIn("LockedSemiSyncMaster", self.does("-c", "replication-analysis").out)
+            c[1].sql("SET GLOBAL rpl_semi_sync_master_enabled=0; SET GLOBAL rpl_semi_sync_master_enabled=1")
+        else:
+            self.assertEqual(done.code, 0, done)
+        c.wait_for(lambda: sorted(committed) == [1, 2, 3], "the commits to end")
+        self.discover(c)
+        self.assertNotIn("LockedSemiSyncMaster", self.orch("analyze", c.name).out)
 
     def test_a_master_that_takes_no_writes_is_made_writable_when_configured(self):
         c = self.start(3)

@@ -141,6 +141,7 @@ class StagedWorld {
       return &rules_.require_replicas_to_confirm_failure;
     if (name == "judge-age") return &rules_.judge_age;
     if (name == "judge-replicas") return &rules_.judge_replicas;
+    if (name == "judge-sickness") return &rules_.judge_sickness;
     return nullptr;
   }
 

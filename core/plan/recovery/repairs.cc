@@ -82,6 +82,7 @@ class SemiSyncRepair {
         add_switch(*replica, on, run);
       if (!run.steps.empty()) return run;
     }
+    if (auto rest = release()) return *std::move(rest);
     return outcome();
   }
 
@@ -202,6 +203,53 @@ class SemiSyncRepair {
                              "the switch counts from the next connection"));
   }
 
+  static unsigned waiting(const Instance* primary) {
+    return primary == nullptr ? 0 : primary->semi_sync.source_waiting_sessions.value_or(0);
+  }
+
+  /// Whether release() could do anything.
+  [[nodiscard]] bool looked() const {
+    return tried(primary_.key,
+                 [](const Action& action) { return std::holds_alternative<Reprobe>(action); });
+  }
+
+  /// A replica that received a transaction before it was switched on never acknowledges that one:
+  /// who waits for it does so until something else is committed.
+  [[nodiscard]] std::optional<Run> release() const {
+    constexpr std::chrono::seconds kLimit{5};
+    const Instance* at_start = so_far_.at_start.find(primary_.key);
+    if (waiting(at_start) == 0 || tried(primary_.key, is_change<CommitNothing>)) {
+      return std::nullopt;
+    }
+    const std::vector<const Instance*> all = replicas();
+    const bool switched = std::any_of(all.begin(), all.end(), [&](const Instance* replica) {
+      return was_switched(*replica) && !failed(*replica) && replica->semi_sync.replica_enabled;
+    });
+    if (!switched && at_start->semi_sync.source_clients < wanted()) return std::nullopt;
+    const bool looked = tried(
+        primary_.key, [](const Action& action) { return std::holds_alternative<Reprobe>(action); });
+    if (looked && waiting(&primary_) == 0) return std::nullopt;
+    Step next{primary_.key, Reprobe{}, "see whether commits still wait", {}, false, {}};
+    if (looked) {
+      next = step(primary_, CommitNothing{}, "they wait for what was received long ago");
+      next.limit = kLimit;
+    }
+    return Run{{std::move(next)}, {}};
+  }
+
+  [[nodiscard]] std::string still_waiting() const {
+    const StepResult* commit = latest(so_far_, primary_.key, is_change<CommitNothing>);
+    if (commit == nullptr || !commit->error || waiting(&primary_) == 0) return "";
+    const unsigned count = waiting(&primary_);
+    return std::to_string(count) + (count == 1 ? " session of " : " sessions of ") +
+           to_string(primary_.key) + (count == 1 ? " still waits" : " still wait") +
+           " for an acknowledgement of what its replicas have received already (" +
+           without_name(commit->error->message, primary_.key) + "): 'SET GLOBAL rpl_semi_sync_" +
+           (primary_.semi_sync.new_names ? "source" : "master") +
+           "_enabled=0' and then =1 there lets them go on (commits between the two wait for "
+           "nobody)";
+  }
+
   [[nodiscard]] Decision outcome() const {
     Account account;
     for (const Instance* replica : fresh_.replicas_of(primary_.key)) {
@@ -213,7 +261,10 @@ class SemiSyncRepair {
         account.lost.push_back({replica->key, problem->error->message});
       }
     }
-    if (account.moved.empty()) {
+    if (std::string text = still_waiting(); !text.empty()) {
+      return GiveUp{Error{ErrorKind::Refused, std::move(text)}, std::move(account)};
+    }
+    if (account.moved.empty() && !looked()) {
       std::string text = account.lost.empty()
                              ? "there is nothing to switch: no replica of " +
                                    to_string(primary_.key) +

@@ -172,6 +172,7 @@ TEST_SUITE("cmd/command/analysis") {
          'db-1:3306: the server takes no more connections: Too many connections (1040)'))");
     CHECK(says(analyze(), "TooManyConnections"));
     CHECK(says(analyze(), "latest probe: db-1:3306: the server takes no more connections"));
+    CHECK(lines("replication-analysis") == Lines{kDead, kBroken, kFirstTier});
   }
 }
 

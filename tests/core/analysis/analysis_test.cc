@@ -176,9 +176,18 @@ TEST_SUITE("core/analysis/analysis") {
 
   TEST_CASE(
       "a locked master stays watched, so that the lock is told as long as it lasts (ANA-11)") {
-    CHECK(needs_coordinates_watched(AnalysisCode::LockedSemiSyncMaster));
-    CHECK(needs_coordinates_watched(AnalysisCode::LockedSemiSyncMasterHypothesis));
-    CHECK_FALSE(needs_coordinates_watched(AnalysisCode::DeadMaster));
+    Instance master = replica(1, 0);
+    SemiSync& semi_sync = master.semi_sync;
+    semi_sync.source_enabled = semi_sync.source_status = true;
+    semi_sync.source_wait_for_replica_count = 1;
+    CHECK(needs_coordinates_watched(master, {}));
+    semi_sync.source_clients = 1;
+    CHECK_FALSE(needs_coordinates_watched(master, {}));
+    Circumstances circumstances;
+    circumstances.semi_sync_waiting[master.key] = 1;
+    CHECK(needs_coordinates_watched(master, circumstances));
+    semi_sync.source_status = false;
+    CHECK_FALSE(needs_coordinates_watched(master, circumstances));
   }
 
   TEST_CASE("JSON has the fields of the API, in their order, and our own after them") {

@@ -114,4 +114,37 @@ TEST_SUITE("core/plan/recovery/repairs") {
     CHECK(acknowledging(servers) == std::vector<int>{3});
     CHECK(because(outcome, 4) != "not lost");
   }
+
+  TEST_CASE("who waits for what was received long ago is let go on, or the repair has failed") {
+    for (const unsigned clients : {0U, 1U}) {
+      for (const bool refused : {false, true}) {
+        FakeServers servers;
+        build(servers, 1, clients);
+        servers.set(db(1), [](Instance& i) { i.semi_sync.source_waiting_sessions = 2; });
+        if (refused) servers.refuse(db(1), Change{CommitNothing{}}.index(), 9);
+        const Outcome outcome = repair(servers, SemiSyncGoal::Enough);
+        CHECK(outcome.error.has_value() == refused);
+        CHECK(did(servers, "db1:3306 commit a transaction that does nothing") != refused);
+        CHECK(acknowledging(servers).size() == 1 - clients);
+        if (!refused) continue;
+        CHECK(mentions(said(outcome),
+                       "2 sessions of db1:3306 still wait for an acknowledgement of what its "
+                       "replicas have received already (the server said no): 'SET GLOBAL "
+                       "rpl_semi_sync_master_enabled=0' and then =1 there lets them go on"));
+      }
+    }
+  }
+
+  TEST_CASE("nothing is committed for those who wait where nobody would acknowledge it") {
+    FakeServers servers;
+    servers.add(writable(mysql(1, gtids("1-100"))));
+    servers.set(db(1), [&](Instance& i) {
+      i.semi_sync.source_enabled = true;
+      i.semi_sync.source_wait_for_replica_count = 1;
+      i.semi_sync.source_waiting_sessions = 2;
+    });
+    servers.add(following(mysql(2, gtids("1-100")), 1));
+    CHECK(mentions(said(repair(servers, SemiSyncGoal::Enough)), "there is nothing to switch"));
+    CHECK(servers.changes().empty());
+  }
 }
