@@ -204,6 +204,8 @@ Decision Attempt::decide(const Progress& so_far, const Topology& fresh) {
   if (give_up != nullptr && !earlier_.empty() && !undone_earlier_) {
     undone_earlier_ = true;
     if (auto undo = undo_earlier(give_up->because, known, fresh)) return *std::move(undo);
+    Account left;
+    if (auto start = start_left_behind(left, known, fresh)) return *std::move(start);
   }
   auto* done = std::get_if<Done>(&decision);
   if (done != nullptr && !earlier_.empty()) {

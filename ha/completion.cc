@@ -183,7 +183,8 @@ Result<> publish_master(const Parts& parts, const RecoveryWork& work, const Inst
 
 Result<> keep_promotion(const Parts& parts, const RecoveryWork& work, const std::string& uid,
                         const InstanceKey& promoted, const Topology& now) {
-  ORCH_TRY(keep_quarantine(parts, work, uid, promoted, now));
+  // The old master of a takeover follows the new one next.
+  if (!is_takeover(work)) ORCH_TRY(keep_quarantine(parts, work, uid, promoted, now));
   return parts.record ? parts.record({promoted}, now) : Result<>();
 }
 

@@ -3,6 +3,8 @@
 #include <fmt/format.h>
 
 #include "core/plan/position.h"
+#include "ha/completion.h"
+#include "storage/downtime_store.h"
 
 namespace orch::ha {
 
@@ -11,8 +13,6 @@ namespace {
 constexpr std::chrono::seconds kFenceLimit{10};
 
 constexpr int kMostHops = 100;  ///< replicas may form a circle
-
-constexpr std::string_view kSeenReplicating = "seen replicating, read-only";
 
 bool takes_writes(const Instance& seen) {
   return !seen.server.read_only;
@@ -70,6 +70,28 @@ std::string extra_text(const Parts& parts, const InstanceKey& key, const Instanc
   return extra.empty() ? "" : "; it has " + to_string(extra) + " that the master lacks";
 }
 
+/// Whether the one that took its place gets all from it, and takes no writes of its own.
+Result<bool> is_master_again(const Parts& parts, const storage::Quarantine& entry) {
+  if (entry.successor.hostname.empty()) return false;
+  const Observation heir = parts.servers.probe(
+      entry.successor, std::chrono::steady_clock::now() + parts.executor.probe_limit);
+  if (!heir.found() || takes_writes(heir.instance) || !replica_running(heir.instance)) return false;
+  return is_below(parts, heir.instance, entry.key);
+}
+
+Result<> release(const Parts& parts, const storage::Quarantine& entry, const std::string& why) {
+  ORCH_ASSIGN(
+      [[maybe_unused]] const bool released,
+      storage::QuarantineStore(parts.database, parts.clock).release(entry.key, "orch", why));
+  parts.teller.audit("quarantine-release", entry.key, why);
+  ORCH_ASSIGN(const std::optional<Instance> record, parts.instances.find(entry.key));
+  if (!record || !record->downtime.active || record->downtime.reason != kLostInRecovery) return {};
+  ORCH_ASSIGN([[maybe_unused]] const bool ended,
+              storage::DowntimeStore(parts.database, parts.clock).end(entry.key));
+  parts.teller.audit("end-downtime", entry.key, why);
+  return {};
+}
+
 Result<> judge(const Parts& parts, const storage::Quarantine& entry, const Instance& seen) {
   const std::string name = to_string(entry.key);
   if (const std::string why = other_server(entry, seen); !why.empty()) {
@@ -79,7 +101,6 @@ Result<> judge(const Parts& parts, const storage::Quarantine& entry, const Insta
                     name, why, name));
     return {};
   }
-  storage::QuarantineStore store(parts.database, parts.clock);
   if (!takes_writes(seen) && !replica_running(seen)) return {};
   ORCH_ASSIGN(const std::optional<InstanceKey> master, standing_master(parts, entry));
   if (!takes_writes(seen)) {
@@ -91,12 +112,11 @@ Result<> judge(const Parts& parts, const storage::Quarantine& entry, const Insta
       parts.teller.say(fmt::format("{} replicates again and stays in quarantine{}", name, extra));
       return {};
     }
-    ORCH_ASSIGN([[maybe_unused]] const bool released,
-                store.release(entry.key, "orch", std::string(kSeenReplicating)));
-    parts.teller.audit("quarantine-release", entry.key, std::string(kSeenReplicating));
-    return {};
+    return release(parts, entry, "seen replicating, read-only");
   }
   if (!master) {
+    ORCH_ASSIGN(const bool is_back, is_master_again(parts, entry));
+    if (is_back) return release(parts, entry, "the master again: who took its place follows it");
     parts.teller.say(
         fmt::format("{} is in quarantine and takes writes; no other master stands in "
                     "its place, so that it is left alone",

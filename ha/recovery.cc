@@ -248,7 +248,7 @@ Result<bool> Recovery::open() {
 
 void Recovery::publish(const InstanceKey& master, const Topology& now) {
   if (const Result<> leads = check_term(); !leads) return keep(leads, false);
-  if (!is_takeover(work())) keep(keep_promotion(parts_, work(), result_.uid, master, now));
+  keep(keep_promotion(parts_, work(), result_.uid, master, now));
   tell(fmt::format("{} takes writes; key-value stores are told", to_string(master)));
   // Stores that hang hold up nobody but the hooks that follow. (Without a thread to be had, they
   // are told then.)

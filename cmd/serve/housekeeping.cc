@@ -7,13 +7,14 @@
 #include <set>
 #include <utility>
 
+#include <fmt/format.h>
+
 #include "cmd/command/engine.h"
 #include "cmd/command/kv.h"
 #include "cmd/serve/memory.h"
 #include "core/base/log.h"
 #include "ha/latecomers.h"
 #include "ha/raft/group.h"
-#include "ha/recovery.h"
 #include "ha/registration.h"
 #include "storage/analysis_store.h"
 #include "storage/audit_store.h"
@@ -40,6 +41,7 @@ using std::chrono::steady_clock;
 constexpr std::chrono::milliseconds kTick{1000};
 constexpr std::chrono::milliseconds kLetGo{1000};
 constexpr std::chrono::seconds kNextResumption{5};
+constexpr std::chrono::seconds kWithSilent{30};  ///< with a new master that is silent
 constexpr std::chrono::seconds kTidy{60};
 constexpr std::chrono::seconds kStarted{3};  // what only a start needs was needed by then
 constexpr std::chrono::seconds kEntries{5};
@@ -175,8 +177,8 @@ Result<> Service::resume_cut_off() {
     if (ha::owner_lives(engine->parts(), run)) continue;
     {
       const MutexLock lock(mutex_);
-      const auto waits = resume_after_.find(run.uid);
-      if (waits != resume_after_.end() && steady_clock::now() < waits->second) continue;
+      const auto waits = waiting_.find(run.uid);
+      if (waits != waiting_.end() && steady_clock::now() < waits->second.next) continue;
       if (!resuming_.insert(run.uid).second) continue;
     }
     resumptions_.submit([this, uid = run.uid] { resume_one(uid); });
@@ -184,13 +186,47 @@ Result<> Service::resume_cut_off() {
   return {};
 }
 
+/// Nobody has taken writes for long: a new master that is gone is replaced as any that dies, and
+/// the old one with it, by a server of which more is known.
+void Service::replace_both(const ha::Parts& parts, const ha::RecoveryOutcome& waiting,
+                           SteadyPoint since) {
+  const std::optional<InstanceKey>& winner = waiting.outcome.facts.winner;
+  if (!winner) return;
+  Analysis silent;
+  silent.key = *winner;
+  ha::RecoveryWork work = waiting.work;
+  work.kind = RecoveryKind::DeadMaster;
+  work.failing_since = since;
+  Result<> agreed = ha::check_automatic(parts, work);
+  if (agreed) agreed = others_agree(silent);
+  if (agreed) {
+    work.analysis = std::string(to_string(AnalysisCode::DeadMaster));
+    work.description = fmt::format("{} was to take the writes, and is gone", to_string(*winner));
+    work.command.clear();
+    work.designated.reset();
+    work.owner = self_.hostname;
+    const auto outcome = ha::recover(parts, work);
+    if (outcome && !outcome->error) return;
+    agreed = fail(outcome ? *outcome->error : outcome.error());
+  }
+  note_problem(agreed, "recovery " + waiting.uid);
+}
+
 void Service::resume_one(const std::string& uid) {
+  SteadyPoint since = steady_clock::now();
+  {
+    const MutexLock lock(mutex_);
+    if (const auto found = waiting_.find(uid); found != waiting_.end()) since = found->second.since;
+  }
   log::warning("recovery {} was cut off: it is carried on", uid);
   const auto engine = RecoveryEngine::make(*services_);
   bool waits = false;
   if (engine) {
     const auto outcome = ha::resume((*engine)->parts(), uid);
     waits = outcome && outcome->error && outcome->resumable;
+    if (waits && steady_clock::now() - since > kWithSilent) {
+      replace_both((*engine)->parts(), *outcome, since);
+    }
     if (!outcome) {
       log::warning("recovery {}: {}", uid, outcome.error().message);
     } else if (waits) {
@@ -204,8 +240,11 @@ void Service::resume_one(const std::string& uid) {
   }
   const MutexLock lock(mutex_);
   resuming_.erase(uid);
-  resume_after_.erase(uid);
-  if (waits) resume_after_[uid] = steady_clock::now() + kNextResumption;
+  if (waits) {
+    waiting_[uid] = {since, steady_clock::now() + kNextResumption};
+  } else {
+    waiting_.erase(uid);
+  }
   look_again_ = true;
 }
 

@@ -26,6 +26,7 @@
 #include "ha/coordination.h"
 #include "ha/raft/group.h"
 #include "ha/raft/state.h"
+#include "ha/recovery.h"
 #include "storage/analysis_store.h"
 #include "storage/database.h"
 #include "storage/metered_database.h"
@@ -129,6 +130,7 @@ class Service {
   Result<> write_codes();
   void beside(std::function<void()> work);
   Result<> resume_cut_off();
+  void replace_both(const ha::Parts& parts, const ha::RecoveryOutcome& waiting, SteadyPoint since);
   void resume_one(const std::string& uid);
   void gather_latecomers();
   Result<> end_downtimes();
@@ -190,8 +192,12 @@ class Service {
   std::map<std::string, std::string> told_ ORCH_GUARDED_BY(mutex_);   ///< by cluster: not again
   std::vector<storage::AnalysedCode> codes_ ORCH_GUARDED_BY(mutex_);  ///< not yet written
   std::set<std::string> resuming_ ORCH_GUARDED_BY(mutex_);            ///< uids
+  struct Waiting {
+    SteadyPoint since{};
+    SteadyPoint next{};
+  };
   /// Those that wait for a server, by uid.
-  std::map<std::string, SteadyPoint> resume_after_ ORCH_GUARDED_BY(mutex_);
+  std::map<std::string, Waiting> waiting_ ORCH_GUARDED_BY(mutex_);
   std::map<std::string, std::set<InstanceKey>> troubled_ ORCH_GUARDED_BY(mutex_);  ///< by cluster
   std::map<std::pair<std::string, std::string>, std::uint64_t> recovery_counts_
       ORCH_GUARDED_BY(mutex_);

@@ -424,6 +424,8 @@ TEST_SUITE("ha/attempt") {
         CHECK(text_of(outcome).find("db2:3306 was told to take writes") == 0);
         CHECK(text_of(outcome).find("; db1:3306 is left read-only") != std::string::npos);
         CHECK(world->journal().list_unfinished()->size() == 1);
+        // What the run that was cut off had stopped goes on, below the old master.
+        CHECK(replica_running(world->servers.at(db(3))));
         world->bury_owner();
         RecoveryWork repair = RecoveryFixture::work(RecoveryKind::NonWriteableMaster);
         repair.automatic = true;

@@ -69,6 +69,24 @@ TEST_SUITE("ha/quarantine") {
     CHECK(notebook.holds("quarantine-release db1:3306"));
   }
 
+  TEST_CASE_FIXTURE(Returned, "one whose successor follows it is the master again") {
+    const auto follow = [&](bool writable) {
+      servers.set(db(2), [&](Instance& i) {
+        i = test::following(test::mysql(2, i.gtid.executed), 1);
+        i.server.read_only = !writable;
+      });
+    };
+    follow(true);
+    look();
+    CHECK(listed());
+    follow(false);
+    look();
+    CHECK_FALSE(listed());
+    CHECK(servers.writable() == std::vector<InstanceKey>{db(1)});
+    CHECK(value("select count(*) from database_instance_downtime where hostname = 'db1' and "
+                "downtime_active = 1") == "0");
+  }
+
   TEST_CASE_FIXTURE(Returned, "one that replicates from somebody else than the new master stays") {
     // db4 follows nobody whom the new master knows.
     servers.add(test::mysql(4, test::gtids("1-100")));
