@@ -86,14 +86,20 @@ Result<> judge_by_past(const Services& services, std::vector<Analysis>& analyses
   const storage::RecoveryStore store(services.database(), services.clock(), services.self());
   ORCH_ASSIGN(const std::unique_ptr<RecoveryEngine> engine, RecoveryEngine::make(services));
   for (Analysis& analysis : analyses) {
-    if (!analysis.actionable) continue;
+    if (!analysis.recovery) continue;
     ORCH_ASSIGN(const ha::RecoveryWork work, work_for(services, analysis, ""));
+    ORCH_ASSIGN(std::string lost, ha::lost_its_place(engine->parts(), work));
+    if (!lost.empty()) {
+      analysis.actionable = false;
+      analysis.recovery.reset();  // nor by hand
+      analysis.why_not = std::move(lost);
+    }
+    if (!analysis.actionable) continue;
     ORCH_ASSIGN(const auto block, ha::blocked_by_past(services.config().recovery, store,
                                                       services.clock().now(), work));
-    ORCH_ASSIGN(std::string lost, ha::lost_its_place(engine->parts(), work));
-    if (!block && lost.empty()) continue;
+    if (!block) continue;
     analysis.actionable = false;
-    analysis.why_not = lost.empty() ? block->reason : std::move(lost);
+    analysis.why_not = block->reason;
   }
   return {};
 }

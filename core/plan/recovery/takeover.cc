@@ -160,7 +160,9 @@ class Takeover {
 
   [[nodiscard]] std::string objection_to(const Instance& heir) const {
     const std::string master = to_string(primary_->key);
-    if (is_replica(*primary_) && !is_detached_source(*primary_)) {
+    // The takeover that was cut off may have made it follow the heir, which came back read-only.
+    const bool is_begun = primary_->replication.source == heir.key && is_begun_top(heir);
+    if (is_replica(*primary_) && !is_detached_source(*primary_) && !is_begun) {
       const std::string source = to_string(primary_->replication.source);
       if (fresh_.are_co_sources(primary_->key, primary_->replication.source)) {
         return master + " is a co-master with " + source +

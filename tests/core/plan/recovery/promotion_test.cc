@@ -573,4 +573,18 @@ TEST_SUITE("core/plan/recovery/promotion") {
     check_below(servers, 3, 2);
     check_below(servers, 4, 2);
   }
+
+  TEST_CASE("an old primary that follows the promoted one already keeps nobody from being moved") {
+    FakeServers servers;
+    build_mysql(servers);
+    Outcome outcome = take_over(servers, db(2));
+    REQUIRE_FALSE(outcome.error);
+    servers.set(db(3), [](Instance& i) { i.replication.source = db(1); });
+    RunScope scope;
+    scope.earlier = outcome.facts;
+    outcome = fail_over_with(servers, {}, scope);
+    REQUIRE_MESSAGE(!outcome.error, error_text(outcome));
+    check_below(servers, 3, 2);
+    check_below(servers, 1, 2);
+  }
 }

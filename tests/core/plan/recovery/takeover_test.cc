@@ -194,6 +194,25 @@ TEST_SUITE("core/plan/recovery/takeover") {
     CHECK(servers.changes().empty());
   }
 
+  TEST_CASE(
+      "one cut off when the old primary followed, and whose heir is read-only again, is done") {
+    FakeServers servers;
+    build_mysql(servers);
+    REQUIRE_FALSE(take_over(servers, db(2)).error);
+    servers.set(db(2), [](Instance& i) { i.server.read_only = true; });  // it was restarted
+    servers.set(db(3), [](Instance& i) { i.replication.source = db(1); });
+    PlanFacts earlier;
+    earlier.winner = db(2);
+    earlier.told_to_write = {db(2)};
+    RunScope scope;
+    scope.earlier = earlier;
+    const Outcome outcome = run_plan(servers, takeover({db(1), db(2), true, true}, {}), -1, scope);
+    REQUIRE_MESSAGE(!outcome.error, outcome.error->message);
+    CHECK(servers.writable() == std::vector<InstanceKey>{db(2)});
+    check_below(servers, 1, 2);
+    check_below(servers, 3, 2);
+  }
+
   TEST_CASE("the semi-sync role goes with the writes, when enough would acknowledge") {
     for (const bool enough : {true, false}) {
       FakeServers servers;
