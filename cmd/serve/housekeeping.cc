@@ -60,6 +60,19 @@ Result<> Service::write_codes() {
   return own_->store<storage::AnalysisStore>().save_codes(codes);
 }
 
+/// Commands judge by the backend, and see a lock only where it says that the master stands still.
+Result<> Service::write_stand_still() {
+  std::vector<storage::BinlogEnd> watched;
+  for (const Analysis& analysis : engine_->analyses()) {
+    const bool is_suspected = analysis.code == AnalysisCode::LockedSemiSyncMaster ||
+                              analysis.code == AnalysisCode::LockedSemiSyncMasterHypothesis;
+    if (is_suspected) watched.push_back({analysis.key, analysis.binlog});
+  }
+  const bool had_some = std::exchange(some_stand_still_, !watched.empty());
+  if (watched.empty() && !had_some) return {};
+  return own_->store<storage::AnalysisStore>().save_stand_still(watched);
+}
+
 void Service::keep_house() {
   ha::raft::Group* const group = coordination_->group();
   std::uint64_t applied = 0;
@@ -101,6 +114,7 @@ void Service::keep_house() {
       }
       if (keeps) {
         note_problem(own_->clusters().rebuild_aliases(), "backend");
+        note_problem(write_stand_still(), "backend");
         look_up_hosts();
       }
     }

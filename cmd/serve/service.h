@@ -128,6 +128,7 @@ class Service {
   void let_go_of_forgotten();
   Result<> catch_up();
   Result<> write_codes();
+  Result<> write_stand_still();
   void beside(std::function<void()> work);
   Result<> resume_cut_off();
   void replace_both(const ha::Parts& parts, const ha::RecoveryOutcome& waiting, SteadyPoint since);
@@ -198,6 +199,7 @@ class Service {
   };
   /// Those that wait for a server, by uid.
   std::map<std::string, Waiting> waiting_ ORCH_GUARDED_BY(mutex_);
+  bool some_stand_still_{true};  ///< in the backend; the house thread's
   std::map<std::string, std::set<InstanceKey>> troubled_ ORCH_GUARDED_BY(mutex_);  ///< by cluster
   std::map<std::pair<std::string, std::string>, std::uint64_t> recovery_counts_
       ORCH_GUARDED_BY(mutex_);

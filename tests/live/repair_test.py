@@ -4,6 +4,7 @@ import threading
 import unittest
 
 from live_case import IS_MYSQL, LiveCase
+from service_case import Service
 
 SIDE, OTHER = ("source", "replica") if IS_MYSQL else ("master", "slave")
 
@@ -16,6 +17,7 @@ class Repair(LiveCase):
                                                     f"1:rpl_semi_sync_{SIDE}_wait_point=AFTER_SYNC"])
         self.config.update(RecoverLockedSemiSyncMaster=True, ReasonableLockedSemiSyncMasterSeconds=1,
                            DetectSemiSyncEnforcedQuery="SELECT 1")
+        self.discover(c)
         for node in (c[2], c[3]):
             node.sql(f"SET GLOBAL rpl_semi_sync_{OTHER}_enabled=0; STOP REPLICA IO_THREAD; START REPLICA IO_THREAD")
         c.wait_for(lambda: self.status(c[1], "clients") == "0", "the master to lose its semi-sync replicas")
@@ -31,7 +33,6 @@ class Repair(LiveCase):
         self.addCleanup(lambda: c[1].sql(f"SET GLOBAL rpl_semi_sync_{SIDE}_enabled=0"))
         query = "SELECT COUNT(*) FROM information_schema.processlist WHERE info LIKE 'INSERT INTO app%'"
         c.wait_for(lambda: c[1].sql(query) == str(writers), "commits to wait")
-        self.discover(c)
         return c, committed
 
     def status(self, node, what):
@@ -77,6 +78,22 @@ class Repair(LiveCase):
         c.wait_for(lambda: sorted(committed) == [1, 2, 3], "the commits to end")
         self.discover(c)
         self.assertNotIn("LockedSemiSyncMaster", self.orch("analyze", c.name).out)
+
+    def test_commits_that_wait_in_vain_are_named_beside_a_service_too(self):
+        c, committed = self.locks_up(1)
+        self.config.update(RecoverLockedSemiSyncMaster=False, InstancePollSeconds=1)
+        service = Service(self, self.folder / "serve.log")
+        self.addCleanup(service.process.kill)
+        c[2].sql(f"SET GLOBAL rpl_semi_sync_{OTHER}_enabled=1; STOP REPLICA IO_THREAD; START REPLICA IO_THREAD")
+        c.wait_for(lambda: self.status(c[1], "clients") == "1", "a replica to acknowledge")
+        c.wait_for(service.answers, "the service to serve")
+        named = "LockedSemiSyncMaster: 2 of 2 replicas answer, 2 replicate, 1 of 1 acknowledge commits, 1 session waits"
+        c.wait_for(lambda: named in service.told(), "the service to name the lock", 30)
+        c.wait_for(lambda: "LockedSemiSyncMaster\n" in self.orch("analyze", c.name).out, "the lock to be named", 30)
+        self.assertEqual(committed, [])
+        c[1].sql(f"SET GLOBAL rpl_semi_sync_{SIDE}_enabled=0; SET GLOBAL rpl_semi_sync_{SIDE}_enabled=1")
+        c.wait_for(lambda: committed == [1], "the commit to end")
+        c.wait_for(lambda: "LockedSemi" not in self.orch("analyze", c.name).out, "the lock to be gone")
 
     def test_a_master_that_takes_no_writes_is_made_writable_when_configured(self):
         c = self.start(3)
