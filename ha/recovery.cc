@@ -432,7 +432,7 @@ Result<RecoveryOutcome> Recovery::carry_out(const Topology& records) {
   // The old master lives and waits for the new one; whoever ended this now could not finish it
   // later.
   const Instance* old_master = result_.outcome.topology.find(work().failed);
-  const bool lives = is_takeover(work()) || (old_master != nullptr && answers(*old_master));
+  const bool lives = old_master != nullptr && answers(*old_master);
   if (result_.error && attempt.is_in_doubt() && lives && in_doubt_ == InDoubt::Waits) {
     result_.resumable = true;
     result_.notes.push_back(fmt::format(
