@@ -5,6 +5,7 @@
 #include "core/plan/position.h"
 #include "ha/completion.h"
 #include "storage/downtime_store.h"
+#include "storage/recovery_store.h"
 
 namespace orch::ha {
 
@@ -19,13 +20,13 @@ bool takes_writes(const Instance& seen) {
 }
 
 /// Who may stand in the place of the one on the list: the likeliest first.
-Result<std::vector<InstanceKey>> possible_masters(const Parts& parts,
+Result<std::vector<InstanceKey>> possible_masters(const storage::InstanceStore& instances,
+                                                  const storage::ClusterStore& clusters,
                                                   const storage::Quarantine& entry) {
   std::vector<InstanceKey> keys;
   if (!entry.successor.hostname.empty()) keys.push_back(entry.successor);
-  ORCH_ASSIGN(const std::vector<Instance> masters, parts.instances.list_cluster_masters());
-  ORCH_ASSIGN(const std::optional<std::string> cluster,
-              parts.clusters.find_name(entry.cluster_alias));
+  ORCH_ASSIGN(const std::vector<Instance> masters, instances.list_cluster_masters());
+  ORCH_ASSIGN(const std::optional<std::string> cluster, clusters.find_name(entry.cluster_alias));
   for (const Instance& master : masters) {
     if (cluster && master.cluster_name == *cluster) keys.push_back(master.key);
   }
@@ -36,7 +37,8 @@ Result<std::vector<InstanceKey>> possible_masters(const Parts& parts,
 /// The writable master that stands in the place of the one on the list; read now.
 Result<std::optional<InstanceKey>> standing_master(const Parts& parts,
                                                    const storage::Quarantine& entry) {
-  ORCH_ASSIGN(const std::vector<InstanceKey> keys, possible_masters(parts, entry));
+  ORCH_ASSIGN(const std::vector<InstanceKey> keys,
+              possible_masters(parts.instances, parts.clusters, entry));
   for (const InstanceKey& key : keys) {
     const Observation seen =
         parts.servers.probe(key, std::chrono::steady_clock::now() + parts.executor.probe_limit);
@@ -104,8 +106,8 @@ Result<> judge(const Parts& parts, const storage::Quarantine& entry, const Insta
   if (!takes_writes(seen) && !replica_running(seen)) return {};
   ORCH_ASSIGN(const std::optional<InstanceKey> master, standing_master(parts, entry));
   if (!takes_writes(seen)) {
-    if (!master) return {};
-    ORCH_ASSIGN(const bool follows, is_below(parts, seen, *master));
+    // Who took its place may be one of a pair that follow each other.
+    ORCH_ASSIGN(const bool follows, is_below(parts, seen, master.value_or(entry.successor)));
     if (!follows) return {};
     const std::string extra = extra_text(parts, entry.key, seen.replication.source);
     if (!extra.empty()) {
@@ -155,22 +157,29 @@ std::string other_server(const storage::Quarantine& entry, const Instance& seen)
   return "";
 }
 
-Result<std::string> lost_its_place(const Parts& parts, const RecoveryWork& work) {
+Result<std::string> lost_its_place(const PlaceRecords& records, const RecoveryWork& work) {
   const bool makes_writable = work.kind == RecoveryKind::NonWriteableMaster;
   if (!makes_writable && !replaces_master(work.kind)) return std::string();
   ORCH_ASSIGN(const std::optional<storage::Quarantine> entry,
-              storage::QuarantineStore(parts.database, parts.clock).find(work.failed));
-  ORCH_ASSIGN(const std::optional<Instance> record, parts.instances.find(work.failed));
+              storage::QuarantineStore(records.database, records.clock).find(work.failed));
+  ORCH_ASSIGN(const std::optional<Instance> record, records.instances.find(work.failed));
   if (!entry || (record && !other_server(*entry, *record).empty())) return std::string();
   std::optional<InstanceKey> master;
-  ORCH_ASSIGN(const std::vector<InstanceKey> keys, possible_masters(parts, *entry));
+  ORCH_ASSIGN(const std::vector<InstanceKey> keys,
+              possible_masters(records.instances, records.clusters, *entry));
   for (const InstanceKey& key : keys) {
-    ORCH_ASSIGN(const std::optional<Instance> other, parts.instances.find(key));
+    ORCH_ASSIGN(const std::optional<Instance> other, records.instances.find(key));
     const bool stands = other && answers(*other) && takes_writes(*other) && !is_replica(*other);
     if (stands && !master) master = key;
   }
-  // With nobody in its place, and writable, it has been the master again.
-  if (!master && !makes_writable && record && takes_writes(*record)) return std::string();
+  // With nobody in its place: writable, it has been the master again; and a recovery that did not
+  // succeed has put nobody there for good.
+  ORCH_ASSIGN(
+      const std::optional<RecoveryRecord> recovery,
+      storage::RecoveryStore(records.database, records.clock, {}).find(entry->recovery_uid));
+  const bool was_replaced = !recovery || recovery->successful;
+  const bool was_writable = record && takes_writes(*record);
+  if (!master && !makes_writable && (was_writable || !was_replaced)) return std::string();
   const std::string name = to_string(work.failed);
   return fmt::format(
       "{} is in quarantine: {} took its place{}; its replicas belong below the new master ('orch "

@@ -18,9 +18,22 @@ namespace orch::ha {
 /// "" when it is the same, as far as is known.
 [[nodiscard]] std::string other_server(const storage::Quarantine& entry, const Instance& seen);
 
+/// Where it is looked up who has whose place.
+struct PlaceRecords {
+  storage::Database& database;
+  const Clock& clock;
+  storage::InstanceStore instances;
+  storage::ClusterStore clusters;
+};
+
 /// Why nobody may take the place of that server, nor it be made writable: it lost its place as a
 /// master to another one, as the records have it. "" when it may.
-[[nodiscard]] Result<std::string> lost_its_place(const Parts& parts, const RecoveryWork& work);
+[[nodiscard]] Result<std::string> lost_its_place(const PlaceRecords& records,
+                                                 const RecoveryWork& work);
+[[nodiscard]] inline Result<std::string> lost_its_place(const Parts& parts,
+                                                        const RecoveryWork& work) {
+  return lost_its_place({parts.database, parts.clock, parts.instances, parts.clusters}, work);
+}
 
 /// Looks at servers that were just read. Of those on the list: one that takes writes, while a
 /// writable master stands in its place, is made read-only, which is audited and told; one that

@@ -298,6 +298,7 @@ Result<> Recovery::take_as_done() {
   }
   account.notes.push_back(to_string(*facts.winner) + " does not answer any more");
   result_.error.reset();
+  result_.silent_since = true;
   return {};
 }
 
@@ -432,9 +433,9 @@ Result<RecoveryOutcome> Recovery::carry_out(const Topology& records) {
   // The old master lives and waits for the new one; whoever ended this now could not finish it
   // later.
   const Instance* old_master = result_.outcome.topology.find(work().failed);
-  const bool lives = old_master != nullptr && answers(*old_master);
+  const bool lives = is_takeover(work()) || (old_master != nullptr && answers(*old_master));
   if (result_.error && attempt.is_in_doubt() && lives && in_doubt_ == InDoubt::Waits) {
-    result_.resumable = true;
+    result_.resumable = result_.in_doubt = true;
     result_.notes.push_back(fmt::format(
         "recovery {0} has not ended: 'orch recovery resume {0}' goes on when that server answers, "
         "and 'orch failover' puts another one in the place of both",
@@ -492,6 +493,20 @@ Result<RecoveryOutcome> carry_on(const Parts& parts, storage::RecoveryRun run,
   return recovery.carry_out(records);
 }
 
+/// Whether another server could take the place of a master and of the one that was to follow it, as
+/// far as the records tell: only then what waits for that one is ended.
+Result<bool> can_replace_both(const Parts& parts, RecoveryWork work) {
+  if (work.kind != RecoveryKind::DeadMaster && work.kind != RecoveryKind::DeadCoMaster)
+    return false;
+  ORCH_ASSIGN(const std::string lost, lost_its_place(parts, work));
+  if (!lost.empty() || (work.automatic && !check_automatic(parts, work))) return false;
+  ORCH_ASSIGN(work.promoted_before, promoted_before(parts, work.failed, ""));
+  Progress progress;
+  ORCH_ASSIGN(progress.at_start, records_of(parts, work, {}));
+  ORCH_ASSIGN(const Planner planner, planner_for(work, parts.policy));
+  return !std::holds_alternative<GiveUp>(planner(progress, progress.at_start));
+}
+
 }  // namespace
 
 Result<RecoveryOutcome> recover(const Parts& parts, const RecoveryWork& asked) {
@@ -502,8 +517,7 @@ Result<RecoveryOutcome> recover(const Parts& parts, const RecoveryWork& asked) {
     const std::string uid = unfinished->uid;
     const bool same_kind = unfinished->kind == to_string(work.kind);
     const InstanceKey failed = unfinished->failed;
-    const bool replaces_both =
-        work.kind == RecoveryKind::DeadMaster || work.kind == RecoveryKind::DeadCoMaster;
+    ORCH_ASSIGN(const bool replaces_both, can_replace_both(parts, work));
     ORCH_ASSIGN(RecoveryOutcome finished,
                 carry_on(parts, *std::move(unfinished),
                          replaces_both ? Recovery::InDoubt::Ends : Recovery::InDoubt::Waits));
@@ -515,10 +529,11 @@ Result<RecoveryOutcome> recover(const Parts& parts, const RecoveryWork& asked) {
     // By the cluster's name, which may be on record with its new master already.
     const bool same_work = same_kind && (failed == work.failed || promoted == work.failed);
     const bool as_wished = !work.designated || work.designated == promoted;
-    if (!finished.error && same_work && as_wished) return finished;
+    const bool gone = finished.silent_since && promoted == work.failed;
+    if (!finished.error && same_work && as_wished && !gone) return finished;
     for (const std::string& line : notes_of(finished))
       parts.teller.say(line);
-    if (!finished.error) {
+    if (!finished.error && !gone) {
       return fail(ErrorKind::Conflict,
                   fmt::format("recovery {} had been cut off and was finished first: {} is the "
                               "master now",

@@ -173,9 +173,9 @@ std::optional<PastBlock> repaired_often(const std::vector<RecoveryRecord>& past,
   std::optional<TimePoint> last;
   int repairs = 0;
   for (const RecoveryRecord& record : past) {
+    if (record.failed != work.failed || record.analysis != work.analysis) continue;
     if (record.acknowledged && record.acknowledge_comment != storage::kFollowedByAnother) break;
-    const bool same = record.failed == work.failed && record.analysis == work.analysis;
-    if (!same || !record.successful || !record.ended || now - *record.ended >= period) continue;
+    if (!record.successful || !record.ended || now - *record.ended >= period) continue;
     last = std::max(last.value_or(*record.ended), *record.ended);
     if (++repairs < kFreeRepairs) continue;
     pause = pause.count() == 0 ? kFirstPause : std::min(pause * 2, period);

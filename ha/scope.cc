@@ -12,11 +12,6 @@ namespace {
 
 constexpr std::size_t kRecords = 200;  ///< of past recoveries, how many are looked at
 
-bool is_cut_takeover(const storage::JournalStore& journal, const std::string& uid) {
-  const auto run = journal.find_run(uid);
-  return run && *run && (*run)->kind == to_string(RecoveryKind::GracefulTakeover);
-}
-
 }  // namespace
 
 Result<Topology> records_of(const Parts& parts, const RecoveryWork& work,
@@ -58,15 +53,19 @@ Result<std::vector<InstanceKey>> promoted_before(const Parts& parts, const Insta
     if (before.successful || before.acknowledged) break;
     const bool was_seen_since = record && before.started && record->freshness.last_seen &&
                                 *record->freshness.last_seen > *before.started;
-    // A master that a takeover was to replace lives all the time.
-    const bool waits = record && record->server.read_only && is_cut_takeover(journal, before.uid);
-    if (was_seen_since && !waits) break;
+    // One that takes writes is the master again; one that was to be replaced while it lived waits.
+    const bool is_over = was_seen_since && !record->server.read_only;
     ORCH_ASSIGN(const std::vector<storage::JournalEntry> steps, journal.list(before.uid));
     for (const storage::JournalEntry& step : steps) {
       const bool is_known =
           std::find(promoted.begin(), promoted.end(), step.server) != promoted.end();
-      if (step.point_of_no_return && !is_known) promoted.push_back(step.server);
+      if (!step.point_of_no_return || is_known) continue;
+      ORCH_ASSIGN(const std::optional<Instance> told, parts.instances.find(step.server));
+      const bool was_heard =
+          !told || (answers(*told) && before.started && told->freshness.last_seen > before.started);
+      if (!is_over || !was_heard) promoted.push_back(step.server);
     }
+    if (is_over) break;
   }
   return promoted;
 }

@@ -4,7 +4,6 @@
 
 #include "cmd/command/analysis_reading.h"
 #include "cmd/command/analysis_text.h"
-#include "cmd/command/engine.h"
 #include "cmd/command/families.h"
 #include "cmd/command/names.h"
 #include "cmd/command/recovery.h"
@@ -84,11 +83,12 @@ Result<Reply> run_replication_analysis(Services& services, const Args& /*args*/)
 /// What would run, were it not for an earlier recovery.
 Result<> judge_by_past(const Services& services, std::vector<Analysis>& analyses) {
   const storage::RecoveryStore store(services.database(), services.clock(), services.self());
-  ORCH_ASSIGN(const std::unique_ptr<RecoveryEngine> engine, RecoveryEngine::make(services));
   for (Analysis& analysis : analyses) {
     if (!analysis.recovery) continue;
     ORCH_ASSIGN(const ha::RecoveryWork work, work_for(services, analysis, ""));
-    ORCH_ASSIGN(std::string lost, ha::lost_its_place(engine->parts(), work));
+    ORCH_ASSIGN(std::string lost, ha::lost_its_place({services.database(), services.clock(),
+                                                      services.instances(), services.clusters()},
+                                                     work));
     if (!lost.empty()) {
       analysis.actionable = false;
       analysis.recovery.reset();  // nor by hand

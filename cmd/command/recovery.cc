@@ -267,7 +267,13 @@ Result<Reply> carry_on_if_cut_off(const Services& services, const Args& args,
   const auto run = std::find_if(runs.begin(), runs.end(),
                                 [&](const storage::RecoveryRun& r) { return r.failed == failed; });
   Reply reply = no_key_reply();
-  if (run == runs.end()) return reply;
+  if (run == runs.end()) {
+    if (!args.legacy) {
+      reply.notes.push_back(fmt::format("nothing calls for a recovery of {} ('orch analyze {}')",
+                                        to_string(failed), to_string(failed)));
+    }
+    return reply;
+  }
   if (args.dry_run || args.noop) {
     reply.notes.push_back(
         fmt::format("a recovery of {} has begun and not ended: 'orch recovery resume {}' carries "

@@ -4,7 +4,6 @@
 #include "cmd/command/names.h"
 #include "cmd/command/services.h"
 #include "cmd/command/topology_text.h"
-#include "core/base/text.h"
 #include "core/json/json.h"
 #include "core/probe/crawl.h"
 #include "storage/history_store.h"
@@ -65,14 +64,10 @@ Result<Reply> draw(Services& services, const Args& args, TreeForm form) {
 
   Reply reply;
   reply.lines = contract_tree(topology, options);
-  const std::vector<std::string> circles = circle_warnings(topology);
-  if (args.legacy && reply.lines.empty() && !circles.empty()) {
-    return fail(ErrorKind::Refused, join(circles, "; "));
-  }
   if (reply.lines.empty()) reply.lines.emplace_back();  // the contract's one empty line
-  if (args.legacy) return reply;
-  reply.notes = circles;
+  reply.notes = circle_warnings(topology);
   reply.failed = !reply.notes.empty();
+  if (args.legacy) return reply;
   if (args.pattern.empty() && form != TreeForm::Tabulated) {
     reply.text = people_tree(cluster, alias, topology, options, services.colour());
   }

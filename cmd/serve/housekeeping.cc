@@ -200,12 +200,16 @@ Result<> Service::resume_cut_off() {
   return {};
 }
 
-/// Nobody has taken writes for long: a new master that is gone is replaced as any that dies, and
-/// the old one with it, by a server of which more is known.
-void Service::replace_both(const ha::Parts& parts, const ha::RecoveryOutcome& waiting,
+/// A new master that has been silent for long is replaced as any that dies, and the old one with
+/// it, by a server of which more is known; unless somebody still gets what it writes. Whether it
+/// was.
+bool Service::replace_both(const ha::Parts& parts, const ha::RecoveryOutcome& waiting,
                            SteadyPoint since) {
   const std::optional<InstanceKey>& winner = waiting.outcome.facts.winner;
-  if (!winner) return;
+  if (!winner) return false;
+  for (const Instance* replica : waiting.outcome.topology.replicas_of(*winner)) {
+    if (answers(*replica) && replica->replication.io_state == ThreadState::Running) return false;
+  }
   Analysis silent;
   silent.key = *winner;
   ha::RecoveryWork work = waiting.work;
@@ -220,31 +224,37 @@ void Service::replace_both(const ha::Parts& parts, const ha::RecoveryOutcome& wa
     work.designated.reset();
     work.owner = self_.hostname;
     const auto outcome = ha::recover(parts, work);
-    if (outcome && !outcome->error) return;
+    if (outcome && !outcome->error) return true;
     agreed = fail(outcome ? *outcome->error : outcome.error());
   }
   note_problem(agreed, "recovery " + waiting.uid);
+  return false;
 }
 
 void Service::resume_one(const std::string& uid) {
   SteadyPoint since = steady_clock::now();
+  bool was_waiting = false;
   {
     const MutexLock lock(mutex_);
-    if (const auto found = waiting_.find(uid); found != waiting_.end()) since = found->second.since;
+    const auto found = waiting_.find(uid);
+    was_waiting = found != waiting_.end();
+    if (was_waiting) since = found->second.since;
   }
-  log::warning("recovery {} was cut off: it is carried on", uid);
+  if (!was_waiting) log::warning("recovery {} was cut off: it is carried on", uid);
   const auto engine = RecoveryEngine::make(*services_);
   bool waits = false;
   if (engine) {
     const auto outcome = ha::resume((*engine)->parts(), uid);
     waits = outcome && outcome->error && outcome->resumable;
-    if (waits && steady_clock::now() - since > kWithSilent) {
-      replace_both((*engine)->parts(), *outcome, since);
-    }
+    const bool is_over = waits && outcome->in_doubt && steady_clock::now() - since > kWithSilent &&
+                         replace_both((*engine)->parts(), *outcome, since);
     if (!outcome) {
       log::warning("recovery {}: {}", uid, outcome.error().message);
     } else if (waits) {
-      log::warning("recovery {} has not ended: {}", uid, outcome->error->message);
+      if (!was_waiting) {
+        log::warning("recovery {} has not ended: {}", uid, outcome->error->message);
+      }
+      waits = !is_over;
     } else if (outcome->error) {
       log::warning("recovery {} was ended: {}", uid, outcome->error->message);
     } else {

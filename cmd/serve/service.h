@@ -131,7 +131,7 @@ class Service {
   Result<> write_stand_still();
   void beside(std::function<void()> work);
   Result<> resume_cut_off();
-  void replace_both(const ha::Parts& parts, const ha::RecoveryOutcome& waiting, SteadyPoint since);
+  bool replace_both(const ha::Parts& parts, const ha::RecoveryOutcome& waiting, SteadyPoint since);
   void resume_one(const std::string& uid);
   void gather_latecomers();
   Result<> end_downtimes();

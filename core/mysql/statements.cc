@@ -62,9 +62,9 @@ BinlogCoordinates binlog_end(const ResultSet& status) {
   BinlogCoordinates end{"", -1};
   for (std::size_t i = 0; i < status.rows.size(); ++i) {
     const Row row(status, i);
-    const bool is_file = to_lower(row.text("variable_name")) == "binlog_snapshot_file";
-    if (is_file) end.log_file = row.text("value");
-    if (!is_file) end.log_pos = row.number("value").value_or(-1);
+    const std::string name = to_lower(row.text("variable_name"));
+    if (name == "binlog_snapshot_file") end.log_file = row.text("value");
+    if (name == "binlog_snapshot_position") end.log_pos = row.number("value").value_or(-1);
   }
   return end;
 }

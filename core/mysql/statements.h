@@ -24,8 +24,8 @@ struct ReadingStatements {
 };
 ReadingStatements reading_statements(Flavor flavor, const ServerVersion& version);
 
-/// Where the binary log ends, as `binlog_status` answers; empty when there is none. A position that
-/// is not told is -1.
+/// Where the binary log ends (MariaDB: but for commits that wait for a semi-sync replica), as
+/// `binlog_status` answers; empty when there is none. A position that is not told is -1.
 BinlogCoordinates binlog_end(const ResultSet& status);
 
 /// The variables that a probe wants of a server of that flavor; not every version has each.

@@ -70,7 +70,7 @@ Found second_names(const SecondNames& names, const Progress& so_far, const Topol
                                      : by_id.try_emplace(server.id, one).first->second;
     if (first == one) continue;
     const bool is_it =
-        has_uuid || names.ids_tell || so_far.facts.winner || holds_the_same(*one, *first);
+        has_uuid || names.ids_tell || is_past_return(so_far) || holds_the_same(*one, *first);
     if (is_it) found[one->key] = {first->key, has_uuid, note_of(*one, *first, has_uuid)};
   }
   return found;

@@ -12,7 +12,7 @@ namespace orch {
 struct SecondNames {
   std::vector<InstanceKey> meant{};  ///< names that the plan goes by, if there are others
   /// Servers without a uuid are one when they have one server id, which by mistake two may have.
-  /// If not set, these must hold the same, too, until it is decided whom to promote.
+  /// If not set, these must hold the same, too, until somebody is told to take writes.
   bool ids_tell{false};
 };
 

@@ -443,16 +443,36 @@ TEST_SUITE("ha/attempt") {
   }
 
   TEST_CASE("a failover puts another server in the place of both, and keeps the silent one out") {
+    for (const RecoveryKind kind : {RecoveryKind::GracefulTakeover, RecoveryKind::DeadMaster}) {
+      CAPTURE(to_string(kind));
+      const auto world = cut_off_takeover(kind);
+      REQUIRE(world);
+      CHECK(text_of(recover(world->process(), RecoveryFixture::work(RecoveryKind::DeadMaster))) ==
+            "no error");
+      CHECK(world->servers.at(db(3)).replication.source.hostname.empty());
+      CHECK_FALSE(world->servers.at(db(3)).server.read_only);
+      CHECK(world->journal().list_unfinished()->empty());
+      const storage::QuarantineStore store(world->database(), world->clock);
+      CHECK(store.find(db(1))->has_value());
+      CHECK(store.find(db(2))->has_value());
+    }
+  }
+
+  TEST_CASE("what waits is not ended while nobody could take the place of both") {
     const auto world = cut_off_takeover();
     REQUIRE(world);
-    CHECK(text_of(recover(world->process(), RecoveryFixture::work(RecoveryKind::DeadMaster))) ==
-          "no error");
-    CHECK(world->servers.at(db(3)).replication.source.hostname.empty());
-    CHECK_FALSE(world->servers.at(db(3)).server.read_only);
-    CHECK(world->journal().list_unfinished()->empty());
-    const storage::QuarantineStore store(world->database(), world->clock);
-    CHECK(store.find(db(1))->has_value());
-    CHECK(store.find(db(2))->has_value());
+    world->policy.ignored_for_promotion = [](const Instance&) {
+      return true;
+    };
+    const RecoveryWork wanted = RecoveryFixture::work(RecoveryKind::DeadMaster);
+    CHECK(
+        text_of(recover(world->process(), wanted)).starts_with("db2:3306 was told to take writes"));
+    CHECK(world->journal().list_unfinished()->size() == 1);
+    world->bury_owner();
+    world->policy.ignored_for_promotion = nullptr;
+    world->servers.revive(db(2));
+    CHECK(text_of(resume(world->process(), "1")) == "no error");
+    CHECK(world->servers.writable() == std::vector<InstanceKey>{db(2)});
   }
 
   TEST_CASE("a recovery whose end cannot be written can be resumed") {

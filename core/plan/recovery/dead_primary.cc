@@ -64,7 +64,8 @@ class Failover {
     if (failed_ == nullptr) return "Error reading " + key;
     if (request_.co_master) return objection_to_passive(*failed_, so_far_, fresh_);
     // It may have been told already to follow the one that was promoted before this was cut off.
-    if (so_far_.facts.winner == failed_->replication.source) return "";
+    const bool is_told = is_past_return(so_far_) && so_far_.facts.winner;
+    if (is_told && *so_far_.facts.winner == failed_->replication.source) return "";
     if (fresh_.are_co_sources(failed_->key, failed_->replication.source)) {
       return key + " is a co-master with " + to_string(failed_->replication.source) +
              ": failing over co-masters is not supported";

@@ -226,11 +226,9 @@ class SemiSyncRepair {
       return was_switched(*replica) && !failed(*replica) && replica->semi_sync.replica_enabled;
     });
     if (!switched && at_start->semi_sync.source_clients < wanted()) return std::nullopt;
-    const bool looked = tried(
-        primary_.key, [](const Action& action) { return std::holds_alternative<Reprobe>(action); });
-    if (looked && waiting(&primary_) == 0) return std::nullopt;
+    if (looked() && waiting(&primary_) == 0) return std::nullopt;
     Step next{primary_.key, Reprobe{}, "see whether commits still wait", {}, false, {}};
-    if (looked) {
+    if (looked()) {
       next = step(primary_, CommitNothing{}, "they wait for what was received long ago");
       next.limit = kLimit;
     }
@@ -264,7 +262,8 @@ class SemiSyncRepair {
     if (std::string text = still_waiting(); !text.empty()) {
       return GiveUp{Error{ErrorKind::Refused, std::move(text)}, std::move(account)};
     }
-    if (account.moved.empty() && !looked()) {
+    const bool let_go = tried(primary_.key, is_change<CommitNothing>);
+    if (account.moved.empty() && !let_go) {
       std::string text = account.lost.empty()
                              ? "there is nothing to switch: no replica of " +
                                    to_string(primary_.key) +
