@@ -1,5 +1,6 @@
 """Discovery and reading of real topologies."""
 import json
+import threading
 import unittest
 
 from live_case import FLAVOR, IS_MYSQL, LiveCase
@@ -126,6 +127,27 @@ class Discover(LiveCase):
         master, replica = self.does("-c", "topology", "-i", c[1]).lines
         self.assertIn("semi:master", master)
         self.assertIn("semi:replica", replica)
+
+    def test_a_master_is_read_while_several_commits_wait_for_an_acknowledgement(self):
+        """MariaDB's SHOW MASTER STATUS would wait with them."""
+        side = "source" if IS_MYSQL else "master"
+        c = self.start(3, semi_sync=True, settings=[f"1:rpl_semi_sync_{side}_timeout=600000",
+                                                    f"1:rpl_semi_sync_{side}_wait_point=AFTER_SYNC"])
+        self.discover(c)
+        for node in (c[2], c[3]):
+            node.sql("STOP REPLICA IO_THREAD")
+        clients = f"SHOW GLOBAL STATUS LIKE 'Rpl_semi_sync_{side}_clients'"
+        c.wait_for(lambda: c[1].sql(clients).split()[-1] == "0", "the master to lose its semi-sync replicas")
+        writes = [threading.Thread(target=self.write, args=(c[1], number)) for number in (1, 2, 3)]
+        for write in writes:
+            write.start()
+            self.addCleanup(write.join)
+        self.addCleanup(c[1].sql, f"SET GLOBAL rpl_semi_sync_{side}_enabled=0")
+        stuck = "SELECT COUNT(*) FROM information_schema.processlist WHERE info LIKE 'INSERT INTO app.seq%'"
+        c.wait_for(lambda: c[1].sql(stuck) == "3", "three commits to wait")
+        self.config.update(MySQLConnectTimeoutSeconds=2, MySQLDiscoveryReadTimeoutSeconds=3)
+        self.assertIn("0 unreachable", self.discover(c).out)
+        self.assertIn(f"{c[1]}  LockedSemiSyncMaster", self.orch("analyze").out)
 
     def test_servers_without_gtid_are_found(self):
         c = self.start(3, gtid=False)

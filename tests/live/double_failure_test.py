@@ -43,11 +43,11 @@ class DoubleFailures(ServiceCase):
         self.arrives(3, at=[n for n in (c[3], c[4]) if n is not new])
         self.assertEqual(len(service.json("audit-recovery")), 1)
 
-    def test_a_takeover_is_finished_when_its_silent_new_master_answers_again(self):
-        """orch is killed when the new master takes writes, which then freezes: nobody else may take any meanwhile."""
+    def takeover_cut_off(self):
+        """orch is killed when the new master takes writes -> cluster, service; how that master goes is up to the test."""
         self.config.update(InstancePollSeconds=1, RecoverNonWriteableMaster=True, RecoveryPeriodBlockSeconds=1,
                            MySQLConnectTimeoutSeconds=1, MySQLDiscoveryReadTimeoutSeconds=2)
-        c = self.start(3)
+        c = self.start(4)
         self.discover(c)
         service = self.serve(c)
         words = ["takeover", c.name, "--to", str(c[2]), "--direct"]
@@ -57,6 +57,11 @@ class DoubleFailures(ServiceCase):
                 pass
             takeover.kill()
         self.assertEqual(takeover.returncode, -9, "it ended before it could be killed")
+        return c, service
+
+    def test_a_takeover_is_finished_when_its_silent_new_master_answers_again(self):
+        """Nobody else may take writes meanwhile."""
+        c, service = self.takeover_cut_off()
         c[2].freeze()
         self.addCleanup(c[2].thaw)
         c.wait_for(lambda: "has not ended: " in service.told(), "the service to wait")
@@ -67,7 +72,21 @@ class DoubleFailures(ServiceCase):
         self.assertTrue(self.read_only(c[1]))
         self.assertFalse(self.read_only(c[2]))
         self.write(c[2], 7)
-        self.arrives(7, at=[c[1], c[3]])
+        self.arrives(7, at=[c[1], c[3], c[4]])
+
+    def test_a_new_master_that_stays_away_is_replaced_and_kept_from_writes_when_it_returns(self):
+        c, service = self.takeover_cut_off()
+        c[2].kill()
+        # It had been told to follow the dead one already: then it is the nearest to that, and takes its place.
+        others = [c[3], c[4]] if c[1].source() == "" else [c[1], c[3], c[4]]
+        c.wait_for(lambda: any(not self.read_only(n) for n in others), f"a third to take writes: {service.told()}")
+        new = next(n for n in others if not self.read_only(n))
+        c[2].start()
+        c[2].sql("SET GLOBAL read_only = 0")
+        c.wait_for(lambda: self.read_only(c[2]), "the one that returns to be made read-only")
+        self.assertEqual([n for n in (c[1], c[3], c[4]) if not self.read_only(n)], [new])
+        self.write(new, 8)
+        self.arrives(8, at=[n for n in (c[3], c[4]) if n is not new])
 
     def promoted_while_others_take_their_time(self):
         """-> cluster, service, and the sessions whose locks keep two replicas from applying what they hold."""
