@@ -37,9 +37,10 @@ struct PlaceRecords {
 
 /// Looks at servers that were just read. Of those on the list: one that takes writes, while a
 /// writable master stands in its place, is made read-only, which is audited and told; one that
-/// replicates read-only from that master, or below it, is released. Another server of the same name
-/// is left alone, and told. Errors: the store's. That a server could not be made read-only is told,
-/// not returned.
+/// replicates read-only from that master, or below it, is released, and so is one that has its
+/// place again: whose successor follows it, read-only. Another server of the same name is left
+/// alone, and told. Errors: the store's. That a server could not be made read-only is told, not
+/// returned.
 Result<> enforce_quarantine(const Parts& parts, std::span<const Instance> seen);
 
 }  // namespace orch::ha

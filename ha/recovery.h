@@ -29,7 +29,8 @@ struct RecoveryOutcome {
 /// Carries a recovery out from its detection to its last hook. A recovery of the same cluster that
 /// was cut off is finished first, or undone; then this one is not needed any more.
 /// Every recovery that was registered ends with its record resolved: successful only when the new
-/// master was seen to take writes (REC-29), and unsuccessful ones block nothing (REC-4).
+/// master was seen to take writes (REC-29), and unsuccessful ones block nothing (REC-4). Unless it
+/// is `resumable`: then it goes on with the next call.
 /// Errors: it did not begin, and why: another runs (Conflict), automatic recovery is not wanted or
 /// blocked (Refused, Conflict), a hook of the detection failed (Refused).
 Result<RecoveryOutcome> recover(const Parts& parts, const RecoveryWork& work);

@@ -9,6 +9,22 @@
 using namespace orch;        // NOLINT(google-build-using-namespace)
 using namespace orch::test;  // NOLINT(google-build-using-namespace)
 
+namespace {
+
+/// Nobody would send again what db2 holds while db1, its source, is dead.
+void check_refused_while_dead(FakeServers& servers, const Planner& planner) {
+  servers.kill(db(1));
+  const Outcome refused = run_plan(servers, planner);
+  CHECK(mentions(said(refused), "db2:3306 would lose what it has received"));
+  CHECK(mentions(said(refused), "db1:3306 does not answer"));
+  CHECK(servers.changes().empty());
+  servers.revive(db(1));
+  CHECK(said(run_plan(servers, planner)).empty());
+  CHECK_FALSE(servers.changes().empty());
+}
+
+}  // namespace
+
 TEST_SUITE("core/plan/refactor/switches") {
   TEST_CASE("a replica that would not start again for its own transactions is not stopped") {
     const Planner planners[] = {restart_replication(db(2), {}),
@@ -41,14 +57,7 @@ TEST_SUITE("core/plan/refactor/switches") {
       Instance replica = following(mariadb(2, "0-1-30"), 1, "0-1-40");
       replica.replication.sql_delay = std::chrono::hours(1);
       servers.add(replica);
-      servers.kill(db(1));
-      const Outcome refused = run_plan(servers, planner);
-      CHECK(mentions(said(refused), "db2:3306 would lose what it has received"));
-      CHECK(mentions(said(refused), "db1:3306 does not answer"));
-      CHECK(servers.changes().empty());
-      servers.revive(db(1));
-      CHECK(said(run_plan(servers, planner)).empty());
-      CHECK_FALSE(servers.changes().empty());
+      check_refused_while_dead(servers, planner);
     }
   }
 
@@ -60,15 +69,7 @@ TEST_SUITE("core/plan/refactor/switches") {
       servers.set(db(2), [](Instance& i) {
         i.replication.io_state = i.replication.sql_state = ThreadState::Stopped;
       });
-      servers.kill(db(1));
-      const Planner planner = change_source_credentials(db(2), {});
-      const Outcome refused = run_plan(servers, planner);
-      CHECK(mentions(said(refused), "db2:3306 would lose what it has received"));
-      CHECK(mentions(said(refused), "db1:3306 does not answer"));
-      CHECK(servers.changes().empty());
-      servers.revive(db(1));
-      CHECK(said(run_plan(servers, planner)).empty());
-      CHECK_FALSE(servers.changes().empty());
+      check_refused_while_dead(servers, change_source_credentials(db(2), {}));
     }
   }
 
