@@ -11,16 +11,6 @@ Failure cannot_tell(const std::string& why) {
   return fail(ErrorKind::NotFound, "where the last whole transaction ends: " + why);
 }
 
-/// What a relay log lacks of a transaction may stand in the next one.
-Result<> check_is_last(EventLogs& logs, const BinlogCoordinates& relay) {
-  const auto next = next_log(relay);
-  if (!next) return cannot_tell(relay.log_file + " has no number");
-  const auto found = logs.page(next->log_file, {});
-  if (found) return cannot_tell("it goes on in " + next->log_file);
-  if (!found.error().by_server) return fail(found.error());
-  return {};
-}
-
 /// Where in the source's log an event ends behind which a transaction may begin; nothing, when the
 /// event does not tell. NotFound: it leads to another log.
 Result<std::optional<std::int64_t>> end_in_source(const BinlogEvent& event,
@@ -39,17 +29,30 @@ Result<std::optional<std::int64_t>> end_in_source(const BinlogEvent& event,
   return std::optional<std::int64_t>(event.end_pos);
 }
 
-/// How far a relay log was followed.
+/// How far the relay logs were followed.
 struct Followed {
   TransactionWatch watch{};
   bool inside{false};
   std::int64_t last_end{0};
+  bool at_seam{false};
+  bool led_on{false};  ///< the last event leads to the next relay log
   /// Where the transaction began that it is inside of. Not counted in bytes of the relay log:
   /// receivers leave events out, and put in their own.
   BinlogCoordinates whole{};
 };
 
+/// Where one relay log was full and the next begins, with a head of its own and the source's:
+/// MariaDB's receivers go on there in the midst of a transaction (max_relay_log_size).
+bool is_seam(const BinlogEvent& event, bool at_seam) {
+  if (event.type == "Format_desc") return at_seam;
+  const auto next = next_log(event.place);
+  return event.type == "Rotate" && next && event.info.starts_with(next->log_file + ";");
+}
+
 Result<> follow(const BinlogEvent& event, const BinlogCoordinates& read, Followed& so_far) {
+  so_far.at_seam = is_seam(event, so_far.at_seam);
+  so_far.led_on = so_far.at_seam && event.type == "Rotate";
+  if (so_far.at_seam) return {};
   if (is_of_the_log(event)) {
     if (so_far.inside) return cannot_tell(event.type + " is in between");
   } else {
@@ -65,19 +68,32 @@ Result<> follow(const BinlogEvent& event, const BinlogCoordinates& read, Followe
   return {};
 }
 
+Result<> follow_log(EventLogs& logs, const BinlogCoordinates& begin, const BinlogCoordinates& read,
+                    Followed& so_far) {
+  ReadSoFar from{0, begin.log_pos};
+  for (std::size_t seen_before = 0;; seen_before = 1) {
+    ORCH_ASSIGN(const auto events, logs.page(begin.log_file, from));
+    if (events.size() <= seen_before) return {};
+    for (std::size_t i = seen_before; i < events.size(); ++i)
+      ORCH_TRY(follow(events[i], read, so_far));
+    from.next_pos = events.back().place.log_pos;
+  }
+}
+
 }  // namespace
 
 Result<BinlogCoordinates> whole_received(EventLogs& relay_logs, const Replication& link) {
   Followed so_far{.whole = link.exec};
-  ReadSoFar from{0, link.relay.log_pos};
-  for (std::size_t seen_before = 0;; seen_before = 1) {
-    ORCH_ASSIGN(const auto events, relay_logs.page(link.relay.log_file, from));
-    if (events.size() <= seen_before) break;
-    for (std::size_t i = seen_before; i < events.size(); ++i)
-      ORCH_TRY(follow(events[i], link.read, so_far));
-    from.next_pos = events.back().place.log_pos;
+  ORCH_TRY(follow_log(relay_logs, link.relay, link.read, so_far));
+  for (auto log = next_log(link.relay);; log = next_log(*log)) {
+    if (!log) return cannot_tell(link.relay.log_file + " has no number");
+    const auto followed = follow_log(relay_logs, *log, link.read, so_far);
+    if (followed) continue;
+    if (!followed.error().by_server) return fail(followed.error());
+    break;  // there is no such log
   }
   if (!so_far.inside) return link.read;
+  if (so_far.led_on) return cannot_tell("it goes on in a log that is not there");
   // MariaDB 11.4 and later tell it only of the event that ends a transaction.
   if (so_far.last_end != 0 && so_far.last_end != link.read.log_pos) {
     return cannot_tell("it does not end where the receiver stopped");
@@ -85,7 +101,6 @@ Result<BinlogCoordinates> whole_received(EventLogs& relay_logs, const Replicatio
   if (so_far.whole.log_pos == 0) {
     return cannot_tell("the event before it does not say where it ends");
   }
-  ORCH_TRY(check_is_last(relay_logs, link.relay));
   return so_far.whole;
 }
 

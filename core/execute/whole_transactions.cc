@@ -9,20 +9,18 @@ namespace orch {
 
 namespace {
 
-/// More than that is not read: the applier comes nearer.
-constexpr std::int64_t kMostToLookAt = std::int64_t{64} << 20;
 /// Nobody can write meanwhile.
-constexpr std::chrono::milliseconds kLookLimit{1000};
+constexpr std::chrono::milliseconds kLookLimit{5000};
 
 /// Its receiver stands, its place counts by coordinates, and what is between the two threads lies
-/// in one log of the source.
+/// in one log of the source. However much that is: where one transaction is all of it, the applier
+/// comes no nearer.
 bool may_end_inside(const Instance& instance) {
   const Replication& link = instance.replication;
   return is_replica(instance) && !instance.server.binlog_server && link.channels <= 1 &&
          link.io_state == ThreadState::Stopped && !link.relay.empty() &&
          std::holds_alternative<BinlogCoordinates>(received_position(instance)) &&
-         link.exec.log_file == link.read.log_file && is_before(link.exec, link.read) &&
-         link.read.log_pos - link.exec.log_pos <= kMostToLookAt;
+         link.exec.log_file == link.read.log_file && is_before(link.exec, link.read);
 }
 
 }  // namespace

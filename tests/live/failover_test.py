@@ -356,7 +356,9 @@ class Failover(LiveCase):
     def test_a_transaction_that_was_cut_off_keeps_nobody_from_its_place_without_gtid(self):
         # By coordinates, all that was received counts.
         begun = time.monotonic()
-        c, done = self.failover_after_half_a_transaction(3, gtid=False)
+        def fill_relay_logs(c):
+            c[3].sql("SET GLOBAL max_relay_log_size = 4194304")
+        c, done = self.failover_after_half_a_transaction(3, fill_relay_logs, gtid=False)
         for n in c.nodes[1:]:
             self.assertIn(f"{n} had received in part was rolled back", done.err)
         self.assertLess(time.monotonic() - begun, 50)

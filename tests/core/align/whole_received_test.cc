@@ -16,26 +16,31 @@ BinlogEvent event(std::int64_t pos, const std::string& type, std::int64_t end_po
   return {{"relay.000002", pos, BinlogType::Relay}, end_pos, type, 1, info};
 }
 
-/// One relay log, which is shown three events at a time, and perhaps a next one.
-class OneLog final : public EventLogs {
+BinlogEvent in_next_log(BinlogEvent event) {
+  event.place.log_file = "relay.000003";
+  return event;
+}
+
+/// Relay logs, which are shown three events at a time.
+class RelayLogs final : public EventLogs {
  public:
-  OneLog(std::vector<BinlogEvent> events, bool has_next)
-      : events_(std::move(events)), has_next_(has_next) {}
+  explicit RelayLogs(std::vector<BinlogEvent> events) : events_(std::move(events)) {}
   [[nodiscard]] const BinlogCoordinates& end() const override { return end_; }
   [[nodiscard]] const std::vector<std::string>& files() const override { return files_; }
   Result<std::vector<BinlogEvent>> page(const std::string& file, const ReadSoFar& after) override {
-    if (file == "relay.000003" && has_next_) return std::vector<BinlogEvent>();
-    if (file != "relay.000002") return fail(Error{ErrorKind::Refused, "no such log", true});
     std::vector<BinlogEvent> found;
+    bool known = file == "relay.000002";
     for (const BinlogEvent& one : events_) {
+      if (one.place.log_file != file) continue;
+      known = true;
       if (one.place.log_pos >= after.next_pos && found.size() < 3) found.push_back(one);
     }
+    if (!known) return fail(Error{ErrorKind::Refused, "no such log", true});
     return found;
   }
 
  private:
   std::vector<BinlogEvent> events_;
-  bool has_next_;
   BinlogCoordinates end_{};
   std::vector<std::string> files_{};
 };
@@ -52,12 +57,12 @@ std::vector<BinlogEvent> whole_and(const std::vector<BinlogEvent>& more) {
 
 /// "bin.000001:1200", or what went wrong. The applier is at 1000 in the source's log, at 300 in the
 /// relay log; the receiver has stopped at 1500.
-std::string whole(std::vector<BinlogEvent> events, bool has_next = false) {
+std::string whole(std::vector<BinlogEvent> events) {
   Replication link = by_coordinates(2, 1, 1000).replication;
   link.read.log_pos = 1500;
   link.relay = {"relay.000002", 300, BinlogType::Relay};
-  OneLog log(std::move(events), has_next);
-  const auto found = whole_received(log, link);
+  RelayLogs logs(std::move(events));
+  const auto found = whole_received(logs, link);
   return found ? to_string(*found) : found.error().message;
 }
 
@@ -104,10 +109,32 @@ TEST_SUITE("core/align/whole_received") {
     CHECK(whole({}) == "bin.000001:1500");
   }
 
+  TEST_CASE("where a relay log was full, what it holds goes on in the next one") {
+    const BinlogEvent end_of_log = event(480, "Rotate", 512, "relay.000003;pos=4");
+    const BinlogEvent head = in_next_log(event(4, "Format_desc", 256, "Server ver: 10.11"));
+    const BinlogEvent begins = event(460, "Gtid", 1250, "BEGIN GTID 0-1-7");
+    const BinlogEvent last = in_next_log(event(300, "Write_rows", 1500, "table_id: 1"));
+    const BinlogEvent commit = in_next_log(event(300, "Xid", 1500, "COMMIT /* xid=2 */"));
+    const BinlogEvent head_of_source =
+        in_next_log(event(256, "Format_desc", 0, "Server ver: 10.6"));
+    CHECK(whole(whole_and({begins, end_of_log, head, head_of_source, last})) == "bin.000001:1200");
+    CHECK(whole(whole_and({begins, end_of_log, head, commit})) == "bin.000001:1500");
+    // Nothing came any more after the new one was begun.
+    const BinlogEvent all = event(460, "Gtid", 1500, "BEGIN GTID 0-1-7");
+    CHECK(whole(whole_and({all, end_of_log, head, head_of_source})) == "bin.000001:1200");
+    CHECK(whole(whole_and({begins, end_of_log})).find("not there") != std::string::npos);
+    // It begins in the next one.
+    const BinlogEvent begins_there = in_next_log(event(260, "Gtid", 1250, "BEGIN GTID 0-1-7"));
+    CHECK(whole(whole_and({end_of_log, head, begins_there, last})) == "bin.000001:1200");
+    CHECK(whole(whole_and({head, begins_there, last})) == "bin.000001:1200");
+    // A new log that nothing led to: the receiver was started again.
+    CHECK(whole(whole_and({begins, head, last})).find("Format_desc is in between") !=
+          std::string::npos);
+  }
+
   TEST_CASE("nothing is taken for cut off whose end may be elsewhere") {
     const std::vector<BinlogEvent> begun = {event(300, "Gtid", 1050, "BEGIN GTID 0-1-7"),
                                             event(350, "Write_rows", 1500, "table_id: 1")};
-    CHECK(whole(begun, true).find("it goes on in relay.000003") != std::string::npos);
     CHECK(whole({begun[0], event(350, "Write_rows", 1400, "table_id: 1")})
               .find("does not end where the receiver stopped") != std::string::npos);
     CHECK(whole({begun[0], event(350, "Rotate", 0, "bin.000001;pos=1450"), begun[1]})

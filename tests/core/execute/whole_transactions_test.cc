@@ -40,6 +40,9 @@ TEST_SUITE("core/execute/whole_transactions") {
     const Replication whole = seen(standing_replica(), std::nullopt);
     CHECK(to_string(whole.read) == "bin.000001:1500");
     CHECK(whole.partial.empty());
+    Instance much = standing_replica();
+    much.replication.read.log_pos = std::int64_t{100} << 30;
+    CHECK(to_string(seen(much, 1200).read) == "bin.000001:1200");
   }
 
   TEST_CASE("while it may receive more, or follows by GTID, all counts") {
