@@ -7,6 +7,7 @@
 #include "core/base/text.h"
 #include "core/doctor/checks.h"
 #include "core/plan/candidate.h"
+#include "core/plan/filters.h"
 #include "core/plan/step.h"
 
 namespace orch {
@@ -124,10 +125,11 @@ void check_links(const Round& round) {
     if (!replica->replication.configured) continue;
     check_running(round, *replica);
     check_lag(round, *replica);
-    if (replica->replication.has_filters) {
+    const std::string filters = filter_text(round.patient.topology, {}, *replica);
+    if (!filters.empty()) {
       round.add(
           Badness::Warning, "replication-filters", replica->key,
-          "it filters what it replicates: as a master it would lack what it left out",
+          "it " + filters + ": as a master it would lack them",
           "orch register-candidate " + to_string(replica->key) + " --promotion-rule must_not");
     }
     if (!replica->server.log_bin || !replica->server.log_replica_updates) {

@@ -6,6 +6,7 @@
 
 #include "core/base/text.h"
 #include "core/model/replication_rules.h"
+#include "core/plan/filters.h"
 #include "core/plan/preference.h"
 #include "core/plan/recovery/binlog_servers.h"
 #include "core/plan/step.h"
@@ -176,7 +177,7 @@ Rank rank_of(const Topology& topology, const Instance& instance, const Instance*
   Rank rank;
   const Position received = usable_position(instance);
   const Position executed = executed_position(instance);
-  rank.is_whole = !instance.replication.has_filters;
+  rank.is_whole = filter_between(topology, failed_key, instance) == nullptr;
   const Instance* leading = leading_binlog_server(topology, failed_key);
   rank.continues = leading != nullptr && only_binlog_servers(topology, failed_key) &&
                    reads_log_of(topology, instance, failed_key) &&
@@ -236,8 +237,6 @@ std::string compared_with_winner(const Instance& instance, const Rank& rank, con
                                                "has a larger binlog format",
                                                "is at another site than the failed server",
                                                "has errant transactions"};
-  if (rank.is_whole != best.is_whole)
-    return "filters what it replicates, so that rows may be missing";
   if (rank.continues != best.continues) return "binlog servers cannot go on in its log";
   if (rank.received != best.received || compare(rank.read, best.read) != 0) {
     const Difference rest = missing(received_position(instance), received_position(winner));
@@ -364,16 +363,17 @@ std::string judge(const Instance& instance, const Instance* failed, const Instan
   return text;
 }
 
-Choice to_choice(const std::vector<Contender>& order) {
+Choice to_choice(const Topology& topology, const InstanceKey& failed,
+                 const std::vector<Contender>& order) {
   Choice choice;
   for (const Contender& one : order) {
     Verdict verdict{one.instance->key, one.objection.empty(), one.objection};
+    const std::string filters = filter_text(topology, failed, *one.instance);
     if (verdict.fit && !choice.winner) {
       choice.winner = verdict.key;
-      verdict.because = "has received the most";
-      if (one.instance->replication.has_filters) {
-        verdict.because += "; filters what it replicates, so that rows may be missing";
-      }
+      verdict.because = "has received the most" + (filters.empty() ? "" : "; " + filters);
+    } else if (verdict.fit && one.rank.is_whole != order.front().rank.is_whole) {
+      verdict.because = filters;
     } else if (verdict.fit) {
       verdict.because = compared_with_winner(*one.instance, one.rank, *order.front().instance,
                                              order.front().rank);
@@ -419,10 +419,11 @@ Choice choose_candidate(const Topology& topology, const InstanceKey& failed, con
     if (a.objection.empty() != b.objection.empty()) return a.objection.empty();
     return is_better(a.rank, b.rank);
   });
-  Choice choice = to_choice(order);
+  Choice choice = to_choice(topology, failed, order);
   std::vector<const Instance*> fit;
   for (const Contender& one : order) {
-    if (one.objection.empty()) fit.push_back(one.instance);
+    const bool as_whole = one.rank.is_whole || !order.front().rank.is_whole;
+    if (one.objection.empty() && as_whole) fit.push_back(one.instance);
   }
   prefer(preference(fit, failed_instance, policy), choice);
   return choice;
@@ -491,7 +492,7 @@ Position usable_position(const Instance& instance) {
 namespace {
 
 Loss loss_of_known(const Topology& topology, const Instance& dead, const Instance& heir,
-                   const Instance* ahead) {
+                   const Instance* ahead, const std::string& filters) {
   const std::string later =
       answers(dead) ? ""
                     : "; what " + to_string(dead.key) + " wrote after its last record is unknown";
@@ -503,10 +504,8 @@ Loss loss_of_known(const Topology& topology, const Instance& dead, const Instanc
     loss.text = to_string(*of_dead) + later;
     loss.transactions = of_dead->empty() ? 0 : of_dead->count;
   }
-  if (heir.replication.has_filters) {
-    loss = {"unknown: " + to_string(heir.key) +
-                " filters what it replicates, so that rows may be " + "missing; " + loss.text,
-            std::nullopt};
+  if (!filters.empty()) {
+    loss = {"unknown: " + to_string(heir.key) + " " + filters + "; " + loss.text, std::nullopt};
   }
   if (ahead == nullptr) return loss;
   const Difference rest = missing(usable_position(heir), received_position(*ahead));
@@ -514,8 +513,7 @@ Loss loss_of_known(const Topology& topology, const Instance& dead, const Instanc
   const std::string held_back = to_string(rest) + " that " + to_string(ahead->key) +
                                 " has received and the new primary lacks";
   const bool told = of_dead && (of_dead->empty() || of_dead->text == rest.text);
-  loss.text =
-      told && !heir.replication.has_filters ? held_back + later : held_back + "; " + loss.text;
+  loss.text = told && filters.empty() ? held_back + later : held_back + "; " + loss.text;
   // The same transactions may be among what the dead server had: the larger number counts.
   if (loss.transactions && rest.count) {
     loss.transactions = std::max(*loss.transactions, *rest.count);
@@ -546,13 +544,13 @@ std::vector<std::string> silent_witnesses(const Topology& topology, const Instan
 }  // namespace
 
 Loss loss_with(const Topology& topology, const InstanceKey& failed, const InstanceKey& winner,
-               const Instance* ahead) {
+               const Instance* ahead, const std::string& filters) {
   const Instance* dead = topology.find(failed);
   const Instance* heir = topology.find(winner);
   if (dead == nullptr || heir == nullptr) {
     return {"unknown: there is no record of " + to_string(failed), std::nullopt};
   }
-  Loss loss = loss_of_known(topology, *dead, *heir, ahead);
+  Loss loss = loss_of_known(topology, *dead, *heir, ahead, filters);
   const std::vector<std::string> silent = silent_witnesses(topology, *dead);
   if (silent.empty()) return loss;
   const std::string who =
@@ -568,7 +566,9 @@ Loss loss_with(const Topology& topology, const InstanceKey& failed, const Instan
 
 std::string lost_with(const Topology& topology, const InstanceKey& failed,
                       const InstanceKey& winner) {
-  return loss_with(topology, failed, winner).text;
+  const Instance* heir = topology.find(winner);
+  const std::string filters = heir == nullptr ? "" : filter_text(topology, failed, *heir);
+  return loss_with(topology, failed, winner, nullptr, filters).text;
 }
 
 }  // namespace orch

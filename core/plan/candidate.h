@@ -44,11 +44,13 @@ struct Loss {
 
 /// What the failed server is known to have had and `winner` lacks, and what `ahead`, if any, has
 /// received and the winner has not. Of a server that does not answer it is known what its latest
-/// record says. It is unknown where silent replicas alone may have acknowledged a commit.
+/// record says. It is unknown where silent replicas alone may have acknowledged a commit, and where
+/// rows were left out: `filters` is filter_text() of the winner before it was moved.
 [[nodiscard]] Loss loss_with(const Topology& topology, const InstanceKey& failed,
-                             const InstanceKey& winner, const Instance* ahead = nullptr);
+                             const InstanceKey& winner, const Instance* ahead = nullptr,
+                             const std::string& filters = {});
 
-/// loss_with(): its text alone.
+/// The text of loss_with() before anybody was moved.
 [[nodiscard]] std::string lost_with(const Topology& topology, const InstanceKey& failed,
                                     const InstanceKey& winner);
 

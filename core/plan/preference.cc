@@ -14,7 +14,8 @@ bool at_one_site(const Instance& a, const Instance& b) {
 }
 
 /// Whether it has all that `best` has, or can soon fetch it from there.
-bool keeps_up_with(const Instance& best, const Instance& instance, const Policy& policy) {
+bool keeps_up_with(const Instance& best, const Instance& instance, const InstanceKey& failed,
+                   const Policy& policy) {
   const Position held = usable_position(instance);
   const Position wanted = usable_position(best);
   const bool comparable = is_known(held) && held.index() == wanted.index();
@@ -24,10 +25,10 @@ bool keeps_up_with(const Instance& best, const Instance& instance, const Policy&
                     has_reasonable_lag(instance, policy.reasonable_replication_lag);
   if (!comparable || !soon) return false;
   return contains(held, wanted) ||
-         (instance.replication.source == best.replication.source && !best.replication.has_filters &&
+         (instance.replication.source == best.replication.source &&
           best.replication.last_sql_error.empty() &&
           best.replication.sql_delay <= policy.reasonable_maintenance_replication_lag &&
-          obstacle_to_fetch(instance, best, policy, {}).empty());
+          obstacle_to_fetch(instance, best, failed, policy, {}).empty());
 }
 
 }  // namespace
@@ -45,10 +46,11 @@ Preference preference(const std::vector<const Instance*>& fit, const Instance* f
   const auto near = [&](const Instance& i) {
     return failed != nullptr && at_one_site(i, *failed);
   };
+  const InstanceKey key = failed == nullptr ? InstanceKey{} : failed->key;
   const auto first = [&](auto ruled, auto placed) -> const Instance* {
     for (const Instance* one : fit) {
       const bool other = one != &best && ruled(*one) && placed(*one);
-      if (other && keeps_up_with(best, *one, policy)) return one;
+      if (other && keeps_up_with(best, *one, key, policy)) return one;
     }
     return nullptr;
   };

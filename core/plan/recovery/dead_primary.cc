@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "core/plan/candidate.h"
+#include "core/plan/filters.h"
 #include "core/plan/recovery/binlog_servers.h"
 #include "core/plan/recovery/detaching.h"
 #include "core/plan/recovery/fetching.h"
@@ -393,7 +394,10 @@ class Failover {
   }
 
   [[nodiscard]] Decision promote(const Instance& winner) const {
-    const Loss loss = loss_with(fresh_, request_.failed, winner.key, ahead_at_promotion(winner));
+    const Instance* before = so_far_.at_start.find(winner.key);
+    const Loss loss = loss_with(
+        fresh_, request_.failed, winner.key, ahead_at_promotion(winner),
+        filter_text(so_far_.at_start, request_.failed, before == nullptr ? winner : *before));
     if (policy_.refuses_data_loss &&
         (!loss.transactions || *loss.transactions > policy_.data_loss_max)) {
       const bool unknown = loss.text.starts_with("unknown");

@@ -5,6 +5,7 @@
 
 #include "core/model/replication_rules.h"
 #include "core/plan/candidate.h"
+#include "core/plan/filters.h"
 #include "core/plan/recovery/binlog_servers.h"
 #include "core/plan/recovery/held_back.h"
 #include "core/plan/recovery/holdings.h"
@@ -37,10 +38,16 @@ std::string failed_fetch(const Progress& so_far, const InstanceKey& server) {
   return waited != nullptr && waited->error ? waited->error->message : "";
 }
 
-std::string obstacle_to_fetch(const Instance& winner, const Instance& ahead, const Policy& policy,
+std::string obstacle_to_fetch(const Instance& winner, const Instance& ahead,
+                              const InstanceKey& failed, const Policy& policy,
                               const Progress& so_far) {
   if (std::string failure = failed_fetch(so_far, winner.key); !failure.empty()) return failure;
-  if (ahead.replication.has_filters) return "it filters what it replicates";
+  // Below one filter they lack the same.
+  const Instance* filter = filter_between(so_far.at_start, failed, ahead);
+  const Instance* of_winner = filter_between(so_far.at_start, failed, winner);
+  if (filter != nullptr && (of_winner == nullptr || of_winner->key != filter->key)) {
+    return "it " + filter_text(so_far.at_start, failed, ahead);
+  }
   // Its delay is taken off, or keeps nothing back of what is fetched: what it has executed.
   Instance source = ahead;
   source.replication.sql_delay = std::chrono::seconds(0);
@@ -161,7 +168,7 @@ std::optional<Decision> catch_up(const Instance& winner, const FailoverRequest& 
   const Instance* ahead = ahead_of(winner, request.failed, can_give, fresh);
   if (ahead == nullptr || winner.replication.source == ahead->key) return std::nullopt;
   const Difference rest = missing(usable_position(winner), usable_position(*ahead));
-  std::string obstacle = obstacle_to_fetch(winner, *ahead, policy, so_far);
+  std::string obstacle = obstacle_to_fetch(winner, *ahead, request.failed, policy, so_far);
   if (obstacle.empty() && !keeps_rest(*ahead, policy, so_far)) {
     auto run = drain_of(*ahead, request.failed, policy, so_far, fresh);
     if (run) return before_promotion(*std::move(run));

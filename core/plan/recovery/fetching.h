@@ -16,7 +16,8 @@ namespace orch {
 [[nodiscard]] std::string failed_fetch(const Progress& so_far, const InstanceKey& server);
 /// Why it cannot; "" when it may be tried.
 [[nodiscard]] std::string obstacle_to_fetch(const Instance& winner, const Instance& ahead,
-                                            const Policy& policy, const Progress& so_far);
+                                            const InstanceKey& failed, const Policy& policy,
+                                            const Progress& so_far);
 /// The next step towards it, when the winner has applied all that it holds itself. Nothing when
 /// there is nothing to fetch, or it cannot be and no server was designated.
 [[nodiscard]] std::optional<Decision> catch_up(const Instance& winner,

@@ -9,6 +9,7 @@
 #include "core/base/text.h"
 #include "core/plan/binlog_family.h"
 #include "core/plan/candidate.h"
+#include "core/plan/filters.h"
 #include "core/plan/recovery/holdings.h"
 #include "core/plan/refactor/match.h"
 #include "core/plan/refactor/move.h"
@@ -110,6 +111,25 @@ std::optional<InstanceKey> main_refuge(const std::vector<InstanceKey>& moved,
       taken.begin(), taken.end(), [](const auto& a, const auto& b) { return a.second < b.second; });
   if (most == taken.end()) return std::nullopt;
   return most->first;
+}
+
+/// Rows that a server on their old way left out do not come by the new one either.
+void note_filtered(const InstanceKey& failed, const Topology& before, const Topology& now,
+                   Account& account) {
+  const Instance* way = before.find(failed);
+  const Instance* filter = way == nullptr ? nullptr : filter_between(before, {}, *way);
+  if (filter == nullptr) return;
+  std::string who;
+  for (const InstanceKey& key : account.moved) {
+    const Instance* source = now.source_of(key);
+    const Instance* shared = source == nullptr ? nullptr : filter_between(now, {}, *source);
+    if (shared != nullptr && shared->key == filter->key) continue;
+    who += (who.empty() ? "" : ", ") + to_string(key);
+  }
+  if (who.empty()) return;
+  account.notes.push_back(to_string(filter->key) +
+                          " filtered what it replicated: rows that it left out are missing in " +
+                          who + " until somebody brings them there");
 }
 
 bool is_preferred(const Instance& instance) {
@@ -264,6 +284,7 @@ Decision next_of_orphans(const InstanceKey& failed, const std::vector<Refuge>& r
   if (run.steps.empty()) run.steps = undo_thread_steps(so_far, fresh, account.lost);
   if (!run.steps.empty()) return run;
   account.promoted = main_refuge(account.moved, fresh);
+  note_filtered(failed, so_far.at_start, fresh, account);
   if (!account.moved.empty()) return Done{std::move(account)};
   std::string text = "no replica of " + to_string(failed) + " could be moved";
   for (const LostReplica& lost : account.lost)

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "core/plan/candidate.h"
+#include "core/plan/filters.h"
 #include "core/plan/recovery/promotion.h"
 #include "core/plan/recovery/siblings.h"
 #include "core/plan/refactor/parts.h"
@@ -116,11 +117,10 @@ class Takeover {
     return text.empty() ? objection_to_state(heir) : text;
   }
 
-  [[nodiscard]] static std::string objection_to_filters(const Instance& heir) {
-    if (!heir.replication.has_filters) return "";
-    return "filters what it replicates, so that rows may be missing: name it to promote it all the "
-           "same (--to " +
-           to_string(heir.key) + ")";
+  [[nodiscard]] std::string objection_to_filters(const Instance& heir) const {
+    const std::string text = filter_text(fresh_, primary_->key, heir);
+    if (text.empty()) return "";
+    return text + ": name it to promote it all the same (--to " + to_string(heir.key) + ")";
   }
 
   /// The one decided on before: by this run, or by one that was cut off after the primary became
@@ -461,12 +461,14 @@ class Takeover {
       return Run{std::move(wait), {}};
     if (auto look = last_look(missed(), so_far_, fresh_); !look.empty())
       return Run{std::move(look), {}};
+    // It has no link any more that would tell.
+    const Instance* before = so_far_.at_start.find(heir.key);
+    const std::string filters =
+        before == nullptr ? "" : filter_text(so_far_.at_start, primary_->key, *before);
     account.promoted = heir.key;
     account.coordinates = so_far_.facts.at_promotion.value_or(heir.server.binlog);
     account.lost_transactions =
-        heir_filters(heir) ? "unknown: " + to_string(heir.key) +
-                                 " filtered what it replicated, so that rows may be missing"
-                           : "nothing";
+        filters.empty() ? "nothing" : "unknown: " + to_string(heir.key) + " " + filters;
     add_written_since(account, *primary_, heir, fresh_);
     add_second_writers(account, heir, fresh_);
     add_notes(account, heir);
@@ -488,12 +490,6 @@ class Takeover {
                            "come to where the new primary was"));
     }
     return steps;
-  }
-
-  /// It has no link any more that would tell.
-  [[nodiscard]] bool heir_filters(const Instance& heir) const {
-    const Instance* before = so_far_.at_start.find(heir.key);
-    return before != nullptr && before->replication.has_filters;
   }
 
   /// A replica is no semi-sync source; and where the heir acknowledged, the old primary does now.

@@ -2,6 +2,7 @@
 
 #include <doctest/doctest.h>
 
+#include "core/plan/filters.h"
 #include "tests/support/topology_builder.h"
 
 using namespace orch;        // NOLINT(google-build-using-namespace)
@@ -215,6 +216,32 @@ TEST_SUITE("core/plan/candidate") {
     middle.promotion_rule = PromotionRule::MustNot;
     const Choice choice = choose({middle, following(mysql(3, gtids("1-90")), 2, gtids("1-95"))});
     CHECK(choice.winner == db(3));
+  }
+
+  TEST_CASE("who replicates by way of a server that filters lacks what it left out") {
+    Instance filtering = replica(2);
+    filtering.replication.has_filters = true;
+    filtering.promotion_rule = PromotionRule::MustNot;
+    Instance below = following(mysql(3, gtids("1-90")), 2, gtids("1-95"));
+    const Instance behind = replica(4, "1-80");
+    Choice choice = choose({filtering, below, behind});
+    CHECK(choice.winner == db(4));
+    const std::string text =
+        "replicates by way of db2:3306, which filters what it replicates, so "
+        "that rows may be missing";
+    CHECK(because(choice, 3) == text);
+    // Nor does a rule speak for it then.
+    below.promotion_rule = PromotionRule::Prefer;
+    CHECK(choose({filtering, below, replica(4, "1-95")}).winner == db(4));
+    CHECK(lost_with(Topology({dead_first(), filtering, below}), db(1), db(3))
+              .starts_with("unknown: db3:3306 " + text));
+    choice = choose({filtering, below});
+    CHECK(choice.winner == db(3));
+    CHECK(because(choice, 3).find(text) != std::string::npos);
+    // What the failed server itself filters concerns what it got from its co-master.
+    Instance failed = unseen(mysql(1, gtids("1-100")));
+    failed.replication.has_filters = true;
+    CHECK(filter_text(Topology({failed, behind}), db(1), behind).empty());
   }
 
   TEST_CASE("with nobody fit there is no winner") {

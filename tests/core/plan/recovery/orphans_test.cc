@@ -46,6 +46,22 @@ TEST_SUITE("core/plan/recovery/orphans") {
     CHECK(outcome.account.promoted == db(4));
   }
 
+  TEST_CASE("orphans of a server that filtered are said to lack what it left out") {
+    FakeServers servers;
+    build(servers);
+    Outcome outcome = heal(servers);
+    CHECK(outcome.account.notes.empty());
+    FakeServers filtered;
+    build(filtered);
+    filtered.set(db(2), [](Instance& i) { i.replication.has_filters = true; });
+    outcome = heal(filtered);
+    REQUIRE_FALSE(outcome.error);
+    REQUIRE(outcome.account.notes.size() == 1);
+    CHECK(outcome.account.notes.front() ==
+          "db2:3306 filtered what it replicated: rows that it left out are missing in db5:3306, "
+          "db6:3306 until somebody brings them there");
+  }
+
   TEST_CASE("without GTID the orphans' places are found by Pseudo-GTID") {
     for (const bool by_pseudo_gtid : {true, false}) {
       std::vector<Instance> all{writable(mysql(1, ""))};

@@ -150,7 +150,7 @@ TEST_SUITE("core/plan/recovery/takeover") {
     CHECK(two.changes().empty());
     const Outcome named = take_over(two, db(2));
     REQUIRE_FALSE(named.error);
-    CHECK(mentions(named.account.lost_transactions, "db2:3306 filtered what it replicated"));
+    CHECK(mentions(named.account.lost_transactions, "db2:3306 filters what it replicates"));
   }
 
   TEST_CASE("without a replication user anywhere nothing is changed; a sibling's will do") {
