@@ -7,6 +7,7 @@
 #include "core/base/text.h"
 #include "core/model/replication_rules.h"
 #include "core/plan/filters.h"
+#include "core/plan/foreign.h"
 #include "core/plan/preference.h"
 #include "core/plan/recovery/binlog_servers.h"
 #include "core/plan/step.h"
@@ -508,7 +509,8 @@ Loss loss_of_known(const Topology& topology, const Instance& dead, const Instanc
     loss = {"unknown: " + to_string(heir.key) + " " + filters + "; " + loss.text, std::nullopt};
   }
   if (ahead == nullptr) return loss;
-  const Difference rest = missing(usable_position(heir), received_position(*ahead));
+  const Difference rest =
+      missing(usable_position(heir), without_foreign(*ahead, received_position(*ahead), topology));
   if (rest.empty()) return loss;
   const std::string held_back = to_string(rest) + " that " + to_string(ahead->key) +
                                 " has received and the new primary lacks";

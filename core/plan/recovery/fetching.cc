@@ -6,6 +6,7 @@
 #include "core/model/replication_rules.h"
 #include "core/plan/candidate.h"
 #include "core/plan/filters.h"
+#include "core/plan/foreign.h"
 #include "core/plan/recovery/binlog_servers.h"
 #include "core/plan/recovery/held_back.h"
 #include "core/plan/recovery/holdings.h"
@@ -42,6 +43,10 @@ std::string obstacle_to_fetch(const Instance& winner, const Instance& ahead,
                               const InstanceKey& failed, const Policy& policy,
                               const Progress& so_far) {
   if (std::string failure = failed_fetch(so_far, winner.key); !failure.empty()) return failure;
+  if (ahead.replication.channels > 1) {
+    return "it replicates from " + std::to_string(ahead.replication.channels) +
+           " sources: what it has of the others would come, too";
+  }
   // Below one filter they lack the same.
   const Instance* filter = filter_between(so_far.at_start, failed, ahead);
   const Instance* of_winner = filter_between(so_far.at_start, failed, winner);
@@ -167,7 +172,8 @@ std::optional<Decision> catch_up(const Instance& winner, const FailoverRequest& 
   };
   const Instance* ahead = ahead_of(winner, request.failed, can_give, fresh);
   if (ahead == nullptr || winner.replication.source == ahead->key) return std::nullopt;
-  const Difference rest = missing(usable_position(winner), usable_position(*ahead));
+  const Difference rest =
+      missing(usable_position(winner), without_foreign(*ahead, usable_position(*ahead), fresh));
   std::string obstacle = obstacle_to_fetch(winner, *ahead, request.failed, policy, so_far);
   if (obstacle.empty() && !keeps_rest(*ahead, policy, so_far)) {
     auto run = drain_of(*ahead, request.failed, policy, so_far, fresh);

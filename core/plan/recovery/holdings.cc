@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "core/plan/candidate.h"
+#include "core/plan/foreign.h"
 #include "core/plan/recovery/binlog_servers.h"
 #include "core/plan/step.h"
 
@@ -28,16 +29,19 @@ const Instance* ahead_of(const Instance& winner, const InstanceKey& failed,
   const bool of_another = !reads_log_of(fresh, winner, failed);
   if (std::holds_alternative<BinlogCoordinates>(held) && of_another) return nullptr;
   const Instance* best = nullptr;
+  Position most;
   for (const Instance* replica : fresh.replicas_of(failed)) {
     // A binlog server has the log and no rows: see fetch_from_binlog_server().
     if (!answers(*replica) || replica->server.binlog_server) continue;
-    const Position there = measure(*replica);
+    const Position there = without_foreign(*replica, measure(*replica), fresh);
     if (there.index() != held.index() || contains(held, there)) continue;
     if (replica->key != winner.key && is_only_errant(*replica, held, fresh)) continue;
     // Of two that hold the same, the one that is delayed less.
-    const bool is_more = best == nullptr || !contains(measure(*best), there) ||
+    const bool is_more = best == nullptr || !contains(most, there) ||
                          replica->replication.sql_delay <= best->replication.sql_delay;
-    if (is_more && (best == nullptr || contains(there, measure(*best)))) best = replica;
+    if (!is_more || (best != nullptr && !contains(there, most))) continue;
+    best = replica;
+    most = there;
   }
   return best;
 }

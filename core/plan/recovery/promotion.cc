@@ -1,6 +1,7 @@
 #include "core/plan/recovery/promotion.h"
 
 #include <algorithm>
+#include <set>
 #include <string_view>
 #include <utility>
 
@@ -300,13 +301,27 @@ std::vector<Step> last_look(const Missed& old_primary, const Progress& so_far,
 }
 
 std::string errant_note(const Instance& winner, const Progress& so_far) {
-  const Instance* before = so_far.at_start.find(winner.key);
-  if (before == nullptr || !is_replica(*before)) return "";
-  std::string own = errant_transactions(so_far.at_start, *before);
-  if (own.empty()) own = unknown_writes(so_far.at_start, *before);
-  if (own.empty()) return "";
-  return to_string(winner.key) +
-         " had errant transactions, and whoever follows it gets them: " + own;
+  // Its own, and those of whom it fetched from.
+  std::set<InstanceKey> origins{winner.key};
+  for (const StepResult& result : so_far.steps) {
+    const auto* target = change_in<PointTo>(result.step.action);
+    if (target != nullptr && result.step.server == winner.key && !result.error)
+      origins.insert(target->source);
+  }
+  std::string note;
+  for (const InstanceKey& key : origins) {
+    const Instance* before = so_far.at_start.find(key);
+    if (before == nullptr || !is_replica(*before)) continue;
+    std::string own = errant_transactions(so_far.at_start, *before);
+    if (own.empty()) own = unknown_writes(so_far.at_start, *before);
+    if (own.empty()) continue;
+    note +=
+        (note.empty() ? "" : "; ") + to_string(key) + " had errant transactions, and " +
+        (key == winner.key ? "whoever follows it gets them: "
+                           : to_string(winner.key) + ", which fetched from it, has them now: ") +
+        own;
+  }
+  return note;
 }
 
 void add_written_since(Account& account, const Instance& old_primary, const Instance& winner,

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "core/plan/candidate.h"
+#include "core/plan/foreign.h"
 #include "core/plan/recovery/holdings.h"
 #include "core/plan/recovery/promotion.h"
 
@@ -31,7 +32,7 @@ std::string lacks_of(const Instance& top, const Instance& failed, const Topology
   bool compared = false;
   for (const Instance* replica : fresh.replicas_of(failed.key)) {
     if (!answers(*replica) || replica->key == top.key) continue;
-    const Position received = usable_position(*replica);
+    const Position received = without_foreign(*replica, usable_position(*replica), fresh);
     if (received.index() != has.index()) continue;
     compared = true;
     if (contains(has, received) || is_only_errant(*replica, has, fresh)) continue;

@@ -2,6 +2,8 @@
 
 #include "core/plan/recovery/fetching.h"
 
+#include <algorithm>
+
 #include <doctest/doctest.h>
 
 #include "tests/support/recovery_bench.h"
@@ -69,5 +71,57 @@ TEST_SUITE("core/plan/recovery/fetching") {
     const Outcome outcome = fail_over(servers, db(3));
     CHECK(mentions(said(outcome), "that it lacks and cannot fetch: its applier stopped"));
     CHECK(servers.writable().empty());
+  }
+
+  TEST_CASE("errant transactions of whom the winner fetches from are named") {
+    FakeServers servers;
+    servers.add(writable(mysql(1, gtids("1-100"))));
+    servers.add(following(mysql(2, gtids("1-95")), 1, gtids("1-95")));
+    Instance ahead = following(mysql(3, gtids("1-99")), 1, gtids("1-99"));
+    const std::string own = ahead.server.uuid + ":1-2";
+    ahead.gtid.executed += "," + own;
+    ahead.promotion_rule = PromotionRule::MustNot;
+    servers.add(ahead);
+    servers.kill(db(1));
+    const Outcome outcome = fail_over(servers);
+    REQUIRE(said(outcome).empty());
+    CHECK(outcome.account.promoted == db(2));
+    const std::vector<std::string>& notes = outcome.account.notes;
+    CHECK(std::find(notes.begin(), notes.end(),
+                    "db3:3306 had errant transactions, and db2:3306, which fetched from it, has "
+                    "them now: " +
+                        own) != notes.end());
+  }
+
+  TEST_CASE("nothing is fetched from a replica of several sources, nor counted what is not ours") {
+    for (const bool is_mariadb_case : {false, true}) {
+      for (const bool is_ahead : {false, true}) {
+        CAPTURE(is_mariadb_case);
+        CAPTURE(is_ahead);
+        const std::string other = "0b000000-0000-0000-0000-000000000009:1-7";
+        FakeServers servers;
+        Instance several;
+        if (is_mariadb_case) {
+          servers.add(writable(mariadb(1, "0-1-100")));
+          servers.add(following(mariadb(2, "0-1-95"), 1));
+          several = following(mariadb(3, is_ahead ? "0-1-99,9-77-7" : "0-1-95,9-77-7"), 1);
+        } else {
+          servers.add(writable(mysql(1, gtids("1-100"))));
+          servers.add(following(mysql(2, gtids("1-95")), 1));
+          several = following(mysql(3, gtids(is_ahead ? "1-99" : "1-95") + "," + other), 1);
+        }
+        several.replication.channels = 2;
+        servers.add(several);
+        servers.kill(db(1));
+        const Outcome outcome = fail_over(servers);
+        REQUIRE(said(outcome).empty());
+        CHECK(outcome.account.promoted == db(2));
+        CHECK(to_string(executed_position(servers.at(db(2)))) ==
+              (is_mariadb_case ? "0-1-95" : gtids("1-95")));
+        const std::string& lost = outcome.account.lost_transactions;
+        CHECK(mentions(lost, "that db3:3306 has received") == is_ahead);
+        CHECK_FALSE(mentions(lost, is_mariadb_case ? "9-77-7" : other));
+      }
+    }
   }
 }
