@@ -3,6 +3,7 @@
 #include <functional>
 #include <utility>
 
+#include "core/base/text.h"
 #include "core/model/replication_rules.h"
 #include "core/plan/candidate.h"
 #include "core/plan/filters.h"
@@ -56,6 +57,10 @@ std::string obstacle_to_fetch(const Instance& winner, const Instance& ahead,
   // Its delay is taken off, or keeps nothing back of what is fetched: what it has executed.
   Instance source = ahead;
   source.replication.sql_delay = std::chrono::seconds(0);
+  // To have replicas with a larger format is unwise for long; to take rows for once is none of
+  // that. Only a server that logs statements alone cannot.
+  if (!equals_ignoring_case(winner.server.binlog_format, "STATEMENT"))
+    source.server.binlog_format = winner.server.binlog_format;
   const bool match = !gtid_compatible(winner, source) && may_match(winner, source, policy);
   if (const std::string bound = bound_to_gtid(winner); match && !bound.empty())
     return "it " + bound;

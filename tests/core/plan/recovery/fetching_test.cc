@@ -124,4 +124,24 @@ TEST_SUITE("core/plan/recovery/fetching") {
       }
     }
   }
+
+  TEST_CASE("rows are fetched from a server that logs rows by one that logs them when it must") {
+    for (const bool mixed : {true, false}) {
+      FakeServers servers;
+      servers.add(writable(mysql(1, gtids("1-100"))));
+      for (const int number : {2, 3, 4})
+        servers.add(following(mysql(number, gtids(number == 2 ? "1-99" : "1-95")), 1));
+      for (const int number : {1, 3, 4}) {
+        servers.set(db(number),
+                    [&](Instance& i) { i.server.binlog_format = mixed ? "MIXED" : "STATEMENT"; });
+      }
+      servers.kill(db(1));
+      const Outcome outcome = fail_over(servers);
+      REQUIRE(said(outcome).empty());
+      CHECK(outcome.account.promoted == db(3));
+      CHECK(to_string(executed_position(servers.at(db(3)))) == gtids(mixed ? "1-99" : "1-95"));
+      if (mixed) check_below(servers, 2, 3);
+      CHECK(mentions(outcome.account.lost_transactions, "that db2:3306 has received") != mixed);
+    }
+  }
 }
