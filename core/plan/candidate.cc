@@ -88,6 +88,7 @@ std::string objection_to(const Instance& instance, const Instance* failed, const
 struct Rank {
   bool by_gtid{false};
   bool is_whole{true};    ///< no filters: it has all rows of what it received
+  bool comparable{true};  ///< by GTID, or its coordinates are of the failed server's log
   bool continues{false};  ///< binlog servers can go on below it, and fill it up before
   std::uint64_t received{0};
   bool is_top{false};  ///< follows nobody: its promotion was begun already
@@ -192,6 +193,7 @@ Rank rank_of(const Topology& topology, const Instance& instance, const Instance*
     rank.received = weight_of(received, errant, others);
     rank.executed = weight_of(executed, errant, others);
   } else {
+    rank.comparable = !is_replica(instance) || reads_log_of(topology, instance, failed_key);
     rank.read = instance.replication.read;
     rank.exec = instance.replication.exec;
   }
@@ -218,6 +220,7 @@ Rank rank_of(const Topology& topology, const Instance& instance, const Instance*
 bool is_better(const Rank& a, const Rank& b) {
   if (a.by_gtid != b.by_gtid) return a.by_gtid;
   if (a.is_whole != b.is_whole) return a.is_whole;
+  if (a.comparable != b.comparable) return a.comparable;
   if (a.continues != b.continues) return a.continues;
   if (a.received != b.received) return a.received > b.received;
   if (a.is_top != b.is_top) return a.is_top;
@@ -238,6 +241,10 @@ std::string compared_with_winner(const Instance& instance, const Rank& rank, con
                                                "has a larger binlog format",
                                                "is at another site than the failed server",
                                                "has errant transactions"};
+  if (rank.comparable != best.comparable) {
+    return "reads the log of " + to_string(instance.replication.source) +
+           ": how far it is in that of the failed server is not known";
+  }
   if (rank.continues != best.continues) return "binlog servers cannot go on in its log";
   if (rank.received != best.received || compare(rank.read, best.read) != 0) {
     const Difference rest = missing(received_position(instance), received_position(winner));
@@ -424,7 +431,7 @@ Choice choose_candidate(const Topology& topology, const InstanceKey& failed, con
   std::vector<const Instance*> fit;
   for (const Contender& one : order) {
     const bool as_whole = one.rank.is_whole || !order.front().rank.is_whole;
-    if (one.objection.empty() && as_whole) fit.push_back(one.instance);
+    if (one.objection.empty() && as_whole && one.rank.comparable) fit.push_back(one.instance);
   }
   prefer(preference(fit, failed_instance, policy), choice);
   return choice;

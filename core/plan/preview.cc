@@ -83,6 +83,7 @@ void point(Instance& instance, const PointTo& target) {
   replication.configured = true;
   replication.channels = 1;
   replication.last_io_error.clear();
+  replication.last_sql_error.clear();
   set_threads(instance, ReplicationThreads::Both, false);
   if (target.positioning == Positioning::Coordinates) {
     replication.read = replication.exec = target.coordinates;

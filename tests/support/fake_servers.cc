@@ -194,7 +194,12 @@ void FakeServers::replicate() {
     }
     const bool applies = instance.replication.sql_state == ThreadState::Running &&
                          instance.replication.sql_delay.count() == 0 && frozen_.count(key) == 0;
-    if (applies) {
+    const auto breaks = breaks_below.find(instance.replication.source);
+    if (applies && breaks != breaks_below.end() && !has_applied_all(instance)) {
+      instance.replication.sql_state = ThreadState::Stopped;
+      instance.replication.sql_running = false;
+      instance.replication.last_sql_error = breaks->second;
+    } else if (applies) {
       instance =
           simulated(instance, {key, WaitFor{AppliedReceived{}, {}, {}}, "", {}, false, {}}, now);
       const auto inside = ends_inside.find(key);

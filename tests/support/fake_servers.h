@@ -69,6 +69,9 @@ class FakeServers final : public Servers {
   /// is it applied, nor anything behind it.
   std::map<InstanceKey, BinlogCoordinates> ends_inside{};
 
+  /// What stops the applier of whoever has received something from that server.
+  std::map<InstanceKey, std::string> breaks_below{};
+
   Result<std::unique_ptr<EventLogs>> open_logs(const Instance& as_probed, BinlogType type,
                                                SteadyPoint deadline) override;
 

@@ -97,6 +97,10 @@ class Failover {
   // --- Before the promotion ---
 
   [[nodiscard]] Decision towards_promotion() const {
+    for (const Instance& instance : fresh_.instances()) {
+      auto run = answers(instance) ? put_back(instance, request_.failed, so_far_) : std::nullopt;
+      if (run) return *std::move(run);
+    }
     const Choice choice = choose();
     if (!choice.winner) {
       std::vector<const Instance*> asked = fresh_.replicas_of(request_.failed);
@@ -163,9 +167,10 @@ class Failover {
     out.push_back({winner.key, false, std::move(failure)});
     Choice next = choose_candidate(fresh_, request_.failed, policy_, out);
     const Instance* other = next.winner ? fresh_.find(*next.winner) : nullptr;
+    // With no more than that, it would fail at the same thing.
     const bool has_more = other != nullptr &&
-                          usable_position(*other).index() == usable_position(winner).index() &&
-                          contains(usable_position(*other), usable_position(winner));
+                          contains(usable_position(*other), usable_position(winner)) &&
+                          !contains(usable_position(winner), usable_position(*other));
     return has_more ? next : choice;
   }
 

@@ -40,6 +40,29 @@ std::string failed_fetch(const Progress& so_far, const InstanceKey& server) {
   return waited != nullptr && waited->error ? waited->error->message : "";
 }
 
+std::optional<Run> put_back(const Instance& server, const InstanceKey& failed,
+                            const Progress& so_far) {
+  const StepResult* waited = latest(so_far, server.key, waits_for<HasExecuted>);
+  const bool fetched = is_replica(server) && server.replication.source != failed;
+  if (!fetched || !uses_gtid(server) || waited == nullptr || !waited->error) return std::nullopt;
+  const Instance* before = so_far.at_start.find(server.key);
+  PointTo target;
+  target.source = failed;
+  if (before != nullptr && before->replication.source != server.replication.source)
+    target.source = before->replication.source;
+  const StepResult* tried = latest(so_far, server.key, [&](const Action& action) {
+    const auto* point = change_in<PointTo>(action);
+    return point != nullptr && point->source == target.source;
+  });
+  if (tried != nullptr) return std::nullopt;
+  Run run;
+  const std::string why = "what it fetched cannot be applied: throw it away";
+  if (!replication_threads_stopped(server))
+    run.steps.push_back(step_on(server.key, Change{StopReplication{}}, why));
+  run.steps.push_back(step_on(server.key, Change{std::move(target)}, why));
+  return run;
+}
+
 std::string obstacle_to_fetch(const Instance& winner, const Instance& ahead,
                               const InstanceKey& failed, const Policy& policy,
                               const Progress& so_far) {
@@ -70,6 +93,12 @@ std::string obstacle_to_fetch(const Instance& winner, const Instance& ahead,
 }
 
 namespace {
+
+/// Who names a server wants all; not where the settings leave no choice: see
+/// CoMasterRecoveryMustPromoteOtherCoMaster.
+bool wants_all(const FailoverRequest& request) {
+  return request.designated && !request.co_master;
+}
 
 constexpr const char* kHaveAll = "have all that any replica received";
 
@@ -124,7 +153,7 @@ std::optional<Decision> go_on_fetching(const Instance& winner, const FailoverReq
   if (contains(executed_position(winner), wanted)) return std::nullopt;
   const StepResult* waited = latest(so_far, winner.key, waits_for<HasExecuted>);
   if (waited != nullptr && waited->error) {
-    if (!request.designated) return std::nullopt;
+    if (!wants_all(request)) return std::nullopt;
     return back_out(*waited->error, so_far, fresh);
   }
   Run run;
@@ -172,7 +201,7 @@ std::optional<Decision> catch_up(const Instance& winner, const FailoverRequest& 
   // Where the rest is kept back, what was applied can be fetched all the same. Who names a server
   // wants all.
   const auto can_give = [&](const Instance& replica) {
-    const bool in_part = !request.designated && keeps_rest(replica, policy, so_far);
+    const bool in_part = !wants_all(request) && keeps_rest(replica, policy, so_far);
     return in_part ? executed_position(replica) : usable_position(replica);
   };
   const Instance* ahead = ahead_of(winner, request.failed, can_give, fresh);
@@ -187,12 +216,12 @@ std::optional<Decision> catch_up(const Instance& winner, const FailoverRequest& 
   if (obstacle.empty() && !has_applied_all(*ahead)) {
     const bool nothing_to_fetch = contains(received_position(winner), executed_position(*ahead));
     const bool broken = !ahead->replication.last_sql_error.empty();
-    if (request.designated || nothing_to_fetch) {
+    if (wants_all(request) || nothing_to_fetch) {
       obstacle = broken ? "its applier stopped" : "it has not applied what it received";
     }
   }
   if (obstacle.empty()) return fetch_from(winner, *ahead, request, policy, so_far, fresh);
-  if (!request.designated) return std::nullopt;
+  if (!wants_all(request)) return std::nullopt;
   return back_out(Error{ErrorKind::Refused, to_string(winner.key) +
                                                 " cannot be promoted: " + to_string(ahead->key) +
                                                 " has received " + to_string(rest) +

@@ -14,6 +14,11 @@ namespace orch {
 
 /// Why the server did not get it; "" when it did not try in vain.
 [[nodiscard]] std::string failed_fetch(const Progress& so_far, const InstanceKey& server);
+/// One that fetched in vain is pointed back to where it was, and holds again what it held: with
+/// what it cannot apply, it could not be promoted. Nothing without GTID: its place in the log there
+/// is not known any more.
+[[nodiscard]] std::optional<Run> put_back(const Instance& server, const InstanceKey& failed,
+                                          const Progress& so_far);
 /// Why it cannot; "" when it may be tried.
 [[nodiscard]] std::string obstacle_to_fetch(const Instance& winner, const Instance& ahead,
                                             const InstanceKey& failed, const Policy& policy,

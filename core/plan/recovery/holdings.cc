@@ -21,6 +21,22 @@ bool is_only_errant(const Instance& replica, const Position& held, const Topolog
          missing(held, received_position(replica)).text == errant;
 }
 
+namespace {
+
+/// Who may hold what the winner lacks: the failed server's replicas, and those below them that are
+/// not below the winner; the former first.
+std::vector<const Instance*> holders(const Instance& winner, const InstanceKey& failed,
+                                     const Topology& fresh) {
+  std::vector<const Instance*> found = fresh.replicas_of(failed);
+  for (const Instance* below : fresh.descendants_of(failed)) {
+    const bool is_deeper = std::find(found.begin(), found.end(), below) == found.end();
+    if (is_deeper && !fresh.is_below(below->key, winner.key)) found.push_back(below);
+  }
+  return found;
+}
+
+}  // namespace
+
 const Instance* ahead_of(const Instance& winner, const InstanceKey& failed,
                          const std::function<Position(const Instance&)>& measure,
                          const Topology& fresh) {
@@ -30,15 +46,19 @@ const Instance* ahead_of(const Instance& winner, const InstanceKey& failed,
   if (std::holds_alternative<BinlogCoordinates>(held) && of_another) return nullptr;
   const Instance* best = nullptr;
   Position most;
-  for (const Instance* replica : fresh.replicas_of(failed)) {
+  for (const Instance* replica : holders(winner, failed, fresh)) {
     // A binlog server has the log and no rows: see fetch_from_binlog_server().
     if (!answers(*replica) || replica->server.binlog_server) continue;
     const Position there = without_foreign(*replica, measure(*replica), fresh);
     if (there.index() != held.index() || contains(held, there)) continue;
+    const bool is_direct = replica->replication.source == failed;
+    // By coordinates of another's log, nobody can tell; of a binlog server's see there.
+    if (!is_direct && std::holds_alternative<BinlogCoordinates>(there)) continue;
     if (replica->key != winner.key && is_only_errant(*replica, held, fresh)) continue;
     // Of two that hold the same, the one that is delayed less.
-    const bool is_more = best == nullptr || !contains(most, there) ||
-                         replica->replication.sql_delay <= best->replication.sql_delay;
+    const bool is_more =
+        best == nullptr || !contains(most, there) ||
+        (is_direct && replica->replication.sql_delay <= best->replication.sql_delay);
     if (!is_more || (best != nullptr && !contains(there, most))) continue;
     best = replica;
     most = there;

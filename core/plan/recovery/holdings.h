@@ -16,8 +16,8 @@ namespace orch {
 [[nodiscard]] bool is_only_errant(const Instance& replica, const Position& held,
                                   const Topology& fresh);
 
-/// The replica of `failed` that has most of what the winner lacks, by that measure; null when none
-/// has any of it.
+/// The server below `failed` that has most of what the winner lacks, by that measure; null when
+/// none has any of it.
 [[nodiscard]] const Instance* ahead_of(const Instance& winner, const InstanceKey& failed,
                                        const std::function<Position(const Instance&)>& measure,
                                        const Topology& fresh);

@@ -158,7 +158,8 @@ auto sibling_rank(const Instance& sibling, const Instance& failed, const Topolog
 
 bool can_shelter(const Instance& sibling, const Instance& failed, const Policy& policy) {
   return answers(sibling) && sibling.server.log_bin && sibling.server.log_replica_updates &&
-         replica_running(sibling) && !is_banned(sibling, policy) &&
+         replica_running(sibling) && sibling.replication.channels <= 1 &&
+         !is_banned(sibling, policy) &&
          sibling.replication.has_filters == failed.replication.has_filters &&
          sibling.server.binlog_server == failed.server.binlog_server;
 }

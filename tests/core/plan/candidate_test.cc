@@ -244,6 +244,22 @@ TEST_SUITE("core/plan/candidate") {
     CHECK(filter_text(Topology({failed, behind}), db(1), behind).empty());
   }
 
+  TEST_CASE("coordinates in another server's log do not compare with those in the failed one's") {
+    Instance middle = unseen(by_coordinates(2, 1, 900));
+    Instance below = by_coordinates(3, 2, 300);
+    below.replication.read.log_file = below.replication.exec.log_file = "bin.000006";
+    below.promotion_rule = PromotionRule::Prefer;
+    const Instance direct = by_coordinates(4, 1, 900);
+    Instance failed = unseen(mysql(1, ""));
+    failed.gtid = {};
+    const Choice choice =
+        choose_candidate(Topology({failed, middle, below, direct}), db(1), Policy{});
+    CHECK(choice.winner == db(4));
+    CHECK(because(choice, 3) ==
+          "reads the log of db2:3306: how far it is in that of the failed "
+          "server is not known");
+  }
+
   TEST_CASE("with nobody fit there is no winner") {
     Instance banned = replica(2);
     banned.promotion_rule = PromotionRule::MustNot;

@@ -144,4 +144,56 @@ TEST_SUITE("core/plan/recovery/fetching") {
       CHECK(mentions(outcome.account.lost_transactions, "that db2:3306 has received") != mixed);
     }
   }
+
+  TEST_CASE("what only a replica of a dead intermediate master holds is fetched from it") {
+    for (const bool is_mariadb_case : {false, true}) {
+      CAPTURE(is_mariadb_case);
+      const auto at = [&](int number, int source, const std::string& all, const std::string& set) {
+        return is_mariadb_case ? following(mariadb(number, all), source)
+                               : following(mysql(number, gtids(set)), source);
+      };
+      FakeServers servers;
+      servers.add(writable(is_mariadb_case ? mariadb(1, "0-1-100") : mysql(1, gtids("1-100"))));
+      servers.add(at(2, 1, "0-1-100", "1-100"));
+      servers.add(at(3, 2, "0-1-99", "1-99"));
+      servers.add(at(4, 1, "0-1-40", "1-40"));
+      servers.set(db(3), [](Instance& i) { i.promotion_rule = PromotionRule::MustNot; });
+      servers.kill(db(1));
+      servers.kill(db(2));
+      const Outcome outcome = fail_over(servers);
+      REQUIRE(said(outcome).empty());
+      CHECK(outcome.account.promoted == db(4));
+      CHECK(to_string(executed_position(servers.at(db(4)))) ==
+            (is_mariadb_case ? "0-1-99" : gtids("1-99")));
+      check_below(servers, 3, 4);
+    }
+  }
+
+  TEST_CASE("one that cannot apply what it fetched is promoted without it, and that is named") {
+    for (const bool is_designated : {false, true}) {
+      CAPTURE(is_designated);
+      FakeServers servers;
+      servers.add(writable(mysql(1, gtids("1-100"))));
+      for (const int number : {2, 3, 4})
+        servers.add(following(mysql(number, gtids(number == 4 ? "1-99" : "1-95")), 1));
+      servers.set(db(4), [](Instance& i) { i.promotion_rule = PromotionRule::MustNot; });
+      servers.breaks_below[db(4)] = "table exists";
+      servers.kill(db(1));
+      const Outcome outcome = is_designated ? fail_over(servers, db(3)) : fail_over(servers);
+      CHECK(servers.at(db(2)).replication.last_sql_error.empty());
+      CHECK(servers.at(db(3)).replication.last_sql_error.empty());
+      if (is_designated) {
+        CHECK(mentions(said(outcome), "its applier stopped: table exists"));
+        CHECK(servers.at(db(3)).replication.source == db(1));
+        CHECK(runs(servers.at(db(3)).replication.sql_state));
+        CHECK(servers.writable().empty());
+        continue;
+      }
+      REQUIRE(said(outcome).empty());
+      CHECK(outcome.account.promoted == db(2));
+      check_below(servers, 3, 2);
+      CHECK(mentions(outcome.account.lost_transactions,
+                     gtids("96-99") + ") that db4:3306 has received"));
+    }
+  }
 }
