@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "core/plan/candidate.h"
+#include "core/plan/recovery/fetching.h"
 #include "core/plan/recovery/held_back.h"
 #include "core/plan/undo.h"
 
@@ -303,7 +304,9 @@ std::vector<Step> last_look(const Missed& old_primary, const Progress& so_far,
 std::string errant_note(const Instance& winner, const Progress& so_far) {
   // Its own, and those of whom it fetched from.
   std::set<InstanceKey> origins{winner.key};
+  const bool in_vain = !failed_fetch(so_far, winner.key).empty();
   for (const StepResult& result : so_far.steps) {
+    if (in_vain) break;
     const auto* target = change_in<PointTo>(result.step.action);
     if (target != nullptr && result.step.server == winner.key && !result.error)
       origins.insert(target->source);
