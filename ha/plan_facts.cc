@@ -59,6 +59,8 @@ void write_facts(const PlanFacts& facts, storage::RecoveryRun& run) {
                                  {"Delay", one.delay.count()},
                                  {"CurrentPos", one.mariadb_current}});
   }
+  for (const auto& [server, before] : facts.fetching)
+    rest["Fetching"].push_back(storage::join_keys({server, before}));
   if (!facts.semi_sync_sources.empty()) {
     rest["SemiSyncSources"] = storage::join_keys(facts.semi_sync_sources);
   }
@@ -94,6 +96,12 @@ PlanFacts read_facts(const storage::RecoveryRun& run) {
     if (servers.size() == 1 && at) facts.continuation = Continuation{servers.front(), *at};
   }
   facts.semi_sync_sources = storage::split_keys(text_member(rest, "SemiSyncSources"));
+  if (const Json* fetching = member(rest, "Fetching")) {
+    for (const Json& one : *fetching) {
+      const auto pair = storage::split_keys(one.is_string() ? one.get<std::string>() : "");
+      if (pair.size() == 2) facts.fetching.emplace(pair.front(), pair.back());
+    }
+  }
   if (const Json* undelayed = member(rest, "Undelayed")) {
     for (const Json& one : *undelayed) {
       for (InstanceKey& key : storage::split_keys(text_member(one, "Server"))) {

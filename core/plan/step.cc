@@ -121,7 +121,16 @@ Standing standing_of_applied(const Instance& instance, const Position& wanted) {
   if (rest.empty()) return {Standing::State::Holds, ""};
   const std::string trouble = applier_trouble(instance);
   if (!trouble.empty()) return {Standing::State::Never, trouble};
-  return {Standing::State::NotYet, "it has not executed " + to_string(rest)};
+  const std::string lacks = "it has not executed " + to_string(rest);
+  const Replication& replication = instance.replication;
+  const bool receives = replication.io_state == ThreadState::Running;
+  if (receives || replication.last_io_error.empty() ||
+      contains(received_position(instance), wanted)) {
+    return {Standing::State::NotYet, lacks};
+  }
+  const bool denied = replication.last_io_error.find("ccess denied") != std::string::npos;
+  return {denied ? Standing::State::Never : Standing::State::NotYet,
+          lacks + "; its receiver: " + replication.last_io_error};
 }
 
 Standing standing_of_link(const Instance& instance, const InstanceKey& source) {
@@ -259,6 +268,7 @@ void remember(PlanFacts& facts, const PlanFacts& news) {
   for (const Undelayed& one : news.undelayed) {
     if (undelayed(facts, one.server) == nullptr) facts.undelayed.push_back(one);
   }
+  facts.fetching.insert(news.fetching.begin(), news.fetching.end());
   for (const InstanceKey& key : news.semi_sync_sources) {
     if (!was_semi_sync_source(facts, key)) facts.semi_sync_sources.push_back(key);
   }

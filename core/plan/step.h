@@ -2,6 +2,7 @@
 
 #include <chrono>
 #include <functional>
+#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -57,20 +58,17 @@ struct WaitFor {
 };
 /// Asks the server for the replication user and password; kept by the executor, never in a plan.
 struct ReadCredentials {};
-/// Reads the server anew.
-struct Reprobe {};
+struct Reprobe {};  ///< reads the server anew
 /// Takes a server out of service, whether it seemed to answer or not: read-only, clients' sessions
 /// ended. The limit covers all of it.
 struct Fence {
   std::chrono::milliseconds limit{500};
 };
-/// Runs FenceProcesses against the server; all must succeed.
-struct RunFenceHooks {};
+struct RunFenceHooks {};  ///< FenceProcesses, against the server; all must succeed
 /// Sees that the account may change read_only there, and that no prepared transaction stays.
 struct CheckHandOver {};
 
-/// Finds by Pseudo-GTID where the server, which stands still, goes on in the other one's binary
-/// log: StepResult::found.
+/// Finds by Pseudo-GTID where the server, which stands still, goes on in the other's binary log.
 struct Align {
   InstanceKey below{};
   bool relay_logs_only{false};
@@ -105,7 +103,7 @@ struct Step {
 struct StepResult {
   Step step{};
   std::optional<Error> error{};
-  std::optional<BinlogCoordinates> found{};  ///< Align
+  std::optional<BinlogCoordinates> found{};  ///< Align: where
   bool idle{false};                          ///< RollBackPartial: there was none
 };
 
@@ -150,6 +148,8 @@ struct PlanFacts {
   std::optional<std::vector<LostReplica>> detached{};
   /// Those whose delay was taken off, so that they apply what it held back: see undelay().
   std::vector<Undelayed> undelayed{};
+  /// Those led to another to fetch what they lacked, and whom they followed before.
+  std::map<InstanceKey, InstanceKey> fetching{};
   std::vector<InstanceKey> semi_sync_sources{};  ///< until they were fenced, which ends that
   std::optional<Error> giving_up{};          ///< the plan has failed, and only undoes what it can
   bool failed_is_read_only{false};           ///< an earlier run of the plan has made it so

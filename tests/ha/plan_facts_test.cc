@@ -29,6 +29,7 @@ TEST_SUITE("ha/plan_facts") {
     facts.position_at_promotion = Position{*GtidSet::parse(test::gtids("1-100"))};
     facts.lost_transactions = "3 transactions";
     facts.place_at_promotion = BinlogCoordinates{"bin.000003", 77, BinlogType::Binary};
+    facts.fetching = {{{"db6", 3306}, {"db1", 3306}}, {{"db7", 3307}, {"db2", 3306}}};
     facts.undelayed = {{{"db4", 3309}, std::chrono::hours(1), true}, {{"db5", 3306}, {}, false}};
     facts.continuation = Continuation{{"db2", 3307}, {"bin.000004", 4, BinlogType::Binary}};
     facts.orphans = std::vector<InstanceKey>{{"db3", 3306}, {"db4", 3307}};
@@ -48,6 +49,7 @@ TEST_SUITE("ha/plan_facts") {
     CHECK(read.orphans == facts.orphans);
     CHECK(read.detached == facts.detached);
     CHECK(read.undelayed == facts.undelayed);
+    CHECK(read.fetching == facts.fetching);
     CHECK(read.semi_sync_sources == facts.semi_sync_sources);
     CHECK(read.giving_up == facts.giving_up);
     storage::RecoveryRun empty;

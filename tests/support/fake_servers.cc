@@ -194,11 +194,13 @@ void FakeServers::replicate() {
     }
     const bool applies = instance.replication.sql_state == ThreadState::Running &&
                          instance.replication.sql_delay.count() == 0 && frozen_.count(key) == 0;
-    const auto breaks = breaks_below.find(instance.replication.source);
-    if (applies && breaks != breaks_below.end() && !has_applied_all(instance)) {
+    const std::string error = applies && stops_at && !has_applied_all(instance)
+                                  ? stops_at(key, instance.replication.source)
+                                  : "";
+    if (!error.empty()) {
       instance.replication.sql_state = ThreadState::Stopped;
       instance.replication.sql_running = false;
-      instance.replication.last_sql_error = breaks->second;
+      instance.replication.last_sql_error = error;
     } else if (applies) {
       instance =
           simulated(instance, {key, WaitFor{AppliedReceived{}, {}, {}}, "", {}, false, {}}, now);
@@ -296,6 +298,10 @@ Result<> FakeServers::apply(const Instance& as_probed, const Change& change, Ste
   if (loses) --losses;
   if (loses && !is_done) return fail(ErrorKind::Unreachable, "connection lost");
   Instance& instance = servers_.at(as_probed.key);
+  const bool never_stops =
+      cannot_stop_broken.count(as_probed.key) > 0 && !instance.replication.last_sql_error.empty();
+  if (never_stops && std::holds_alternative<StopReplication>(change))
+    return fail(ErrorKind::Unreachable, "no answer in time");
   if (std::string text = objection(instance, change); !text.empty()) {
     return fail(ErrorKind::Refused, std::move(text));
   }

@@ -69,8 +69,12 @@ class FakeServers final : public Servers {
   /// is it applied, nor anything behind it.
   std::map<InstanceKey, BinlogCoordinates> ends_inside{};
 
-  /// What stops the applier of whoever has received something from that server.
-  std::map<InstanceKey, std::string> breaks_below{};
+  /// The error at which the applier of `server` stops once it has received something from `source`;
+  /// "" = none.
+  std::function<std::string(const InstanceKey& server, const InstanceKey& source)> stops_at{};
+
+  /// Those whose threads do not stop any more once their applier has met an error.
+  std::set<InstanceKey> cannot_stop_broken{};
 
   Result<std::unique_ptr<EventLogs>> open_logs(const Instance& as_probed, BinlogType type,
                                                SteadyPoint deadline) override;

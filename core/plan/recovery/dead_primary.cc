@@ -98,7 +98,7 @@ class Failover {
 
   [[nodiscard]] Decision towards_promotion() const {
     for (const Instance& instance : fresh_.instances()) {
-      auto run = answers(instance) ? put_back(instance, request_.failed, so_far_) : std::nullopt;
+      auto run = answers(instance) ? put_back(instance, policy_, so_far_) : std::nullopt;
       if (run) return *std::move(run);
     }
     const Choice choice = choose();
@@ -159,19 +159,24 @@ class Failover {
     return choice.winner ? with_all_received(std::move(choice), std::move(out)) : choice;
   }
 
-  /// One that was preferred and could not fetch what another holds gives way to that one.
+  /// One that could not fetch what others hold gives way to one that has it, or may yet fetch it.
   [[nodiscard]] Choice with_all_received(Choice choice, std::vector<Verdict> out) const {
     const Instance& winner = *fresh_.find(*choice.winner);
-    std::string failure = failed_fetch(so_far_, winner.key);
-    if (failure.empty()) return choice;
-    out.push_back({winner.key, false, std::move(failure)});
-    Choice next = choose_candidate(fresh_, request_.failed, policy_, out);
-    const Instance* other = next.winner ? fresh_.find(*next.winner) : nullptr;
-    // With no more than that, it would fail at the same thing.
-    const bool has_more = other != nullptr &&
-                          contains(usable_position(*other), usable_position(winner)) &&
-                          !contains(usable_position(winner), usable_position(*other));
-    return has_more ? next : choice;
+    const auto may_fetch = [&](const Instance& one) {
+      return could_fetch(one, request_, policy_, so_far_, fresh_);
+    };
+    if (!fetched_in_vain(so_far_, winner.key) || may_fetch(winner)) return choice;
+    const Position held = usable_position(winner);
+    out.push_back({winner.key, false, "could not fetch what others hold"});
+    while (true) {
+      Choice next = choose_candidate(fresh_, request_.failed, policy_, out);
+      const Instance* other = next.winner ? fresh_.find(*next.winner) : nullptr;
+      if (other == nullptr) return choice;
+      const Position has = usable_position(*other);
+      const bool has_more = contains(has, held) && !contains(held, has);
+      if (has_more || (contains(has, held) && may_fetch(*other))) return next;
+      out.push_back({other->key, false, "has less, or could not fetch it either"});
+    }
   }
 
   /// Those who failed in this run.

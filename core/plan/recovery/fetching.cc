@@ -1,5 +1,6 @@
 #include "core/plan/recovery/fetching.h"
 
+#include <algorithm>
 #include <functional>
 #include <utility>
 
@@ -29,36 +30,86 @@ const StepResult* alignment(const Progress& so_far, const InstanceKey& server,
 
 }  // namespace
 
-std::string failed_fetch(const Progress& so_far, const InstanceKey& server) {
-  const auto is_fetch = [](const Action& action) {
-    return is_change<PointTo>(action) || std::holds_alternative<Align>(action);
-  };
-  const StepResult* begun = latest(so_far, server, is_fetch);
-  if (begun == nullptr) return "";
-  if (begun->error) return begun->error->message;
-  const StepResult* waited = latest(so_far, server, waits_for<HasExecuted>);
-  return waited != nullptr && waited->error ? waited->error->message : "";
+namespace {
+
+struct Attempt {
+  InstanceKey server{};
+  InstanceKey source{};
+  std::string error{};  ///< "" = it went well, or is under way
+};
+
+/// Where the servers were led in this run, in order.
+std::vector<Attempt> attempts(const Progress& so_far) {
+  std::vector<Attempt> all;
+  for (const StepResult& result : so_far.steps) {
+    const InstanceKey& server = result.step.server;
+    const std::string error = result.error ? result.error->message : "";
+    const auto* target = change_in<PointTo>(result.step.action);
+    const auto* align = std::get_if<Align>(&result.step.action);
+    const bool is_wait = waits_for<HasExecuted>(result.step.action);
+    if (target != nullptr) all.push_back({server, target->source, error});
+    if (error.empty() || target != nullptr) continue;
+    if (align != nullptr) all.push_back({server, align->below, error});
+    const auto last = std::find_if(all.rbegin(), all.rend(),
+                                   [&](const Attempt& one) { return one.server == server; });
+    const Instance* before = so_far.at_start.find(server);
+    if (last != all.rend() && (is_wait || is_change<StartReplication>(result.step.action))) {
+      last->error = error;
+    } else if (is_wait && before != nullptr) {
+      all.push_back({server, before->replication.source, error});
+    }
+  }
+  return all;
 }
 
-std::optional<Run> put_back(const Instance& server, const InstanceKey& failed,
-                            const Progress& so_far) {
-  const StepResult* waited = latest(so_far, server.key, waits_for<HasExecuted>);
-  const bool fetched = is_replica(server) && server.replication.source != failed;
-  if (!fetched || !uses_gtid(server) || waited == nullptr || !waited->error) return std::nullopt;
-  const Instance* before = so_far.at_start.find(server.key);
+/// Why there is no sense in trying that, or trying it again.
+std::string failed_attempt(const Progress& so_far, const InstanceKey& server,
+                           const InstanceKey& source) {
+  for (const Attempt& one : attempts(so_far)) {
+    if (one.source != source || one.error.empty()) continue;
+    if (one.server == server) return one.error;
+    // Who cannot apply it has a fault of its own, perhaps; who is not let in has not.
+    if (one.error.find("its receiver") != std::string::npos)
+      return to_string(one.server) + " could not fetch from it either: " + one.error;
+  }
+  return "";
+}
+
+}  // namespace
+
+bool fetched_in_vain(const Progress& so_far, const InstanceKey& server) {
+  const auto led = so_far.facts.fetching.find(server);
+  bool in_vain = false;
+  for (const Attempt& one : attempts(so_far)) {
+    const bool is_back = led != so_far.facts.fetching.end() && one.source == led->second;
+    if (one.server == server && !(is_back && one.error.empty())) in_vain = !one.error.empty();
+  }
+  return in_vain;
+}
+
+std::optional<Run> put_back(const Instance& server, const Policy& policy, const Progress& so_far) {
+  const auto led = so_far.facts.fetching.find(server.key);
+  const Replication& replication = server.replication;
+  if (led == so_far.facts.fetching.end() || !is_replica(server) || !uses_gtid(server) ||
+      replication.source == led->second) {
+    return std::nullopt;
+  }
+  const StepResult* last = latest(so_far, server.key, [](const Action&) { return true; });
+  const bool failed = last != nullptr && last->error;
+  if (failed &&
+      (is_change<StopReplication>(last->step.action) || is_change<PointTo>(last->step.action))) {
+    return std::nullopt;  // nor would it now
+  }
+  const bool is_broken = !runs(replication.sql_state) && !replication.last_sql_error.empty();
+  if (!failed && !is_broken) return std::nullopt;
   PointTo target;
-  target.source = failed;
-  if (before != nullptr && before->replication.source != server.replication.source)
-    target.source = before->replication.source;
-  const StepResult* tried = latest(so_far, server.key, [&](const Action& action) {
-    const auto* point = change_in<PointTo>(action);
-    return point != nullptr && point->source == target.source;
-  });
-  if (tried != nullptr) return std::nullopt;
+  target.source = led->second;
   Run run;
-  const std::string why = "what it fetched cannot be applied: throw it away";
-  if (!replication_threads_stopped(server))
+  const std::string why = "it could not fetch what it lacks: back to what it held";
+  if (!replication_threads_stopped(server)) {
     run.steps.push_back(step_on(server.key, Change{StopReplication{}}, why));
+    run.steps.back().limit = policy.freeze_limit;
+  }
   run.steps.push_back(step_on(server.key, Change{std::move(target)}, why));
   return run;
 }
@@ -66,7 +117,8 @@ std::optional<Run> put_back(const Instance& server, const InstanceKey& failed,
 std::string obstacle_to_fetch(const Instance& winner, const Instance& ahead,
                               const InstanceKey& failed, const Policy& policy,
                               const Progress& so_far) {
-  if (std::string failure = failed_fetch(so_far, winner.key); !failure.empty()) return failure;
+  if (std::string failure = failed_attempt(so_far, winner.key, ahead.key); !failure.empty())
+    return failure;
   if (ahead.replication.channels > 1) {
     return "it replicates from " + std::to_string(ahead.replication.channels) +
            " sources: what it has of the others would come, too";
@@ -107,6 +159,7 @@ Decision fetch_from(const Instance& winner, const Instance& ahead, const Failove
                     const Policy& policy, const Progress& so_far, const Topology& fresh) {
   Run run;
   run.facts.winner = winner.key;
+  run.facts.fetching[winner.key] = winner.replication.source;
   const std::string why = to_string(ahead.key) + " has received more";
   if (!replication_threads_stopped(winner)) {
     run.steps.push_back(step_on(winner.key, Change{StopReplication{}}, why));
@@ -184,6 +237,32 @@ bool keeps_rest(const Instance& server, const Policy& policy, const Progress& so
 
 }  // namespace
 
+namespace {
+
+/// Where the rest is kept back, what was applied can be fetched all the same.
+Position can_be_given(const Instance& replica, const FailoverRequest& request, const Policy& policy,
+                      const Progress& so_far) {
+  const bool in_part = !wants_all(request) && keeps_rest(replica, policy, so_far);
+  return in_part ? executed_position(replica) : usable_position(replica);
+}
+
+/// Who has most of what the winner lacks, of those from whom it may be fetched.
+const Instance* best_source(const Instance& winner, const FailoverRequest& request,
+                            const Policy& policy, const Progress& so_far, const Topology& fresh) {
+  const auto offer = [&](const Instance& replica) {
+    const bool may = obstacle_to_fetch(winner, replica, request.failed, policy, so_far).empty();
+    return may ? can_be_given(replica, request, policy, so_far) : Position{};
+  };
+  return ahead_of(winner, request.failed, offer, fresh);
+}
+
+}  // namespace
+
+bool could_fetch(const Instance& winner, const FailoverRequest& request, const Policy& policy,
+                 const Progress& so_far, const Topology& fresh) {
+  return best_source(winner, request, policy, so_far, fresh) != nullptr;
+}
+
 std::optional<Decision> catch_up(const Instance& winner, const FailoverRequest& request,
                                  const Policy& policy, const Progress& so_far,
                                  const Topology& fresh) {
@@ -198,13 +277,12 @@ std::optional<Decision> catch_up(const Instance& winner, const FailoverRequest& 
     auto run = server == nullptr ? std::nullopt : back_to_gtid(*server, so_far);
     if (run) return before_promotion(*std::move(run));
   }
-  // Where the rest is kept back, what was applied can be fetched all the same. Who names a server
-  // wants all.
+  // Who names a server wants all, also of one from whom it cannot be fetched.
   const auto can_give = [&](const Instance& replica) {
-    const bool in_part = !wants_all(request) && keeps_rest(replica, policy, so_far);
-    return in_part ? executed_position(replica) : usable_position(replica);
+    return can_be_given(replica, request, policy, so_far);
   };
-  const Instance* ahead = ahead_of(winner, request.failed, can_give, fresh);
+  const Instance* ahead = best_source(winner, request, policy, so_far, fresh);
+  if (ahead == nullptr) ahead = ahead_of(winner, request.failed, can_give, fresh);
   if (ahead == nullptr || winner.replication.source == ahead->key) return std::nullopt;
   const Difference rest =
       missing(usable_position(winner), without_foreign(*ahead, usable_position(*ahead), fresh));

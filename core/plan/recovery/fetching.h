@@ -12,17 +12,20 @@ namespace orch {
 // The server to be promoted gets what another replica has received and it has not: by GTID, or with
 // Pseudo-GTID from the place that both logs tell.
 
-/// Why the server did not get it; "" when it did not try in vain.
-[[nodiscard]] std::string failed_fetch(const Progress& so_far, const InstanceKey& server);
+/// Whether the server tried in this run, and at the last did not get it.
+[[nodiscard]] bool fetched_in_vain(const Progress& so_far, const InstanceKey& server);
 /// One that fetched in vain is pointed back to where it was, and holds again what it held: with
 /// what it cannot apply, it could not be promoted. Nothing without GTID: its place in the log there
 /// is not known any more.
-[[nodiscard]] std::optional<Run> put_back(const Instance& server, const InstanceKey& failed,
+[[nodiscard]] std::optional<Run> put_back(const Instance& server, const Policy& policy,
                                           const Progress& so_far);
 /// Why it cannot; "" when it may be tried.
 [[nodiscard]] std::string obstacle_to_fetch(const Instance& winner, const Instance& ahead,
                                             const InstanceKey& failed, const Policy& policy,
                                             const Progress& so_far);
+/// Whether somebody holds what it lacks, and it may be tried to fetch that.
+[[nodiscard]] bool could_fetch(const Instance& winner, const FailoverRequest& request,
+                               const Policy& policy, const Progress& so_far, const Topology& fresh);
 /// The next step towards it, when the winner has applied all that it holds itself. Nothing when
 /// there is nothing to fetch, or it cannot be and no server was designated.
 [[nodiscard]] std::optional<Decision> catch_up(const Instance& winner,

@@ -304,7 +304,7 @@ std::vector<Step> last_look(const Missed& old_primary, const Progress& so_far,
 std::string errant_note(const Instance& winner, const Progress& so_far) {
   // Its own, and those of whom it fetched from.
   std::set<InstanceKey> origins{winner.key};
-  const bool in_vain = !failed_fetch(so_far, winner.key).empty();
+  const bool in_vain = fetched_in_vain(so_far, winner.key);
   for (const StepResult& result : so_far.steps) {
     if (in_vain) break;
     const auto* target = change_in<PointTo>(result.step.action);

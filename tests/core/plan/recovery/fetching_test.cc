@@ -180,7 +180,9 @@ TEST_SUITE("core/plan/recovery/fetching") {
         i.promotion_rule = PromotionRule::MustNot;
         i.gtid.executed += "," + i.server.uuid + ":1";
       });
-      servers.breaks_below[db(4)] = "table exists";
+      servers.stops_at = [](const InstanceKey&, const InstanceKey& source) {
+        return source == db(4) ? "table exists" : "";
+      };
       servers.kill(db(1));
       const Outcome outcome = is_designated ? fail_over(servers, db(3)) : fail_over(servers);
       CHECK(servers.at(db(2)).replication.last_sql_error.empty());
@@ -193,12 +195,93 @@ TEST_SUITE("core/plan/recovery/fetching") {
         continue;
       }
       REQUIRE(said(outcome).empty());
-      CHECK(outcome.account.promoted == db(2));
-      check_below(servers, 3, 2);
+      CHECK(outcome.account.promoted == db(3));
+      check_below(servers, 2, 3);
       CHECK(mentions(outcome.account.lost_transactions, gtids("96-99")));
       CHECK(mentions(outcome.account.lost_transactions, "that db4:3306 has received"));
       for (const std::string& note : outcome.account.notes)
         CHECK_FALSE(mentions(note, "errant"));
     }
+  }
+
+  TEST_CASE("one that cannot fetch gives way to one that can, and asks those who have less, too") {
+    const auto build = [](FakeServers& servers) {
+      servers.add(writable(mysql(1, gtids("1-100"))));
+      for (const auto& [number, set] :
+           {std::pair(2, "1-95"), {3, "1-95"}, {4, "1-99"}, {5, "1-97"}})
+        servers.add(following(mysql(number, gtids(set)), 1));
+      for (const int number : {4, 5})
+        servers.set(db(number), [](Instance& i) { i.promotion_rule = PromotionRule::MustNot; });
+      servers.kill(db(1));
+    };
+    FakeServers drifted;  // db2 alone cannot apply what comes
+    build(drifted);
+    drifted.stops_at = [](const InstanceKey& server, const InstanceKey& source) {
+      return server == db(2) && source != db(3) ? "duplicate key" : "";
+    };
+    Outcome outcome = fail_over(drifted);
+    REQUIRE(said(outcome).empty());
+    CHECK(outcome.account.promoted == db(3));
+    CHECK(to_string(executed_position(drifted.at(db(3)))) == gtids("1-99"));
+    CHECK(drifted.at(db(2)).replication.last_sql_error.empty());
+
+    FakeServers filtering;  // of db4 nothing is taken
+    build(filtering);
+    filtering.set(db(4), [](Instance& i) { i.replication.has_filters = true; });
+    outcome = fail_over(filtering);
+    REQUIRE(said(outcome).empty());
+    CHECK(outcome.account.promoted == db(2));
+    CHECK(to_string(executed_position(filtering.at(db(2)))) == gtids("1-97"));
+    CHECK(mentions(outcome.account.lost_transactions, gtids("98-99") + ") that db4:3306"));
+  }
+
+  TEST_CASE("a link that was there before is not taken for a fetch") {
+    FakeServers servers;
+    servers.add(writable(mysql(1, gtids("1-100"))));
+    servers.add(following(mysql(2, gtids("1-99")), 1));
+    servers.add(following(mysql(3, gtids("1-90")), 2));
+    servers.freeze_applier(db(3));  // what it follows from the start comes to nothing
+    servers.kill(db(1));
+    const Outcome outcome = fail_over(servers, db(3));
+    CHECK_FALSE(said(outcome).empty());
+    CHECK(servers.at(db(3)).replication.source == db(2));
+  }
+
+  TEST_CASE("a fetch that was cut off and cannot be applied is undone by the next run") {
+    for (int changes = 1; changes < 12; ++changes) {
+      CAPTURE(changes);
+      FakeServers servers;
+      servers.add(writable(mysql(1, gtids("1-100"))));
+      servers.add(following(mysql(2, gtids("1-95")), 1));
+      servers.add(following(mysql(3, gtids("1-99")), 1));
+      servers.set(db(3), [](Instance& i) { i.promotion_rule = PromotionRule::MustNot; });
+      servers.stops_at = [](const InstanceKey&, const InstanceKey& source) {
+        return source == db(3) ? "duplicate key" : "";
+      };
+      servers.kill(db(1));
+      const Outcome cut = fail_over(servers, {}, changes);
+      RunScope scope;
+      scope.earlier = cut.facts;
+      const Outcome outcome = run_plan(servers, failover({db(1), {}}, Policy{}), -1, scope);
+      REQUIRE(said(outcome).empty());
+      CHECK(servers.writable() == std::vector<InstanceKey>{db(2)});
+    }
+  }
+
+  TEST_CASE("one that cannot be stopped after a fetch in vain gives way to another") {
+    FakeServers servers;
+    servers.add(writable(mysql(1, gtids("1-100"))));
+    for (const int number : {2, 3, 4})
+      servers.add(following(mysql(number, gtids(number == 4 ? "1-99" : "1-95")), 1));
+    servers.set(db(4), [](Instance& i) { i.promotion_rule = PromotionRule::MustNot; });
+    servers.stops_at = [](const InstanceKey& server, const InstanceKey& source) {
+      return server == db(2) && source == db(4) ? "locked" : "";
+    };
+    servers.cannot_stop_broken = {db(2)};
+    servers.kill(db(1));
+    const Outcome outcome = fail_over(servers);
+    REQUIRE(said(outcome).empty());
+    CHECK(outcome.account.promoted == db(3));
+    CHECK(to_string(executed_position(servers.at(db(3)))) == gtids("1-99"));
   }
 }
