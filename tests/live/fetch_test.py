@@ -60,6 +60,25 @@ class Fetch(LiveCase):
         other = c[5 - new.number]
         self.assertNotEqual(other.source(), str(c[4]), "the other one was led into the same error")
 
+    def test_one_that_cannot_apply_what_it_fetched_gives_way_to_one_that_can(self):
+        c = self.start(4)
+        self.discover(c)
+        c[2].sql(("SET GLOBAL super_read_only = 0; " if IS_MYSQL else "")
+                 + "SET sql_log_bin = 0; INSERT INTO app.seq (id, seq, server) VALUES (1, 999, 2)"
+                 + ("; SET GLOBAL super_read_only = 1" if IS_MYSQL else ""))  # drifted
+        self.does("-c", "register-candidate", "-i", c[4], "--promotion-rule", "must_not")
+        for node in (c[2], c[3]):
+            node.sql("STOP REPLICA IO_THREAD")
+        for number in range(1, 11):
+            self.write(c[1], number)
+        self.arrives(10, at=[c[4]])
+        c[1].kill()
+        done = self.does_in_part("failover", c.name)
+        self.assertIs(self.promoted(done, c), c[3])
+        self.assertEqual(c[3].sql("SELECT COUNT(*) FROM app.seq"), "10")
+        self.assertIn(f"left behind: {c[2]}", done.err)
+        self.follows(c[4], c[3])
+
     def test_nothing_is_fetched_from_a_replica_of_several_sources(self):
         c = self.start(3)
         other = self.start(1, settings=() if IS_MYSQL else ("gtid_domain_id=9",))
