@@ -13,6 +13,7 @@
 #include "core/base/text.h"
 #include "core/json/json.h"
 #include "core/mysql/change_statements.h"
+#include "core/plan/loss.h"
 #include "core/plan/preview.h"
 #include "ha/maintenance_locks.h"
 #include "storage/equivalence_store.h"

@@ -267,8 +267,10 @@ std::vector<const Instance*> contenders(const Topology& topology, const Instance
   const Instance* failed_instance = topology.find(failed);
   const std::size_t direct = found.size();
   for (std::size_t i = 0; i < found.size(); ++i) {
-    // Below a binlog server, however many there are on the way, all is as below the failed one.
-    if (i >= direct && !found[i]->server.binlog_server) continue;
+    // Below a binlog server, however many there are on the way, all is as below the failed one; and
+    // below one that is gone, too, somebody may live.
+    const bool goes_on = i < direct || found[i]->server.binlog_server || !answers(*found[i]);
+    if (!goes_on) continue;
     if (objection_to(*found[i], failed_instance, policy, topology).empty()) continue;
     for (const Instance* below : topology.replicas_of(found[i]->key)) {
       const bool is_new = std::find(found.begin(), found.end(), below) == found.end();
@@ -449,23 +451,6 @@ Verdict judge_designated(const Topology& topology, const InstanceKey& failed,
   return {designated, text.empty(), text.empty() ? "named by the operator" : text};
 }
 
-namespace {
-
-/// What `heir` lacks of what the dead server had by its record; nothing when that is not known.
-std::optional<Difference> known_loss(const Topology& topology, const Instance& dead,
-                                     const Instance& heir) {
-  const Position had = executed_position(dead);
-  const Position has = usable_position(heir);
-  if (is_known(had) && had.index() == has.index()) return missing(has, had);
-  const bool same_log = reads_log_of(topology, heir, dead.key) && !heir.replication.read.empty();
-  if (!dead.server.binlog.empty() && same_log) {
-    return missing(heir.replication.read, dead.server.binlog);
-  }
-  return std::nullopt;
-}
-
-}  // namespace
-
 bool has_place_in_relay_logs(const Instance& instance) {
   const Replication& replication = instance.replication;
   // What was thrown away is not to be read any more either.
@@ -495,89 +480,6 @@ Position usable_position(const Instance& instance) {
   const bool would_discard = is_mariadb(instance) && uses_gtid(instance) && is_replica(instance) &&
                              replication_threads_stopped(instance) && !can_undelay(instance);
   return would_discard ? executed_position(instance) : received_position(instance);
-}
-
-namespace {
-
-Loss loss_of_known(const Topology& topology, const Instance& dead, const Instance& heir,
-                   const Instance* ahead, const std::string& filters) {
-  const std::string later =
-      answers(dead) ? ""
-                    : "; what " + to_string(dead.key) + " wrote after its last record is unknown";
-  const auto of_dead = known_loss(topology, dead, heir);
-  Loss loss{"unknown: no position of " + to_string(dead.key) + " is on record that compares with " +
-                to_string(heir.key) + "'s",
-            std::nullopt};
-  if (of_dead) {
-    loss.text = to_string(*of_dead) + later;
-    loss.transactions = of_dead->empty() ? 0 : of_dead->count;
-  }
-  if (!filters.empty()) {
-    loss = {"unknown: " + to_string(heir.key) + " " + filters + "; " + loss.text, std::nullopt};
-  }
-  if (ahead == nullptr) return loss;
-  const Difference rest =
-      missing(usable_position(heir), without_foreign(*ahead, received_position(*ahead), topology));
-  if (rest.empty()) return loss;
-  const std::string held_back = to_string(rest) + " that " + to_string(ahead->key) +
-                                " has received and the new primary lacks";
-  const bool told = of_dead && (of_dead->empty() || of_dead->text == rest.text);
-  loss.text = told && filters.empty() ? held_back + later : held_back + "; " + loss.text;
-  // The same transactions may be among what the dead server had: the larger number counts.
-  if (loss.transactions && rest.count) {
-    loss.transactions = std::max(*loss.transactions, *rest.count);
-  } else if (of_dead) {
-    loss.transactions.reset();
-  }
-  return loss;
-}
-
-/// Those that acknowledge the dead server's commits and are silent, where an acknowledged commit
-/// may be with them alone: they are as many as one waits for. Who was silent long before is left
-/// out: what was acknowledged since is with others.
-std::vector<std::string> silent_witnesses(const Topology& topology, const Instance& dead) {
-  constexpr std::chrono::seconds kLongBefore{60};
-  if (answers(dead) || !dead.semi_sync.source_enabled) return {};
-  std::vector<std::string> silent;
-  for (const Instance* replica : topology.replicas_of(dead.key)) {
-    const auto& seen = replica->freshness.last_seen;
-    const auto& dead_seen = dead.freshness.last_seen;
-    const bool was_gone = seen && dead_seen && *dead_seen - *seen > kLongBefore;
-    if (answers(*replica) || !replica->semi_sync.replica_enabled || was_gone) continue;
-    silent.push_back(to_string(replica->key));
-  }
-  const std::size_t needed = std::max(1U, dead.semi_sync.source_wait_for_replica_count);
-  return silent.size() < needed ? std::vector<std::string>() : silent;
-}
-
-}  // namespace
-
-Loss loss_with(const Topology& topology, const InstanceKey& failed, const InstanceKey& winner,
-               const Instance* ahead, const std::string& filters) {
-  const Instance* dead = topology.find(failed);
-  const Instance* heir = topology.find(winner);
-  if (dead == nullptr || heir == nullptr) {
-    return {"unknown: there is no record of " + to_string(failed), std::nullopt};
-  }
-  Loss loss = loss_of_known(topology, *dead, *heir, ahead, filters);
-  const std::vector<std::string> silent = silent_witnesses(topology, *dead);
-  if (silent.empty()) return loss;
-  const std::string who =
-      silent.size() == 1
-          ? silent.front() + " acknowledges commits and is silent: what it alone has received is"
-          : join(silent, ", ") +
-                " acknowledge commits and are silent: what they alone have received is";
-  std::string_view known = loss.text;
-  constexpr std::string_view kNothing = "nothing; ";
-  if (known.starts_with(kNothing)) known.remove_prefix(kNothing.size());
-  return {"unknown: " + who + " unknown; " + std::string(known), std::nullopt};
-}
-
-std::string lost_with(const Topology& topology, const InstanceKey& failed,
-                      const InstanceKey& winner) {
-  const Instance* heir = topology.find(winner);
-  const std::string filters = heir == nullptr ? "" : filter_text(topology, failed, *heir);
-  return loss_with(topology, failed, winner, nullptr, filters).text;
 }
 
 }  // namespace orch

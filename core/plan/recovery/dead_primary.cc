@@ -5,6 +5,7 @@
 
 #include "core/plan/candidate.h"
 #include "core/plan/filters.h"
+#include "core/plan/loss.h"
 #include "core/plan/recovery/binlog_servers.h"
 #include "core/plan/recovery/detaching.h"
 #include "core/plan/recovery/fetching.h"
@@ -166,7 +167,7 @@ class Failover {
       return could_fetch(one, request_, policy_, so_far_, fresh_);
     };
     if (!fetched_in_vain(so_far_, winner.key) || may_fetch(winner)) return choice;
-    const Position held = usable_position(winner);
+    const Position held = executed_position(winner);
     out.push_back({winner.key, false, "could not fetch what others hold"});
     while (true) {
       Choice next = choose_candidate(fresh_, request_.failed, policy_, out);
@@ -331,7 +332,10 @@ class Failover {
   [[nodiscard]] std::optional<Run> freeze(const Instance& winner, std::vector<Step> first) const {
     Run run{std::move(first), {}};
     const Instance* ahead = ahead_of(winner, request_.failed, received_position, fresh_);
-    for (const Instance* replica : fresh_.replicas_of(request_.failed)) {
+    std::vector<const Instance*> replicas = fresh_.replicas_of(request_.failed);
+    // Below another dead server, perhaps.
+    if (ahead != nullptr && ahead->replication.source != request_.failed) replicas.push_back(ahead);
+    for (const Instance* replica : replicas) {
       if (!answers(*replica) || is_group_secondary(*replica)) continue;
       if (replica->replication.channels > 1 || was_refused(replica->key)) continue;
       if (!runs(replica->replication.io_state) || keeps_only_while_connected(*replica)) continue;
@@ -382,6 +386,7 @@ class Failover {
   }
 
   [[nodiscard]] std::optional<Decision> drain(const Instance& winner) const {
+    if (is_stuck_in_fetch(winner)) return std::nullopt;
     auto run = drain_of(winner, request_.failed, policy_, so_far_, fresh_);
     if (!run && !answers(*failed_)) run = give_up_partial(winner.key, {&winner}, so_far_);
     if (!run) return std::nullopt;
@@ -403,11 +408,31 @@ class Failover {
     return has_more ? leading : nullptr;
   }
 
-  [[nodiscard]] Decision promote(const Instance& winner) const {
+  /// Without GTID it cannot be put back; what it cannot apply is not what it held.
+  [[nodiscard]] bool is_stuck_in_fetch(const Instance& winner) const {
+    const auto led = so_far_.facts.fetching.find(winner.key);
+    return led != so_far_.facts.fetching.end() && winner.replication.source != led->second &&
+           !runs(winner.replication.sql_state) && !winner.replication.last_sql_error.empty();
+  }
+
+  /// What a fetch that came to nothing would have brought, too.
+  [[nodiscard]] Loss loss_of(const Instance& winner) const {
     const Instance* before = so_far_.at_start.find(winner.key);
-    const Loss loss = loss_with(
+    Loss loss = loss_with(
         fresh_, request_.failed, winner.key, ahead_at_promotion(winner),
         filter_text(so_far_.at_start, request_.failed, before == nullptr ? winner : *before));
+    const Instance* source = fresh_.source_of(winner.key);
+    if (!is_stuck_in_fetch(winner) || uses_gtid(winner) || source == nullptr) return loss;
+    const Difference rest =
+        missing(Position(winner.replication.exec), Position(source->server.binlog));
+    if (rest.empty()) return loss;
+    return {"unknown: " + to_string(rest) + " in the log of " + to_string(source->key) +
+                ", which could not be fetched; " + loss.text,
+            std::nullopt};
+  }
+
+  [[nodiscard]] Decision promote(const Instance& winner) const {
+    const Loss loss = loss_of(winner);
     if (policy_.refuses_data_loss &&
         (!loss.transactions || *loss.transactions > policy_.data_loss_max)) {
       const bool unknown = loss.text.starts_with("unknown");

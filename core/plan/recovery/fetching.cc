@@ -101,7 +101,9 @@ std::optional<Run> put_back(const Instance& server, const Policy& policy, const 
     return std::nullopt;  // nor would it now
   }
   const bool is_broken = !runs(replication.sql_state) && !replication.last_sql_error.empty();
-  if (!failed && !is_broken) return std::nullopt;
+  // One that is still at work on what it fetched is drained, as if it had received it before.
+  const bool came_to_nothing = failed && has_applied_all(server);
+  if (!is_broken && !came_to_nothing) return std::nullopt;
   PointTo target;
   target.source = led->second;
   Run run;

@@ -3,6 +3,7 @@
 #include <doctest/doctest.h>
 
 #include "core/plan/filters.h"
+#include "core/plan/loss.h"
 #include "tests/support/topology_builder.h"
 
 using namespace orch;        // NOLINT(google-build-using-namespace)
@@ -242,6 +243,13 @@ TEST_SUITE("core/plan/candidate") {
     Instance failed = unseen(mysql(1, gtids("1-100")));
     failed.replication.has_filters = true;
     CHECK(filter_text(Topology({failed, behind}), db(1), behind).empty());
+  }
+
+  TEST_CASE("at the end of a chain of dead ones somebody may live") {
+    const Instance last = following(mysql(4, gtids("1-99")), 3);
+    const Choice choice =
+        choose({unseen(replica(2)), unseen(following(mysql(3, gtids("1-99")), 2)), last});
+    CHECK(choice.winner == db(4));
   }
 
   TEST_CASE("coordinates in another server's log do not compare with those in the failed one's") {

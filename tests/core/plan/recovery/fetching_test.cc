@@ -284,4 +284,53 @@ TEST_SUITE("core/plan/recovery/fetching") {
     CHECK(outcome.account.promoted == db(3));
     CHECK(to_string(executed_position(servers.at(db(3)))) == gtids("1-99"));
   }
+
+  TEST_CASE("what a delay holds back below a dead intermediate master is fetched, too") {
+    for (const bool is_mariadb_case : {false, true}) {
+      CAPTURE(is_mariadb_case);
+      const auto at = [&](int number, int source, int end) {
+        const std::string last = std::to_string(end);
+        return is_mariadb_case ? following(mariadb(number, "0-1-" + last), source)
+                               : following(mysql(number, gtids("1-" + last)), source);
+      };
+      FakeServers servers;
+      servers.add(writable(is_mariadb_case ? mariadb(1, "0-1-100") : mysql(1, gtids("1-100"))));
+      servers.add(at(2, 1, 100));
+      Instance late = is_mariadb_case ? following(mariadb(3, "0-1-40"), 2, "0-1-99")
+                                      : following(mysql(3, gtids("1-40")), 2, gtids("1-99"));
+      late.replication.sql_delay = std::chrono::seconds(600);
+      late.promotion_rule = PromotionRule::MustNot;
+      late.replication.exec = {"bin.000001", 1000, BinlogType::Binary};
+      late.replication.read = {"bin.000001", 2000, BinlogType::Binary};
+      late.replication.relay = {"relay.000002", 300, BinlogType::Relay};
+      servers.add(late);
+      servers.add(at(4, 1, 40));
+      servers.kill(db(1));
+      servers.kill(db(2));
+      const Outcome outcome = fail_over(servers);
+      REQUIRE(said(outcome).empty());
+      CHECK(outcome.account.promoted == db(4));
+      CHECK(to_string(executed_position(servers.at(db(4)))) ==
+            (is_mariadb_case ? "0-1-99" : gtids("1-99")));
+      CHECK(servers.at(db(3)).replication.sql_delay == std::chrono::seconds(600));
+    }
+  }
+
+  TEST_CASE("one that is at work on what it fetched is not put back") {
+    FakeServers servers;
+    servers.add(writable(mysql(1, gtids("1-100"))));
+    servers.add(following(mysql(2, gtids("1-95")), 1));
+    servers.add(following(mysql(3, gtids("1-99")), 1));
+    servers.set(db(3), [](Instance& i) { i.promotion_rule = PromotionRule::MustNot; });
+    servers.freeze_applier(db(2));
+    servers.kill(db(1));
+    const Outcome outcome = fail_over(servers);
+    CHECK_FALSE(said(outcome).empty());
+    CHECK(did(servers, "db2:3306 replicate from db3:3306"));
+    CHECK_FALSE(did(servers, "db2:3306 replicate from db1:3306"));
+    const auto& steps = outcome.steps;
+    CHECK(std::any_of(steps.begin(), steps.end(), [](const StepResult& result) {
+      return result.step.server == db(2) && waits_for<AppliedReceived>(result.step.action);
+    }));
+  }
 }
