@@ -1,4 +1,5 @@
 """Three `orch serve` with a backend each that agree by raft: what one decides the others know, whoever dies."""
+import concurrent.futures
 import json
 import shutil
 import time
@@ -125,6 +126,28 @@ class Raft(RaftCase):
         details = follower.service.details(
             f"graceful-master-takeover/{c.name}/{c[2].host}/{c[2].port}")
         self.assertEqual(details["SuccessorKey"]["Port"], c[2].port)
+
+    def test_what_a_follower_asked_of_a_leader_that_falls_silent_is_answered_soon(self):
+        marker = self.folder / "hook"
+        self.config["PreGracefulTakeoverProcesses"] = [f"echo x > {marker}; sleep 6"]
+        c, leader = self.prepare(3)
+        follower = self.followers(leader)[0].service
+        with concurrent.futures.ThreadPoolExecutor(260) as pool:
+            takeover = pool.submit(follower.ask, f"graceful-master-takeover/{c.name}/{c[2].host}/{c[2].port}")
+            self.wait(marker.exists, "the hook to run")
+            leader.freeze()
+            # More than the node has threads for.
+            reads = [pool.submit(follower.ask, f"tags/{c[2].host}/{c[2].port}") for _ in range(250)]
+            for _ in range(10):
+                self.assertEqual(follower.ask("raft-state", patience=2)[0], 200)
+                time.sleep(0.2)
+            self.assertLessEqual({read.result(20)[0] for read in reads}, {200, 503})
+            self.leader([node for node in self.nodes if node is not leader])
+            self.assertEqual(follower.ask("clusters")[0], 200)
+            status, body = takeover.result(20)
+        self.assertEqual(status, 502, body)
+        self.assertIn(f"{leader.address} does not lead any more", body)
+        self.assertIn("whether this was carried out is not known", body)
 
     @unittest.skipIf(IS_MYSQL, "it is not about servers")
     def test_a_node_that_stood_still_for_long_goes_on_when_it_is_woken(self):
