@@ -193,6 +193,34 @@ class Raft(RaftCase):
             node.end()
         self.refuses("tag", c[2], "--tag", "by=nobody", saying="None was found")
 
+    @unittest.skipIf(IS_MYSQL, "it is not about servers")
+    def test_a_command_on_a_node_whose_service_is_down_asks_the_others(self):
+        c, leader = self.prepare(2)
+        down = self.followers(leader)[0]
+        down.service.end()
+        self.config.update(json.loads(down.config.read_text()))
+        self.does("tag", c[2], "--tag", "by=others")
+        self.assertEqual(self.sql(down, "select count(*) from database_instance_tags"), "0")
+        self.assertEqual(self.does("tags", c[2]).lines, ["by=others"])
+        self.assertEqual(self.does("-c", "tags", "-i", c[2]).lines, ["by=others"])
+        # Who wants to know what stands here says so.
+        self.assertEqual(self.does("tags", c[2], "--direct").lines, [])
+        self.assertEqual(self.does("-c", "tags", "-i", c[2], "--ignore-raft-setup").lines, [])
+        status = self.does("raft", "status")
+        self.assertIn("the service of this node does not answer", status.err)
+        self.assertRegex(status.out, f"{down.address} .*no answer")
+        # Elsewhere, with the configuration only.
+        self.config.update(SQLite3DataFile="/nowhere/orch.db", HTTPAdvertise=f"http://{leader.listen}")
+        self.assertEqual(self.does("tags", c[2]).lines, ["by=others"])
+        for node in self.nodes:
+            node.end()
+        for file in ("/nowhere/orch.db", str(down.home / "orch.db")):
+            self.config["SQLite3DataFile"] = file
+            for words in (["tags", c[2]], ["-c", "tags", "-i", c[2]], ["raft", "status"], ["topology", c.name]):
+                done = self.refuses(*words, saying="None was found")
+                self.assertIn(leader.listen, done.err)
+                self.assertEqual(done.out, "")
+
 
 class RaftOnMySql(Raft):
     """Each node on a schema of its own; of a server for all of them, since only the schema counts here."""
