@@ -233,19 +233,19 @@ Status Member::status() const {
   // A thread that is held up hears nothing of the others, who may have another leader by now.
   const auto age = steady_clock::now() - published_at;
   status.held_up = published_at != SteadyPoint{} && age > settings_.election_timeout;
-  if (status.state == "Follower" && !status.leader.empty() && status.held_up) {
+  const bool hears_nobody = status.state == "Follower" && !status.leader.empty() && status.held_up;
+  // The engine says that it leads for an election timeout after the others have gone, and before
+  // the first entry of its term: `leader-check` does not, and the two must not contradict.
+  const bool leads_no_more = status.state == "Leader" && !led_term();
+  if (hears_nobody || leads_no_more) {
     status.state = "Candidate";
     status.leader.clear();
+  }
+  if (status.held_up && status.state == "Candidate") {
     const std::string why = machine_.waits_for();
     status.trouble = fmt::format("has been held up for {} ms{}",
                                  std::chrono::duration_cast<milliseconds>(age).count(),
                                  why.empty() ? ", by its backend or its disk" : ": " + why);
-  }
-  // The engine says that it leads for an election timeout after the others have gone, and before
-  // the first entry of its term: `leader-check` does not, and the two must not contradict.
-  if (status.state == "Leader" && !led_term()) {
-    status.state = "Candidate";
-    status.leader.clear();
   }
   return status;
 }

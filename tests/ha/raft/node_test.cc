@@ -152,6 +152,22 @@ TEST_CASE("a follower that its backend holds up does not claim to know who leads
   CHECK(soon([&] { return cluster[held].status().trouble.empty(); }));
 }
 
+TEST_CASE("a leader that its backend holds up says so, and not only that it leads no more") {
+  Cluster cluster(3);
+  REQUIRE(cluster.start_all());
+  const std::size_t leader = cluster.leader();
+  REQUIRE(leader < 3);
+  cluster.ledger(leader).pause_for(std::chrono::milliseconds(3000));
+  std::thread proposing([&] { (void)cluster[leader].propose("slow", kLong); });
+  CHECK(soon([&] {
+    const Status status = cluster[leader].status();
+    return status.leader.empty() && status.state == "Candidate" &&
+           status.trouble.find("held up") != std::string::npos;
+  }));
+  proposing.join();
+  CHECK(soon([&] { return cluster[leader].status().trouble.empty(); }));
+}
+
 TEST_CASE("the last node that votes stays in the group") {
   Cluster cluster(1);
   REQUIRE(cluster.start(0));
