@@ -23,18 +23,22 @@ std::string own_url(const Config& config) {
 
 }  // namespace
 
-Result<std::vector<HttpAddress>> group_addresses(const Config& config,
-                                                 const std::vector<std::string>& known,
-                                                 const ServiceAccess& access) {
-  ORCH_ASSIGN(std::vector<HttpAddress> addresses, addresses_of(known, access));
-  if (const std::string own = own_url(config); !own.empty()) {
-    ORCH_ASSIGN(const std::vector<HttpAddress> like, addresses_of({own}, access));
-    for (const std::string& node : config.raft.raft_nodes) {
-      const auto place = ha::raft::parse_endpoint(full_address(config.raft, node));
-      if (!place) continue;
-      addresses.push_back(like.front());
-      addresses.back().host = place->host;
-    }
+std::vector<HttpAddress> group_addresses(const Config& config,
+                                         const std::vector<std::string>& known,
+                                         const ServiceAccess& access) {
+  std::vector<HttpAddress> addresses;
+  const auto add = [&](const std::string& url, const std::string& host) {
+    const auto one = addresses_of({url}, access);
+    if (!one) return;  // of a node that listens on a socket alone
+    addresses.push_back(one->front());
+    if (!host.empty()) addresses.back().host = host;
+  };
+  for (const std::string& url : known)
+    add(url, "");
+  const std::string like = own_url(config);
+  for (const std::string& node : config.raft.raft_nodes) {
+    const auto place = ha::raft::parse_endpoint(full_address(config.raft, node));
+    if (place) add(like, place->host);
   }
   std::vector<HttpAddress> found;
   for (HttpAddress& address : addresses) {

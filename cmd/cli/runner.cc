@@ -87,7 +87,7 @@ class ServiceOrHere final : public Runner {
   Result<> find_in_group(const Config& config, const Error& own_service) {
     std::vector<std::string> known;
     if (process_) known = process_->group_urls();
-    ORCH_ASSIGN(const auto addresses, group_addresses(config, known, access_));
+    const auto addresses = group_addresses(config, known, access_);
     auto found = RemoteService::choose(access_, addresses, false, true);
     if (!found) return fail(none_found(found.error().message));
     service_ = *std::move(found);
