@@ -458,6 +458,12 @@ TEST_CASE("a leader without a majority proves nothing, and ceases to lead") {
   CHECK(soon([&] { return !cluster[leader].leading(); }));
   const auto lost = cluster[leader].propose("a", std::chrono::milliseconds(50));
   REQUIRE(!lost);
+  // And what to do, when it lasts.
+  CHECK(soon([&] {
+    return cluster[leader].status().trouble.find("'orch raft recover'") != std::string::npos;
+  }));
+  REQUIRE(cluster.start((leader + 1) % 3));
+  CHECK(soon([&] { return cluster[leader].status().trouble.empty(); }));
 }
 
 TEST_CASE("a node with a full disk says so, and does not lead") {
