@@ -12,6 +12,7 @@
 #include "cmd/version.h"
 #include "core/base/log.h"
 #include "core/base/text.h"
+#include "ha/raft/raft_coordination.h"
 #include "ha/standalone.h"
 #include "storage/lease_store.h"
 #include "storage/node_store.h"
@@ -84,6 +85,16 @@ class LocalProcess final : public Process {
   [[nodiscard]] Result<std::vector<storage::Node>> serving() const override {
     if (!database_) return std::vector<storage::Node>();
     return storage::NodeStore(*database_, clock_).list_serving();
+  }
+
+  [[nodiscard]] std::vector<std::string> group_urls() const override {
+    std::vector<std::string> urls;
+    if (!database_) return urls;
+    const auto by_address = ha::raft::urls_of_nodes(*database_);
+    if (!by_address) return urls;
+    for (const auto& [address, url] : *by_address)
+      urls.push_back(url);
+    return urls;
   }
 
   Result<> get_ready() override {

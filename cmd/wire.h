@@ -52,6 +52,8 @@ class Process {
   [[nodiscard]] virtual const Config& config() const = 0;
   /// Services that may run on this backend, those heard of last first.
   [[nodiscard]] virtual Result<std::vector<storage::Node>> serving() const = 0;
+  /// Where nodes of the raft group answer, as far as this backend has heard and can tell.
+  [[nodiscard]] virtual std::vector<std::string> group_urls() const = 0;
   /// To be called before services(). Errors: the backend's and those of the probe's settings.
   virtual Result<> get_ready() = 0;
   [[nodiscard]] virtual Services& services() = 0;

@@ -170,10 +170,14 @@ void Api::describe(HttpResponse& response) const {
   if (age) response.headers.emplace_back("X-Orch-Data-Age-Ms", std::to_string(age->count()));
 }
 
-std::optional<HttpResponse> Api::answer_elsewhere(const HttpRequest& request, bool waits_long,
-                                                  bool is_command) const {
-  const auto url = service_.coordination().answers_elsewhere();
-  if (!url) return std::nullopt;
+HttpResponse Api::answer_of_leader(const HttpRequest& request, Kind kind,
+                                   const std::function<HttpResponse()>& here) const {
+  const ha::Coordination& coordination = service_.coordination();
+  ha::raft::Group* const group = service_.coordination().group();
+  if (group == nullptr) return here();
+  const LeaderWatch watch([group] { return group->status().leader; });
+  const auto url = coordination.answers_elsewhere();
+  if (!url) return here();
   if (url->empty() || was_forwarded(request)) {
     ApiAnswer refusal = api_error(
         fmt::format("{} does not lead, and knows no node that does: try again in a moment "
@@ -184,14 +188,37 @@ std::optional<HttpResponse> Api::answer_elsewhere(const HttpRequest& request, bo
     describe(response);
     return response;
   }
-  const HttpSettings& settings = service_.config().http;
-  return is_command ? forwarded_command(request, *url, settings)
-                    : forwarded(request, *url, waits_long, settings);
+  HttpResponse response;
+  response.later = [this, request, kind, here, watch, url = *url] {
+    const HttpSettings& settings = service_.config().http;
+    auto answer = kind == Kind::Command
+                      ? forwarded_command(request, url, settings, watch)
+                      : forwarded(request, url, kind == Kind::Write, settings, watch);
+    return answer ? *std::move(answer) : answer_of_leader(request, kind, here);
+  };
+  return response;
+}
+
+HttpResponse Api::answer_here(const HttpRequest& request, const Caller& who,
+                              const MatchedRoute& match) const {
+  ApiCall call{.service = service_,
+               .services = service_.services(),
+               .request = request,
+               .caller = who,
+               .parameters = match.parameters,
+               .args = match.args};
+  add_queries(request, call.args);
+  if (call.args.owner.empty()) {
+    call.args.owner = who.user.empty() ? service_.services().self().hostname : who.user;
+  }
+  HttpResponse response = to_response(match.route->answer(call), identity_);
+  describe(response);
+  return response;
 }
 
 HttpResponse Api::answer_api(const HttpRequest& request, const Caller& who,
                              std::string_view path) const {
-  std::optional<MatchedRoute> match = match_route(path);
+  const std::optional<MatchedRoute> match = match_route(path);
   const HttpSettings& settings = service_.config().http;
   const bool status_elsewhere = match && match->route->pattern == "status" &&
                                 settings.status_endpoint != "/api/status" &&
@@ -205,23 +232,30 @@ HttpResponse Api::answer_api(const HttpRequest& request, const Caller& who,
     return to_response(api_error("this call changes something: it must be a POST request"),
                        identity_);
   }
-  if (!route.local || (route.asked_by_body && !is_about_node(request))) {
-    auto answer = answer_elsewhere(request, route.writes, route.asked_by_body);
-    if (answer) return *std::move(answer);
+  const bool is_leaders = route.asked_by_body ? !is_about_node(request) : !route.local;
+  if (!is_leaders) return answer_here(request, who, *match);
+  const Kind kind = route.asked_by_body ? Kind::Command : route.writes ? Kind::Write : Kind::Read;
+  return answer_of_leader(request, kind, [=, this] { return answer_here(request, who, *match); });
+}
+
+/// What a token that somebody was given is changed into, once.
+HttpResponse Api::answer_token(const HttpRequest& request) const {
+  const std::string publicly = request.query("publicToken");
+  const auto secret = service_.services().store<storage::TokenStore>().acquire(
+      publicly, service_.config().http.access_token_use_expiry_seconds);
+  if (!secret || !*secret) {
+    HttpResponse refusal = to_response(
+        api_error(secret ? "this token is unknown, used or too old" : secret.error().message),
+        identity_);
+    refusal.status = 200;
+    return refusal;
   }
-  ApiCall call{.service = service_,
-               .services = service_.services(),
-               .request = request,
-               .caller = who,
-               .parameters = std::move(match->parameters),
-               .args = std::move(match->args)};
-  add_queries(request, call.args);
-  if (call.args.owner.empty()) {
-    call.args.owner = who.user.empty() ? service_.services().self().hostname : who.user;
-  }
-  HttpResponse response = to_response(route.answer(call), identity_);
-  describe(response);
-  return response;
+  return {.status = 302,
+          .content_type = "text/plain; charset=utf-8",
+          .body = "welcome\n",
+          .headers = {{"Location", service_.config().http.url_prefix + "/"},
+                      {"Set-Cookie", fmt::format("access-token={}:{}; Path=/; HttpOnly{}", publicly,
+                                                 **secret, request.tls ? "; Secure" : "")}}};
 }
 
 HttpResponse Api::answer_other(const HttpRequest& request, const Caller& who,
@@ -229,24 +263,7 @@ HttpResponse Api::answer_other(const HttpRequest& request, const Caller& who,
   if (path == "/metrics") return prometheus_metrics(service_);
   if (path == "/debug/metrics" || path == "/debug/vars") return debug_metrics(service_);
   if (path == "/web/access-token") {
-    if (auto answer = answer_elsewhere(request, false, false)) return *std::move(answer);
-    const std::string publicly = request.query("publicToken");
-    const auto secret = service_.services().store<storage::TokenStore>().acquire(
-        publicly, service_.config().http.access_token_use_expiry_seconds);
-    if (!secret || !*secret) {
-      HttpResponse refusal = to_response(
-          api_error(secret ? "this token is unknown, used or too old" : secret.error().message),
-          identity_);
-      refusal.status = 200;
-      return refusal;
-    }
-    return {
-        .status = 302,
-        .content_type = "text/plain; charset=utf-8",
-        .body = "welcome\n",
-        .headers = {{"Location", service_.config().http.url_prefix + "/"},
-                    {"Set-Cookie", fmt::format("access-token={}:{}; Path=/; HttpOnly{}", publicly,
-                                               **secret, request.tls ? "; Secure" : "")}}};
+    return answer_of_leader(request, Kind::Write, [=, this] { return answer_token(request); });
   }
   if (request.method == "POST") return no_such_route();
   const auto page = answer_web({.config = service_.config(), .who = who}, path);

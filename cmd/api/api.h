@@ -1,5 +1,6 @@
 #pragma once
 
+#include <functional>
 #include <optional>
 #include <string>
 
@@ -7,6 +8,14 @@
 #include "cmd/http/message.h"
 
 namespace orch::cmd {
+
+/// The route that a path below /api/ names, and what its variable parts are; nothing: none.
+struct MatchedRoute {
+  const ApiRoute* route{nullptr};
+  std::map<std::string, std::string, std::less<>> parameters{};
+  Args args{};
+};
+std::optional<MatchedRoute> match_route(std::string_view path_below_api);
 
 /// What a node answers over HTTP: the API, metrics, and refusals.
 class Api {
@@ -22,10 +31,13 @@ class Api {
                                         std::string_view path) const;
   [[nodiscard]] HttpResponse answer_other(const HttpRequest& request, const Caller& caller,
                                           std::string_view path) const;
-  /// Of the node that answers in this one's place; nothing when this one is to.
-  [[nodiscard]] std::optional<HttpResponse> answer_elsewhere(const HttpRequest& request,
-                                                             bool waits_long,
-                                                             bool is_command) const;
+  /// Of the node that leads; `here` makes it when this one is to.
+  enum class Kind { Read, Write, Command };
+  [[nodiscard]] HttpResponse answer_of_leader(const HttpRequest& request, Kind kind,
+                                              const std::function<HttpResponse()>& here) const;
+  [[nodiscard]] HttpResponse answer_here(const HttpRequest& request, const Caller& caller,
+                                         const MatchedRoute& match) const;
+  [[nodiscard]] HttpResponse answer_token(const HttpRequest& request) const;
   [[nodiscard]] Caller caller(const HttpRequest& request) const;
   /// The path below URLPrefix; nothing when it is not below it.
   [[nodiscard]] std::optional<std::string_view> below_prefix(std::string_view path) const;
@@ -34,13 +46,5 @@ class Api {
   Service& service_;
   std::string identity_;  ///< before every message
 };
-
-/// The route that a path below /api/ names, and what its variable parts are; nothing: none.
-struct MatchedRoute {
-  const ApiRoute* route{nullptr};
-  std::map<std::string, std::string, std::less<>> parameters{};
-  Args args{};
-};
-std::optional<MatchedRoute> match_route(std::string_view path_below_api);
 
 }  // namespace orch::cmd

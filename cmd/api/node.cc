@@ -59,16 +59,17 @@ ApiAnswer answer_health(ApiCall& call) {
   const ha::raft::Status raft = group == nullptr ? ha::raft::Status{} : group->status();
   // Without a majority it neither acts nor knows.
   const bool apart = group != nullptr && !call.service.watches();
-  const bool healthy = !problem && read && !apart;
+  const bool healthy = !problem && read && !apart && raft.trouble.empty();
   const Json details = {{"Healthy", healthy},
                         {"Hostname", call.services.self().hostname},
                         {"Token", call.services.self().token},
                         {"IsActiveNode", call.service.leading().has_value()},
                         {"ActiveNode", node_json(active)},
-                        {"Error", problem ? Json(problem->message)
-                                  : apart ? Json(apart_text(raft))
-                                  : !read ? Json(read.error().message)
-                                          : Json(nullptr)},
+                        {"Error", problem    ? Json(problem->message)
+                                  : apart    ? Json(apart_text(raft))
+                                  : !read    ? Json(read.error().message)
+                                  : !healthy ? Json(raft.self + " " + raft.trouble)
+                                             : Json(nullptr)},
                         {"AvailableNodes", available},
                         {"RaftLeader", raft.leader},
                         {"IsRaftLeader", group != nullptr && group->leading().has_value()},

@@ -16,9 +16,9 @@ namespace {
 using std::chrono::milliseconds;
 
 /// As patient as the shell client is when it looks for the leader.
-constexpr HttpPatience kCheck{.connect = milliseconds(1000), .silence = milliseconds(1000)};
+const HttpPatience kCheck{.connect = milliseconds(1000), .silence = milliseconds(1000)};
 /// A service at work says every five seconds that it lives.
-constexpr HttpPatience kCommand{.connect = milliseconds(5000), .silence = milliseconds(30'000)};
+const HttpPatience kCommand{.connect = milliseconds(5000), .silence = milliseconds(30'000)};
 
 /// Longer than an election takes by default, the time until the leader is missed included.
 constexpr milliseconds kElection{8000};

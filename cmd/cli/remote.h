@@ -45,6 +45,7 @@ class RemoteService {
     Result<Reply> reply;
   };
   [[nodiscard]] Asked run(const CommandRequest& request, Progress& progress) const;
+  [[nodiscard]] std::string place() const { return to_string(address_); }
   /// The body of an answer with status 200. `path`: below "/api/".
   [[nodiscard]] Result<std::string> get(const std::string& path) const;
 

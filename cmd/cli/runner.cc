@@ -4,6 +4,7 @@
 
 #include <fmt/format.h>
 
+#include "cmd/cli/group_nodes.h"
 #include "cmd/cli/output.h"
 #include "cmd/command/names.h"
 
@@ -33,20 +34,32 @@ class ServiceOrHere final : public Runner {
     return {};
   }
 
-  /// A service that says in the backend where it is, else this process.
-  Result<> find_on_backend(Config config) {
-    ORCH_ASSIGN(process_, Process::open(command_, std::move(config), options_, progress_));
+  /// A service that says in the backend where it is, else one of the group's, else this process.
+  Result<> find_on_backend(const Config& config) {
+    // What a group has decided since is not on the backend of a node whose service is down.
+    of_group_ = config.raft.raft_enabled && !options_.ignore_raft && !access_.direct &&
+                !command_.here && command_.needs != Needs::Nothing;
+    auto opened = Process::open(command_, config, options_, progress_);
+    const auto without = [&](const Error& why) -> Result<> {
+      if (of_group_) return find_in_group(config, why);
+      return fail(why);
+    };
+    if (!opened) return without(opened.error());
+    process_ = *std::move(opened);
     if (!access_.direct && !command_.here) {
-      ORCH_ASSIGN(const std::vector<storage::Node> nodes, process_->serving());
-      if (!nodes.empty()) {
-        auto found = choose_node(nodes);
+      const auto nodes = process_->serving();
+      if (!nodes) return without(nodes.error());
+      if (!nodes->empty()) {
+        auto found = choose_node(*nodes);
         if (found) {
           service_ = *std::move(found);
           return {};
         }
+        if (of_group_) return find_in_group(config, found.error());
         go_on_here(found.error());
       }
     }
+    if (of_group_) return find_in_group(config, {ErrorKind::Unreachable, "none runs"});
     return get_ready();
   }
 
@@ -61,7 +74,7 @@ class ServiceOrHere final : public Runner {
     if (asked.begun || asked.reply || process_ == nullptr) return std::move(asked.reply);
     const Error& why = asked.reply.error();
     // A node that knows no leader knows nothing that holds (HA-23).
-    if (process_->config().raft.raft_enabled && why.by_server) return fail(why);
+    if (of_group_) return fail(why);
     // Whoever may use the backend may do this without the service, too.
     go_on_here(why);
     service_.reset();
@@ -70,19 +83,40 @@ class ServiceOrHere final : public Runner {
   }
 
  private:
+  /// Any node of the raft group: one that does not lead passes on what it is asked.
+  Result<> find_in_group(const Config& config, const Error& own_service) {
+    std::vector<std::string> known;
+    if (process_) known = process_->group_urls();
+    const auto addresses = group_addresses(config, known, access_);
+    auto found = RemoteService::choose(access_, addresses, false, true);
+    if (!found) return fail(none_found(found.error().message));
+    service_ = *std::move(found);
+    if (command_.of_node) {
+      progress_.say(fmt::format("orch: the service of this node does not answer ({}); asking {}",
+                                own_service.message, service_->place()));
+    }
+    return {};
+  }
+
+  [[nodiscard]] Error none_found(std::string_view tried) const {
+    return {
+        ErrorKind::Refused,
+        fmt::format(
+            "Orchestrator configured to run raft (\"RaftEnabled\": true). All access must go "
+            "through the web API of the active raft node. None was found{}{}: start orch serve, "
+            "or name nodes with --api or ORCHESTRATOR_API. {} may override this with "
+            "--ignore-raft-setup{}",
+            tried.empty() ? "" : ", ", tried, options_.legacy ? "You" : "'orch -c'",
+            command_.access == Access::Read ? ", or --direct, and sees what this node knew last"
+                                            : "")};
+  }
+
   /// What a raft group decides goes through its leader: here it would stand on this node alone.
   Result<> get_ready() {
     const bool shared = process_->config().raft.raft_enabled && !options_.ignore_raft;
     if (shared && command_.access == Access::Write && command_.needs != Needs::Nothing &&
         !command_.here) {
-      return fail(
-          ErrorKind::Refused,
-          fmt::format(
-              "Orchestrator configured to run raft (\"RaftEnabled\": true). All access must go "
-              "through the web API of the active raft node. None was found: start orch serve, or "
-              "name nodes with --api or ORCHESTRATOR_API. {} may override this with "
-              "--ignore-raft-setup",
-              options_.legacy ? "You" : "'orch -c'"));
+      return fail(none_found(""));
     }
     return process_->get_ready();
   }
@@ -114,6 +148,7 @@ class ServiceOrHere final : public Runner {
   const RunOptions options_;
   const ServiceAccess access_;
   Progress& progress_;
+  bool of_group_{false};  ///< what it does is the raft group's to do
   std::unique_ptr<Process> process_;
   std::optional<RemoteService> service_;
 };
@@ -125,7 +160,7 @@ Result<std::unique_ptr<Runner>> Runner::open(const Command& command, Config conf
                                              Progress& progress) {
   const bool named = !access.urls.empty() && !access.direct && command.needs != Needs::Nothing;
   auto runner = std::make_unique<ServiceOrHere>(command, options, std::move(access), progress);
-  ORCH_TRY(named ? runner->find_named() : runner->find_on_backend(std::move(config)));
+  ORCH_TRY(named ? runner->find_named() : runner->find_on_backend(config));
   return std::unique_ptr<Runner>(std::move(runner));
 }
 

@@ -43,6 +43,10 @@ std::vector<Result<std::string>> ask_nodes(const Group& group, const Status& sta
   return answers;
 }
 
+bool in_quorum(const Status& status) {
+  return status.state == "Leader" || status.state == "Follower";
+}
+
 std::string_view health_of(const Result<std::string>& answer) {
   if (!answer) return "no answer";
   return *answer == kWell ? "well" : "unwell";
@@ -171,7 +175,7 @@ Result<Reply> run_begin_anew(Services& services, const Args& args) {
 }  // namespace
 
 bool is_sound(const Status& status) {
-  return status.state == "Leader" || status.state == "Follower";
+  return in_quorum(status) && status.trouble.empty();
 }
 
 Json raft_status_json(const Services& services, const Group& group) {
@@ -183,7 +187,7 @@ Json raft_status_json(const Services& services, const Group& group) {
           {"RaftAdvertise", status.self},
           {"State", status.state},
           {"Healthy", is_sound(status)},
-          {"IsPartOfQuorum", is_sound(status) && !status.leader.empty()},
+          {"IsPartOfQuorum", in_quorum(status) && !status.leader.empty()},
           {"Leader", status.leader},
           {"LeaderURI", group.known_url(status.leader)},
           {"Peers", peers},

@@ -18,7 +18,7 @@ inline constexpr std::string_view kIsWell = "is it well";
 inline constexpr std::string_view kWell = "well";
 inline constexpr std::string_view kHostName = "host name";
 
-/// Leads or follows.
+/// Leads or follows, and nothing keeps it from leading.
 bool is_sound(const ha::raft::Status& status);
 /// The object RaftStatus of the API.
 Json raft_status_json(const Services& services, const ha::raft::Group& group);

@@ -1,5 +1,6 @@
 #include "cmd/http/client.h"
 
+#include <algorithm>
 #include <array>
 #include <boost/asio/buffer.hpp>
 #include <boost/asio/generic/stream_protocol.hpp>
@@ -30,6 +31,7 @@ using boost::system::error_code;
 using std::chrono::steady_clock;
 
 constexpr std::uint64_t kMostAnswerBytes = 256U << 20U;
+constexpr std::chrono::milliseconds kLookEach{200};  // whether there still is hope
 
 class BeastConnection final : public HttpConnection {
  public:
@@ -50,7 +52,12 @@ class BeastConnection final : public HttpConnection {
   Result<> shake_hands(steady_clock::time_point deadline);
   Socket& socket() { return stream_->next_layer(); }
   [[nodiscard]] Failure unreachable(std::string_view why) const {
-    return fail(ErrorKind::Unreachable, fmt::format("{}: {}", to_string(address_), why));
+    return fail(ErrorKind::Unreachable,
+                fmt::format("{}: {}", to_string(address_), given_up_.empty() ? why : given_up_));
+  }
+  bool may_wait(steady_clock::time_point deadline) {
+    if (given_up_.empty() && patience_.hopeless) given_up_ = patience_.hopeless();
+    return given_up_.empty() && steady_clock::now() < deadline;
   }
 
   /// `begin` starts something and is given what to call at its end.
@@ -59,8 +66,8 @@ class BeastConnection final : public HttpConnection {
     std::optional<error_code> ended;
     begin([&ended](error_code problem) { ended = problem; });
     io_.restart();
-    while (!ended && io_.run_one_until(deadline) > 0) {
-    }
+    while (!ended && may_wait(deadline))
+      io_.run_one_until(std::min(deadline, steady_clock::now() + kLookEach));
     if (ended) return *ended;
     error_code ignored;
     socket().close(ignored);
@@ -72,6 +79,7 @@ class BeastConnection final : public HttpConnection {
   const HttpAddress address_;
   const HttpClientTls tls_;
   const HttpPatience patience_;
+  std::string given_up_;  ///< why, once it is so
   asio::io_context io_{1};
   asio::ssl::context context_{asio::ssl::context::tls_client};
   std::optional<asio::ssl::stream<Socket>> stream_;

@@ -23,6 +23,8 @@ struct HttpClientTls {
 struct HttpPatience {
   std::chrono::milliseconds connect{5000};   ///< until the connection stands, TLS and all
   std::chrono::milliseconds silence{30000};  ///< for the next bytes to come
+  /// Looked at while waiting: why nothing will come any more; "": something may.
+  std::function<std::string()> hopeless{};
 };
 
 /// A connection to an HTTP service, for one request. One thread waits for each thing in turn,

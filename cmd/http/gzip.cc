@@ -53,6 +53,14 @@ std::string gzipped(std::string& body) {
 }  // namespace
 
 void compress_if_wanted(const HttpRequest& request, HttpResponse& response) {
+  if (response.later) {
+    response.later = [request, later = std::move(response.later)] {
+      HttpResponse answer = later();
+      compress_if_wanted(request, answer);
+      return answer;
+    };
+    return;
+  }
   if (response.body.size() < kWorthIt) return;
   response.headers.emplace_back("Vary", "Accept-Encoding");
   if (!accepts_gzip(request.header("Accept-Encoding"))) return;

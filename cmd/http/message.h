@@ -39,6 +39,9 @@ struct HttpResponse {
   /// In place of `body`: called once, to make a body that is sent while it is made. Between the
   /// pieces, each of whole lines, empty lines go out, so that the client sees that somebody lives.
   std::function<void(const Send&)> stream{};
+  /// In place of all else: makes the answer, and waits for another node meanwhile, which must not
+  /// hold up requests that need no other.
+  std::function<HttpResponse()> later{};
 };
 
 /// "a%2Fb" -> "a/b"; `plus_is_blank` as in a query. A percent sign that starts nothing stays.

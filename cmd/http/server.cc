@@ -111,7 +111,22 @@ class PlainStream final : public Stream {
   Socket socket_;
 };
 
-std::vector<std::string> units_of(SSL* ssl);
+/// The organisational units of a verified client certificate.
+std::vector<std::string> units_of(SSL* ssl) {
+  std::vector<std::string> units;
+  if (SSL_get_verify_result(ssl) != X509_V_OK) return units;
+  X509* certificate = SSL_get1_peer_certificate(ssl);
+  if (certificate == nullptr) return units;
+  X509_NAME* subject = X509_get_subject_name(certificate);
+  for (int at = -1;
+       (at = X509_NAME_get_index_by_NID(subject, NID_organizationalUnitName, at)) >= 0;) {
+    const ASN1_STRING* text = X509_NAME_ENTRY_get_data(X509_NAME_get_entry(subject, at));
+    units.emplace_back(reinterpret_cast<const char*>(ASN1_STRING_get0_data(text)),
+                       static_cast<std::size_t>(ASN1_STRING_length(text)));
+  }
+  X509_free(certificate);
+  return units;
+}
 
 class TlsStream final : public Stream {
  public:
@@ -156,30 +171,14 @@ std::string head_of(const HttpResponse& response, bool keep_alive) {
   return head;
 }
 
-/// The organisational units of a verified client certificate.
-std::vector<std::string> units_of(SSL* ssl) {
-  std::vector<std::string> units;
-  if (SSL_get_verify_result(ssl) != X509_V_OK) return units;
-  X509* certificate = SSL_get1_peer_certificate(ssl);
-  if (certificate == nullptr) return units;
-  X509_NAME* subject = X509_get_subject_name(certificate);
-  for (int at = -1;
-       (at = X509_NAME_get_index_by_NID(subject, NID_organizationalUnitName, at)) >= 0;) {
-    const ASN1_STRING* text = X509_NAME_ENTRY_get_data(X509_NAME_get_entry(subject, at));
-    units.emplace_back(reinterpret_cast<const char*>(ASN1_STRING_get0_data(text)),
-                       static_cast<std::size_t>(ASN1_STRING_length(text)));
-  }
-  X509_free(certificate);
-  return units;
-}
-
 class BeastServer final : public HttpServer {
  public:
   BeastServer(HttpServerSettings settings, Handler handler, QuickHandler quick)
       : settings_(std::move(settings)),
         handler_(std::move(handler)),
         quick_(std::move(quick)),
-        handlers_(settings_.most_handlers) {}
+        handlers_(settings_.most_handlers),
+        waiters_(settings_.most_handlers) {}
 
   ~BeastServer() override { stop(steady_clock::now()); }
 
@@ -213,6 +212,7 @@ class BeastServer final : public HttpServer {
   std::atomic<std::size_t> working_{0};
   std::atomic<bool> stopping_{false};
   WorkerPool handlers_;
+  WorkerPool waiters_;  ///< for other nodes
   std::thread thread_;
 };
 
@@ -290,8 +290,13 @@ class Session : public std::enable_shared_from_this<Session> {
     }
     ++server_.working_;
     worked_on_ = true;
-    server_.handlers_.submit([self = shared_from_this()] {
-      HttpResponse response = self->server_.handler_(self->request_);
+    work(server_.handlers_, [this] { return server_.handler_(request_); });
+  }
+
+  void work(WorkerPool& pool, const std::function<HttpResponse()>& make) {
+    pool.submit([self = shared_from_this(), make] {
+      const HttpResponse response = make();
+      if (response.later) return self->work(self->server_.waiters_, response.later);
       if (response.stream) return self->make_stream(response);
       // From here: the client need not wait until another thread has woken up.
       self->write_out(response);
@@ -485,6 +490,9 @@ Result<> BeastServer::open_tcp() {
 }
 
 Result<> BeastServer::open_local() {
+  if (settings_.socket.size() > 100) {
+    return fail(ErrorKind::InvalidInput, "ListenSocket: the path is longer than a socket's may be");
+  }
   error_code problem;
   // A left-over socket of a process that is gone: nobody answers there.
   struct stat status {};
@@ -510,16 +518,9 @@ Result<> BeastServer::open_local() {
 }
 
 Result<> BeastServer::open() {
-  if (settings_.socket.empty()) {
-    if (settings_.tls) ORCH_TRY(load_certificates());
-    ORCH_TRY(open_tcp());
-  } else {
-    if (settings_.socket.size() > 100) {
-      return fail(ErrorKind::InvalidInput,
-                  "ListenSocket: the path is longer than a socket's may be");
-    }
-    ORCH_TRY(open_local());
-  }
+  const bool local = !settings_.socket.empty();
+  if (settings_.tls && !local) ORCH_TRY(load_certificates());
+  ORCH_TRY(local ? open_local() : open_tcp());
   thread_ = std::thread([this] { io_.run(); });
   return {};
 }
@@ -580,6 +581,7 @@ void BeastServer::stop(steady_clock::time_point deadline) {
   if (thread_.joinable()) thread_.join();
   // A handler that still runs has nobody left to answer; its request goes with the session.
   handlers_.stop();
+  waiters_.stop();
   if (!settings_.socket.empty()) ::unlink(settings_.socket.c_str());
 }
 

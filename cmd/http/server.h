@@ -24,7 +24,7 @@ struct HttpServerSettings {
   std::chrono::seconds header_limit{15};  ///< for a request's head and body to arrive
   std::chrono::seconds idle_limit{60};    ///< between requests
   std::chrono::milliseconds pulse{5000};  ///< between signs of life in a stream
-  std::size_t most_handlers{128};         ///< requests that are worked on at once
+  std::size_t most_handlers{128};  ///< requests that are worked on at once; as many wait for others
 };
 
 /// Answers HTTP/1.1 requests over TCP, TLS or a Unix socket: the door to Boost.Beast. However many

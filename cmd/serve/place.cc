@@ -53,17 +53,24 @@ Result<> Service::join_group() {
   };
   settings.answer = [this](std::string_view question) -> std::string {
     if (question == kHostName) return self_.hostname;
-    if (question == kIsWell) return std::string(unwell_for() < ha::kUnwell ? kWell : "");
+    if (question == kIsWell) return std::string(is_well() ? kWell : "");
     const MutexLock lock(questions_mutex_);
     return questioned_ == nullptr ? std::string() : answer_question(*questioned_, question);
   };
   ORCH_ASSIGN(node_, ha::raft::Node::start(std::move(settings), *decisions_));
+  asked_node_ = node_.get();
   coordination_ = std::make_unique<ha::raft::RaftCoordination>(
       *database_, *node_,
       ha::raft::RaftCoordination::Settings{
           .election_timeout = raft.raft_election_timeout_milliseconds,
           .heartbeat = raft.raft_heartbeat_milliseconds});
   return {};
+}
+
+/// Whether the others may count on it: one that could not lead is of no use when it has to.
+bool Service::is_well() const {
+  const ha::raft::Group* const node = asked_node_;
+  return unwell_for() < ha::kUnwell && (node == nullptr || node->status().trouble.empty());
 }
 
 /// FailureDetectionQuorum: by itself with three nodes.

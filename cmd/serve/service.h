@@ -142,6 +142,7 @@ class Service {
   Result<> keep_topologies();
   void publish_masters();
   void look_up_hosts();
+  [[nodiscard]] bool is_well() const;
   [[nodiscard]] bool asks_others() const;
   [[nodiscard]] Result<> others_agree(const Analysis& analysis);
   void look_after_members(bool leads);
@@ -168,6 +169,8 @@ class Service {
   std::unique_ptr<Progress> progress_;
   std::unique_ptr<ha::raft::State> decisions_;  ///< with raft
   std::unique_ptr<ha::raft::Group> node_;       ///< with raft
+  /// The same, for the questions that it hands to this service, from its start to its end.
+  std::atomic<const ha::raft::Group*> asked_node_{nullptr};
   std::unique_ptr<ha::Coordination> coordination_;
   std::unique_ptr<Services> services_;  ///< of the service itself
   std::unique_ptr<Services> own_;       ///< the same, on this node's own backend

@@ -228,6 +228,7 @@ void Engine::take(const InstanceKey& key, const Observation& seen, TimePoint beg
     schedule.running = false;
     schedule.failures = seen.found() ? 0 : schedule.failures + 1;
     schedule.seen_at = steady_clock::now();
+    if (seen.found()) schedule.took = schedule.seen_at - schedule.begun;
     const milliseconds pause = is_news(seen) ? kGather : kGatherCalm;
     for (const std::string& cluster : picture_.take(seen, begun, ended))
       analyse_within(cluster, pause);

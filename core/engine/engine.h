@@ -132,6 +132,7 @@ class Engine {
     unsigned failures{0};
     SteadyPoint begun{};                        ///< when it began to run
     SteadyPoint seen_at{};                      ///< when the latest probe ended
+    SteadyPoint::duration took{};               ///< the latest one that found it
     SteadyPoint learnt_at{};                    ///< see learn()
     bool hurried{false};                        ///< the next read is out of turn
     std::chrono::milliseconds pause{0};         ///< before the next read out of turn

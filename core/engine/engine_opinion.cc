@@ -11,8 +11,9 @@ namespace {
 
 using std::chrono::milliseconds;
 
-/// A look that took no longer is one of now; one that takes longer got no answer.
-constexpr std::chrono::seconds kNow{1};
+/// A look that took no longer is one of now; one that takes longer got no answer, unless the server
+/// is as far away or as busy as that.
+constexpr SteadyPoint::duration kNow = std::chrono::seconds(1);
 
 }  // namespace
 
@@ -24,7 +25,7 @@ Opinion Engine::opinion_on(const InstanceKey& key) {
   const Schedule schedule = found->second;
   hurry_at_once(key);
   schedule_changed_.notify_all();
-  const bool hangs = schedule.running && now - schedule.begun >= kNow;
+  const bool hangs = schedule.running && now - schedule.begun >= std::max(kNow, 2 * schedule.took);
   return {.known = schedule.seen_at != SteadyPoint{},
           .answers = schedule.failures == 0 && !hangs,
           .fresh = hangs || now - schedule.seen_at <= kNow};

@@ -43,6 +43,10 @@ class Channel {
   void connect(const Endpoint& endpoint);
   void accept(uv_stream_t* listener);
   void send_frame(std::string_view frame);
+  /// Whether the other side is at `host`, as far as it must prove that.
+  [[nodiscard]] bool comes_from(const std::string& host) const {
+    return !tls_ || tls_->shows(host);
+  }
   /// From now on all goes to and from the stream that is returned, the engine's; nothing when there
   /// can be none, and then the channel is closed.
   uv_stream_t* become_stream();

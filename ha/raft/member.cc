@@ -90,6 +90,9 @@ Result<> Member::open() {
                        [this](const std::string& address) { notice_wanted(address); },
                        [this](const std::string& address, const std::string& number) {
                          notice_another_group(address, number);
+                       },
+                       [this] {
+                         return known_addresses();
                        }}));
   if (!settings_.security.any() && settings_.peers.size() > 1) {
     log::warning(

@@ -123,6 +123,8 @@ class Member {
   Result<> join_anew();
   void ask_to_join();
   void notice_wanted(const std::string& address);
+  [[nodiscard]] std::set<std::string> known_addresses() const;
+  [[nodiscard]] std::string leaderless_text() const;
   void ask_to_be_taken_in(const std::string& peer);
   void notice_another_group(const std::string& address, const std::string& number);
   void learn_group();

@@ -161,12 +161,7 @@ void Member::ask_to_join() {
   }
   if (votes && now - leader_known_at_ < kPatience * settings_.election_timeout) return;
   last_join_request_ = now;
-  // Those of the list, and those it knew when it still heard of them.
-  std::set<std::string> others(settings_.peers.begin(), settings_.peers.end());
-  others.insert(wanted_by_.begin(), wanted_by_.end());
-  for (const Server& server : servers)
-    others.emplace(address_in(server.name));
-  for (const std::string& peer : others) {
+  for (const std::string& peer : known_addresses()) {
     if (peer == settings_.advertise) continue;
     if (group_.empty()) {
       ask_to_be_taken_in(peer);
@@ -178,6 +173,16 @@ void Member::ask_to_join() {
       ask_to_be_taken_in(peer);
     });
   }
+}
+
+/// Those of the list, and those it knew when it still heard of them.
+std::set<std::string> Member::known_addresses() const {
+  std::set<std::string> known(settings_.peers.begin(), settings_.peers.end());
+  known.insert(wanted_by_.begin(), wanted_by_.end());
+  if (phase_ != Phase::Running) return known;
+  for (const Server& server : read_servers())
+    known.emplace(address_in(server.name));
+  return known;
 }
 
 void Member::ask_to_be_taken_in(const std::string& peer) {

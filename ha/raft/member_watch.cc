@@ -20,6 +20,8 @@ using std::chrono::steady_clock;
 /// For how long the log may take to reach the disk before the disk counts as broken.
 constexpr std::chrono::seconds kSlowDisk{5};
 constexpr std::chrono::seconds kLookEach{1};
+/// How many election timeouts may pass without a leader before that is worth a word.
+constexpr int kLeaderless = 10;
 
 /// Between two looks of the engine's thread; for so long it may take for new what is older.
 milliseconds pause_allowed(const Settings& settings) {
@@ -208,11 +210,23 @@ void Member::publish(const OrchRaftView& view) {
                        ? "has lost the end of its log, and waits for a leader to fill it in"
                    : !outside_.empty() ? outside_
                    : !member           ? "has no vote in the group; asks its nodes to be taken in"
+                   : view.leader == 0  ? leaderless_text()
                                        : "";
   const MutexLock lock(mutex_);
   status_ = std::move(status);
   published_at_ = steady_clock::now();
   servers_ = std::move(servers);
+}
+
+/// For a member that nobody has led for long, in which time several elections would have gone by.
+std::string Member::leaderless_text() const {
+  if (leader_known_at_ == SteadyPoint{}) return "";
+  const auto span = steady_clock::now() - leader_known_at_;
+  if (span < kLeaderless * settings_.election_timeout + 2 * kLookEach) return "";
+  return fmt::format(
+      "has heard of no leader for {} s: more than half of the nodes that vote must run ('orch raft "
+      "recover' tells what is left when they are lost for good)",
+      std::chrono::duration_cast<std::chrono::seconds>(span).count());
 }
 
 std::optional<Term> Member::led_term() const {
@@ -233,19 +247,19 @@ Status Member::status() const {
   // A thread that is held up hears nothing of the others, who may have another leader by now.
   const auto age = steady_clock::now() - published_at;
   status.held_up = published_at != SteadyPoint{} && age > settings_.election_timeout;
-  if (status.state == "Follower" && !status.leader.empty() && status.held_up) {
+  const bool hears_nobody = status.state == "Follower" && !status.leader.empty() && status.held_up;
+  // The engine says that it leads for an election timeout after the others have gone, and before
+  // the first entry of its term: `leader-check` does not, and the two must not contradict.
+  const bool leads_no_more = status.state == "Leader" && !led_term();
+  if (hears_nobody || leads_no_more) {
     status.state = "Candidate";
     status.leader.clear();
+  }
+  if (status.held_up && status.state == "Candidate") {
     const std::string why = machine_.waits_for();
     status.trouble = fmt::format("has been held up for {} ms{}",
                                  std::chrono::duration_cast<milliseconds>(age).count(),
                                  why.empty() ? ", by its backend or its disk" : ": " + why);
-  }
-  // The engine says that it leads for an election timeout after the others have gone, and before
-  // the first entry of its term: `leader-check` does not, and the two must not contradict.
-  if (status.state == "Leader" && !led_term()) {
-    status.state = "Candidate";
-    status.leader.clear();
   }
   return status;
 }

@@ -124,8 +124,12 @@ Result<T> Node::call(std::function<void(Member&, const SharedAnswer<T>&)> task,
   if (!posted) return fail(ErrorKind::Unreachable, "this node ends");
   auto result = answer->wait_until(deadline);
   if (result) return std::move(*result);
+  const Status own = status();
   return fail(ErrorKind::Unreachable,
-              fmt::format("{}: no majority of the nodes answered in time", settings_.advertise));
+              fmt::format("{}: {}", settings_.advertise,
+                          own.held_up && !own.trouble.empty()
+                              ? own.trouble
+                              : "no majority of the nodes answered in time"));
 }
 
 std::optional<Term> Node::leading() const {

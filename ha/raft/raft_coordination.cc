@@ -50,6 +50,14 @@ Result<> renumber_group(storage::Database& shared) {
                             {{std::string(kGroupRow), fmt::format("{:016x}", number)}});
 }
 
+Result<std::map<std::string, std::string>> urls_of_nodes(storage::Database& own) {
+  std::map<std::string, std::string> urls;
+  ORCH_TRY(own.select("select address, url from orch_raft_node where address <> ?",
+                      {std::string(kGroupRow)},
+                      [&urls](const storage::Row& row) { urls[row.text(0)] = row.text(1); }));
+  return urls;
+}
+
 RaftCoordination::RaftCoordination(storage::Database& own, Group& group, const Settings& settings)
     : own_(own),
       group_(group),
@@ -119,9 +127,7 @@ Result<> RaftCoordination::attempt(milliseconds unwell) {
 }
 
 Result<> RaftCoordination::look_up_nodes() {
-  std::map<std::string, std::string> urls;
-  ORCH_TRY(own_.select("select address, url from orch_raft_node", {},
-                       [&urls](const storage::Row& row) { urls[row.text(0)] = row.text(1); }));
+  ORCH_ASSIGN(auto urls, urls_of_nodes(own_));
   group_.remember_urls(std::move(urls));
   return {};
 }

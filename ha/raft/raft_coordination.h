@@ -3,6 +3,7 @@
 #include <atomic>
 #include <chrono>
 #include <functional>
+#include <map>
 #include <memory>
 #include <string>
 
@@ -48,6 +49,9 @@ class InQuorum final : public Leadership {
 Result<> number_group(storage::Database& shared);
 /// Gives it another, as it is begun anew.
 Result<> renumber_group(storage::Database& shared);
+
+/// Where nodes of the group answer requests, by their addresses, as far as `own` has heard.
+Result<std::map<std::string, std::string>> urls_of_nodes(storage::Database& own);
 
 /// Several nodes, each on a backend of its own, that agree by raft.
 class RaftCoordination final : public Coordination {

@@ -172,6 +172,16 @@ Result<> TlsSession::shake_hands() {
   return {};
 }
 
+bool TlsSession::shows(const std::string& host) const {
+  if (by_secret_) return true;
+  X509* const certificate = SSL_get0_peer_certificate(ssl_);
+  if (certificate == nullptr) return false;
+  // An address is not a host name to a certificate.
+  const int as_address = ::X509_check_ip_asc(certificate, host.c_str(), 0);
+  if (as_address >= 0) return as_address == 1;
+  return ::X509_check_host(certificate, host.data(), host.size(), 0, nullptr) == 1;
+}
+
 Result<> TlsSession::receive(std::string_view bytes, std::string& plain) {
   while (!bytes.empty()) {
     const int size = static_cast<int>(std::min<std::size_t>(bytes.size(), 1U << 20));

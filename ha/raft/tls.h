@@ -44,6 +44,8 @@ class TlsSession {
   [[nodiscard]] std::string take_output();
   /// Each side has proved itself.
   [[nodiscard]] bool is_ready() const { return ready_; }
+  /// Whether the other side's certificate names that host or address; by the secret, all are alike.
+  [[nodiscard]] bool shows(const std::string& host) const;
 
  private:
   friend class TlsContext;

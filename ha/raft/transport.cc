@@ -2,6 +2,7 @@
 
 #include <netinet/in.h>
 
+#include <algorithm>
 #include <charconv>
 #include <cstring>
 #include <optional>
@@ -128,8 +129,26 @@ void Transport::refuse(Channel* channel, const std::string& why) {
   channel->send_frame("no " + why);
 }
 
+bool Transport::is_from(const Channel& channel, std::string_view address) const {
+  if (!settings_.security.certified()) return true;
+  const auto endpoint = parse_endpoint(address);
+  return endpoint && channel.comes_from(endpoint->host);
+}
+
+bool Transport::is_from_known(const Channel& channel) const {
+  if (!settings_.security.certified()) return true;
+  return std::ranges::any_of(handlers_.known(),
+                             [&](const std::string& address) { return is_from(channel, address); });
+}
+
 void Transport::on_greeting(Channel* channel, const std::string& greeting) {
   const std::string_view text = greeting;
+  // An authority may sign for others than nodes, too.
+  if (id_ != 0 && !is_from_known(*channel)) {
+    return channel->close(ErrorKind::Denied,
+                          "the other side's certificate names no node of the "
+                          "group");
+  }
   if (text.rfind(kStream, 0) == 0) {
     return on_stream_wanted(channel, text.substr(kStream.size()));
   }
@@ -145,6 +164,10 @@ void Transport::on_stream_wanted(Channel* channel, std::string_view wish) {
   const auto to = pieces.size() == 3 ? parse_id(pieces[1]) : std::nullopt;
   if (!from || !to || *from == 0) {
     return channel->close(ErrorKind::Denied, "no node speaks there");
+  }
+  if (!is_from(*channel, address_in(pieces[2]))) {
+    return channel->close(ErrorKind::Denied,
+                          fmt::format("the other side's certificate does not name {}", pieces[2]));
   }
   if (id_ == 0) {
     handlers_.wanted(std::string(address_in(pieces[2])));

@@ -6,6 +6,7 @@
 #include <list>
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
 #include <string_view>
 
@@ -37,6 +38,8 @@ class Transport {
     std::function<void(const std::string& address)> wanted{};
     /// A node that this one wanted to speak with is of another group, whose number it told.
     std::function<void(const std::string& address, const std::string& number)> of_another{};
+    /// The addresses of all nodes that may want to speak with this one.
+    std::function<std::set<std::string>()> known{};
   };
   using Connected = std::function<void(uv_stream_t* stream, bool canceled)>;
   using Answered = std::function<void(const Result<std::string>& answer)>;
@@ -74,6 +77,8 @@ class Transport {
     return !group_.empty() && !group.empty() && group != group_;
   }
   void refuse(Channel* channel, const std::string& why);
+  [[nodiscard]] bool is_from(const Channel& channel, std::string_view address) const;
+  [[nodiscard]] bool is_from_known(const Channel& channel) const;
 
   uv_loop_t* loop_;
   Settings settings_;

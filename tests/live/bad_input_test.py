@@ -255,15 +255,18 @@ class BadFiles(LiveCase):
         done = self.refuses("clusters", "--json", saying="InstancePollSeconds")
         self.assertEqual((done.code, json.loads(done.out)["Kind"]), (2, "InvalidInput"))
 
-    def test_a_script_does_not_write_past_the_raft_group(self):
-        self.config.update(RaftEnabled=True, RaftDataDir=str(self.folder), RaftBind="127.0.0.1:1", RaftNodes=["127.0.0.1:1"])
+    def test_a_script_does_not_go_past_the_raft_group(self):
+        self.config.update(RaftEnabled=True, RaftDataDir=str(self.folder), RaftBind="127.0.0.1:1", RaftNodes=["127.0.0.1:1"],
+                           ListenAddress="127.0.0.1:1")
         text = self.refuses("-c", "tag", "-i", "a", "--tag", "x").err.strip()
         self.assertIn('Orchestrator configured to run raft ("RaftEnabled": true). All access must go through the web '
                       'API of the active raft node. ', text)
         self.assertTrue(text.endswith("You may override this with --ignore-raft-setup"), text)
         self.does("-c", "tag", "-i", "a", "--tag", "x", "--ignore-raft-setup")
-        self.assertEqual(self.does("-c", "tags", "-i", "a").lines, ["x="])
-        self.assertEqual(self.does("tags", "a").lines, ["x="])
+        self.assertEqual(self.does("-c", "tags", "-i", "a", "--ignore-raft-setup").lines, ["x="])
+        self.assertEqual(self.does("tags", "a", "--direct").lines, ["x="])
+        self.refuses("-c", "tags", "-i", "a", saying="None was found, .*http://127.0.0.1:1/api: Connection refused")
+        self.refuses("tags", "a", saying="--direct, and sees what this node knew last")
         self.refuses("tag", "a", "y", saying="'orch -c' may override")
 
     def test_the_configuration_file_is_named_once(self):

@@ -9,6 +9,7 @@ import subprocess
 import unittest
 
 import proxy
+from live_case import IS_MYSQL
 from raft_case import RaftCase, RaftNode
 from software import certificates
 
@@ -185,6 +186,32 @@ class RaftOnAFullDisk(RaftCase):
         self.wait(lambda: leader.service.ask("health")[0] == 200, "it to be well again by itself")
         self.healed_once(c, c[1])
         self.agree("select tag_name from database_instance_tags", "meanwhile")
+
+
+class RaftOnAFullLogDisk(RaftCase):
+    @unittest.skipIf(IS_MYSQL, "it is not about servers")
+    def test_a_follower_whose_log_has_no_room_is_not_counted_on(self):
+        for i in range(3):
+            mount_small_disk(self, self.folder / f"node{i}" / "raft", 128)
+        _, leader = self.prepare(1)
+        follower = self.followers(leader)[0]
+        big = follower.home / "raft" / "somebody-elses"
+        fill_up(self, big)
+        self.wait(lambda: follower.service.ask("health")[0] == 500, "it to call itself unhealthy")
+        self.assertIn("MiB are free", follower.service.ask("health")[1])
+        self.assertEqual(follower.service.ask("raft-health")[0], 500)
+        self.assertTrue(follower.service.json("raft-status")["IsPartOfQuorum"])
+
+        def members():
+            return set(leader.service.json("health")["Details"]["RaftHealthyMembers"])
+
+        well = {node.address for node in self.nodes if node is not follower}
+        self.wait(lambda: members() == well, "the leader to know it")
+        self.config.update(json.loads(leader.config.read_text()))
+        self.assertRegex(self.does("raft", "status").out, f"{follower.address} .*unwell")
+        big.unlink()
+        self.wait(lambda: follower.service.ask("health")[0] == 200, "it to be well again by itself")
+        self.wait(lambda: members() == well | {follower.address}, "the leader to know that")
 
 
 class RaftOnAFullServer(RaftCase):

@@ -1,4 +1,5 @@
 """Three `orch serve` with a backend each that agree by raft: what one decides the others know, whoever dies."""
+import concurrent.futures
 import json
 import shutil
 import time
@@ -126,6 +127,28 @@ class Raft(RaftCase):
             f"graceful-master-takeover/{c.name}/{c[2].host}/{c[2].port}")
         self.assertEqual(details["SuccessorKey"]["Port"], c[2].port)
 
+    def test_what_a_follower_asked_of_a_leader_that_falls_silent_is_answered_soon(self):
+        marker = self.folder / "hook"
+        self.config["PreGracefulTakeoverProcesses"] = [f"echo x > {marker}; sleep 6"]
+        c, leader = self.prepare(3)
+        follower = self.followers(leader)[0].service
+        with concurrent.futures.ThreadPoolExecutor(260) as pool:
+            takeover = pool.submit(follower.ask, f"graceful-master-takeover/{c.name}/{c[2].host}/{c[2].port}")
+            self.wait(marker.exists, "the hook to run")
+            leader.freeze()
+            # More than the node has threads for.
+            reads = [pool.submit(follower.ask, f"tags/{c[2].host}/{c[2].port}") for _ in range(250)]
+            for _ in range(10):
+                self.assertEqual(follower.ask("raft-state", patience=2)[0], 200)
+                time.sleep(0.2)
+            self.assertLessEqual({read.result(20)[0] for read in reads}, {200, 503})
+            self.leader([node for node in self.nodes if node is not leader])
+            self.assertEqual(follower.ask("clusters")[0], 200)
+            status, body = takeover.result(20)
+        self.assertEqual(status, 502, body)
+        self.assertIn(f"{leader.address} does not lead any more", body)
+        self.assertIn("whether this was carried out is not known", body)
+
     @unittest.skipIf(IS_MYSQL, "it is not about servers")
     def test_a_node_that_stood_still_for_long_goes_on_when_it_is_woken(self):
         _, leader = self.prepare(2)
@@ -169,6 +192,34 @@ class Raft(RaftCase):
         for node in (other, follower):
             node.end()
         self.refuses("tag", c[2], "--tag", "by=nobody", saying="None was found")
+
+    @unittest.skipIf(IS_MYSQL, "it is not about servers")
+    def test_a_command_on_a_node_whose_service_is_down_asks_the_others(self):
+        c, leader = self.prepare(2)
+        down = self.followers(leader)[0]
+        down.service.end()
+        self.config.update(json.loads(down.config.read_text()))
+        self.does("tag", c[2], "--tag", "by=others")
+        self.assertEqual(self.sql(down, "select count(*) from database_instance_tags"), "0")
+        self.assertEqual(self.does("tags", c[2]).lines, ["by=others"])
+        self.assertEqual(self.does("-c", "tags", "-i", c[2]).lines, ["by=others"])
+        # Who wants to know what stands here says so.
+        self.assertEqual(self.does("tags", c[2], "--direct").lines, [])
+        self.assertEqual(self.does("-c", "tags", "-i", c[2], "--ignore-raft-setup").lines, [])
+        status = self.does("raft", "status")
+        self.assertIn("the service of this node does not answer", status.err)
+        self.assertRegex(status.out, f"{down.address} .*no answer")
+        # Elsewhere, with the configuration only.
+        self.config.update(SQLite3DataFile="/nowhere/orch.db", HTTPAdvertise=f"http://{leader.listen}")
+        self.assertEqual(self.does("tags", c[2]).lines, ["by=others"])
+        for node in self.nodes:
+            node.end()
+        for file in ("/nowhere/orch.db", str(down.home / "orch.db")):
+            self.config["SQLite3DataFile"] = file
+            for words in (["tags", c[2]], ["-c", "tags", "-i", c[2]], ["raft", "status"], ["topology", c.name]):
+                done = self.refuses(*words, saying="None was found")
+                self.assertIn(leader.listen, done.err)
+                self.assertEqual(done.out, "")
 
 
 class RaftOnMySql(Raft):

@@ -106,6 +106,13 @@ TEST_SUITE("raft commands") {
     CHECK(healthy_members(nodes.leader) == std::vector<std::string>{"node-0:10008"});
   }
 
+  TEST_CASE("a node is sound that follows or leads, and that nothing keeps from leading") {
+    CHECK(is_sound({.state = "Leader"}));
+    CHECK(is_sound({.state = "Follower"}));
+    CHECK_FALSE(is_sound({.state = "Candidate"}));
+    CHECK_FALSE(is_sound({.state = "Follower", .trouble = "only 0 MiB are free"}));
+  }
+
   TEST_CASE_FIXTURE(WithoutBackend, "the status does not ask the backend, and says what it lacks") {
     ThreeOfThem nodes;
     const Reply lacking = status(nodes.leader);

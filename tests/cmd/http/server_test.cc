@@ -146,6 +146,32 @@ TEST_SUITE("http server") {
       CHECK(client->hear("GET /long").find("200 OK") != std::string::npos);
   }
 
+  TEST_CASE("requests that wait for another node hold up none that need only this one") {
+    std::promise<void> wake;
+    const std::shared_future<void> other = wake.get_future().share();
+    const auto server = started({.most_handlers = 2}, [other](const HttpRequest& request) {
+      HttpResponse response{.body = "here"};
+      if (request.target == "/there") {
+        response.later = [other] {
+          other.wait();
+          return HttpResponse{.body = "there"};
+        };
+      }
+      return response;
+    });
+    std::vector<std::unique_ptr<Client>> waiting;
+    for (int i = 0; i < 8; ++i) {
+      waiting.push_back(std::make_unique<Client>(server->port()));
+      waiting.back()->say("GET /there HTTP/1.1\r\n\r\n");
+    }
+    Client client(server->port());
+    client.say("GET /here HTTP/1.1\r\n\r\n");
+    CHECK(client.hear("here").ends_with("here"));
+    wake.set_value();
+    for (const auto& each : waiting)
+      CHECK(each->hear("there").ends_with("there"));
+  }
+
   TEST_CASE("beyond the most connections new ones are closed, and room is made again") {
     const auto server = started({.most_connections = 2}, echo);
     auto one = std::make_unique<Client>(server->port());

@@ -472,6 +472,30 @@ TEST_SUITE("engine") {
     says(Vote::Silent);
   }
 
+  TEST_CASE("a look is not one without an answer before it has lasted longer than such looks do") {
+    EngineBench bench;
+    bench.settings.master_poll = bench.settings.poll = std::chrono::hours(1);
+    bench.start();
+    bench.wait_for([&] { return bench.looks_[db(3)] > 0; });
+    const auto vote = [&] {
+      std::this_thread::sleep_for(std::chrono::milliseconds(20));
+      return vote_of(bench.engine->opinion_on(db(3)));
+    };
+    std::this_thread::sleep_for(std::chrono::milliseconds(100));  // no look runs any more
+    const int before = bench.looks_at(db(3));
+    bench.slow_down(db(3));
+    CHECK(vote() == Vote::Alive);  // asked once, it looks once
+    std::this_thread::sleep_for(std::chrono::milliseconds(1200));
+    bench.hold(false);
+    bench.wait_for([&] { return bench.looks_[db(3)] > before; });
+    bench.slow_down(db(3));
+    const auto until = std::chrono::steady_clock::now() + std::chrono::milliseconds(1500);
+    while (std::chrono::steady_clock::now() < until)
+      CHECK(vote() != Vote::Dead);
+    while (vote() != Vote::Dead) {
+    }
+  }
+
   TEST_CASE("a server that must not take writes is shown to whoever looks after it") {
     EngineBench bench;
     Marks marks;

@@ -152,6 +152,22 @@ TEST_CASE("a follower that its backend holds up does not claim to know who leads
   CHECK(soon([&] { return cluster[held].status().trouble.empty(); }));
 }
 
+TEST_CASE("a leader that its backend holds up says so, and not only that it leads no more") {
+  Cluster cluster(3);
+  REQUIRE(cluster.start_all());
+  const std::size_t leader = cluster.leader();
+  REQUIRE(leader < 3);
+  cluster.ledger(leader).pause_for(std::chrono::milliseconds(3000));
+  std::thread proposing([&] { (void)cluster[leader].propose("slow", kLong); });
+  CHECK(soon([&] {
+    const Status status = cluster[leader].status();
+    return status.leader.empty() && status.state == "Candidate" &&
+           status.trouble.find("held up") != std::string::npos;
+  }));
+  proposing.join();
+  CHECK(soon([&] { return cluster[leader].status().trouble.empty(); }));
+}
+
 TEST_CASE("the last node that votes stays in the group") {
   Cluster cluster(1);
   REQUIRE(cluster.start(0));
@@ -442,6 +458,12 @@ TEST_CASE("a leader without a majority proves nothing, and ceases to lead") {
   CHECK(soon([&] { return !cluster[leader].leading(); }));
   const auto lost = cluster[leader].propose("a", std::chrono::milliseconds(50));
   REQUIRE(!lost);
+  // And what to do, when it lasts.
+  CHECK(soon([&] {
+    return cluster[leader].status().trouble.find("'orch raft recover'") != std::string::npos;
+  }));
+  REQUIRE(cluster.start((leader + 1) % 3));
+  CHECK(soon([&] { return cluster[leader].status().trouble.empty(); }));
 }
 
 TEST_CASE("a node with a full disk says so, and does not lead") {

@@ -3,6 +3,8 @@
 #include <arpa/inet.h>
 
 #include <cstring>
+#include <fstream>
+#include <sstream>
 
 #include <doctest/doctest.h>
 
@@ -237,6 +239,41 @@ TEST_CASE(
   cluster.stop(2);
   REQUIRE(cluster.start(2, certified(cluster, 2, folder, "node", "ours")));
   CHECK(cluster.all_know({"first", "a", "b"}));
+}
+
+TEST_CASE("who is no node does not speak along with a certificate of the nodes' authority") {
+  Cluster cluster(3);
+  const std::string folder = cluster.directory(9);
+  std::filesystem::create_directories(folder);
+  make_certificate(folder, "ours", "", "");
+  make_certificate(folder, "node", "ours", "IP:127.0.0.1");
+  make_certificate(folder, "application", "ours", "DNS:elsewhere.example");
+  for (std::size_t i = 0; i < 3; ++i)
+    REQUIRE(cluster.start(i, certified(cluster, i, folder, "node", "ours")));
+  REQUIRE(cluster.put("a"));
+  const std::size_t leader = cluster.leader();
+  REQUIRE(leader < 3);
+  const auto heard = [&](const std::string& certificate, const std::string& greeting) {
+    const std::string said = fmt::format("{}/{}.said", folder, certificate);
+    std::string frame{'\0', '\0', '\0', static_cast<char>(greeting.size())};
+    std::ofstream(said) << frame << greeting;
+    const std::string command = fmt::format(
+        "cd {0}; (cat {1}.said; sleep 0.5) | timeout 10 openssl s_client -connect {2} -cert "
+        "{1}.crt "
+        "-key {1}.key -CAfile ours.crt -quiet 2>/dev/null > {1}.heard",
+        folder, certificate, cluster.address(leader));
+    [[maybe_unused]] const int ignored = std::system(command.c_str());
+    std::ostringstream all;
+    all << std::ifstream(fmt::format("{}/{}.heard", folder, certificate)).rdbuf();
+    return all.str();
+  };
+  CHECK(heard("node", "orch-raft/1 ask state").find("ok ") != std::string::npos);
+  CHECK(heard("application", "orch-raft/1 ask state").empty());
+  const std::string id = fmt::format("{:016x}", first_id_of(cluster.address(leader)));
+  // Of a node, but not the one that it says.
+  CHECK(heard("node", "orch-raft/1 stream 12 " + id + " 10.9.9.9:1").empty());
+  CHECK(heard("application", "orch-raft/1 stream 12 " + id + " elsewhere.example:1").empty());
+  CHECK(cluster.put("b"));
 }
 
 TEST_CASE("certificates that are of no use are named at the start") {
