@@ -96,6 +96,7 @@ Result<> judge_by_past(const Services& services, std::vector<Analysis>& analyses
     }
     if (!analysis.actionable) continue;
     ORCH_ASSIGN(const auto block, ha::blocked_by_past(services.config().recovery, store,
+                                                      services.store<storage::AnalysisStore>(),
                                                       services.clock().now(), work));
     if (!block) continue;
     analysis.actionable = false;
