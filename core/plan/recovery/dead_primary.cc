@@ -119,7 +119,9 @@ class Failover {
     if (auto run = line_up(winner)) return *std::move(run);
     // Not before: nobody could fetch from one whose applier was ended.
     if (!answers(*failed_)) {
-      auto run = give_up_partial(winner.key, fresh_.replicas_of(request_.failed), so_far_);
+      const auto replicas = fresh_.replicas_of(request_.failed);
+      auto run = give_up_partial(winner.key, replicas, so_far_);
+      if (!run) run = stop_held_up(winner, replicas, so_far_);
       if (run) return at_rest(*std::move(run), winner);
     }
     return promote(winner);
