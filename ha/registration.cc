@@ -9,6 +9,7 @@
 #include "core/base/process.h"
 #include "core/base/text.h"
 #include "core/model/cluster_filter.h"
+#include "core/plan/recovery/dead_primary.h"
 #include "storage/lease_store.h"
 #include "storage/maintenance_store.h"
 
@@ -236,6 +237,13 @@ bool is_over(const RecoveryRecord& past, const RecoveryWork& work,
   return well_until && *well_until - *past.ended >= kWell;
 }
 
+/// Whether it changed nothing, as the one server that may be promoted could not be.
+bool had_no_other(const RecoveryRecord& past, const RecoveryWork& work) {
+  if (past.successful || past.failed != work.failed || work.designated_by.empty()) return false;
+  return past.participants.empty() && !past.errors.empty() &&
+         past.errors.front().ends_with(no_other_text(work.failed, work.designated_by));
+}
+
 std::string told(const RecoveryWork& work, const RecoveryRecord& past, std::chrono::seconds span) {
   return fmt::format(
       "{} was recovered by recovery {} less than {} s ago ('orch "
@@ -334,7 +342,7 @@ Result<std::optional<PastBlock>> blocked_by_past(const RecoverySettings& setting
       continue;
     }
     if (record.successful || record.failed != work.failed || ago < -kFirstPause) continue;
-    if (is_over(record, work, well_until)) continue;
+    if (is_over(record, work, well_until) || had_no_other(record, work)) continue;
     pause = pause.count() == 0 ? kFirstPause : std::min(pause * 2, period);
     last_failure = std::max(last_failure.value_or(*record.ended), *record.ended);
   }
@@ -345,6 +353,17 @@ Result<std::optional<PastBlock>> blocked_by_past(const RecoverySettings& setting
   return std::optional(PastBlock{
       std::nullopt, fmt::format("the recovery of {} failed, and is not tried again for {} s",
                                 to_string(work.failed), pause.count())});
+}
+
+Result<bool> is_on_record(const Parts& parts, const RecoveryWork& work) {
+  ORCH_ASSIGN(const std::vector<RecoveryRecord> past, recovery_store(parts).list("", 0, kPast));
+  const auto last = std::find_if(past.begin(), past.end(), [&](const RecoveryRecord& record) {
+    return record.failed == work.failed && record.ended;
+  });
+  if (last == past.end() || !had_no_other(*last, work)) return false;
+  ORCH_ASSIGN(const std::optional<TimePoint> well_until,
+              was_well_until({parts.database, parts.clock}, work, parts.clock.now()));
+  return !is_over(*last, work, well_until);
 }
 
 Result<> check_automatic(const Parts& parts, const RecoveryWork& work) {

@@ -62,6 +62,10 @@ Result<std::optional<PastBlock>> blocked_by_past(const RecoverySettings& setting
                                                  const storage::AnalysisStore& codes, TimePoint now,
                                                  const RecoveryWork& work);
 
+/// Whether the latest attempt at the same failure changed nothing, as the one server that may be
+/// promoted could not be: that waits for that server, without a pause, and is recorded once.
+Result<bool> is_on_record(const Parts& parts, const RecoveryWork& work);
+
 /// Registers the recovery and begins its journal, unless another is in the way. Its id.
 /// Errors: Conflict.
 Result<std::int64_t> register_recovery(const Parts& parts, const RecoveryWork& work,

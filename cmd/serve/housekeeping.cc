@@ -238,6 +238,7 @@ bool Service::replace_both(const ha::Parts& parts, const ha::RecoveryOutcome& wa
     work.description = fmt::format("{} was to take the writes, and is gone", to_string(*winner));
     work.command.clear();
     work.designated.reset();
+    work.designated_by.clear();
     work.owner = self_.hostname;
     const auto outcome = ha::recover(parts, work);
     if (outcome && !outcome->error) return true;

@@ -281,6 +281,53 @@ TEST_SUITE("ha/registration") {
     CHECK(objection().empty());
   }
 
+  TEST_CASE_FIXTURE(Automatic, "the one that may be promoted is waited for, told of once") {
+    wanted.kind = RecoveryKind::DeadCoMaster;
+    wanted.analysis = "DeadCoMasterAndSomeReplicas";
+    wanted.designated = db(2);
+    wanted.designated_by = "a setting is on";
+    servers.set(db(1), [](Instance& i) { i.replication.source = db(2); });
+    for (const int number : {1, 2})
+      servers.set(db(number), [](Instance& i) { i.is_co_master = true; });
+    save_records();
+    servers.kill(db(1));
+    servers.kill(db(2));
+    for (int i = 0; i < 3; ++i) {
+      CHECK(objection().empty());
+      const auto outcome = recover(process(), wanted);
+      REQUIRE((outcome && outcome->error));
+      CHECK(outcome->error->message.ends_with(
+          "; and no other server is, as a setting is on: 'orch failover db1:3306 --to SERVER' "
+          "promotes one all the same"));
+      CHECK(outcome->id == (i == 0 ? 1 : 0));
+    }
+    const auto recorded = recoveries().list("", 0);
+    REQUIRE((recorded && recorded->size() == 1));
+    CHECK(recorded->front().errors.front().starts_with("db2:3306 cannot be promoted: "));
+    SUBCASE("until it is there") {
+      servers.revive(db(2));
+      const auto outcome = recover(process(), wanted);
+      REQUIRE_MESSAGE((outcome && !outcome->error), text_of(outcome));
+      CHECK(servers.writable() == std::vector<InstanceKey>{db(2)});
+    }
+    SUBCASE("or the failure is another one") {
+      now_is("DeadCoMaster", 0);
+      now_is("NoProblem", 9);
+      now_is("DeadCoMaster", 0);
+      const auto outcome = recover(process(), wanted);
+      REQUIRE((outcome && outcome->error));
+      CHECK(outcome->id == 2);
+    }
+    SUBCASE("what a person wishes is not on record") {
+      wanted.designated_by.clear();
+      wanted.automatic = false;
+      const auto outcome = recover(process(), wanted);
+      REQUIRE((outcome && outcome->error));
+      CHECK(outcome->id == 0);
+      CHECK(outcome->error->message.find("--to") == std::string::npos);
+    }
+  }
+
   TEST_CASE_FIXTURE(Automatic, "a repair that is undone again and again waits longer each time") {
     servers.revive(db(1));
     wanted.kind = RecoveryKind::NonWriteableMaster;
