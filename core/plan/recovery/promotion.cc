@@ -302,6 +302,9 @@ std::vector<Step> last_look(const Missed& old_primary, const Progress& so_far,
 std::string errant_note(const Instance& winner, const Progress& so_far) {
   const Instance* before = so_far.at_start.find(winner.key);
   if (before == nullptr || !is_replica(*before)) return "";
+  const bool took_writes = so_far.at_start.are_co_sources(winner.key, before->replication.source) &&
+                           !before->server.read_only;
+  if (took_writes) return "";
   std::string own = errant_transactions(so_far.at_start, *before);
   if (own.empty()) own = unknown_writes(so_far.at_start, *before);
   if (own.empty()) return "";
