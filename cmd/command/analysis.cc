@@ -104,7 +104,7 @@ Result<> judge_by_past(const Services& services, std::vector<Analysis>& analyses
       analysis.recovery.reset();  // nor by hand
       analysis.why_not = std::move(lost);
     }
-    if (std::string text = no_other_than(services, work); !text.empty()) {
+    if (std::string text = no_other_than(services, work); !text.empty() && !work.downtimed) {
       analysis.actionable = false;
       analysis.recovery.reset();
       analysis.why_not = std::move(text);
