@@ -119,9 +119,7 @@ class Failover {
     if (auto run = line_up(winner)) return *std::move(run);
     // Not before: nobody could fetch from one whose applier was ended.
     if (!answers(*failed_)) {
-      const auto replicas = fresh_.replicas_of(request_.failed);
-      auto run = give_up_partial(winner.key, replicas, so_far_);
-      if (!run) run = stop_held_up(winner, replicas, so_far_);
+      auto run = give_up_partial(winner.key, fresh_.replicas_of(request_.failed), so_far_);
       if (run) return at_rest(*std::move(run), winner);
     }
     return promote(winner);
@@ -410,6 +408,10 @@ class Failover {
                     loss.text);
     }
     if (!policy_.apply_promotion) return promotion_of(winner, {}, loss);
+    if (!answers(*failed_)) {
+      auto run = stop_held_up(winner, fresh_.replicas_of(request_.failed), so_far_);
+      if (run) return at_rest(*std::move(run), winner);
+    }
     if (auto look = look_around(winner, missed(), so_far_, fresh_); !look.empty()) {
       Run run{std::move(look), {}};
       if (answers(*failed_)) run.facts.stood_at = executed_position(*failed_);

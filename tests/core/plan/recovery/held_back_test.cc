@@ -515,4 +515,23 @@ TEST_SUITE("core/plan/recovery/held_back") {
     CHECK(stopped ==
           (all_at_once ? std::vector<InstanceKey>{db(2), db(3)} : std::vector<InstanceKey>{db(2)}));
   }
+
+  TEST_CASE("a promotion that is refused for its loss stops no applier for a minute before") {
+    FakeServers servers;
+    servers.add(writable(mysql(1, gtids("1-100"))));
+    for (const int number : {2, 3}) {
+      servers.add(cut_short(number, gtids("1-95")));
+      servers.freeze_applier(db(number));
+      servers.refuse(db(number), Change{RollBackPartial{}}.index(), 9);
+    }
+    servers.kill(db(1));
+    Policy policy;
+    policy.refuses_data_loss = true;
+    const Outcome outcome = run_plan(servers, failover({db(1), {}}, policy));
+    CHECK(said(outcome).starts_with("DataLossPolicy is refuse"));
+    CHECK(std::none_of(outcome.steps.begin(), outcome.steps.end(), [](const StepResult& done) {
+      const auto* stop = change_in<StopReplication>(done.step.action);
+      return stop != nullptr && stop->threads == ReplicationThreads::Both;
+    }));
+  }
 }
