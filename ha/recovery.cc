@@ -425,7 +425,9 @@ Result<RecoveryOutcome> Recovery::carry_out(const Topology& records) {
   if (stops_for_next_leader()) return result_;
   if (result_.error) note_undone();
   // A failure about which nothing can be done is on record, too; a wish that is refused is not.
-  if (result_.error && !registered_ && !is_takeover(work()) && !work().designated) {
+  const bool is_wish = is_takeover(work()) || (work().designated && work().designated_by.empty());
+  const bool is_known = !is_wish && is_on_record(parts_, work()).value_or(false);
+  if (result_.error && !registered_ && !is_wish && !is_known) {
     const Result<> enrolled = enroll();
     // Not twice.
     if (!enrolled && enrolled.error().message != result_.error->message) keep(enrolled);

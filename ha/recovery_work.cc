@@ -49,6 +49,7 @@ void write_work(const RecoveryWork& work, storage::RecoveryRun& run) {
                       {"Cluster", work.cluster},
                       {"ClusterAlias", work.cluster_alias},
                       {"ClusterDomain", work.cluster_domain},
+                      {"DesignatedBy", work.designated_by},
                       {"Replicas", storage::join_keys(work.replicas)},
                       {"Downtimed", work.downtimed},
                       {"Automatic", work.automatic},
@@ -76,6 +77,7 @@ Result<RecoveryWork> read_work(const storage::RecoveryRun& run) {
   work.cluster_domain = text_member(request, "ClusterDomain");
   work.failed = run.failed;
   if (!run.designated.hostname.empty()) work.designated = run.designated;
+  work.designated_by = text_member(request, "DesignatedBy");
   work.replicas = storage::split_keys(text_member(request, "Replicas"));
   work.downtimed = flag_member(request, "Downtimed");
   work.automatic = flag_member(request, "Automatic");
@@ -114,7 +116,8 @@ Result<Planner> planner_for(const RecoveryWork& work, const Policy& policy) {
       return failover({.failed = work.failed,
                        .designated = work.designated,
                        .co_master = work.kind == RecoveryKind::DeadCoMaster,
-                       .promoted_before = work.promoted_before},
+                       .promoted_before = work.promoted_before,
+                       .designated_by = work.designated_by},
                       policy);
     case RecoveryKind::GracefulTakeover:
       return takeover({.primary = work.failed,

@@ -27,6 +27,7 @@ struct RecoveryWork {
   std::string cluster_domain{};
   InstanceKey failed{};
   std::optional<InstanceKey> designated{};  ///< promote this one and no other
+  std::string designated_by{};              ///< why no other, where no person named it
   std::vector<InstanceKey> replicas{};      ///< of the failed server
   bool downtimed{false};
   /// Analysis wants it, and no person: filters, downtimes, blocks and the global switch count.

@@ -4,10 +4,12 @@
 
 #include <fmt/format.h>
 
+#include "core/analysis/codes.h"
 #include "core/base/pattern.h"
 #include "core/base/process.h"
 #include "core/base/text.h"
 #include "core/model/cluster_filter.h"
+#include "core/plan/recovery/dead_primary.h"
 #include "storage/lease_store.h"
 #include "storage/maintenance_store.h"
 
@@ -19,6 +21,8 @@ constexpr std::chrono::seconds kFirstPause{10};
 constexpr int kFreeRepairs = 2;
 /// A master that has held for so long has not failed at once.
 constexpr std::chrono::seconds kSettled{30};
+/// A server that was well for so long has not gone on failing.
+constexpr std::chrono::seconds kWell{5};
 constexpr std::size_t kPast = 200;  ///< how many past recoveries are looked at
 
 bool is_intermediate(RecoveryKind kind) {
@@ -188,6 +192,58 @@ std::optional<PastBlock> repaired_often(const std::vector<RecoveryRecord>& past,
                                to_string(work.failed), repairs, pause.count())};
 }
 
+/// Whether what is to be recovered was not the case while the server had this code: nothing was, or
+/// what was to be dead answered.
+bool is_well(AnalysisCode code, RecoveryKind kind) {
+  if (code == AnalysisCode::NoProblem) return true;
+  const bool wants_dead = replaces_master(kind) || is_intermediate(kind);
+  const std::string_view name = to_string(code);
+  return wants_dead && !name.starts_with("Dead") && !name.starts_with("Unreachable") &&
+         traits(code).recovery != kind && code != AnalysisCode::RecordsTooOld;
+}
+
+/// Until when the server was well last, before the failure at hand, as far as the backend knows.
+Result<std::optional<TimePoint>> was_well_until(const storage::AnalysisStore& codes,
+                                                const RecoveryWork& work, TimePoint now) {
+  ORCH_ASSIGN(const std::vector<storage::CodeChange> changes, codes.list_changes_of(work.failed));
+  TimePoint began = now;
+  if (work.failing_since) {
+    began -= std::chrono::duration_cast<TimePoint::duration>(std::chrono::steady_clock::now() -
+                                                             *work.failing_since);
+  }
+  std::optional<TimePoint> until;
+  std::optional<TimePoint> since;
+  const auto end = [&](TimePoint at) {
+    if (since && at - *since >= kWell) until = at;
+    since.reset();
+  };
+  for (const storage::CodeChange& change : changes) {
+    const auto code = parse_analysis_code(change.code);
+    if (!code || !is_well(*code, work.kind)) {
+      end(change.at);
+    } else if (!since) {
+      since = change.at;
+    }
+  }
+  end(began);
+  return until;
+}
+
+/// Whether it was another failure: something else was the matter, or the server was well since.
+bool is_over(const RecoveryRecord& past, const RecoveryWork& work,
+             std::optional<TimePoint> well_until) {
+  const auto code = parse_analysis_code(past.analysis);
+  if (code && traits(*code).recovery && traits(*code).recovery != work.kind) return true;
+  return well_until && *well_until - *past.ended >= kWell;
+}
+
+/// Whether it changed nothing, as the one server that may be promoted could not be.
+bool had_no_other(const RecoveryRecord& past, const RecoveryWork& work) {
+  if (past.successful || past.failed != work.failed || work.designated_by.empty()) return false;
+  return past.participants.empty() && !past.errors.empty() &&
+         past.errors.front().ends_with(no_other_text(work.failed, work.designated_by));
+}
+
 std::string told(const RecoveryWork& work, const RecoveryRecord& past, std::chrono::seconds span) {
   return fmt::format(
       "{} was recovered by recovery {} less than {} s ago ('orch "
@@ -251,9 +307,11 @@ Result<std::optional<storage::RecoveryRun>> find_unfinished(const Parts& parts,
 }
 
 Result<std::optional<PastBlock>> blocked_by_past(const RecoverySettings& settings,
-                                                 const storage::RecoveryStore& store, TimePoint now,
+                                                 const storage::RecoveryStore& store,
+                                                 const storage::AnalysisStore& codes, TimePoint now,
                                                  const RecoveryWork& work) {
   ORCH_ASSIGN(const std::vector<RecoveryRecord> past, store.list("", 0, kPast));
+  ORCH_ASSIGN(const std::optional<TimePoint> well_until, was_well_until(codes, work, now));
   const std::chrono::seconds period = block_period(settings);
   if (auto block = repaired_often(past, work, period, now)) return block;
   std::chrono::seconds settling{0};
@@ -284,6 +342,7 @@ Result<std::optional<PastBlock>> blocked_by_past(const RecoverySettings& setting
       continue;
     }
     if (record.successful || record.failed != work.failed || ago < -kFirstPause) continue;
+    if (is_over(record, work, well_until) || had_no_other(record, work)) continue;
     pause = pause.count() == 0 ? kFirstPause : std::min(pause * 2, period);
     last_failure = std::max(last_failure.value_or(*record.ended), *record.ended);
   }
@@ -296,12 +355,24 @@ Result<std::optional<PastBlock>> blocked_by_past(const RecoverySettings& setting
                                 to_string(work.failed), pause.count())});
 }
 
+Result<bool> is_on_record(const Parts& parts, const RecoveryWork& work) {
+  ORCH_ASSIGN(const std::vector<RecoveryRecord> past, recovery_store(parts).list("", 0, kPast));
+  const auto last = std::find_if(past.begin(), past.end(), [&](const RecoveryRecord& record) {
+    return record.failed == work.failed && record.ended;
+  });
+  if (last == past.end() || !had_no_other(*last, work)) return false;
+  ORCH_ASSIGN(const std::optional<TimePoint> well_until,
+              was_well_until({parts.database, parts.clock}, work, parts.clock.now()));
+  return !is_over(*last, work, well_until);
+}
+
 Result<> check_automatic(const Parts& parts, const RecoveryWork& work) {
   ORCH_TRY(check_switch(parts));
   ORCH_TRY(check_filters(parts.config.recovery, work));
   ORCH_TRY(check_confirmation(parts, work));
-  ORCH_ASSIGN(const auto block, blocked_by_past(parts.config.recovery, recovery_store(parts),
-                                                parts.clock.now(), work));
+  ORCH_ASSIGN(const auto block,
+              blocked_by_past(parts.config.recovery, recovery_store(parts),
+                              {parts.database, parts.clock}, parts.clock.now(), work));
   if (!block) return {};
   if (block->recovery) {
     ORCH_TRY(recovery_store(parts).save_blocked(work.failed, work.cluster, work.analysis,

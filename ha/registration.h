@@ -5,6 +5,7 @@
 
 #include "ha/parts.h"
 #include "ha/recovery_work.h"
+#include "storage/analysis_store.h"
 #include "storage/journal_store.h"
 #include "storage/recovery_store.h"
 
@@ -54,10 +55,16 @@ struct PastBlock {
 /// The failure that was recovered within RecoveryPeriodBlockSeconds is not recovered again. A new
 /// one of the same cluster is, when the master that came of it has held for 30 s; for twice as long
 /// with each further failover in that period, so that a cluster whose masters die one after the
-/// other is not used up. What failed is tried again after a pause that grows likewise.
+/// other is not used up. What failed is tried again after a pause that grows likewise; until
+/// the server was well for 5 s, by the changes of its code, or something else is the matter.
 Result<std::optional<PastBlock>> blocked_by_past(const RecoverySettings& settings,
-                                                 const storage::RecoveryStore& store, TimePoint now,
+                                                 const storage::RecoveryStore& store,
+                                                 const storage::AnalysisStore& codes, TimePoint now,
                                                  const RecoveryWork& work);
+
+/// Whether the latest attempt at the same failure changed nothing, as the one server that may be
+/// promoted could not be: that waits for that server, without a pause, and is recorded once.
+Result<bool> is_on_record(const Parts& parts, const RecoveryWork& work);
 
 /// Registers the recovery and begins its journal, unless another is in the way. Its id.
 /// Errors: Conflict.

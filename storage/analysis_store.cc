@@ -14,6 +14,13 @@ constexpr std::string_view kSqlListChanges = R"(
     select hostname, port, analysis_timestamp, analysis
       from database_instance_analysis_changelog
      order by hostname, port, changelog_id)";
+constexpr std::string_view kSqlListChangesOf = R"(
+    select analysis_timestamp, analysis
+      from database_instance_analysis_changelog
+     where hostname = ? and port = ?
+     order by changelog_id)";
+constexpr std::string_view kSqlListWithout =
+    "select hostname, port from database_instance_last_analysis where analysis <> ?";
 constexpr std::string_view kSqlExpireChanges =
     "delete from database_instance_analysis_changelog where analysis_timestamp < ?";
 constexpr std::string_view kSqlListStandStill = R"(
@@ -31,6 +38,7 @@ bool same_place(const BinlogCoordinates& a, const BinlogCoordinates& b) {
 }  // namespace
 
 Result<> AnalysisStore::save_codes(std::span<const AnalysedCode> codes) {
+  if (codes.empty()) return {};
   return database_.transaction([&]() -> Result<> {
     std::map<InstanceKey, std::string> latest;
     ORCH_TRY(database_.select(kSqlListLatest, {}, [&latest](const Row& row) {
@@ -62,6 +70,22 @@ Result<std::vector<AnalysisHistory>> AnalysisStore::list_changes() const {
                                        ",");
   }));
   return histories;
+}
+
+Result<std::vector<CodeChange>> AnalysisStore::list_changes_of(const InstanceKey& key) const {
+  std::vector<CodeChange> changes;
+  ORCH_TRY(
+      database_.select(kSqlListChangesOf, {key.hostname, port_of(key)}, [&changes](const Row& row) {
+        if (const auto at = row.time(0)) changes.push_back({*at, row.text(1)});
+      }));
+  return changes;
+}
+
+Result<std::vector<InstanceKey>> AnalysisStore::list_without(std::string_view code) const {
+  std::vector<InstanceKey> keys;
+  ORCH_TRY(database_.select(kSqlListWithout, {std::string(code)},
+                            [&keys](const Row& row) { keys.push_back(read_key(row, 0)); }));
+  return keys;
 }
 
 Result<std::int64_t> AnalysisStore::expire_changes(std::chrono::hours age) {

@@ -5,6 +5,7 @@
 #include <map>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "core/analysis/circumstances.h"
@@ -27,6 +28,12 @@ struct AnalysisHistory {
   std::vector<std::string> changes{};  ///< "<timestamp>;<code>,", oldest first
 };
 
+/// A code that a server had from then on.
+struct CodeChange {
+  TimePoint at{};
+  std::string code{};
+};
+
 /// Where a server's binary log ends.
 struct BinlogEnd {
   InstanceKey key{};
@@ -44,6 +51,10 @@ class AnalysisStore {
   Result<> save_codes(std::span<const AnalysedCode> codes);
   /// By host and port.
   [[nodiscard]] Result<std::vector<AnalysisHistory>> list_changes() const;
+  /// Of one server, oldest first.
+  [[nodiscard]] Result<std::vector<CodeChange>> list_changes_of(const InstanceKey& key) const;
+  /// Those whose latest code is another one.
+  [[nodiscard]] Result<std::vector<InstanceKey>> list_without(std::string_view code) const;
   Result<std::int64_t> expire_changes(std::chrono::hours age);
 
   /// The servers whose coordinates are watched now, all of them. Who was watched at the same place

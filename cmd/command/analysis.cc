@@ -10,6 +10,7 @@
 #include "core/analysis/settings.h"
 #include "core/base/log.h"
 #include "core/json/analysis_json.h"
+#include "core/plan/recovery/dead_primary.h"
 #include "core/probe/crawl.h"
 #include "ha/quarantine.h"
 #include "ha/registration.h"
@@ -80,6 +81,15 @@ Result<Reply> run_replication_analysis(Services& services, const Args& /*args*/)
   return reply;
 }
 
+/// Why the one server that may be promoted is not; "" where it may be, or others.
+std::string no_other_than(const Services& services, const ha::RecoveryWork& work) {
+  if (work.designated_by.empty()) return "";
+  const Result<Instance> record = find_known(services, *work.designated);
+  if (!record || answers(*record)) return "";
+  return to_string(*work.designated) + " does not answer" +
+         no_other_text(work.failed, work.designated_by);
+}
+
 /// What would run, were it not for an earlier recovery.
 Result<> judge_by_past(const Services& services, std::vector<Analysis>& analyses) {
   const storage::RecoveryStore store(services.database(), services.clock(), services.self());
@@ -94,8 +104,14 @@ Result<> judge_by_past(const Services& services, std::vector<Analysis>& analyses
       analysis.recovery.reset();  // nor by hand
       analysis.why_not = std::move(lost);
     }
+    if (std::string text = no_other_than(services, work); !text.empty() && !work.downtimed) {
+      analysis.actionable = false;
+      analysis.recovery.reset();
+      analysis.why_not = std::move(text);
+    }
     if (!analysis.actionable) continue;
     ORCH_ASSIGN(const auto block, ha::blocked_by_past(services.config().recovery, store,
+                                                      services.store<storage::AnalysisStore>(),
                                                       services.clock().now(), work));
     if (!block) continue;
     analysis.actionable = false;

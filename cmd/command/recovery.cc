@@ -160,17 +160,21 @@ Result<Reply> carry_out_or_show(const Services& services, const Args& args, cons
   return recovery_reply(*outcome, args.legacy, with_coordinates);
 }
 
-/// The other co-master, when no other server may take a dead one's place: it is configured so, or
-/// it takes writes already.
-std::optional<InstanceKey> partner_to_promote(const Services& services,
-                                              const std::vector<Instance>& members,
-                                              const Instance& dead) {
+/// Designates the other co-master, when no other server may take a dead one's place: it is
+/// configured so, or it takes writes already.
+Result<> designate_partner(const Services& services, const Instance& dead, ha::RecoveryWork& work) {
+  ORCH_ASSIGN(const std::vector<Instance> members,
+              services.instances().list({.cluster = work.cluster}));
   for (const Instance& member : members) {
     if (member.key != dead.replication.source || member.replication.source != dead.key) continue;
     const bool must = services.config().recovery.co_master_recovery_must_promote_other_co_master;
-    if (must || !member.server.read_only) return member.key;
+    if (!must && member.server.read_only) continue;
+    work.designated = member.key;
+    work.designated_by = must ? "CoMasterRecoveryMustPromoteOtherCoMaster is on"
+                              : "that co-master takes writes by its last record";
+    break;
   }
-  return std::nullopt;
+  return {};
 }
 
 Result<Reply> fail_over(const Services& services, const Args& args, const Cluster& cluster,
@@ -182,9 +186,7 @@ Result<Reply> fail_over(const Services& services, const Args& args, const Cluste
   work.description = fmt::format("{} was asked for", command);
   ORCH_ASSIGN(work.designated, designated_argument(services, args));
   if (co_master && !work.designated) {
-    ORCH_ASSIGN(const std::vector<Instance> members,
-                services.instances().list({.cluster = cluster.name}));
-    work.designated = partner_to_promote(services, members, cluster.master);
+    ORCH_TRY(designate_partner(services, cluster.master, work));
   }
   return carry_out_or_show(services, args, cluster, work, false);
 }
@@ -249,9 +251,7 @@ Result<ha::RecoveryWork> work_for(const Services& services, const Analysis& anal
   work.description = traits(analysis.code).description;
   work.instance_type = instance_type(analysis);
   if (work.kind == RecoveryKind::DeadCoMaster) {
-    ORCH_ASSIGN(const std::vector<Instance> members,
-                services.instances().list({.cluster = work.cluster}));
-    work.designated = partner_to_promote(services, members, failed);
+    ORCH_TRY(designate_partner(services, failed, work));
   }
   return work;
 }
@@ -304,7 +304,10 @@ Result<Reply> recover_if_failed(const Services& services, const Args& args, bool
   ORCH_ASSIGN(ha::RecoveryWork work, work_for(services, *analysis, owner_argument(args)));
   work.hooks = hooks;
   ORCH_ASSIGN(const std::optional<InstanceKey> designated, designated_argument(services, args));
-  if (designated) work.designated = designated;
+  if (designated) {
+    work.designated = designated;
+    work.designated_by.clear();
+  }
   Cluster cluster;
   cluster.alias = work.cluster_alias;
   cluster.master = instance;

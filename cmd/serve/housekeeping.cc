@@ -56,8 +56,22 @@ Result<> Service::write_codes() {
     const MutexLock lock(mutex_);
     codes.swap(codes_);
   }
-  if (codes.empty()) return {};
   return own_->store<storage::AnalysisStore>().save_codes(codes);
+}
+
+/// Who got well again while nobody looked, or another did, whose codes this process does not know.
+Result<> Service::write_well() {
+  storage::AnalysisStore store = own_->store<storage::AnalysisStore>();
+  const std::string_view fine = to_string(AnalysisCode::NoProblem);
+  ORCH_ASSIGN(const std::vector<InstanceKey> troubled, store.list_without(fine));
+  const std::vector<Analysis> now = engine_->analyses();
+  std::vector<storage::AnalysedCode> codes;
+  for (const InstanceKey& key : troubled) {
+    const bool still =
+        std::ranges::any_of(now, [&key](const Analysis& analysis) { return analysis.key == key; });
+    if (!still) codes.push_back({key, std::string(fine)});
+  }
+  return store.save_codes(codes);
 }
 
 /// Commands judge by the backend, and see a lock only where it says that the master stands still.
@@ -83,8 +97,8 @@ void Service::keep_house() {
   steady_clock::time_point tidy = steady_clock::now() + kTidy;
   steady_clock::time_point memory = steady_clock::now() + kStarted;
   // Earlier than that, not all servers have been looked at.
-  steady_clock::time_point publish =
-      steady_clock::now() + 3 * config().discovery.instance_poll_seconds;
+  const auto look = 3 * config().discovery.instance_poll_seconds;
+  steady_clock::time_point publish = steady_clock::now() + look;
   mutex_.lock();
   while (!stopping_) {
     woken_.wait_for(mutex_, kTick, [this] { return stopping_ || look_again_; });
@@ -102,6 +116,7 @@ void Service::keep_house() {
     if (asked || told || now >= often) note_problem(follow_backend(), "backend");
     const bool leads = leading().has_value();
     const bool keeps = leads || coordination_->has_own_backend();
+    if (leads != led) publish = std::max(publish, now + look);
     if (leads) note_problem(resume_cut_off(), "recoveries that were cut off");
     if (now >= often) {
       often = now + config().discovery.instance_poll_seconds;
@@ -130,6 +145,7 @@ void Service::keep_house() {
     if (now >= publish) {
       publish = now + kTidy;
       if (leads) publish_masters();
+      if (keeps && watches()) note_problem(write_well(), "backend");
     }
     if (now >= entries && config().pseudo_gtid.auto_pseudo_gtid) {
       entries = now + kEntries;
@@ -222,6 +238,7 @@ bool Service::replace_both(const ha::Parts& parts, const ha::RecoveryOutcome& wa
     work.description = fmt::format("{} was to take the writes, and is gone", to_string(*winner));
     work.command.clear();
     work.designated.reset();
+    work.designated_by.clear();
     work.owner = self_.hostname;
     const auto outcome = ha::recover(parts, work);
     if (outcome && !outcome->error) return true;

@@ -275,7 +275,8 @@ void Service::act(const Analysis& analysis, SteadyPoint since) {
   } else if (const auto outcome = ha::recover(parts, *work); !outcome) {
     refusal = outcome.error().message;
   } else if (outcome->error) {
-    refusal = fmt::format("recovery {} failed: {}", outcome->id, outcome->error->message);
+    refusal = outcome->error->message;
+    if (outcome->id > 0) refusal = fmt::format("recovery {} failed: {}", outcome->id, refusal);
     outcome_word = "fail";
   } else {
     outcome_word = "success";

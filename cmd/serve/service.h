@@ -128,6 +128,7 @@ class Service {
   void let_go_of_forgotten();
   Result<> catch_up();
   Result<> write_codes();
+  Result<> write_well();
   Result<> write_stand_still();
   void beside(std::function<void()> work);
   Result<> resume_cut_off();

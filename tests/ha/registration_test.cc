@@ -30,6 +30,12 @@ struct Automatic : RecoveryFixture {
     REQUIRE(outcome->error);
     config.recovery.pre_failover_processes.clear();
   }
+  /// What the service writes when a server's verdict changes.
+  void now_is(std::string_view code, int seconds) {
+    const storage::AnalysedCode now{db(1), std::string(code)};
+    REQUIRE(storage::AnalysisStore(database(), clock).save_codes({&now, 1}));
+    clock.advance(std::chrono::seconds(seconds));
+  }
   RecoveryWork wanted;
 };
 
@@ -218,6 +224,108 @@ TEST_SUITE("ha/registration") {
     clock.advance(std::chrono::seconds(20));
     const auto outcome = recover(process(), wanted);
     REQUIRE((outcome && !outcome->error));
+  }
+
+  TEST_CASE_FIXTURE(Automatic, "a failure after a server was well waits for none of before") {
+    now_is("NoProblem", 0);
+    now_is("DeadMaster", 0);
+    for (int i = 0; i < 6; ++i) {
+      fail_once();
+      clock.advance(std::chrono::seconds(10 << i));
+    }
+    fail_once();
+    const std::string paused = "the recovery of db1:3306 failed, and is not tried again for 640 s";
+    CHECK(objection() == paused);
+    SUBCASE("when the verdict was clear") {
+      now_is("NoProblem", 9);
+      now_is("DeadMaster", 0);
+      CHECK(objection().empty());
+      fail_once();
+      CHECK(objection() == "the recovery of db1:3306 failed, and is not tried again for 10 s");
+    }
+    SUBCASE("or before the backend has the new verdict") {
+      now_is("NoProblem", 9);
+      wanted.failing_since = std::chrono::steady_clock::now();
+      CHECK(objection().empty());
+    }
+    SUBCASE("or the master answered, whatever else was the matter") {
+      now_is("MasterSingleReplicaNotReplicating", 3);
+      now_is("NoProblem", 3);
+      now_is("UnreachableMaster", 1);
+      now_is("DeadMaster", 0);
+      CHECK(objection().empty());
+    }
+    SUBCASE("but not for a moment, or by another code of the same outage") {
+      now_is("NoProblem", 4);
+      now_is("UnreachableMaster", 60);
+      now_is("RecordsTooOld", 60);
+      now_is("DeadMasterAndSomeReplicas", 60);
+      now_is("DeadMaster", 0);
+      CHECK(objection() == paused);
+    }
+    SUBCASE("nor as it was well before the failures") {
+      now_is("UnreachableMaster", 60);
+      CHECK(objection() == paused);
+    }
+  }
+
+  TEST_CASE_FIXTURE(Automatic, "a failed repair of something else delays no failover") {
+    servers.revive(db(1));
+    wanted.kind = RecoveryKind::NonWriteableMaster;
+    wanted.analysis = "NoWriteableMasterStructureWarning";
+    servers.set(db(1), [](Instance& i) { i.server.read_only = true; });
+    fail_once();
+    CHECK_FALSE(objection().empty());
+    wanted.kind = RecoveryKind::DeadMaster;
+    wanted.analysis = "DeadMaster";
+    CHECK(objection().empty());
+  }
+
+  TEST_CASE_FIXTURE(Automatic, "the one that may be promoted is waited for, told of once") {
+    wanted.kind = RecoveryKind::DeadCoMaster;
+    wanted.analysis = "DeadCoMasterAndSomeReplicas";
+    wanted.designated = db(2);
+    wanted.designated_by = "a setting is on";
+    servers.set(db(1), [](Instance& i) { i.replication.source = db(2); });
+    for (const int number : {1, 2})
+      servers.set(db(number), [](Instance& i) { i.is_co_master = true; });
+    save_records();
+    servers.kill(db(1));
+    servers.kill(db(2));
+    for (int i = 0; i < 3; ++i) {
+      CHECK(objection().empty());
+      const auto outcome = recover(process(), wanted);
+      REQUIRE((outcome && outcome->error));
+      CHECK(outcome->error->message.ends_with(
+          "; and no other server is, as a setting is on: 'orch failover db1:3306 --to SERVER' "
+          "promotes one all the same"));
+      CHECK(outcome->id == (i == 0 ? 1 : 0));
+    }
+    const auto recorded = recoveries().list("", 0);
+    REQUIRE((recorded && recorded->size() == 1));
+    CHECK(recorded->front().errors.front().starts_with("db2:3306 cannot be promoted: "));
+    SUBCASE("until it is there") {
+      servers.revive(db(2));
+      const auto outcome = recover(process(), wanted);
+      REQUIRE_MESSAGE((outcome && !outcome->error), text_of(outcome));
+      CHECK(servers.writable() == std::vector<InstanceKey>{db(2)});
+    }
+    SUBCASE("or the failure is another one") {
+      now_is("DeadCoMaster", 0);
+      now_is("NoProblem", 9);
+      now_is("DeadCoMaster", 0);
+      const auto outcome = recover(process(), wanted);
+      REQUIRE((outcome && outcome->error));
+      CHECK(outcome->id == 2);
+    }
+    SUBCASE("what a person wishes is not on record") {
+      wanted.designated_by.clear();
+      wanted.automatic = false;
+      const auto outcome = recover(process(), wanted);
+      REQUIRE((outcome && outcome->error));
+      CHECK(outcome->id == 0);
+      CHECK(outcome->error->message.find("--to") == std::string::npos);
+    }
   }
 
   TEST_CASE_FIXTURE(Automatic, "a repair that is undone again and again waits longer each time") {

@@ -50,6 +50,22 @@ class CoMaster(LiveCase):
         self.does("failover", c.name)
         self.assertFalse(self.read_only(c[3]))
 
+    def test_both_die_and_what_helps_is_told(self):
+        c = self.pair()
+        c[2].kill()
+        c[1].kill()
+        c.wait_for(lambda: not c[3].replicates(), "the replica to notice")
+        helps = f"as CoMasterRecoveryMustPromoteOtherCoMaster is on: 'orch failover {c[1]} --to SERVER'"
+        self.refuses("recover", c[1], saying=helps)
+        self.refuses("recover", c[1], saying=helps)
+        self.config["RecoverMasterClusterFilters"] = ["*"]
+        found = self.orch("analyze").out
+        self.assertIn(f"nothing would be done: {c[2]} does not answer; and no other server is, {helps}", found)
+        self.assertNotIn("would run", found)
+        self.assertRegex(self.does("recovery", "list").out, r"^id .*\n1 +failed .*\n$")
+        self.does("failover", c.name, "--to", c[3])
+        self.assertFalse(self.read_only(c[3]))
+
     def test_two_that_live_are_left_alone(self):
         c = self.pair()
         self.orch("recover", c[1])

@@ -78,14 +78,15 @@ class HeldBack(LiveCase):
         self.assertIs(self.promoted(self.does("failover", c.name), c), c[2])
         self.assertEqual([step for step in steps("Journal", "recovery", "show", "1") if step not in shown], [])
 
-    def cut_in_the_middle(self, master, replica):
+    def cut_in_the_middle(self, master, *replicas):
         """The master is killed while it sends a large transaction, which nobody is told to be committed."""
-        replica.sql("STOP REPLICA IO_THREAD; FLUSH RELAY LOGS; START REPLICA IO_THREAD")
-        replica.cluster.wait_for(lambda: master.sql("SHOW STATUS LIKE 'Rpl_semi_sync_source_clients'").endswith("\t1"),
-                                 f"{replica} to acknowledge")
+        for replica in replicas:
+            replica.sql("STOP REPLICA IO_THREAD; FLUSH LOCAL RELAY LOGS; START REPLICA IO_THREAD")
+        master.cluster.wait_for(lambda: master.sql("SHOW STATUS LIKE 'Rpl_semi_sync_source_clients'").endswith(f"\t{len(replicas)}"),
+                                f"{replicas} to acknowledge")
 
-        def received():
-            return max(replica.data.glob("relay.0*")).stat().st_size
+        def received(choose=min):
+            return choose(max(replica.data.glob("relay.0*")).stat().st_size for replica in replicas)
         writer = master.session("SELECT 1; BEGIN;" + f"INSERT INTO app.big (t) VALUES (REPEAT('x', {ROW}));" * 40 + "COMMIT;")
         self.addCleanup(writer.communicate)
         self.addCleanup(writer.kill)
@@ -93,9 +94,10 @@ class HeldBack(LiveCase):
         while received() < 3 * ROW and time.monotonic() < end:
             pass  # it takes a fraction of a second in all
         master.freeze()
-        self.assertLess(received(), 40 * ROW, "the master could not be stopped in time")
-        replica.cluster.wait_for(lambda: replica.sql(f"SELECT COUNT(*) {APPLIES_PART}") == "1",
-                                 f"{replica} to begin with the transaction")
+        self.assertLess(received(max), 40 * ROW, "the master could not be stopped in time")
+        for replica in replicas:
+            replica.cluster.wait_for(lambda one=replica: one.sql(f"SELECT COUNT(*) {APPLIES_PART}") == "1",
+                                     f"{replica} to begin with the transaction")
         master.kill()
 
     @unittest.skipUnless(FLAVOR == "mysql", "MySQL's applier waits for the rest of a transaction")
@@ -117,6 +119,20 @@ class HeldBack(LiveCase):
             self.assertEqual(c[2].sql("SELECT COUNT(*) FROM app.seq"), "5")
             self.assertEqual(c[2].sql("SELECT COUNT(*) FROM app.big"), "0")
             self.heals(c, c[2], [c[3]])
+
+    @unittest.skipUnless(FLAVOR == "mysql", "MySQL's applier waits for the rest of a transaction")
+    def test_nobody_is_left_behind_whose_applier_may_not_be_ended(self):
+        c = self.start(4, semi_sync=True, settings=["1:rpl_semi_sync_source_timeout=600000"])
+        self.discover(c)
+        c[1].sql("CREATE TABLE app.big (id INT AUTO_INCREMENT PRIMARY KEY, t LONGBLOB)")
+        self.write(c[1], 1)
+        self.arrives(1, at=c.nodes[1:])
+        c[4].sql("STOP REPLICA IO_THREAD")
+        self.cut_in_the_middle(c[1], c[2], c[3])
+        done = self.does("failover", c.name, "--to", c[2], seconds=170)
+        self.assertIs(self.promoted(done, c), c[2])
+        self.assertEqual(c[2].sql("SELECT COUNT(*) FROM app.big"), "0")
+        self.heals(c, c[2], [c[3], c[4]])
 
 
 if __name__ == "__main__":

@@ -186,6 +186,27 @@ class Serve(ServiceCase):
         self.assertEqual((self.folder / "hooks.log").read_text().split(), ["pre", "post"])
         self.assertEqual(self.writable(c.nodes), [new])
 
+    def test_a_master_that_came_back_is_replaced_at_once_when_it_dies_anew(self):
+        self.config.update(InstancePollSeconds=1, RecoveryPeriodBlockSeconds=3600,
+                           PreFailoverProcesses=[f"test -e {self.folder}/agreed"])
+        c = self.start(3)
+        self.discover(c)
+        service = self.serve(c)
+        c[1].kill()
+        c.wait_for(lambda: len(service.json("audit-recovery")) == 2, "two attempts to fail; the next comes after 20 s")
+        service.end()
+        c[1].start()
+        c[1].sql("SET GLOBAL read_only = 0")
+        c.wait_for(lambda: c[2].replicates() and c[3].replicates(), "the replicas to find it again")
+        service = self.second_node(c)
+        c.wait_for(lambda: ";NoProblem," in json.dumps(service.json("replication-analysis-changelog")), "it to be seen well")
+        time.sleep(6)  # for so long it has not gone on failing
+        (self.folder / "agreed").touch()
+        c[1].kill()
+        begun = time.monotonic()
+        self.healed(c, c[1])
+        self.assertLess(time.monotonic() - begun, 5, service.told())
+
     def test_a_configuration_that_is_bad_is_refused_and_the_old_one_stays(self):
         c = self.start(2)
         self.discover(c)

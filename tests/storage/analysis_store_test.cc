@@ -57,6 +57,21 @@ TEST_SUITE("storage/analysis_store") {
     CHECK((*changes)[1].changes == std::vector<std::string>{"2026-01-31 10:20:40;NoProblem,"});
   }
 
+  TEST_CASE_FIXTURE(AnalysisFixture, "one server's changes, and who has another code") {
+    keep({{kDb1, "NoProblem"}, {kDb2, "NoProblem"}});
+    clock.advance(Seconds(5));
+    keep({{kDb1, "DeadMaster"}, {kDb2, "DeadMaster"}});
+    CHECK(store.list_without("NoProblem").value_or({}) == std::vector<InstanceKey>{kDb1, kDb2});
+    clock.advance(Seconds(5));
+    keep({{kDb1, "NoProblem"}});
+    CHECK(store.list_without("NoProblem").value_or({}) == std::vector<InstanceKey>{kDb2});
+    const auto changes = store.list_changes_of(kDb1);
+    REQUIRE((changes && changes->size() == 2));
+    CHECK((*changes)[0].code == "DeadMaster");
+    CHECK((*changes)[1].code == "NoProblem");
+    CHECK((*changes)[1].at - (*changes)[0].at == Seconds(5));
+  }
+
   TEST_CASE_FIXTURE(AnalysisFixture, "old changes are dropped, the latest code stays known") {
     keep({{kDb1, "NoProblem"}});
     keep({{kDb1, "DeadMaster"}});

@@ -203,8 +203,10 @@ class Failover {
 
   [[nodiscard]] std::string nobody(const Choice& choice) const {
     if (request_.designated) {
-      return to_string(*request_.designated) +
-             " cannot be promoted: " + choice.ranked.front().because;
+      const std::string text =
+          to_string(*request_.designated) + " cannot be promoted: " + choice.ranked.front().because;
+      if (request_.designated_by.empty()) return text;
+      return text + no_other_text(request_.failed, request_.designated_by);
     }
     if (choice.ranked.empty()) return "No replicas found for " + to_string(request_.failed);
     std::string text = "no replica of " + to_string(request_.failed) + " can be promoted";
@@ -441,6 +443,10 @@ class Failover {
                     loss.text);
     }
     if (!policy_.apply_promotion) return promotion_of(winner, {}, loss);
+    if (!answers(*failed_)) {
+      auto run = stop_held_up(winner, fresh_.replicas_of(request_.failed), so_far_);
+      if (run) return at_rest(*std::move(run), winner);
+    }
     if (auto look = look_around(winner, missed(), so_far_, fresh_); !look.empty()) {
       Run run{std::move(look), {}};
       if (answers(*failed_)) run.facts.stood_at = executed_position(*failed_);
@@ -564,6 +570,11 @@ class Failover {
 };
 
 }  // namespace
+
+std::string no_other_text(const InstanceKey& failed, const std::string& designated_by) {
+  return "; and no other server is, as " + designated_by + ": 'orch failover " + to_string(failed) +
+         " --to SERVER' promotes one all the same";
+}
 
 Decision next_failover_step(const FailoverRequest& request, const Policy& policy,
                             const Progress& so_far, const Topology& fresh) {

@@ -17,7 +17,13 @@ struct FailoverRequest {
   /// Those whom recoveries that failed told to take its place. Each must be seen, or be in the way
   /// where fencing is required.
   std::vector<InstanceKey> promoted_before{};
+  std::string designated_by{};  ///< why no other may be promoted, where no person named it
 };
+
+/// Why no other server than the designated one is promoted, and what helps: the end of what a
+/// refusal says where no person named that one.
+[[nodiscard]] std::string no_other_text(const InstanceKey& failed,
+                                        const std::string& designated_by);
 
 /// What to do next about a dead (or to be replaced) primary: fence it where it answers, stop the
 /// receivers, let everybody apply what it holds, promote the most advanced, move the siblings.

@@ -29,6 +29,16 @@ std::optional<Run> by_gtid_again(const Instance& server, const std::string& why,
   return run;
 }
 
+/// It may not be ended, so that STOP waits for the rest as long as the server itself does: a
+/// minute.
+bool is_held_up(const Instance& server, const Progress& so_far) {
+  const StepResult* last = latest(so_far, server.key, [](const Action& action) {
+    return is_change<RollBackPartial>(action) || is_change<StopReplication>(action);
+  });
+  return last != nullptr && last->error && is_change<RollBackPartial>(last->step.action) &&
+         answers(server) && is_replica(server) && runs(server.replication.sql_state);
+}
+
 }  // namespace
 
 void undelay_while_receiving(const Instance& server, Run& run) {
@@ -145,6 +155,18 @@ std::optional<Run> give_up_partial(const InstanceKey& winner,
     if (auto step = give_up_partial(*server, so_far)) run.steps.push_back(*std::move(step));
   }
   if (run.steps.empty()) return std::nullopt;
+  return run;
+}
+
+std::optional<Run> stop_held_up(const Instance& winner, const std::vector<const Instance*>& servers,
+                                const Progress& so_far) {
+  if (!is_held_up(winner, so_far)) return std::nullopt;
+  Run run;
+  for (const Instance* server : servers) {
+    if (!is_held_up(*server, so_far)) continue;
+    run.steps.push_back(step_on(server->key, Change{StopReplication{}},
+                                "its applier waits for what will not come"));
+  }
   return run;
 }
 

@@ -43,6 +43,13 @@ void undelay_while_receiving(const Instance& server, Run& run);
                                                  const std::vector<const Instance*>& servers,
                                                  const Progress& so_far);
 
+/// Where the winner's applier waits for the rest of a transaction and may not be ended, stops it
+/// and those of the servers that wait likewise: all at once, for it takes a minute each. Nothing
+/// where that was tried, or the winner waits for nothing.
+[[nodiscard]] std::optional<Run> stop_held_up(const Instance& winner,
+                                              const std::vector<const Instance*>& servers,
+                                              const Progress& so_far);
+
 /// What was given up in this run, and what could not be, one line for each server.
 [[nodiscard]] std::vector<std::string> partial_notes(const Progress& so_far);
 

@@ -315,6 +315,9 @@ std::string errant_note(const Instance& winner, const Progress& so_far) {
   for (const InstanceKey& key : origins) {
     const Instance* before = so_far.at_start.find(key);
     if (before == nullptr || !is_replica(*before)) continue;
+    const bool took_writes = so_far.at_start.are_co_sources(key, before->replication.source) &&
+                             !before->server.read_only;
+    if (took_writes) continue;
     std::string own = errant_transactions(so_far.at_start, *before);
     if (own.empty()) own = unknown_writes(so_far.at_start, *before);
     if (own.empty()) continue;

@@ -483,4 +483,55 @@ TEST_SUITE("core/plan/recovery/held_back") {
     CHECK(outcome.account.promoted == db(2));
     CHECK(notes_that(outcome, "held up its applier, which could not be ended: "));
   }
+
+  TEST_CASE("appliers that may not be ended are stopped at once, and given the time they need") {
+    FakeServers servers;
+    servers.add(writable(mysql(1, gtids("1-100"))));
+    for (const int number : {2, 3}) {
+      servers.add(cut_short(number, gtids("1-100")));
+      servers.freeze_applier(db(number));
+      servers.refuse(db(number), Change{RollBackPartial{}}.index(), 9);
+    }
+    servers.add(following(mysql(4, gtids("1-90")), 1));
+    servers.kill(db(1));
+    bool all_at_once = true;
+    SUBCASE("the winner's with the others'") {}
+    SUBCASE("but nobody who can be promoted without a wait waits for another") {
+      servers.set(db(2), [](Instance& i) { i.replication.read = i.replication.exec; });
+      all_at_once = false;
+    }
+    const Outcome outcome = fail_over(servers);
+    REQUIRE(said(outcome).empty());
+    CHECK(outcome.account.promoted == db(2));
+    CHECK(outcome.account.lost.empty());
+    std::vector<InstanceKey> stopped;
+    for (const StepResult& done : outcome.steps) {
+      if (done.step.point_of_no_return) break;
+      const auto* stop = change_in<StopReplication>(done.step.action);
+      if (stop == nullptr || stop->threads != ReplicationThreads::Both) continue;
+      stopped.push_back(done.step.server);
+      CHECK_FALSE(done.step.limit);
+    }
+    CHECK(stopped ==
+          (all_at_once ? std::vector<InstanceKey>{db(2), db(3)} : std::vector<InstanceKey>{db(2)}));
+  }
+
+  TEST_CASE("a promotion that is refused for its loss stops no applier for a minute before") {
+    FakeServers servers;
+    servers.add(writable(mysql(1, gtids("1-100"))));
+    for (const int number : {2, 3}) {
+      servers.add(cut_short(number, gtids("1-95")));
+      servers.freeze_applier(db(number));
+      servers.refuse(db(number), Change{RollBackPartial{}}.index(), 9);
+    }
+    servers.kill(db(1));
+    Policy policy;
+    policy.refuses_data_loss = true;
+    const Outcome outcome = run_plan(servers, failover({db(1), {}}, policy));
+    CHECK(said(outcome).starts_with("DataLossPolicy is refuse"));
+    CHECK(std::none_of(outcome.steps.begin(), outcome.steps.end(), [](const StepResult& done) {
+      const auto* stop = change_in<StopReplication>(done.step.action);
+      return stop != nullptr && stop->threads == ReplicationThreads::Both;
+    }));
+  }
 }

@@ -574,6 +574,16 @@ TEST_SUITE("core/plan/recovery/promotion") {
     check_below(servers, 4, 2);
   }
 
+  TEST_CASE("what a living co-master wrote is nothing errant when the other one dies") {
+    FakeServers servers;
+    servers.add(writable(following(mysql(1, gtids("1-95")), 2)));
+    servers.add(following(mysql(2, gtids("1-90")), 1));
+    servers.kill(db(2));
+    const Outcome outcome = run_plan(servers, failover({db(2), db(1), true}, Policy{}));
+    for (const std::string& note : outcome.account.notes)
+      CHECK_FALSE(mentions(note, "errant"));
+  }
+
   TEST_CASE("an old primary that follows the promoted one already keeps nobody from being moved") {
     FakeServers servers;
     build_mysql(servers);
