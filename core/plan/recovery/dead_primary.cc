@@ -340,11 +340,17 @@ class Failover {
     for (const Instance* replica : replicas) {
       if (!answers(*replica) || is_group_secondary(*replica)) continue;
       if (replica->replication.channels > 1 || was_refused(replica->key)) continue;
-      if (!runs(replica->replication.io_state) || keeps_only_while_connected(*replica)) continue;
-      // On MariaDB it is the other way round: see undelay().
-      if (replica == ahead || replica->key == winner.key) {
-        undelay_while_receiving(*replica, run);
+      const bool wanted = replica == ahead || replica->key == winner.key;
+      const bool rests = !runs(replica->replication.io_state);
+      const bool wakes = rests && wanted && needs_receiver_to_undelay(*replica);
+      if ((rests && !wakes) || keeps_only_while_connected(*replica)) continue;
+      if (wakes) {
+        run.steps.push_back(step(replica->key,
+                                 Change{StartReplication{ReplicationThreads::Receiver}},
+                                 "with both threads stopped a change would lose what it received"));
       }
+      // On MariaDB it is the other way round: see undelay().
+      if (wanted) undelay_while_receiving(*replica, run);
       if (applier_goes_first(*replica)) {
         run.steps.push_back(step(replica->key,
                                  Change{StartReplication{ReplicationThreads::Applier}},

@@ -41,6 +41,11 @@ bool is_held_up(const Instance& server, const Progress& so_far) {
 
 }  // namespace
 
+bool needs_receiver_to_undelay(const Instance& server) {
+  return !is_mariadb(server) && server.replication.sql_delay.count() > 0 &&
+         !has_applied_all(server);
+}
+
 void undelay_while_receiving(const Instance& server, Run& run) {
   if (server.replication.sql_delay.count() == 0 || is_mariadb(server)) return;
   const auto add = [&](Change change, const char* why) {

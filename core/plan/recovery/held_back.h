@@ -12,6 +12,9 @@ namespace orch {
 // What an applier keeps back of what was received: for its delay, or because the rest of a
 // transaction never came.
 
+/// A delayed MySQL server that holds something: its delay can be taken while a thread runs.
+[[nodiscard]] bool needs_receiver_to_undelay(const Instance& server);
+
 /// Takes the delay from a MySQL server: that can be done while the receiver runs, and with it
 /// stopped what was received would be lost.
 void undelay_while_receiving(const Instance& server, Run& run);

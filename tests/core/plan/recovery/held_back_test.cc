@@ -185,6 +185,20 @@ TEST_SUITE("core/plan/recovery/held_back") {
     CHECK(mentions(outcome.left[1], "db2:3306 is left without its delay of 3600s"));
   }
 
+  TEST_CASE("the receiver of a delayed MySQL replica is started to take its delay") {
+    FakeServers servers;
+    build_late_mysql(servers);
+    servers.set(db(2), [](Instance& i) {
+      i.replication.io_state = ThreadState::Stopped;
+      i.replication.io_running = false;
+    });
+    const Outcome outcome = fail_over(servers);
+    REQUIRE(said(outcome).empty());
+    CHECK(did(servers, "db2:3306 start the receiver"));
+    CHECK(outcome.account.promoted == db(2));
+    CHECK(to_string(executed_position(servers.at(db(2)))) == gtids("1-99"));
+  }
+
   TEST_CASE("a delay stays that keeps back nothing the promoted one lacks") {
     FakeServers servers;
     build_late_mysql(servers);
