@@ -8,6 +8,16 @@
 
 namespace orch::ha {
 
+Error refused_lock(const InstanceKey& key, const std::string& reason,
+                   const storage::Maintenance* lock) {
+  const std::string holder =
+      lock == nullptr ? "somebody" : fmt::format("{}: {}", lock->owner, lock->reason);
+  return {ErrorKind::Conflict,
+          fmt::format("Cannot begin maintenance on {}: Cannot begin maintenance for instance: {}; "
+                      "maintenance reason: {} (held by {}; 'orch end-maintenance' ends it)",
+                      to_string(key), to_string(key), reason, holder)};
+}
+
 BackendLocks::~BackendLocks() {
   std::thread renewer;
   {
@@ -45,12 +55,7 @@ Result<> BackendLocks::claim(const InstanceKey& key, const std::string& reason) 
   ORCH_ASSIGN(const std::vector<storage::Maintenance> all, store_.list());
   const auto held = std::ranges::find(all, key, &storage::Maintenance::key);
   if (held != all.end() && held->by_person && persons_ == PersonsLock::Passed) return {};
-  const std::string holder =
-      held == all.end() ? "somebody" : fmt::format("{}: {}", held->owner, held->reason);
-  return fail(ErrorKind::Conflict,
-              fmt::format("Cannot begin maintenance on {}: Cannot begin maintenance for instance: "
-                          "{}; maintenance reason: {} (held by {}; 'orch end-maintenance' ends it)",
-                          to_string(key), to_string(key), reason, holder));
+  return fail(refused_lock(key, reason, held == all.end() ? nullptr : &*held));
 }
 
 Result<> BackendLocks::release(const InstanceKey& key) {

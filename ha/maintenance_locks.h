@@ -21,6 +21,10 @@ enum class PersonsLock : std::uint8_t {
   Passed,
 };
 
+/// What somebody is told who wants a server that is locked. Without `lock`, nobody knows by whom.
+[[nodiscard]] Error refused_lock(const InstanceKey& key, const std::string& reason,
+                                 const storage::Maintenance* lock);
+
 /// The backend's maintenance table as the executor's lock manager. Locks are renewed as long as
 /// they are held.
 class BackendLocks final : public MaintenanceLocks {

@@ -322,7 +322,14 @@ Result<Reply> show_plan(const Services& services, const Operation& operation,
   StepObserver silent;
   Executor executor(services.servers(), services.leadership(), locks, silent, settings);
   Topology fresh = executor.look(records, scope_of(operation));
-  const auto ask = [&](const Instance& before, const Step& step) {
+  const storage::MaintenanceStore store(services.database(), services.clock(), services.self());
+  ORCH_ASSIGN(const std::vector<storage::Maintenance> locked, store.list());
+  const auto ask = [&](const Instance& before, const Step& step) -> Result<> {
+    const auto lock = std::ranges::find_if(locked, [&](const storage::Maintenance& one) {
+      return one.key == step.server && one.by_person;
+    });
+    if (lock != locked.end() && needs_lock(step) && !operation.passes_persons_lock)
+      return fail(ha::refused_lock(step.server, operation.name, &*lock));
     return ask_server(services.servers(), before, step);
   };
   const Preview plan = foreseen(operation, fresh, ask, executor);
@@ -355,6 +362,8 @@ Result<Reply> show_plan(const Services& services, const Operation& operation,
     if (!previewed.step.why.empty()) reply.text += fmt::format("  ({})", previewed.step.why);
     if (previewed.step.point_of_no_return) reply.text += "  [point of no return]";
     reply.text += "\n";
+    if (previewed.error)
+      reply.text += fmt::format("        would fail: {}\n", previewed.error->message);
     for (const SqlStatement& statement : statements) {
       reply.text += fmt::format("        {};\n", statement.shown);
     }

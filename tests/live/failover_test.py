@@ -327,6 +327,20 @@ class Failover(LiveCase):
             self.assertLess(max(i for i, s in enumerate(steps) if s.startswith(earlier)), late, steps)
         self.follows(c[2], new)
 
+    def test_a_dry_run_knows_whom_somebody_has_locked(self):
+        c = self.start(3)
+        self.discover(c)
+        c[3].sql("STOP REPLICA IO_THREAD")
+        self.write(c[1], 1)
+        self.arrives(1, at=[c[2]])
+        self.does("-c", "begin-maintenance", "-i", c[2], "-reason", "backup", "-owner", "me")
+        c[1].kill()
+        shown = self.does("failover", c.name, "--dry-run")
+        self.assertIn("held by me: backup", shown.out)
+        self.assertEqual(json.loads(self.does("failover", c.name, "--dry-run", "--json").out)["Promoted"]["Port"], c[3].port)
+        self.assertIs(self.promoted(self.does_in_part("failover", c.name), c), c[3])
+        self.assertTrue(self.has(c[3], 1))
+
     def test_a_frozen_master_is_replaced(self):
         c = self.start(3)
         self.config.update(MySQLConnectTimeoutSeconds=2, MySQLDiscoveryReadTimeoutSeconds=3)
