@@ -143,7 +143,7 @@ class Raft(RaftCase):
                 time.sleep(0.2)
             self.assertLessEqual({read.result(20)[0] for read in reads}, {200, 503})
             self.leader([node for node in self.nodes if node is not leader])
-            self.assertEqual(follower.ask("clusters")[0], 200)
+            self.wait(lambda: follower.ask("clusters")[0] == 200, "the follower to know the next leader")
             status, body = takeover.result(20)
         self.assertEqual(status, 502, body)
         self.assertIn(f"{leader.address} does not lead any more", body)
