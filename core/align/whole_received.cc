@@ -92,8 +92,8 @@ Result<BinlogCoordinates> whole_received(EventLogs& relay_logs, const Replicatio
     if (!followed.error().by_server) return fail(followed.error());
     break;  // there is no such log
   }
-  if (!so_far.inside) return link.read;
   if (so_far.led_on) return cannot_tell("it goes on in a log that is not there");
+  if (!so_far.inside) return link.read;
   // MariaDB 11.4 and later tell it only of the event that ends a transaction.
   if (so_far.last_end != 0 && so_far.last_end != link.read.log_pos) {
     return cannot_tell("it does not end where the receiver stopped");

@@ -125,7 +125,9 @@ void check_links(const Round& round) {
     if (!replica->replication.configured) continue;
     check_running(round, *replica);
     check_lag(round, *replica);
-    const std::string filters = filter_text(round.patient.topology, {}, *replica);
+    const std::string filters =
+        filter_text(round.patient.topology,
+                    round.master == nullptr ? InstanceKey{} : round.master->key, *replica);
     if (!filters.empty()) {
       round.add(
           Badness::Warning, "replication-filters", replica->key,

@@ -10,7 +10,7 @@ namespace orch {
 namespace {
 
 /// Nobody can write meanwhile.
-constexpr std::chrono::milliseconds kLookLimit{5000};
+constexpr std::chrono::milliseconds kLookLimit{1000};
 
 /// Its receiver stands, its place counts by coordinates, and what is between the two threads lies
 /// in one log of the source. However much that is: where one transaction is all of it, the applier

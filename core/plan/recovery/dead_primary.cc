@@ -166,16 +166,22 @@ class Failover {
     const auto may_fetch = [&](const Instance& one) {
       return could_fetch(one, request_, policy_, so_far_, fresh_);
     };
-    if (!fetched_in_vain(so_far_, winner.key) || may_fetch(winner)) return choice;
-    const Position held = executed_position(winner);
+    const bool has_all = has_applied_all(winner) && ahead_at_promotion(winner) == nullptr;
+    if (has_all || !fetched_in_vain(so_far_, winner.key) || may_fetch(winner)) return choice;
+    const Position held = held_before_fetch(winner, so_far_);
+    const auto is_apart = [&](const Topology& where, const Instance& one) {
+      return std::holds_alternative<BinlogCoordinates>(held) &&
+             !reads_log_of(where, one, request_.failed);
+    };
+    if (is_apart(so_far_.at_start, winner)) return choice;
     out.push_back({winner.key, false, "could not fetch what others hold"});
     while (true) {
       Choice next = choose_candidate(fresh_, request_.failed, policy_, out);
       const Instance* other = next.winner ? fresh_.find(*next.winner) : nullptr;
-      if (other == nullptr) return choice;
+      if (other == nullptr || is_apart(fresh_, *other)) return choice;
       const Position has = usable_position(*other);
-      const bool has_more = contains(has, held) && !contains(held, has);
-      if (has_more || (contains(has, held) && may_fetch(*other))) return next;
+      const bool has_more = !contains(held, has) || may_fetch(*other);
+      if (contains(has, held) && has_more) return next;
       out.push_back({other->key, false, "has less, or could not fetch it either"});
     }
   }
@@ -186,9 +192,10 @@ class Failover {
     for (const Instance& instance : fresh_.instances()) {
       if (instance.key == request_.failed) continue;
       const StepResult* wait = latest(so_far_, instance.key, [](const Action& action) {
-        return waits_for<AppliedReceived>(action) || is_change<StopReplication>(action) ||
-               is_change<SetDelay>(action);
+        return waits_for<AppliedReceived>(action) || is_change<StopReplication>(action);
       });
+      const StepResult* undelay = latest(so_far_, instance.key, is_change<SetDelay>);
+      if (undelay != nullptr && undelay->error) wait = undelay;
       const bool failed = wait != nullptr && wait->error;
       const bool may_still_stop =
           failed && is_change<StopReplication>(wait->step.action) && !was_refused(instance.key);
@@ -340,7 +347,8 @@ class Failover {
     for (const Instance* replica : replicas) {
       if (!answers(*replica) || is_group_secondary(*replica)) continue;
       if (replica->replication.channels > 1 || was_refused(replica->key)) continue;
-      const bool wanted = replica == ahead || replica->key == winner.key;
+      const bool wanted = (replica == ahead || replica->key == winner.key) &&
+                          !refused_to_undelay(replica->key, so_far_);
       const bool rests = !runs(replica->replication.io_state);
       const bool wakes = rests && wanted && needs_receiver_to_undelay(*replica);
       if ((rests && !wakes) || keeps_only_while_connected(*replica)) continue;
@@ -394,7 +402,7 @@ class Failover {
   }
 
   [[nodiscard]] std::optional<Decision> drain(const Instance& winner) const {
-    if (is_stuck_in_fetch(winner)) return std::nullopt;
+    if (is_stuck_in_fetch(winner, so_far_)) return std::nullopt;
     auto run = drain_of(winner, request_.failed, policy_, so_far_, fresh_);
     if (!run && !answers(*failed_)) run = give_up_partial(winner.key, {&winner}, so_far_);
     if (!run) return std::nullopt;
@@ -416,13 +424,6 @@ class Failover {
     return has_more ? leading : nullptr;
   }
 
-  /// Without GTID it cannot be put back; what it cannot apply is not what it held.
-  [[nodiscard]] bool is_stuck_in_fetch(const Instance& winner) const {
-    const auto led = so_far_.facts.fetching.find(winner.key);
-    return led != so_far_.facts.fetching.end() && winner.replication.source != led->second &&
-           !runs(winner.replication.sql_state) && !winner.replication.last_sql_error.empty();
-  }
-
   /// What a fetch that came to nothing would have brought, too.
   [[nodiscard]] Loss loss_of(const Instance& winner) const {
     const Instance* before = so_far_.at_start.find(winner.key);
@@ -430,7 +431,7 @@ class Failover {
         fresh_, request_.failed, winner.key, ahead_at_promotion(winner),
         filter_text(so_far_.at_start, request_.failed, before == nullptr ? winner : *before));
     const Instance* source = fresh_.source_of(winner.key);
-    if (!is_stuck_in_fetch(winner) || uses_gtid(winner) || source == nullptr) return loss;
+    if (!is_stuck_in_fetch(winner, so_far_) || uses_gtid(winner) || source == nullptr) return loss;
     const Difference rest =
         missing(Position(winner.replication.exec), Position(source->server.binlog));
     if (rest.empty()) return loss;

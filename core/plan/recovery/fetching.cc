@@ -52,11 +52,14 @@ std::vector<Attempt> attempts(const Progress& so_far) {
     if (align != nullptr) all.push_back({server, align->below, error});
     const auto last = std::find_if(all.rbegin(), all.rend(),
                                    [&](const Attempt& one) { return one.server == server; });
-    const Instance* before = so_far.at_start.find(server);
     if (last != all.rend() && (is_wait || is_change<StartReplication>(result.step.action))) {
       last->error = error;
-    } else if (is_wait && before != nullptr) {
-      all.push_back({server, before->replication.source, error});
+    } else if (is_wait) {
+      // It followed a fellow replica from the start; else it waited for the failed server itself.
+      const Instance* source = so_far.at_start.source_of(server);
+      const bool is_fellow = source != nullptr && is_replica(*source) &&
+                             !so_far.at_start.are_co_sources(server, source->key);
+      if (is_fellow) all.push_back({server, source->key, error});
     }
   }
   return all;
@@ -68,8 +71,8 @@ std::string failed_attempt(const Progress& so_far, const InstanceKey& server,
   for (const Attempt& one : attempts(so_far)) {
     if (one.source != source || one.error.empty()) continue;
     if (one.server == server) return one.error;
-    // Who cannot apply it has a fault of its own, perhaps; who is not let in has not.
-    if (one.error.find("its receiver") != std::string::npos)
+    // Other errors may be that one's own: it cannot apply what comes, or is too far behind.
+    if (one.error.find("ccess denied") != std::string::npos)
       return to_string(one.server) + " could not fetch from it either: " + one.error;
   }
   return "";
@@ -87,25 +90,48 @@ bool fetched_in_vain(const Progress& so_far, const InstanceKey& server) {
   return in_vain;
 }
 
-std::optional<Run> put_back(const Instance& server, const Policy& policy, const Progress& so_far) {
+namespace {
+
+/// Whether this plan led it to the source that it has.
+bool is_led_away(const Instance& server, const Progress& so_far) {
   const auto led = so_far.facts.fetching.find(server.key);
-  const Replication& replication = server.replication;
-  if (led == so_far.facts.fetching.end() || !is_replica(server) || !uses_gtid(server) ||
-      replication.source == led->second) {
-    return std::nullopt;
-  }
+  return led != so_far.facts.fetching.end() && is_replica(server) &&
+         server.replication.source != led->second;
+}
+
+bool is_broken(const Instance& server) {
+  return !runs(server.replication.sql_state) && !server.replication.last_sql_error.empty();
+}
+
+}  // namespace
+
+Position held_before_fetch(const Instance& server, const Progress& so_far) {
+  if (!is_led_away(server, so_far)) return usable_position(server);
+  if (uses_gtid(server)) return executed_position(server);
+  const Instance* before = so_far.at_start.find(server.key);
+  return before == nullptr ? Position{} : received_position(*before);
+}
+
+bool is_stuck_in_fetch(const Instance& server, const Progress& so_far) {
+  return is_led_away(server, so_far) && is_broken(server);
+}
+
+std::optional<Run> put_back(const Instance& server, const Policy& policy, const Progress& so_far) {
+  if (!is_led_away(server, so_far) || !uses_gtid(server)) return std::nullopt;
   const StepResult* last = latest(so_far, server.key, [](const Action&) { return true; });
   const bool failed = last != nullptr && last->error;
   if (failed &&
       (is_change<StopReplication>(last->step.action) || is_change<PointTo>(last->step.action))) {
     return std::nullopt;  // nor would it now
   }
-  const bool is_broken = !runs(replication.sql_state) && !replication.last_sql_error.empty();
   // One that is still at work on what it fetched is drained, as if it had received it before.
-  const bool came_to_nothing = failed && has_applied_all(server);
-  if (!is_broken && !came_to_nothing) return std::nullopt;
+  const auto* wait = failed ? std::get_if<WaitFor>(&last->step.action) : nullptr;
+  const bool came_late =
+      wait != nullptr && standing(wait->condition, server).state == Standing::State::Holds;
+  const bool came_to_nothing = failed && has_applied_all(server) && !came_late;
+  if (!is_broken(server) && !came_to_nothing) return std::nullopt;
   PointTo target;
-  target.source = led->second;
+  target.source = so_far.facts.fetching.at(server.key);
   Run run;
   const std::string why = "it could not fetch what it lacks: back to what it held";
   if (!replication_threads_stopped(server)) {
@@ -148,10 +174,9 @@ std::string obstacle_to_fetch(const Instance& winner, const Instance& ahead,
 
 namespace {
 
-/// Who names a server wants all; not where the settings leave no choice: see
-/// CoMasterRecoveryMustPromoteOtherCoMaster.
+/// Who names a server wants all; not where the settings leave no choice.
 bool wants_all(const FailoverRequest& request) {
-  return request.designated && !request.co_master;
+  return request.designated && request.designated_by.empty();
 }
 
 constexpr const char* kHaveAll = "have all that any replica received";
@@ -279,11 +304,12 @@ std::optional<Decision> catch_up(const Instance& winner, const FailoverRequest& 
     auto run = server == nullptr ? std::nullopt : back_to_gtid(*server, so_far);
     if (run) return before_promotion(*std::move(run));
   }
-  // Who names a server wants all, also of one from whom it cannot be fetched.
   const auto can_give = [&](const Instance& replica) {
     return can_be_given(replica, request, policy, so_far);
   };
-  const Instance* ahead = best_source(winner, request, policy, so_far, fresh);
+  // Who names a server wants all, also of one from whom it cannot be fetched.
+  const Instance* ahead = wants_all(request) ? ahead_of(winner, request.failed, can_give, fresh)
+                                             : best_source(winner, request, policy, so_far, fresh);
   if (ahead == nullptr) ahead = ahead_of(winner, request.failed, can_give, fresh);
   if (ahead == nullptr || winner.replication.source == ahead->key) return std::nullopt;
   const Difference rest =

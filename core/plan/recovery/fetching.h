@@ -19,6 +19,10 @@ namespace orch {
 /// is not known any more.
 [[nodiscard]] std::optional<Run> put_back(const Instance& server, const Policy& policy,
                                           const Progress& so_far);
+/// What it held before this plan led it to another, as far as that is known.
+[[nodiscard]] Position held_before_fetch(const Instance& server, const Progress& so_far);
+/// Whether it cannot apply what it fetched, and was not put back. What it held it has applied.
+[[nodiscard]] bool is_stuck_in_fetch(const Instance& server, const Progress& so_far);
 /// Why it cannot; "" when it may be tried.
 [[nodiscard]] std::string obstacle_to_fetch(const Instance& winner, const Instance& ahead,
                                             const InstanceKey& failed, const Policy& policy,

@@ -46,6 +46,13 @@ bool needs_receiver_to_undelay(const Instance& server) {
          !has_applied_all(server);
 }
 
+bool refused_to_undelay(const InstanceKey& server, const Progress& so_far) {
+  const StepResult* tried = latest(so_far, server, [](const Action& action) {
+    return is_change<SetDelay>(action) || is_change<StartReplication>(action);
+  });
+  return tried != nullptr && tried->error;
+}
+
 void undelay_while_receiving(const Instance& server, Run& run) {
   if (server.replication.sql_delay.count() == 0 || is_mariadb(server)) return;
   const auto add = [&](Change change, const char* why) {

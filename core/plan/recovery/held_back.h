@@ -15,6 +15,9 @@ namespace orch {
 /// A delayed MySQL server that holds something: its delay can be taken while a thread runs.
 [[nodiscard]] bool needs_receiver_to_undelay(const Instance& server);
 
+/// Whether that was tried in this run, or its receiver started for it, and failed.
+[[nodiscard]] bool refused_to_undelay(const InstanceKey& server, const Progress& so_far);
+
 /// Takes the delay from a MySQL server: that can be done while the receiver runs, and with it
 /// stopped what was received would be lost.
 void undelay_while_receiving(const Instance& server, Run& run);

@@ -23,14 +23,18 @@ bool is_only_errant(const Instance& replica, const Position& held, const Topolog
 
 namespace {
 
-/// Who may hold what the winner lacks: the failed server's replicas, and those below them that are
-/// not below the winner; the former first.
+/// Who may hold what the winner lacks: the failed server's replicas, and those below others that
+/// are gone as well, unless they are below the winner; the former first.
 std::vector<const Instance*> holders(const Instance& winner, const InstanceKey& failed,
                                      const Topology& fresh) {
   std::vector<const Instance*> found = fresh.replicas_of(failed);
   for (const Instance* below : fresh.descendants_of(failed)) {
-    const bool is_deeper = std::find(found.begin(), found.end(), below) == found.end();
-    if (is_deeper && !fresh.is_below(below->key, winner.key)) found.push_back(below);
+    const Instance* source = fresh.source_of(below->key);
+    const bool is_orphan = source != nullptr && source->key != failed && !answers(*source);
+    // Co-masters are below each other: what is below the failed one is not below its partner.
+    const bool is_fed =
+        fresh.is_below(below->key, winner.key) && !fresh.are_co_sources(failed, winner.key);
+    if (is_orphan && !is_fed) found.push_back(below);
   }
   return found;
 }

@@ -127,6 +127,7 @@ TEST_SUITE("core/align/whole_received") {
     const BinlogEvent begins_there = in_next_log(event(260, "Gtid", 1250, "BEGIN GTID 0-1-7"));
     CHECK(whole(whole_and({end_of_log, head, begins_there, last})) == "bin.000001:1200");
     CHECK(whole(whole_and({head, begins_there, last})) == "bin.000001:1200");
+    CHECK(whole(whole_and({end_of_log})).find("not there") != std::string::npos);
     // A new log that nothing led to: the receiver was started again.
     CHECK(whole(whole_and({begins, head, last})).find("Format_desc is in between") !=
           std::string::npos);

@@ -333,4 +333,53 @@ TEST_SUITE("core/plan/recovery/fetching") {
       return result.step.server == db(2) && waits_for<AppliedReceived>(result.step.action);
     }));
   }
+
+  TEST_CASE("who names a server wants all, also of a co-master; the settings do not") {
+    for (const bool by_settings : {false, true}) {
+      CAPTURE(by_settings);
+      FakeServers servers;
+      servers.add(following(writable(mysql(1, gtids("1-100"))), 2));
+      servers.add(following(mysql(2, gtids("1-95")), 1));
+      servers.add(following(mysql(3, gtids("1-99")), 1));
+      servers.set(db(3), [](Instance& i) {
+        i.promotion_rule = PromotionRule::MustNot;
+        i.replication.has_filters = true;
+      });
+      servers.kill(db(1));
+      FailoverRequest request{.failed = db(1), .designated = db(2), .co_master = true};
+      if (by_settings) request.designated_by = "it is set so";
+      const Outcome outcome = run_plan(servers, failover(request, Policy{}));
+      CHECK(said(outcome).empty() == by_settings);
+      CHECK(servers.writable().empty() != by_settings);
+    }
+  }
+
+  TEST_CASE("a refused wish changes nobody's place before") {
+    FakeServers servers;
+    servers.add(writable(mysql(1, gtids("1-100"))));
+    for (const auto& [number, set] : {std::pair(2, "1-95"), {3, "1-97"}, {4, "1-99"}})
+      servers.add(following(mysql(number, gtids(set)), 1));
+    servers.set(db(4), [](Instance& i) { i.replication.has_filters = true; });
+    servers.kill(db(1));
+    const Outcome outcome = fail_over(servers, db(2));
+    CHECK(mentions(said(outcome), "db4:3306 has received"));
+    CHECK_FALSE(did(servers, "db2:3306 replicate from db3:3306"));
+  }
+
+  TEST_CASE("what a replica below a living one wrote itself is not fetched") {
+    FakeServers servers;
+    servers.add(writable(mysql(1, gtids("1-100"))));
+    servers.add(following(mysql(2, gtids("1-95")), 1));
+    servers.add(following(mysql(3, gtids("1-99")), 1));
+    servers.set(db(3), [](Instance& i) { i.promotion_rule = PromotionRule::MustNot; });
+    Instance leaf = following(mysql(4, gtids("1-99")), 3);
+    leaf.gtid.executed += "," + leaf.server.uuid + ":1";
+    leaf.promotion_rule = PromotionRule::MustNot;
+    servers.add(leaf);
+    servers.kill(db(1));
+    const Outcome outcome = fail_over(servers);
+    REQUIRE(said(outcome).empty());
+    CHECK(did(servers, "db2:3306 replicate from db3:3306"));
+    CHECK_FALSE(did(servers, "db2:3306 replicate from db4:3306"));
+  }
 }

@@ -199,6 +199,27 @@ TEST_SUITE("core/plan/recovery/held_back") {
     CHECK(to_string(executed_position(servers.at(db(2)))) == gtids("1-99"));
   }
 
+  TEST_CASE("a MySQL replica whose delay cannot be taken gives way") {
+    for (const bool receives : {true, false}) {
+      CAPTURE(receives);
+      FakeServers servers;
+      build_late_mysql(servers);
+      if (receives) {
+        servers.refuse(db(2), Change{SetDelay{}}.index(), 99);
+      } else {
+        servers.set(db(2), [](Instance& i) {
+          i.replication.io_state = ThreadState::Stopped;
+          i.replication.io_running = false;
+        });
+        servers.refuse(db(2), Change{StartReplication{}}.index(), 99);
+      }
+      const Outcome outcome = fail_over(servers);
+      REQUIRE(said(outcome).empty());
+      CHECK(outcome.account.promoted == db(4));
+      CHECK(mentions(outcome.account.lost_transactions, "that db2:3306 has received"));
+    }
+  }
+
   TEST_CASE("a delay stays that keeps back nothing the promoted one lacks") {
     FakeServers servers;
     build_late_mysql(servers);
