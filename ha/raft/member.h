@@ -114,7 +114,7 @@ class Member {
   void finish();
 
   // Finding the group: member_joining.cc
-  std::string on_question(std::string_view question);
+  std::string on_question(std::string_view question, bool known);
   std::string on_join_request(std::string_view rest);
   void look_around();
   void decide();
@@ -124,6 +124,7 @@ class Member {
   void ask_to_join();
   void notice_wanted(const std::string& address);
   [[nodiscard]] std::set<std::string> known_addresses() const;
+  [[nodiscard]] bool hears_of_no_leader() const;
   [[nodiscard]] std::string leaderless_text() const;
   void ask_to_be_taken_in(const std::string& peer);
   void notice_another_group(const std::string& address, const std::string& number);

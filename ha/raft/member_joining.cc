@@ -159,7 +159,7 @@ void Member::ask_to_join() {
     leader_known_at_ = now;
     outside_.clear();
   }
-  if (votes && now - leader_known_at_ < kPatience * settings_.election_timeout) return;
+  if (votes && !hears_of_no_leader()) return;
   last_join_request_ = now;
   for (const std::string& peer : known_addresses()) {
     if (peer == settings_.advertise) continue;
@@ -173,6 +173,12 @@ void Member::ask_to_join() {
       ask_to_be_taken_in(peer);
     });
   }
+}
+
+/// For so long that it may have been left out.
+bool Member::hears_of_no_leader() const {
+  return leader_known_at_ != SteadyPoint{} && std::chrono::steady_clock::now() - leader_known_at_ >=
+                                                  kPatience * settings_.election_timeout;
 }
 
 /// Those of the list, and those it knew when it still heard of them.
@@ -235,17 +241,19 @@ void Member::stay_outside(const std::string& leader, std::string_view answer) {
   outside_ = std::move(why);
 }
 
-std::string Member::on_question(std::string_view question) {
+std::string Member::on_question(std::string_view question, bool known) {
   if (phase_ == Phase::Closing) return "ends";
   const bool runs = phase_ == Phase::Running;
   if (question == kState) {
     return std::string(runs && ::orch_raft_view(engine_).last > 1 ? kHasLog : kHasNone);
   }
   if (question == kGroupKnown) return group_;
+  if (question.rfind(kJoin, 0) == 0) return on_join_request(question.substr(kJoin.size()));
+  // Who is yet to join asks no more than that.
+  if (!known) return "is not for everybody";
   if (question == kLeaderKnown) return status().leader;
   if (question == kCouldLead) return std::string(should_not_lead() ? kCannotLead : "yes");
   if (question == kIdentity) return fmt::format("{:016x}", runs ? id_ : 0);
-  if (question.rfind(kJoin, 0) == 0) return on_join_request(question.substr(kJoin.size()));
   if (question.rfind(kProgram, 0) == 0 && settings_.answer) {
     return settings_.answer(question.substr(kProgram.size()));
   }

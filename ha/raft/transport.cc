@@ -144,16 +144,17 @@ bool Transport::is_from_known(const Channel& channel) const {
 void Transport::on_greeting(Channel* channel, const std::string& greeting) {
   const std::string_view text = greeting;
   // An authority may sign for others than nodes, too.
-  if (id_ != 0 && !is_from_known(*channel)) {
-    return channel->close(ErrorKind::Denied,
-                          "the other side's certificate names no node of the "
-                          "group");
+  const bool known = id_ == 0 || is_from_known(*channel);
+  if (text.rfind(kAsk, 0) == 0) {
+    return channel->send_frame("ok " + handlers_.asked(text.substr(kAsk.size()), known));
   }
   if (text.rfind(kStream, 0) == 0) {
-    return on_stream_wanted(channel, text.substr(kStream.size()));
-  }
-  if (text.rfind(kAsk, 0) == 0) {
-    return channel->send_frame("ok " + handlers_.asked(text.substr(kAsk.size())));
+    // Who was away while the group changed learns of its new leader from nobody else.
+    if (known || (handlers_.leaderless && handlers_.leaderless())) {
+      return on_stream_wanted(channel, text.substr(kStream.size()));
+    }
+    return channel->close(ErrorKind::Denied,
+                          "the other side's certificate names no node of the group");
   }
   channel->close(ErrorKind::Denied, "no node speaks there, or one of another version");
 }

@@ -32,14 +32,16 @@ class Transport {
   struct Handlers {
     /// A node opened a stream to this one.
     std::function<void(std::uint64_t id, const std::string& name, uv_stream_t* stream)> accepted{};
-    /// The answer to a question of another node; answered at once.
-    std::function<std::string(std::string_view question)> asked{};
+    /// The answer to a question of another node; answered at once. `known`: it is one of known().
+    std::function<std::string(std::string_view question, bool known)> asked{};
     /// A node takes this one, which has no number yet, for one of its group.
     std::function<void(const std::string& address)> wanted{};
     /// A node that this one wanted to speak with is of another group, whose number it told.
     std::function<void(const std::string& address, const std::string& number)> of_another{};
     /// The addresses of all nodes that may want to speak with this one.
     std::function<std::set<std::string>()> known{};
+    /// Whether this node has long heard of no leader: it may be one that joined meanwhile.
+    std::function<bool()> leaderless{};
   };
   using Connected = std::function<void(uv_stream_t* stream, bool canceled)>;
   using Answered = std::function<void(const Result<std::string>& answer)>;

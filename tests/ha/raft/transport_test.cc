@@ -268,7 +268,11 @@ TEST_CASE("who is no node does not speak along with a certificate of the nodes' 
     return all.str();
   };
   CHECK(heard("node", "orch-raft/1 ask state").find("ok ") != std::string::npos);
-  CHECK(heard("application", "orch-raft/1 ask state").empty());
+  CHECK(heard("node", "orch-raft/1 ask identity").find("not for everybody") == std::string::npos);
+  CHECK(heard("application", "orch-raft/1 ask identity").find("not for everybody") !=
+        std::string::npos);
+  // One that is yet to join asks that.
+  CHECK(heard("application", "orch-raft/1 ask state").find("ok data") != std::string::npos);
   const std::string id = fmt::format("{:016x}", first_id_of(cluster.address(leader)));
   // Of a node, but not the one that it says.
   CHECK(heard("node", "orch-raft/1 stream 12 " + id + " 10.9.9.9:1").empty());
