@@ -28,10 +28,6 @@ const StepResult* alignment(const Progress& so_far, const InstanceKey& server,
   });
 }
 
-}  // namespace
-
-namespace {
-
 struct Attempt {
   InstanceKey server{};
   InstanceKey source{};

@@ -35,6 +35,32 @@ void build_broken(FakeServers& servers, bool is_mariadb_case) {
   servers.kill(db(1));
 }
 
+/// All up to there, below db<source>.
+Instance up_to(int end, int number, int source, bool is_mariadb_case) {
+  const std::string last = std::to_string(end);
+  return is_mariadb_case ? following(mariadb(number, "0-1-" + last), source)
+                         : following(mysql(number, gtids("1-" + last)), source);
+}
+
+/// db1 and db2 below it are dead; db3, below db2, may not be promoted; db4 has all up to 40.
+void build_below_dead(FakeServers& servers, Instance third, bool is_mariadb_case) {
+  servers.add(writable(is_mariadb_case ? mariadb(1, "0-1-100") : mysql(1, gtids("1-100"))));
+  servers.add(up_to(100, 2, 1, is_mariadb_case));
+  third.promotion_rule = PromotionRule::MustNot;
+  servers.add(third);
+  servers.add(up_to(40, 4, 1, is_mariadb_case));
+  servers.kill(db(1));
+  servers.kill(db(2));
+}
+
+void check_fourth_has_99(FakeServers& servers, bool is_mariadb_case) {
+  const Outcome outcome = fail_over(servers);
+  REQUIRE(said(outcome).empty());
+  CHECK(outcome.account.promoted == db(4));
+  CHECK(to_string(executed_position(servers.at(db(4)))) ==
+        (is_mariadb_case ? "0-1-99" : gtids("1-99")));
+}
+
 }  // namespace
 
 TEST_SUITE("core/plan/recovery/fetching") {
@@ -148,23 +174,9 @@ TEST_SUITE("core/plan/recovery/fetching") {
   TEST_CASE("what only a replica of a dead intermediate master holds is fetched from it") {
     for (const bool is_mariadb_case : {false, true}) {
       CAPTURE(is_mariadb_case);
-      const auto at = [&](int number, int source, const std::string& all, const std::string& set) {
-        return is_mariadb_case ? following(mariadb(number, all), source)
-                               : following(mysql(number, gtids(set)), source);
-      };
       FakeServers servers;
-      servers.add(writable(is_mariadb_case ? mariadb(1, "0-1-100") : mysql(1, gtids("1-100"))));
-      servers.add(at(2, 1, "0-1-100", "1-100"));
-      servers.add(at(3, 2, "0-1-99", "1-99"));
-      servers.add(at(4, 1, "0-1-40", "1-40"));
-      servers.set(db(3), [](Instance& i) { i.promotion_rule = PromotionRule::MustNot; });
-      servers.kill(db(1));
-      servers.kill(db(2));
-      const Outcome outcome = fail_over(servers);
-      REQUIRE(said(outcome).empty());
-      CHECK(outcome.account.promoted == db(4));
-      CHECK(to_string(executed_position(servers.at(db(4)))) ==
-            (is_mariadb_case ? "0-1-99" : gtids("1-99")));
+      build_below_dead(servers, up_to(99, 3, 2, is_mariadb_case), is_mariadb_case);
+      check_fourth_has_99(servers, is_mariadb_case);
       check_below(servers, 3, 4);
     }
   }
@@ -288,30 +300,15 @@ TEST_SUITE("core/plan/recovery/fetching") {
   TEST_CASE("what a delay holds back below a dead intermediate master is fetched, too") {
     for (const bool is_mariadb_case : {false, true}) {
       CAPTURE(is_mariadb_case);
-      const auto at = [&](int number, int source, int end) {
-        const std::string last = std::to_string(end);
-        return is_mariadb_case ? following(mariadb(number, "0-1-" + last), source)
-                               : following(mysql(number, gtids("1-" + last)), source);
-      };
       FakeServers servers;
-      servers.add(writable(is_mariadb_case ? mariadb(1, "0-1-100") : mysql(1, gtids("1-100"))));
-      servers.add(at(2, 1, 100));
       Instance late = is_mariadb_case ? following(mariadb(3, "0-1-40"), 2, "0-1-99")
                                       : following(mysql(3, gtids("1-40")), 2, gtids("1-99"));
       late.replication.sql_delay = std::chrono::seconds(600);
-      late.promotion_rule = PromotionRule::MustNot;
       late.replication.exec = {"bin.000001", 1000, BinlogType::Binary};
       late.replication.read = {"bin.000001", 2000, BinlogType::Binary};
       late.replication.relay = {"relay.000002", 300, BinlogType::Relay};
-      servers.add(late);
-      servers.add(at(4, 1, 40));
-      servers.kill(db(1));
-      servers.kill(db(2));
-      const Outcome outcome = fail_over(servers);
-      REQUIRE(said(outcome).empty());
-      CHECK(outcome.account.promoted == db(4));
-      CHECK(to_string(executed_position(servers.at(db(4)))) ==
-            (is_mariadb_case ? "0-1-99" : gtids("1-99")));
+      build_below_dead(servers, late, is_mariadb_case);
+      check_fourth_has_99(servers, is_mariadb_case);
       CHECK(servers.at(db(3)).replication.sql_delay == std::chrono::seconds(600));
     }
   }
