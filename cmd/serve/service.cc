@@ -339,7 +339,7 @@ milliseconds Service::unwell_for() const {
 }
 
 void Service::keep_place() {
-  bool led = leading().has_value();
+  std::optional<Term> led;
   bool watched = watches();
   mutex_.lock();
   while (!stopping_) {
@@ -362,11 +362,11 @@ void Service::keep_place() {
                              database_->name(), unwell.count() / 1000));
     }
     const auto term = leading();
-    const bool begins = std::exchange(led, term.has_value()) != led;
+    const bool changes = std::exchange(led, term) != led;
     const bool looks = watches();
     if (looks && !watched) note_problem(catch_up(), "backend");
     watched = looks;
-    if (begins) {
+    if (changes) {
       const std::string why = coordination_->has_own_backend() && unwell >= ha::kUnwell
                                   ? fmt::format(": the backend {} has not answered for {} s",
                                                 database_->name(), unwell.count() / 1000)

@@ -13,10 +13,10 @@ from shared_partition_test import Cut
 
 PORT = 10008
 TIMES = ("quiet", "writes", "recovery")
-ELECTED = re.compile(r"^(\S+ \S+) \S+ raft: \S+ was elected in term (\d+)$", re.M)
 
 
 class RaftNodes(Cut):
+    LED = re.compile(r"^(\S+ \S+) \S+ raft: \S+ was elected in term (\d+)$", re.M)
     SETTINGS = {}  # of a test's own
 
     def setUp(self):
@@ -53,28 +53,6 @@ class RaftNodes(Cut):
         found = super().faults()
         self.needs_restoring.clear()  # a leader that reaches no server gives way
         return {**found, "kill leader": lambda leader: leader.kill(), "stop leader": lambda leader: leader.freeze()}
-
-    def elections(self):
-        """-> (second, term, node's user) of each election that a node has won, by its own log."""
-        return [(second, int(term), peer.user) for peer in self.peers
-                for second, term in ELECTED.findall((self.folder / f"{peer.user}.log").read_text())]
-
-    def nobody_acts_out_of_turn(self, acts):
-        """Who was elected twice may act twice; but nobody once another was elected in a later term. The logs tell
-        seconds: what happened in the same one is taken to be in order."""
-        elections, text = self.elections(), "\n".join(map(str, acts))
-        winners = {}
-        for _, term, user in elections:
-            self.assertEqual(winners.setdefault(term, user), user, f"two nodes were elected in term {term}")
-        for when, user, _, statement in acts:
-            terms = [term for second, term, winner in elections if winner == user and second <= when[:19]]
-            self.assertTrue(terms, f"{user} was never elected: {statement}\n{text}\n{elections}")
-            later = [e for e in elections if e[0] < when[:19] and e[1] > max(terms)]
-            self.assertEqual(later, [], f"{user} was deposed when it did {statement} at {when}\n{text}\n{elections}")
-        turns = [user for i, (_, user, _, _) in enumerate(acts) if i == 0 or acts[i - 1][1] != user]
-        for user in set(turns):
-            won = sum(winner == user for _, _, winner in elections)
-            self.assertLessEqual(turns.count(user), won, f"nodes acted side by side:\n{text}\n{elections}")
 
 
 class RaftRounds(RaftNodes):
