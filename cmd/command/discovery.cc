@@ -86,7 +86,16 @@ Result<Reply> run_discover(Services& services, const Args& args) {
   const InstanceKey seed = *std::move(key);
   if (!args.legacy) return discover_all(services, seed);
   ORCH_ASSIGN(const Instance found, probe_and_record(services, seed));
-  return key_reply(found.key);
+  Reply reply = key_reply(found.key);
+  ORCH_ASSIGN(const std::vector<Instance> known,
+              services.instances().list({.cluster = found.cluster_name}));
+  for (const Instance& other : known) {
+    if (other.key == found.key) continue;
+    for (const std::string& warning : twins({&found, &other}))
+      reply.notes.push_back("warning: " + warning);
+  }
+  reply.failed = !reply.notes.empty();
+  return reply;
 }
 
 }  // namespace

@@ -156,7 +156,11 @@ Result<Reply> carry_out_or_show(const Services& services, const Args& args, cons
   stop_on_signals();
   const Result<ha::RecoveryOutcome> outcome = ha::recover(engine->parts(), work);
   services.progress().show("");
-  if (!outcome) return fail(outcome.error());
+  if (!outcome) {
+    const bool forced = args.legacy && work.command.starts_with("force-");
+    return fail(forced ? Error(outcome.error()).within("unexpected error: recovery not attempted")
+                       : outcome.error());
+  }
   return recovery_reply(*outcome, args.legacy, with_coordinates);
 }
 

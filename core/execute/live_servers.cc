@@ -3,6 +3,8 @@
 #include <optional>
 #include <utility>
 
+#include <fmt/format.h>
+
 #include "core/execute/live_read_only.h"
 #include "core/execute/write_probe.h"
 #include "core/mysql/change_statements.h"
@@ -98,11 +100,13 @@ Result<ReplicationCredentials> LiveServers::replication_credentials(const Instan
     if (found) return found;
   }
   if (failed) return fail(std::move(*failed).within("ReplicationCredentialsQuery"));
+  const std::string key = to_string(as_probed.key);
   const std::string_view why =
-      is_mariadb(as_probed) ? "" : " (Empty username found in mysql.slave_master_info)";
-  return fail(ErrorKind::NotFound, to_string(as_probed.key) +
-                                       " tells no replication user and password" +
-                                       std::string(why) + ": set ReplicationCredentialsQuery");
+      is_mariadb(as_probed) ? "" : "; Empty username found in mysql.slave_master_info";
+  return fail(ErrorKind::NotFound,
+              fmt::format("{} tells no replication user and password (Empty user in "
+                          "ChangeMasterCredentials() for {}{}): set ReplicationCredentialsQuery",
+                          key, key, why));
 }
 
 Result<> LiveServers::try_write(const Instance& as_probed, const std::string& table,

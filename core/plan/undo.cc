@@ -75,18 +75,6 @@ bool was_started(const Progress& so_far, const Instance& now, ReplicationThreads
   return start != nullptr && !(other_thread && source_answers(now, fresh));
 }
 
-/// Those that ran before, and an applier that an error had stopped: CHANGE forgets the error, and
-/// it shows again when the applier starts.
-std::optional<ReplicationThreads> former_threads(const Instance& before) {
-  const bool receiver = runs(before.replication.io_state);
-  const bool applier =
-      runs(before.replication.sql_state) || !before.replication.last_sql_error.empty();
-  if (receiver && applier) return ReplicationThreads::Both;
-  if (receiver) return ReplicationThreads::Receiver;
-  if (applier) return ReplicationThreads::Applier;
-  return std::nullopt;
-}
-
 /// It was started up to a place, and would stop by itself when it comes there.
 bool will_stop(const Progress& so_far, const InstanceKey& server) {
   const StepResult* last = latest(so_far, server, [](const Action& action) {
@@ -97,6 +85,16 @@ bool will_stop(const Progress& so_far, const InstanceKey& server) {
 }
 
 }  // namespace
+
+std::optional<ReplicationThreads> former_threads(const Instance& before) {
+  const bool receiver = runs(before.replication.io_state);
+  const bool applier =
+      runs(before.replication.sql_state) || !before.replication.last_sql_error.empty();
+  if (receiver && applier) return ReplicationThreads::Both;
+  if (receiver) return ReplicationThreads::Receiver;
+  if (applier) return ReplicationThreads::Applier;
+  return std::nullopt;
+}
 
 std::vector<Step> undo_thread_steps(const Progress& so_far, const Topology& fresh,
                                     const std::vector<LostReplica>& lost) {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -9,6 +10,10 @@ namespace orch {
 
 // What puts servers back as they were before this run, where it can be done. Only for servers that
 // this run changed (REF-2); nothing that was tried already.
+
+/// Those that ran before, and an applier that an error had stopped: CHANGE forgets the error, and
+/// it shows again when the applier starts. Nothing: none did.
+[[nodiscard]] std::optional<ReplicationThreads> former_threads(const Instance& before);
 
 /// Starts the threads that ran; those of a server that is `lost` for the reason why. Not a receiver
 /// whose source has been replaced and may take writes: what it gets there alone would keep it from

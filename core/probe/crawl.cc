@@ -263,33 +263,6 @@ void Crawl::use_real_keys(Instance& instance) const {
   }
 }
 
-std::vector<std::string> twins(const std::vector<Observation>& found) {
-  std::vector<std::string> warnings;
-  std::map<std::string, InstanceKey> by_uuid;
-  std::map<std::uint32_t, InstanceKey> by_id;
-  for (const Observation& seen : found) {
-    const ServerFacts& server = seen.instance.server;
-    const std::string key = to_string(seen.instance.key);
-    if (server.binlog_server) continue;  // has its source's identity on purpose
-    const auto uuid = by_uuid.try_emplace(to_lower(server.uuid), seen.instance.key);
-    if (!server.uuid.empty() && !uuid.second) {
-      warnings.push_back(fmt::format(
-          "{} and {} have the same server_uuid {}: one server under two names, or a copied data "
-          "directory (remove auto.cnf there)",
-          to_string(uuid.first->second), key, printable(server.uuid)));
-      continue;
-    }
-    const auto id = by_id.try_emplace(server.id, seen.instance.key);
-    if (!id.second) {
-      warnings.push_back(fmt::format(
-          "{} and {} have the same server_id {}: {}give each server of a topology its own",
-          to_string(id.first->second), key, server.id,
-          server.uuid.empty() ? "one server under two names, or two servers with one id: " : ""));
-    }
-  }
-  return warnings;
-}
-
 CrawlResult Crawl::result() {
   CrawlResult result;
   for (auto& [key, seen] : held_) {
@@ -310,7 +283,10 @@ CrawlResult Crawl::result() {
       result.unreachable.push_back({key, error});
     }
   }
-  result.warnings = twins(result.found);
+  std::vector<const Instance*> found;
+  for (const Observation& seen : result.found)
+    found.push_back(&seen.instance);
+  result.warnings = twins(found);
   std::vector<Instance> instances;
   for (const Observation& seen : result.found)
     instances.push_back(seen.instance);
@@ -442,6 +418,33 @@ CrawlResult crawl(const ProbeFunction& probe, const std::vector<InstanceKey>& se
                   const CrawlSettings& settings,
                   const std::function<void(const CrawlProgress&)>& on_progress) {
   return Crawl(probe, settings, on_progress).run(seeds);
+}
+
+std::vector<std::string> twins(const std::vector<const Instance*>& found) {
+  std::vector<std::string> warnings;
+  std::map<std::string, InstanceKey> by_uuid;
+  std::map<std::uint32_t, InstanceKey> by_id;
+  for (const Instance* seen : found) {
+    const ServerFacts& server = seen->server;
+    const std::string key = to_string(seen->key);
+    if (server.binlog_server) continue;  // has its source's identity on purpose
+    const auto uuid = by_uuid.try_emplace(to_lower(server.uuid), seen->key);
+    if (!server.uuid.empty() && !uuid.second) {
+      warnings.push_back(fmt::format(
+          "{} and {} have the same server_uuid {}: one server under two names, or a copied data "
+          "directory (remove auto.cnf there)",
+          to_string(uuid.first->second), key, printable(server.uuid)));
+      continue;
+    }
+    const auto id = by_id.try_emplace(server.id, seen->key);
+    if (!id.second) {
+      warnings.push_back(fmt::format(
+          "{} and {} have the same server_id {}: {}give each server of a topology its own",
+          to_string(id.first->second), key, server.id,
+          server.uuid.empty() ? "one server under two names, or two servers with one id: " : ""));
+    }
+  }
+  return warnings;
 }
 
 std::vector<std::string> circle_warnings(const Topology& topology) {

@@ -65,6 +65,10 @@ CrawlResult crawl(const ProbeFunction& probe, const std::vector<InstanceKey>& se
                   const CrawlSettings& settings,
                   const std::function<void(const CrawlProgress&)>& on_progress = {});
 
+/// "a:1 and b:1 have the same server_id 7: ..." for each pair of the same uuid or id; binlog
+/// servers have their source's on purpose.
+std::vector<std::string> twins(const std::vector<const Instance*>& found);
+
 /// "a:1 follows b:1 follows c:1 follows a:1: ...", for every circle but those of two co-masters.
 std::vector<std::string> circle_warnings(const Topology& topology);
 

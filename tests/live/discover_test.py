@@ -176,6 +176,14 @@ class Discover(LiveCase):
             self.does("discover", node)
         self.assertEqual(self.does("-c", "all-instances").lines, [str(n) for n in c.nodes])
 
+    def test_the_compatible_discover_tells_that_a_server_is_known_by_another_name(self):
+        c = self.start(2)
+        self.discover(c)
+        second = self.does("-c", "discover", "-i", f"localhost:{c[2].port}")
+        self.assertEqual(second.lines, [f"localhost:{c[2].port}"])
+        self.assertIn(f"localhost:{c[2].port} and {c[2]} have the same server_", second.err)
+        self.assertEqual(self.does("-c", "discover", "-i", c[1]).err, "")
+
     def test_json_has_a_stable_shape(self):
         c = self.start(2)
         found = json.loads(self.does("discover", c[1], "--json").out)

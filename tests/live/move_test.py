@@ -264,6 +264,17 @@ class Switches(LiveCase):
         self.write(c[1], 3)
         self.arrives(3, at=[c[2]])
 
+    def test_an_applier_that_was_stopped_on_purpose_stays_so_when_its_replica_is_detached_and_reattached(self):
+        c = self.start(2)
+        self.discover(c)
+        c[2].sql("STOP REPLICA SQL_THREAD")
+        for word, source in ("detach", f"//{c[1]}"), ("reattach", str(c[1])):
+            self.does("-c", f"{word}-replica-master-host", "-i", c[2])
+            self.assertEqual(c[2].source(), source)
+            status = list(c[2].replica_status().items())
+            self.assertEqual([value for name, value in status if name.endswith("_SQL_Running")], ["No"])
+            self.assertNotEqual([value for name, value in status if name.endswith("_IO_Running")], ["No"])
+
     def test_what_a_replica_alone_holds_is_not_thrown_away_when_its_source_has_just_died(self):
         for gtid in True, False:
             with self.subTest(gtid=gtid):

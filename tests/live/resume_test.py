@@ -167,6 +167,8 @@ class Resume(CutOff):
                               stderr=subprocess.STDOUT, text=True, cwd=self.folder) as process:
             c.wait_for(lambda: (self.folder / "gate.here").exists(), "the hook to run")
             self.refuses("failover", c.name, saying="lives")
+            self.refuses("-c", "force-master-failover", "-i", c[1],
+                         saying="unexpected error: recovery not attempted: .*lives")
             self.refuses("recovery", "resume", "1", saying="lives")
             gate.touch()
             out = process.communicate()[0]

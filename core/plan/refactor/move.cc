@@ -119,20 +119,29 @@ class Mover {
            standing(AppliedReceived{}, *server_).state != Standing::State::Holds;
   }
 
-  [[nodiscard]] bool shall_run() const {
+  /// What ran before (REF-2); nothing: it stays stopped.
+  [[nodiscard]] std::optional<ReplicationThreads> threads_to_start() const {
     const Instance* before = so_far_.at_start.find(move_.server);
-    return move_.always_start || before == nullptr || runs(before->replication.io_state) ||
-           runs(before->replication.sql_state);
+    if (move_.always_start || before == nullptr) return ReplicationThreads::Both;
+    return former_threads(*before);
+  }
+  [[nodiscard]] bool runs_as_it_shall() const {
+    const auto threads = threads_to_start();
+    if (!threads) return true;
+    if (*threads == ReplicationThreads::Both) return replica_running(*server_);
+    const Replication& now = server_->replication;
+    return runs(*threads == ReplicationThreads::Receiver ? now.io_state : now.sql_state);
   }
 
   [[nodiscard]] std::vector<Step> start_steps() const {
     std::vector<Step> steps;
-    if (!shall_run()) return steps;
+    const auto threads = threads_to_start();
+    if (!threads) return steps;
     if (server_->semi_sync.priority > 0 && !server_->semi_sync.replica_enabled) {
       steps.push_back(step(SetSemiSyncReplica{true}, "its semi-sync priority says so"));
     }
-    steps.push_back(step(StartReplication{}, "follow the new source"));
-    if (move_.verify) {
+    steps.push_back(step(StartReplication{*threads}, "follow the new source"));
+    if (move_.verify && *threads == ReplicationThreads::Both) {
       steps.push_back({move_.server,
                        WaitFor{ReplicatesFrom{move_.target.source}, policy_.start_wait, {}},
                        "see it replicate",
@@ -143,7 +152,7 @@ class Mover {
   }
 
   [[nodiscard]] MoveState finish() const {
-    if (!shall_run() || replica_running(*server_)) return {MoveState::Kind::Moved, {}, ""};
+    if (runs_as_it_shall()) return {MoveState::Kind::Moved, {}, ""};
     const auto link_step = [](const Action& action) {
       return is_change<PointTo>(action) || is_change<StartReplication>(action);
     };
@@ -548,32 +557,6 @@ Decision end_of_moves(Account account, const Progress& so_far, const Topology& f
   return GiveUp{Error{kind_of_losing(account.lost, fresh), std::move(text)}, std::move(account)};
 }
 
-namespace {
-
-/// Which thread of a moved replica stood still before and runs now.
-std::vector<std::string> started_notes(const std::vector<InstanceKey>& moved,
-                                       const Topology& at_start, const Topology& fresh) {
-  std::vector<std::string> notes;
-  for (const InstanceKey& key : moved) {
-    const Instance* before = at_start.find(key);
-    const Instance* now = fresh.find(key);
-    if (before == nullptr || now == nullptr || !is_replica(*before)) continue;
-    const auto was_started = [&](ThreadState Replication::*thread) {
-      return !runs(before->replication.*thread) && runs(now->replication.*thread);
-    };
-    const bool receiver = was_started(&Replication::io_state);
-    const bool applier = was_started(&Replication::sql_state);
-    if (!receiver && !applier) continue;
-    const char* what = receiver && applier ? "replication was"
-                       : receiver          ? "the receiver was"
-                                           : "the applier was";
-    notes.push_back(to_string(key) + ": " + what + " stopped before the move, and runs now");
-  }
-  return notes;
-}
-
-}  // namespace
-
 Decision next_of_moves(const std::vector<Move>& moves, const std::vector<LostReplica>& refused,
                        const Policy& policy, const Progress& so_far, const Topology& fresh) {
   MovesInHand in_hand = moves_in_hand(moves, policy, so_far, fresh);
@@ -582,7 +565,6 @@ Decision next_of_moves(const std::vector<Move>& moves, const std::vector<LostRep
   account.moved = std::move(in_hand.moved);
   account.lost = refused;
   account.lost.insert(account.lost.end(), in_hand.lost.begin(), in_hand.lost.end());
-  account.notes = started_notes(account.moved, so_far.at_start, fresh);
   Decision end = end_of_moves(std::move(account), so_far, fresh);
   const std::optional<Error>& interrupted = so_far.facts.giving_up;
   if (!interrupted) return end;
