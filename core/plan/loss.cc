@@ -10,6 +10,7 @@
 #include "core/plan/filters.h"
 #include "core/plan/foreign.h"
 #include "core/plan/recovery/binlog_servers.h"
+#include "core/plan/recovery/fetching.h"
 #include "core/plan/step.h"
 
 namespace orch {
@@ -26,7 +27,13 @@ std::optional<Difference> known_loss(const Topology& topology, const Instance& d
   if (!dead.server.binlog.empty() && same_log) {
     return missing(heir.replication.read, dead.server.binlog);
   }
-  return std::nullopt;
+  // By way of a living one, which tells how far that is in the dead server's log.
+  const Position place = promoted_position(heir, dead.key, topology);
+  const auto* coordinates = std::get_if<BinlogCoordinates>(&place);
+  if (dead.server.binlog.empty() || coordinates == nullptr || coordinates->empty()) {
+    return std::nullopt;
+  }
+  return missing(*coordinates, dead.server.binlog);
 }
 
 Loss loss_of_known(const Topology& topology, const Instance& dead, const Instance& heir,

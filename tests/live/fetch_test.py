@@ -1,4 +1,5 @@
 """The server to be promoted gets what others hold, and nothing that does not belong to it."""
+import threading
 import unittest
 
 from live_case import IS_MYSQL, LiveCase
@@ -29,6 +30,28 @@ class Fetch(LiveCase):
         self.assertIs(self.promoted(done, c), c[4])
         self.assertEqual(c[4].sql("SELECT COUNT(*) FROM app.seq"), "10")
         self.heals(c, c[4], [c[3]])
+
+    def test_whom_the_winner_follows_applies_what_it_received_first(self):
+        for gtid in True, False:
+            with self.subTest(gtid=gtid):
+                c = self.start(4, "1>2,2>3,2>4", gtid=gtid)
+                self.discover(c)
+                holder = c[2].session("LOCK TABLES app.seq READ; SELECT 1;")
+                self.addCleanup(holder.kill)
+                for number in range(1, 11):
+                    self.write(c[1], number)
+                end = c[1].sql("SHOW BINARY LOG STATUS" if IS_MYSQL else "SHOW MASTER STATUS").split("\t")[1]
+                place = "Read_Source_Log_Pos" if IS_MYSQL else "Read_Master_Log_Pos"
+                c.wait_for(lambda: c[2].replica_status()[place] == end, "all to be received")
+                c[1].kill()
+                release = threading.Timer(1, holder.kill)
+                release.start()
+                done = self.does("failover", c.name, "--to", c[3])
+                release.join()
+                self.assertIs(self.promoted(done, c), c[3])
+                self.assertEqual(c[3].sql("SELECT COUNT(*) FROM app.seq"), "10")
+                self.assertIn("nothing", done.out)
+                self.heals(c, c[3], [c[2], c[4]])
 
     def test_who_replicates_by_way_of_a_server_that_filters_is_not_promoted_over_a_whole_one(self):
         c = self.start(4, "1>2,2>3,1>4")

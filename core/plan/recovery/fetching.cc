@@ -216,34 +216,6 @@ Position fetched_position(const Instance& winner, const Instance& source) {
                                                         : executed_position(source);
 }
 
-/// The winner follows another replica already (this run's doing, or an interrupted one's).
-std::optional<Decision> go_on_fetching(const Instance& winner, const FailoverRequest& request,
-                                       const Policy& policy, const Progress& so_far,
-                                       const Topology& fresh) {
-  const Instance* source = fresh.source_of(winner.key);
-  if (source == nullptr || source->key == request.failed || !answers(*source) ||
-      source->server.binlog_server) {
-    return std::nullopt;
-  }
-  const Position wanted = fetched_position(winner, *source);
-  if (contains(executed_position(winner), wanted)) return std::nullopt;
-  const StepResult* waited = latest(so_far, winner.key, waits_for<HasExecuted>);
-  if (waited != nullptr && waited->error) {
-    if (!wants_all(request)) return std::nullopt;
-    return back_out(*waited->error, so_far, fresh);
-  }
-  Run run;
-  run.facts.winner = winner.key;
-  if (!replica_running(winner)) {
-    run.steps.push_back(step_on(winner.key, Change{StartReplication{}}, "catch up"));
-  }
-  run.steps.push_back(step_on(winner.key,
-                              WaitFor{HasExecuted{wanted}, policy.promotion_wait,
-                                      fetch_patience(*source, request, policy, fresh)},
-                              kHaveAll));
-  return run;
-}
-
 /// Whether it will not apply all that it has received: its applier is broken, or did not come to an
 /// end in this run, or keeps a delay.
 bool keeps_rest(const Instance& server, const Policy& policy, const Progress& so_far) {
@@ -256,6 +228,72 @@ bool keeps_rest(const Instance& server, const Policy& policy, const Progress& so
   return !replication.last_sql_error.empty() ||
          (replication.sql_delay > policy.reasonable_replication_lag && !can_undelay(server)) ||
          failed(is_change<SetDelay>) || failed(waits_for<AppliedReceived>);
+}
+
+/// Those by way of whom the winner gets what the failed server sent, the topmost first; at last the
+/// winner.
+std::vector<const Instance*> way_down(const Instance& winner, const InstanceKey& failed,
+                                      const Topology& fresh) {
+  std::vector<const Instance*> way = {&winner};
+  while (way.size() < fresh.instances().size()) {
+    const Instance* source = fresh.source_of(way.back()->key);
+    if (source == nullptr || source->key == failed || !answers(*source) ||
+        source->server.binlog_server) {
+      break;
+    }
+    way.push_back(source);
+  }
+  std::reverse(way.begin(), way.end());
+  return way;
+}
+
+/// What the server has not, of all that its source, another replica, has executed: it follows that
+/// one by this run's doing, or an interrupted one's, or has always done so.
+std::optional<Run> wait_for_all_of(const Instance& source, const Instance& server,
+                                   const FailoverRequest& request, const Policy& policy,
+                                   const Topology& fresh) {
+  Run run;
+  if (!replica_running(server)) {
+    run.steps.push_back(step_on(server.key, Change{StartReplication{}}, "catch up"));
+  }
+  run.steps.push_back(
+      step_on(server.key,
+              WaitFor{HasExecuted{fetched_position(server, source)}, policy.promotion_wait,
+                      fetch_patience(source, request, policy, fresh)},
+              kHaveAll));
+  return run;
+}
+
+/// The winner follows another replica already: what that one holds comes by itself, once it has
+/// applied it.
+std::optional<Decision> go_on_fetching(const Instance& winner, const FailoverRequest& request,
+                                       const Policy& policy, const Progress& so_far,
+                                       const Topology& fresh) {
+  const Instance* above = nullptr;
+  for (const Instance* server : way_down(winner, request.failed, fresh)) {
+    std::optional<Run> run;
+    std::optional<Error> problem;
+    if (above != nullptr &&
+        !contains(executed_position(*server), fetched_position(*server, *above))) {
+      const StepResult* waited = latest(so_far, server->key, waits_for<HasExecuted>);
+      if (waited != nullptr) problem = waited->error;
+      if (!problem) run = wait_for_all_of(*above, *server, request, policy, fresh);
+    } else if (server != &winner && !has_applied_all(*server)) {
+      if (!keeps_rest(*server, policy, so_far)) {
+        run = drain_of(*server, request.failed, policy, so_far, fresh);
+      }
+      problem = Error{ErrorKind::Refused,
+                      to_string(winner.key) + " cannot be promoted: " + to_string(server->key) +
+                          ", by way of whom it replicates, has not applied what it received"};
+    }
+    if (run) {
+      run->facts.winner = winner.key;
+      return *std::move(run);
+    }
+    if (problem && wants_all(request)) return back_out(*std::move(problem), so_far, fresh);
+    above = server;
+  }
+  return std::nullopt;
 }
 
 }  // namespace
@@ -289,7 +327,6 @@ bool could_fetch(const Instance& winner, const FailoverRequest& request, const P
 std::optional<Decision> catch_up(const Instance& winner, const FailoverRequest& request,
                                  const Policy& policy, const Progress& so_far,
                                  const Topology& fresh) {
-  if (auto decision = go_on_fetching(winner, request, policy, so_far, fresh)) return decision;
   const auto before_promotion = [&](Run run) -> Decision {
     run.facts.winner = winner.key;
     return run;
@@ -300,6 +337,7 @@ std::optional<Decision> catch_up(const Instance& winner, const FailoverRequest& 
     auto run = server == nullptr ? std::nullopt : back_to_gtid(*server, so_far);
     if (run) return before_promotion(*std::move(run));
   }
+  if (auto decision = go_on_fetching(winner, request, policy, so_far, fresh)) return decision;
   const auto can_give = [&](const Instance& replica) {
     return can_be_given(replica, request, policy, so_far);
   };

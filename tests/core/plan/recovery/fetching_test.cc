@@ -331,6 +331,48 @@ TEST_SUITE("core/plan/recovery/fetching") {
     }));
   }
 
+  TEST_CASE("whom the winner follows applies all that it received before the winner is promoted") {
+    for (const bool is_mariadb_case : {false, true}) {
+      for (const bool named : {false, true}) {
+        for (const bool delayed : {false, true}) {
+          CAPTURE(is_mariadb_case);
+          CAPTURE(named);
+          CAPTURE(delayed);
+          FakeServers servers;
+          servers.add(writable(is_mariadb_case ? mariadb(1, "0-1-100") : mysql(1, gtids("1-100"))));
+          Instance slow = is_mariadb_case ? following(mariadb(2, "0-1-40"), 1, "0-1-99")
+                                          : following(mysql(2, gtids("1-40")), 1, gtids("1-99"));
+          if (!named) slow.promotion_rule = PromotionRule::MustNot;
+          if (delayed) slow.replication.sql_delay = std::chrono::hours(1);
+          slow.replication.exec = {"bin.000001", 1000, BinlogType::Binary};
+          slow.replication.read = {"bin.000001", 2000, BinlogType::Binary};
+          slow.replication.relay = {"relay.000002", 300, BinlogType::Relay};
+          servers.add(slow);
+          if (named) servers.add(up_to(40, 3, 2, is_mariadb_case));
+          servers.add(up_to(40, 4, named ? 3 : 2, is_mariadb_case));
+          servers.kill(db(1));
+          const Outcome outcome = named ? fail_over(servers, db(4)) : fail_over(servers);
+          REQUIRE(said(outcome) == "");
+          CHECK(outcome.account.promoted == db(4));
+          CHECK(to_string(executed_position(servers.at(db(4)))) ==
+                (is_mariadb_case ? "0-1-99" : gtids("1-99")));
+          CHECK(outcome.account.lost_transactions.find("db2") == std::string::npos);
+        }
+      }
+    }
+  }
+
+  TEST_CASE("who is named does not leave behind what a broken applier above it keeps back") {
+    for (const bool is_mariadb_case : {false, true}) {
+      FakeServers servers;
+      build_broken(servers, is_mariadb_case);
+      servers.set(db(3), [](Instance& i) { i.replication.source = db(2); });
+      const Outcome outcome = fail_over(servers, db(3));
+      CHECK(mentions(said(outcome), "db2:3306, by way of whom it replicates, has not applied"));
+      CHECK(servers.writable().empty());
+    }
+  }
+
   TEST_CASE("who names a server wants all, also of a co-master; the settings do not") {
     for (const bool by_settings : {false, true}) {
       CAPTURE(by_settings);
