@@ -49,6 +49,10 @@ Result<> Journal::save_stage(std::string_view stage) {
   return saved;
 }
 
+void Journal::take_loss(const std::string& lost_transactions) {
+  if (!lost_transactions.empty()) run_.lost_transactions = lost_transactions;
+}
+
 void Journal::decided(const Run& run) {
   watcher_.decided(run);
   remember(facts_, run.facts);

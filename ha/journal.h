@@ -37,6 +37,8 @@ class Journal final : public StepObserver {
   void open() { open_ = true; }
   [[nodiscard]] bool is_open() const { return open_; }
   Result<> save_stage(std::string_view stage);
+  /// What the promotion lost, as is known at the end: kept with the next stage.
+  void take_loss(const std::string& lost_transactions);
   /// Begins to say that the owner lives, until this goes.
   void keep_alive(std::chrono::milliseconds pause);
 

@@ -350,6 +350,8 @@ Result<> Recovery::resolve() {
 /// Everything that follows, whether it was done or not; each problem is kept and the rest done.
 void Recovery::settle() {
   const bool successful = !result_.error;
+  // An old master that woke meanwhile may have told more than was known at the promotion.
+  journal_.take_loss(result_.outcome.account.lost_transactions);
   keep(journal_.save_stage(successful ? kSettling : kFailing));
   const Result<> resolved = resolve();
   keep(resolved);

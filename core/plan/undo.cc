@@ -21,6 +21,19 @@ bool source_answers(const Instance& replica, const Topology& fresh) {
   return source != nullptr && answers(*source);
 }
 
+/// It was to be promoted, and takes no writes: it refused, and no earlier run had told it.
+bool was_told_in_vain(const InstanceKey& winner, const Progress& so_far, const Topology& fresh) {
+  const StepResult* told = latest(so_far, winner, [](const Action& action) {
+    const auto* change = change_in<SetReadOnly>(action);
+    return change != nullptr && !change->on;
+  });
+  const std::vector<InstanceKey>& earlier = so_far.facts.told_to_write;
+  const Instance* now = fresh.find(winner);
+  return told != nullptr && told->error && now != nullptr && answers(*now) &&
+         now->server.read_only &&
+         std::find(earlier.begin(), earlier.end(), winner) == earlier.end();
+}
+
 /// Which of its threads ran before, and do no more.
 std::optional<ReplicationThreads> threads_to_start(const Instance& before, const Instance& now,
                                                    const Progress& so_far, const Topology& fresh) {
@@ -38,8 +51,9 @@ std::optional<ReplicationThreads> threads_to_start(const Instance& before, const
   const Instance* source = fresh.find(now.replication.source);
   const auto& winner = so_far.facts.winner;
   const bool gets_what_others_lack =
-      is_past_return(so_far) && winner && source != nullptr && source->key != *winner &&
-      !fresh.is_below(source->key, *winner) && !(answers(*source) && source->server.read_only);
+      is_past_return(so_far) && winner && !was_told_in_vain(*winner, so_far, fresh) &&
+      source != nullptr && source->key != *winner && !fresh.is_below(source->key, *winner) &&
+      !(answers(*source) && source->server.read_only);
   // Started while the receiver stands, the applier has it do the same: what counts as lost once
   // somebody is promoted, and is kept until then.
   const bool keeps = now.replication.io_state == ThreadState::Stopped && !is_past_return(so_far);
@@ -181,6 +195,27 @@ std::vector<Step> undo_read_only_steps(const Progress& so_far, const Topology& f
     if (before.server.read_only) continue;
     if (!now->server.read_only || !made_read_only(so_far, before.key)) continue;
     steps.push_back({before.key, Change{SetReadOnly{false}}, "as it was before", {}, false, {}});
+  }
+  return steps;
+}
+
+std::vector<Step> undo_semi_sync_steps(const Progress& so_far, const Topology& fresh) {
+  std::vector<Step> steps;
+  for (const Instance& before : so_far.at_start.instances()) {
+    const Instance* now = fresh.find(before.key);
+    if (now == nullptr || !answers(*now) || !now->server.read_only) continue;
+    if (before.semi_sync.source_enabled || !now->semi_sync.source_enabled) continue;
+    if (was_semi_sync_source(so_far.facts, before.key)) continue;  // until it was fenced
+    const StepResult* last = latest(so_far, before.key, is_change<SetSemiSyncSource>);
+    if (last == nullptr || last->error || !change_in<SetSemiSyncSource>(last->step.action)->on) {
+      continue;
+    }
+    steps.push_back({before.key,
+                     Change{SetSemiSyncSource{false}},
+                     "it was not promoted: its applier would wait for replicas",
+                     {},
+                     false,
+                     {}});
   }
   return steps;
 }

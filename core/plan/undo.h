@@ -34,4 +34,8 @@ namespace orch {
 /// Makes those writable that this run made read-only. Only as long as nothing is promoted.
 [[nodiscard]] std::vector<Step> undo_read_only_steps(const Progress& so_far, const Topology& fresh);
 
+/// Switches semi-sync as a source off again where this run switched it on and the server was not
+/// made writable after all.
+[[nodiscard]] std::vector<Step> undo_semi_sync_steps(const Progress& so_far, const Topology& fresh);
+
 }  // namespace orch

@@ -120,6 +120,17 @@ TEST_SUITE("ha/journal") {
     CHECK(outcome->outcome.left.front().find(" left in maintenance: ") != std::string::npos);
   }
 
+  TEST_CASE_FIXTURE(RecoveryFixture, "the record tells what was lost as it is known at the end") {
+    servers.write_on_promotion(test::db(1), test::gtids("1-103"));
+    RecoveryWork takeover = work(RecoveryKind::GracefulTakeover);
+    takeover.designated = db(2);
+    const auto outcome = recover(process(), takeover);
+    REQUIRE(outcome);
+    const std::string lost = outcome->outcome.account.lost_transactions;
+    CHECK(lost.find(test::gtids("101-103")) != std::string::npos);
+    CHECK(value("select lost_transactions from orch_recovery_run") == lost);
+  }
+
   TEST_CASE_FIXTURE(RecoveryFixture,
                     "a process that lost its recovery to another does nothing any more (HA-14)") {
     servers.kill(db(1));

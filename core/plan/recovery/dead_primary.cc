@@ -99,9 +99,9 @@ class Failover {
 
   [[nodiscard]] Decision towards_promotion() const {
     for (const Instance& instance : fresh_.instances()) {
-      auto run = answers(instance) ? put_back(instance, policy_, so_far_) : std::nullopt;
-      if (run) return *std::move(run);
+      if (auto run = put_back(instance, policy_, so_far_)) return *std::move(run);
     }
+    if (auto run = undo_refused_promotions(so_far_, fresh_)) return *std::move(run);
     const Choice choice = choose();
     if (!choice.winner) {
       std::vector<const Instance*> asked = fresh_.replicas_of(request_.failed);

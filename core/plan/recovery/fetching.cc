@@ -113,7 +113,7 @@ bool is_stuck_in_fetch(const Instance& server, const Progress& so_far) {
 }
 
 std::optional<Run> put_back(const Instance& server, const Policy& policy, const Progress& so_far) {
-  if (!is_led_away(server, so_far) || !uses_gtid(server)) return std::nullopt;
+  if (!answers(server) || !is_led_away(server, so_far) || !uses_gtid(server)) return std::nullopt;
   const StepResult* last = latest(so_far, server.key, [](const Action&) { return true; });
   const bool failed = last != nullptr && last->error;
   if (failed &&

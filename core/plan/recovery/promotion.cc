@@ -220,6 +220,13 @@ std::optional<std::string> failed_promotion(const Progress& so_far, const Instan
   return "could not be promoted: " + without_name(last->error->message, server);
 }
 
+std::optional<Run> undo_refused_promotions(const Progress& so_far, const Topology& fresh) {
+  Run run{undo_semi_sync_steps(so_far, fresh), {}};
+  std::erase_if(run.steps,
+                [&](const Step& step) { return !failed_promotion(so_far, step.server); });
+  return run.steps.empty() ? std::nullopt : std::optional<Run>(std::move(run));
+}
+
 bool came_back(const Instance& old_primary, const Progress& so_far) {
   const Instance* before = so_far.at_start.find(old_primary.key);
   const auto tries =
@@ -388,6 +395,8 @@ std::string objection_to_earlier(const std::vector<InstanceKey>& promoted, const
 
 Decision back_out(Error because, const Progress& so_far, const Topology& fresh) {
   Run undo{undo_read_only_steps(so_far, fresh), {}};
+  for (Step& step : undo_semi_sync_steps(so_far, fresh))
+    undo.steps.push_back(std::move(step));
   auto delays = give_delays_back(std::nullopt, so_far, fresh);
   // What is stopped for its delay is started afterwards.
   for (Step& step : delays ? std::move(delays->steps) : undo_thread_steps(so_far, fresh))

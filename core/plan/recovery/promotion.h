@@ -55,6 +55,9 @@ namespace orch {
 /// Why the server was given up after two attempts to promote it; nothing when it was not.
 [[nodiscard]] std::optional<std::string> failed_promotion(const Progress& so_far,
                                                           const InstanceKey& server);
+/// What such ones got for it is taken back; nothing where there is nothing.
+[[nodiscard]] std::optional<Run> undo_refused_promotions(const Progress& so_far,
+                                                         const Topology& fresh);
 
 /// It was silent when the run began and was to be fenced, and answers now: it can be fenced.
 [[nodiscard]] bool came_back(const Instance& old_primary, const Progress& so_far);

@@ -116,4 +116,31 @@ TEST_SUITE("core/plan/undo") {
     CHECK(servers.at(*outcome.account.promoted).semi_sync.source_enabled);
     CHECK_FALSE(servers.at(db(1)).semi_sync.source_enabled);
   }
+
+  TEST_CASE("who refuses to be promoted does not go on as a source that waits for replicas") {
+    for (const bool is_named : {false, true}) {
+      FakeServers servers;
+      build_semi_sync(servers);
+      servers.kill(db(1));
+      const InstanceKey first = db(2);
+      servers.refuse(first, Change{SetReadOnly{}}.index(), 100);
+      const Outcome outcome =
+          is_named ? fail_over(servers, std::optional<InstanceKey>(first)) : fail_over(servers);
+      CHECK(outcome.error.has_value() == is_named);
+      CHECK(servers.at(first).server.read_only);
+      CHECK_FALSE(servers.at(first).semi_sync.source_enabled);
+    }
+  }
+
+  TEST_CASE("who is not promoted after all leaves the others as they were: they receive again") {
+    FakeServers servers;
+    servers.add(writable(mysql(1, gtids("1-100"))));
+    servers.add(following(mysql(2, gtids("1-100")), 1));
+    servers.add(following(mysql(3, gtids("1-100")), 1));
+    servers.kill(db(1));
+    servers.refuse(db(2), Change{SetReadOnly{}}.index(), 100);
+    const Outcome outcome = fail_over(servers, db(2));
+    REQUIRE(outcome.error);
+    CHECK(runs(servers.at(db(3)).replication.io_state));
+  }
 }
