@@ -4,6 +4,7 @@
 #include <netinet/tcp.h>
 #include <sys/socket.h>
 
+#include "core/mysql/statements.h"
 #include "core/mysql/tls_settings.h"
 
 namespace orch {
@@ -23,7 +24,7 @@ Result<Connection> connect_to(const InstanceKey& key, const LiveServerSettings& 
   const auto limit = static_cast<unsigned>(settings.flight_limit.count());
   ::setsockopt(connection.socket(), IPPROTO_TCP, TCP_USER_TIMEOUT, &limit, sizeof limit);
   // String literals are read as sql_quoted() writes them, whatever the server's own mode.
-  auto set = connection.query("SET SESSION sql_mode = ''", deadline);
+  auto set = connection.query(std::string(kOwnSession) + ", sql_mode = ''", deadline);
   // MaxScale calls it a syntax error: it has no modes.
   if (!set && !(set.error().by_server && set.error().message.ends_with("(1064)"))) {
     return fail(std::move(set).error());

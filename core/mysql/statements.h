@@ -24,6 +24,12 @@ struct ReadingStatements {
 };
 ReadingStatements reading_statements(Flavor flavor, const ServerVersion& version);
 
+/// The first statement of a session of ours: the server's globals for these are meant for people's
+/// queries, and would cut off answers or refuse questions. What is no MySQL server may refuse it.
+constexpr std::string_view kOwnSession =
+    "SET SESSION sql_select_limit = 18446744073709551615, sql_big_selects = 1 "
+    "/*!50708 , max_execution_time = 0 */ /*M!100101 , max_statement_time = 0 */";
+
 /// Where the binary log ends (MariaDB: but for commits that wait for a semi-sync replica), as
 /// `binlog_status` answers; empty when there is none. A position that is not told is -1.
 BinlogCoordinates binlog_end(const ResultSet& status);

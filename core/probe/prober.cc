@@ -9,6 +9,7 @@
 
 #include "core/base/mutex.h"
 #include "core/mysql/connection.h"
+#include "core/mysql/statements.h"
 #include "core/mysql/tls_settings.h"
 #include "core/probe/probe_rules.h"
 #include "core/probe/reading.h"
@@ -105,6 +106,8 @@ void Prober::State::give_back(const InstanceKey& key, Kept kept) {
 Result<Prober::State::Kept> Prober::State::connect(const InstanceKey& key, SteadyPoint deadline,
                                                    Observation& seen) {
   ORCH_ASSIGN(Kept fresh, log_in(key, deadline, seen));
+  // Refused by what is no MySQL server: then its answers tell that.
+  static_cast<void>(fresh.connection.query(std::string(kOwnSession), deadline));
   const MutexLock lock(mutex);
   const auto found = slots.find(key);
   if (found != slots.end() && found->second.unanswered_until > steady_clock::now()) {

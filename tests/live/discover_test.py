@@ -184,6 +184,15 @@ class Discover(LiveCase):
         self.assertIn(f"localhost:{c[2].port} and {c[2]} have the same server_", second.err)
         self.assertEqual(self.does("-c", "discover", "-i", c[1]).err, "")
 
+    def test_limits_that_are_meant_for_peoples_queries_do_not_bind_orch(self):
+        c = self.start(4)
+        for node in c.nodes:
+            node.sql("SET GLOBAL sql_select_limit = 1; SET GLOBAL sql_big_selects = 0; SET GLOBAL max_join_size = 1; "
+                     + ("SET GLOBAL max_execution_time = 1" if IS_MYSQL else "SET GLOBAL max_statement_time = 0.001"))
+        self.assertEqual(len(json.loads(self.does("discover", c[1], "--json").out)["Found"]), 4)
+        self.does("-c", "stop-replica", "-i", c[3])
+        self.assertFalse(c[3].replicates())
+
     def test_json_has_a_stable_shape(self):
         c = self.start(2)
         found = json.loads(self.does("discover", c[1], "--json").out)
