@@ -113,7 +113,9 @@ class Failover {
     }
     const Instance& winner = *fresh_.find(*choice.winner);
     if (auto decision = fence_and_freeze(winner)) return *std::move(decision);
-    if (auto decision = fetch_from_failed(winner)) return *std::move(decision);
+    if (auto run = fetch_from_failed(*failed_, winner, policy_, so_far_, fresh_)) {
+      return *std::move(run);
+    }
     if (auto run = drain(winner)) return *std::move(run);
     if (auto decision = fetch_from_binlog_server(winner, request_, policy_, so_far_, fresh_)) {
       return *std::move(decision);
@@ -308,34 +310,11 @@ class Failover {
       hooks.push_back(step(failed_->key, RunFenceHooks{}, "power, proxy or network"));
     }
     // While the old primary sends, the replicas go on receiving.
-    if (hooks.empty() && still_sends(winner)) return std::nullopt;
+    if (hooks.empty() && still_sends(*failed_, winner, so_far_, fresh_)) return std::nullopt;
     if (auto fill = fill_binlog_server(*failed_, policy_, so_far_, fresh_); fill && hooks.empty()) {
       return *std::move(fill);
     }
     return freeze(winner, std::move(hooks));
-  }
-
-  [[nodiscard]] bool still_sends(const Instance& winner) const {
-    if (!answers(*failed_) || !failed_->server.read_only) return false;
-    const Position had = executed_position(*failed_);
-    const bool comparable = is_known(had) && received_position(winner).index() == had.index();
-    const bool waited = latest(so_far_, winner.key, waits_for<HasExecuted>) != nullptr;
-    return winner.replication.source == failed_->key && comparable && !waited &&
-           !contains(executed_position(winner), had);
-  }
-
-  /// The old primary answers and is read-only: the winner gets what it has from there.
-  [[nodiscard]] std::optional<Decision> fetch_from_failed(const Instance& winner) const {
-    if (!still_sends(winner)) return std::nullopt;
-    Run run;
-    if (!runs(winner.replication.io_state)) {
-      run.steps.push_back(step(winner.key, Change{StartReplication{}}, "the old primary answers"));
-    }
-    run.steps.push_back(
-        step(winner.key, WaitFor{HasExecuted{executed_position(*failed_)}, policy_.bulk_wait, {}},
-             "the old primary still sends"));
-    run.facts.winner = winner.key;
-    return run;
   }
 
   [[nodiscard]] std::optional<Run> freeze(const Instance& winner, std::vector<Step> first) const {

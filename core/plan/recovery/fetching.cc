@@ -74,7 +74,51 @@ std::string failed_attempt(const Progress& so_far, const InstanceKey& server,
   return "";
 }
 
+/// Those by way of whom the winner gets what the failed server sent, the topmost first; at last the
+/// winner.
+std::vector<const Instance*> way_down(const Instance& winner, const InstanceKey& failed,
+                                      const Topology& fresh) {
+  std::vector<const Instance*> way = {&winner};
+  while (way.size() < fresh.instances().size()) {
+    const Instance* source = fresh.source_of(way.back()->key);
+    if (source == nullptr || source->key == failed || !answers(*source) ||
+        source->server.binlog_server) {
+      break;
+    }
+    way.push_back(source);
+  }
+  std::reverse(way.begin(), way.end());
+  return way;
+}
+
 }  // namespace
+
+bool still_sends(const Instance& failed, const Instance& winner, const Progress& so_far,
+                 const Topology& fresh) {
+  if (!answers(failed) || !failed.server.read_only) return false;
+  const Instance& first = *way_down(winner, failed.key, fresh).front();
+  const Position had = executed_position(failed);
+  const bool comparable = is_known(had) && received_position(first).index() == had.index();
+  const bool waited = latest(so_far, first.key, waits_for<HasExecuted>) != nullptr;
+  return first.replication.source == failed.key && comparable && !waited &&
+         !contains(executed_position(first), had);
+}
+
+std::optional<Run> fetch_from_failed(const Instance& failed, const Instance& winner,
+                                     const Policy& policy, const Progress& so_far,
+                                     const Topology& fresh) {
+  if (!still_sends(failed, winner, so_far, fresh)) return std::nullopt;
+  const Instance& first = *way_down(winner, failed.key, fresh).front();
+  Run run;
+  if (!runs(first.replication.io_state)) {
+    run.steps.push_back(step_on(first.key, Change{StartReplication{}}, "the old primary answers"));
+  }
+  run.steps.push_back(step_on(first.key,
+                              WaitFor{HasExecuted{executed_position(failed)}, policy.bulk_wait, {}},
+                              "the old primary still sends"));
+  run.facts.winner = winner.key;
+  return run;
+}
 
 bool fetched_in_vain(const Progress& so_far, const InstanceKey& server) {
   const auto led = so_far.facts.fetching.find(server);
@@ -228,23 +272,6 @@ bool keeps_rest(const Instance& server, const Policy& policy, const Progress& so
   return !replication.last_sql_error.empty() ||
          (replication.sql_delay > policy.reasonable_replication_lag && !can_undelay(server)) ||
          failed(is_change<SetDelay>) || failed(waits_for<AppliedReceived>);
-}
-
-/// Those by way of whom the winner gets what the failed server sent, the topmost first; at last the
-/// winner.
-std::vector<const Instance*> way_down(const Instance& winner, const InstanceKey& failed,
-                                      const Topology& fresh) {
-  std::vector<const Instance*> way = {&winner};
-  while (way.size() < fresh.instances().size()) {
-    const Instance* source = fresh.source_of(way.back()->key);
-    if (source == nullptr || source->key == failed || !answers(*source) ||
-        source->server.binlog_server) {
-      break;
-    }
-    way.push_back(source);
-  }
-  std::reverse(way.begin(), way.end());
-  return way;
 }
 
 /// What the server has not, of all that its source, another replica, has executed: it follows that

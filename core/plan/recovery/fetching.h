@@ -12,6 +12,15 @@ namespace orch {
 // The server to be promoted gets what another replica has received and it has not: by GTID, or with
 // Pseudo-GTID from the place that both logs tell.
 
+/// Whether the failed server, which answers and is read-only, has something that the winner, or
+/// whoever of those above it follows the failed one, has not got yet and still gets.
+[[nodiscard]] bool still_sends(const Instance& failed, const Instance& winner,
+                               const Progress& so_far, const Topology& fresh);
+/// Waits for that.
+[[nodiscard]] std::optional<Run> fetch_from_failed(const Instance& failed, const Instance& winner,
+                                                   const Policy& policy, const Progress& so_far,
+                                                   const Topology& fresh);
+
 /// Whether the server tried in this run, and at the last did not get it.
 [[nodiscard]] bool fetched_in_vain(const Progress& so_far, const InstanceKey& server);
 /// One that fetched in vain is pointed back to where it was, and holds again what it held: with

@@ -362,6 +362,26 @@ TEST_SUITE("core/plan/recovery/fetching") {
     }
   }
 
+  TEST_CASE("what a failed server that lives has comes to the winner by way of others, too") {
+    for (const bool is_mariadb_case : {false, true}) {
+      CAPTURE(is_mariadb_case);
+      FakeServers servers;
+      servers.add(writable(is_mariadb_case ? mariadb(1, "0-1-100") : mysql(1, gtids("1-100"))));
+      servers.add(up_to(40, 2, 1, is_mariadb_case));
+      servers.add(up_to(40, 3, 2, is_mariadb_case));
+      servers.add(up_to(40, 4, 2, is_mariadb_case));
+      servers.set(db(2), [](Instance& i) {
+        i.replication.io_state = ThreadState::Stopped;
+        i.replication.io_running = false;
+      });
+      const Outcome outcome = fail_over(servers, db(4));
+      REQUIRE(said(outcome) == "");
+      CHECK(outcome.account.promoted == db(4));
+      CHECK(to_string(executed_position(servers.at(db(4)))) ==
+            (is_mariadb_case ? "0-1-100" : gtids("1-100")));
+    }
+  }
+
   TEST_CASE("who is named does not leave behind what a broken applier above it keeps back") {
     for (const bool is_mariadb_case : {false, true}) {
       FakeServers servers;
