@@ -67,4 +67,14 @@ Result<> BackendLocks::release(const InstanceKey& key) {
   return {};
 }
 
+Result<bool> BackendLocks::is_worked_on(const InstanceKey& key) {
+  {
+    const MutexLock guard(mutex_);
+    if (held_.contains(key)) return false;
+  }
+  ORCH_ASSIGN(const std::vector<storage::Maintenance> all, store_.list());
+  return std::ranges::any_of(
+      all, [&](const storage::Maintenance& one) { return one.key == key && !one.by_person; });
+}
+
 }  // namespace orch::ha

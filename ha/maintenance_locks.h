@@ -43,6 +43,7 @@ class BackendLocks final : public MaintenanceLocks {
 
   Result<> claim(const InstanceKey& key, const std::string& reason) override;
   Result<> release(const InstanceKey& key) override;
+  Result<bool> is_worked_on(const InstanceKey& key) override;
 
  private:
   void renew();

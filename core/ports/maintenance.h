@@ -15,6 +15,8 @@ class MaintenanceLocks {
   /// Errors: Conflict, somebody else works on it; or what the store says.
   virtual Result<> claim(const InstanceKey& key, const std::string& reason) = 0;
   virtual Result<> release(const InstanceKey& key) = 0;
+  /// Whether another operation does; not a person who locked it.
+  virtual Result<bool> is_worked_on(const InstanceKey& key) = 0;
 };
 
 }  // namespace orch

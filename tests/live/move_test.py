@@ -1,7 +1,9 @@
 """Moves and switches by GTID: each is asserted on the servers themselves."""
+import json
+import subprocess
 import unittest
 
-from live_case import IS_MYSQL, LiveCase
+from live_case import IS_MYSQL, ORCH, LiveCase
 
 
 class Moves(LiveCase):
@@ -206,6 +208,21 @@ class Moves(LiveCase):
         self.follows(c[2], c[1])
         for node in (c[3], c[4]):
             self.follows(node, c[2])
+
+    def test_two_moves_at_once_make_no_circle(self):
+        c = self.start(3)
+        self.discover(c)
+        file = self.folder / "orch.conf.json"
+        file.write_text(json.dumps(self.config))
+        for _ in range(6):
+            both = [subprocess.Popen([ORCH, "--config", file, "relocate", str(one), str(other)], cwd=self.folder,
+                                     stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+                    for one, other in ((c[2], c[3]), (c[3], c[2]))]
+            codes = [process.wait(60) for process in both]
+            self.assertIn(str(c[1]), [node.source() for node in c.nodes[1:]], codes)
+            for node in c.nodes[1:]:
+                if node.source() != str(c[1]):
+                    self.does("relocate", node, c[1])
 
 
 class Switches(LiveCase):

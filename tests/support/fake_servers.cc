@@ -363,6 +363,10 @@ Result<> FakeLocks::claim(const InstanceKey& key, const std::string& reason) {
   return {};
 }
 
+Result<bool> FakeLocks::is_worked_on(const InstanceKey& key) {
+  return taken_by_others.contains(key);
+}
+
 Result<> FakeLocks::release(const InstanceKey& key) {
   held.erase(key);
   return {};

@@ -130,6 +130,7 @@ class FakeLocks final : public MaintenanceLocks {
  public:
   Result<> claim(const InstanceKey& key, const std::string& reason) override;
   Result<> release(const InstanceKey& key) override;
+  Result<bool> is_worked_on(const InstanceKey& key) override;
   std::set<InstanceKey> held{};
   std::set<InstanceKey> taken_by_others{};
 };

@@ -1,5 +1,7 @@
 #include "core/execute/executor.h"
 
+#include <algorithm>
+
 #include <doctest/doctest.h>
 
 #include "core/plan/refactor/relocate.h"
@@ -170,6 +172,38 @@ TEST_SUITE("core/execute/executor") {
     const Outcome outcome = bench.run(relocate(db(3), db(2), {}));
     CHECK(message(outcome).find("Cannot begin maintenance") != std::string::npos);
     CHECK(bench.servers.changes().empty());
+  }
+
+  TEST_CASE("nothing is moved below what another operation moves: together they made a circle") {
+    Bench bench;
+    bench.locks.taken_by_others = {db(3)};
+    CHECK(message(bench.run(relocate(db(2), db(3), {})))
+              .find("another operation is at work on db3:3306") != std::string::npos);
+    CHECK(bench.servers.at(db(2)).replication.source == db(1));
+    CHECK(runs(bench.servers.at(db(2)).replication.io_state));
+    bench.locks.taken_by_others = {db(2)};  // above the destination
+    CHECK(message(bench.run(relocate(db(3), db(4), {}))).find("at work on db2:3306") !=
+          std::string::npos);
+    CHECK(bench.servers.at(db(3)).replication.source == db(1));
+  }
+
+  TEST_CASE("nothing is moved below what has come to be below it since it was read") {
+    Bench bench;
+    const Planner planner = relocate(db(2), db(3), {});
+    const Planner late = [&](const Progress& so_far, const Topology& fresh) {
+      Decision next = planner(so_far, fresh);
+      const Run* run = std::get_if<Run>(&next);
+      const bool points = run != nullptr && std::ranges::any_of(run->steps, [](const Step& step) {
+                            return is_change<PointTo>(step.action);
+                          });
+      if (points) {
+        bench.servers.set(db(3), [](Instance& it) { it.replication.source = db(4); });
+      }
+      return next;
+    };
+    CHECK(message(bench.run(late)).find("db3:3306 has come to be below db2:3306") !=
+          std::string::npos);
+    CHECK(bench.servers.at(db(2)).replication.source == db(1));
   }
 
   TEST_CASE("a failed move gives the replica its threads back") {
