@@ -42,6 +42,7 @@ void check_fencing(const Round& round);      ///< who could write all the same
 void check_semi_sync(const Round& round);    ///< acknowledgements that would not come
 void check_credentials(const Round& round);  ///< for the old master to follow the new one
 void check_privileges(const Round& round);   ///< of orch's own account
+void check_offline(const Round& round);      ///< servers that turn clients away
 void check_durability(const Round& round);   ///< what a crash of a server would lose
 void check_clocks(const Round& round);       ///< clocks and time-outs
 void check_connections(const Round& round);  ///< room for one more

@@ -13,10 +13,10 @@ namespace {
 using Check = void (*)(const Round&);
 
 constexpr Check kChecks[] = {
-    check_reach,       check_shape,      check_identity,   check_candidates, check_versions,
-    check_links,       check_gtid,       check_read_only,  check_fencing,    check_semi_sync,
-    check_credentials, check_privileges, check_durability, check_clocks,     check_connections,
-    check_permission,  check_hooks,
+    check_reach,       check_shape,      check_identity,  check_candidates, check_versions,
+    check_links,       check_gtid,       check_read_only, check_fencing,    check_semi_sync,
+    check_credentials, check_privileges, check_offline,   check_durability, check_clocks,
+    check_connections, check_permission, check_hooks,
 };
 
 }  // namespace

@@ -180,6 +180,15 @@ void check_privileges(const Round& round) {
   }
 }
 
+void check_offline(const Round& round) {
+  for (const Instance* instance : round.answering) {
+    if (!instance->server.offline) continue;
+    round.add(instance == round.master ? Badness::Critical : Badness::Warning, "offline-mode",
+              instance->key, "offline_mode is on: it turns clients away, and its replicas",
+              "SET GLOBAL offline_mode=OFF when it is to serve again");
+  }
+}
+
 void check_durability(const Round& round) {
   for (const Instance* instance : round.answering) {
     const Examination seen = round.examined(*instance);

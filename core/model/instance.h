@@ -31,6 +31,7 @@ struct ServerFacts {
   bool read_only{false};          ///< @@read_only
   /// @@super_read_only; nothing where the server has none. Not stored.
   std::optional<bool> super_read_only{};
+  bool offline{false};  ///< @@offline_mode: clients are turned away. Not stored.
   std::chrono::seconds uptime{0};
   std::string binlog_format{};     ///< STATEMENT, MIXED, ROW, "" or (MaxScale) INHERIT
   std::string binlog_row_image{};  ///< FULL, MINIMAL, NOBLOB, ""

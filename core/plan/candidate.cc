@@ -67,6 +67,7 @@ std::string objection_to(const Instance& instance, const Instance* failed, const
   if (instance.replication.channels > 1) {
     return "replicates from " + std::to_string(instance.replication.channels) + " sources";
   }
+  if (instance.server.offline) return "is in offline_mode: it turns clients away";
   if (!instance.server.log_bin) return "has no binary log";
   if (!instance.server.log_replica_updates && !need_not_log(topology, instance, failed)) {
     return "does not log replica updates";

@@ -108,6 +108,7 @@ void read_variables(const Variables& variables, Instance& instance) {
   server.version_comment = variables.text("version_comment");
   server.read_only = variables.flag("read_only");
   if (variables.has("super_read_only")) server.super_read_only = variables.flag("super_read_only");
+  server.offline = variables.flag("offline_mode");
   server.binlog_format = variables.text("binlog_format");
   server.binlog_row_image = variables.text("binlog_row_image");
   server.log_bin = variables.flag("log_bin");

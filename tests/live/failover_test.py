@@ -341,6 +341,17 @@ class Failover(LiveCase):
         self.assertIs(self.promoted(self.does_in_part("failover", c.name), c), c[3])
         self.assertTrue(self.has(c[3], 1))
 
+    @unittest.skipUnless(IS_MYSQL, "MariaDB has no offline_mode")
+    def test_who_turns_clients_away_is_not_promoted(self):
+        c = self.start(3)
+        c[2].sql("SET GLOBAL offline_mode = ON")
+        self.discover(c)
+        self.assertIn("offline-mode", self.orch("doctor", c.name).out)
+        self.refuses("takeover", c.name, "--to", c[2], saying="offline_mode")
+        self.assertFalse(self.read_only(c[1]))
+        c[1].kill()
+        self.assertIs(self.promoted(self.orch("failover", c.name), c), c[3])
+
     def test_a_frozen_master_is_replaced(self):
         c = self.start(3)
         self.config.update(MySQLConnectTimeoutSeconds=2, MySQLDiscoveryReadTimeoutSeconds=3)

@@ -128,6 +128,14 @@ TEST_SUITE("core/doctor/doctor") {
     CHECK(ward.tells("critical no-replica db1"));
   }
 
+  TEST_CASE("servers that turn clients away") {
+    Ward ward;
+    ward.at(2).server.offline = true;
+    CHECK(ward.tells("warning offline-mode db2"));
+    ward.at(1).server.offline = true;
+    CHECK(ward.tells("critical offline-mode db1"));
+  }
+
   TEST_CASE("no binary log, promotion rules") {
     Ward ward;
     ward.at(2).server.log_bin = false;

@@ -60,6 +60,10 @@ TEST_SUITE("core/plan/candidate") {
          [](Instance& i) {
            i.promotion_rule = PromotionRule::MustNot;
          }},
+        {"is in offline_mode: it turns clients away",
+         [](Instance& i) {
+           i.server.offline = true;
+         }},
         {"has no binary log",
          [](Instance& i) {
            i.server.log_bin = false;
