@@ -1,7 +1,8 @@
 """Who may lack rows that it has executed is passed over, or promoted with a word about it; whatever left them out."""
 import unittest
 
-from live_case import IS_MYSQL, LiveCase
+from live_case import FLAVOR, IS_MYSQL, LiveCase
+from service_case import ServiceCase
 
 CHANGE = "CHANGE REPLICATION SOURCE TO" if IS_MYSQL else "CHANGE MASTER TO"
 
@@ -54,6 +55,7 @@ class Filters(LiveCase):
         c[2].sql(f"STOP REPLICA; {CHANGE} IGNORE_SERVER_IDS = ({c[2].port}); START REPLICA")
         self.discover(c)
         self.assertNotIn("filters", self.does("topology", c[1]).out)
+        self.assertEqual(self.does("tags", c[2]).lines, [])
 
     def test_one_whose_rows_come_into_another_database(self):
         c = self.start(3)
@@ -65,6 +67,119 @@ class Filters(LiveCase):
             self.write(c[1], number)
         c.wait_for(lambda: c[2].sql("SELECT COUNT(*) FROM app2.seq") == "5", "the rows at 2")
         self.whole_one_is_promoted(c)
+
+
+@unittest.skipIf(FLAVOR == "mariadb", "MariaDB tells in a harmless way what it does not log as of 11.7")
+class BinlogFilters(LiveCase):
+    def test_a_server_that_does_not_log_all_is_ranked_behind(self):
+        c = self.start(3, settings=["2:binlog_ignore_db=app"])
+        self.write(c[1], 1)
+        self.arrives(1, at=[c[2], c[3]])
+        self.discover(c)
+        self.assertRegex(self.orch("doctor").out, rf"binlog-filters\n +{c[2]}: it leaves databases out")
+        c[1].kill()
+        self.assertIn("leaves databases out of its binary log", self.does("explain", "failover", c.name).out)
+        self.assertIs(self.promoted(self.does("failover", c.name), c), c[3])
+
+    def test_nothing_is_fetched_from_it(self):
+        c = self.start(3, settings=["2:binlog_ignore_db=app"])
+        self.discover(c)
+        self.does("register-candidate", c[2], "--promotion-rule", "must_not")
+        c[3].sql("STOP REPLICA IO_THREAD")
+        self.write(c[1], 1)
+        self.arrives(1, at=[c[2]])
+        c[1].kill()
+        done = self.does_in_part("failover", c.name)
+        self.assertIs(self.promoted(done, c), c[3])
+        self.assertRegex(done.out, f"lost +.*1 transaction.* that {c[2]} has received and the new primary lacks")
+        self.assertNotEqual(c[2].source(), str(c[3]))
+
+    def test_who_is_promoted_all_the_same_is_named(self):
+        c = self.start(2, settings=["2:binlog_ignore_db=app"])
+        self.discover(c)
+        self.refuses("takeover", c.name, saying="leaves databases out of its binary log")
+        done = self.does("takeover", c.name, "--to", c[2])
+        self.assertRegex(done.out, "lost +nothing")
+        self.assertIn(f"{c[2]} leaves databases out of its binary log", done.err)
+
+    def test_what_a_master_did_not_log_it_had_alone(self):
+        c = self.start(3, settings=["1:binlog_ignore_db=scratch"])
+        c[1].sql("CREATE DATABASE scratch; USE scratch; CREATE TABLE t (id INT PRIMARY KEY); INSERT INTO t VALUES (1)")
+        self.write(c[1], 1)
+        self.arrives(1, at=[c[2], c[3]])
+        self.assertEqual(c[2].told("SELECT COUNT(*) FROM scratch.t"), "")
+        self.discover(c)
+        self.assertEqual(self.does("tags", c[2]).lines, [f"orch-incomplete={c[1]}"])
+        c[1].kill()
+        done = self.does("failover", c.name)
+        self.assertIs(self.promoted(done, c), c[2])
+        self.assertRegex(done.out, f"lost +unknown: {c[2]} may lack rows, by its tag orch-incomplete={c[1]}")
+
+
+class MovedAway(ServiceCase):
+    """3 was below 2, which filters, and is beside 4 now."""
+
+    def start_filtering(self, serve=False):
+        c = self.start(4, "1>2,2>3,1>4")
+        self.discover(c)
+        service = self.serve(c) if serve else None
+        c[2].sql("STOP REPLICA; CHANGE REPLICATION FILTER REPLICATE_WILD_IGNORE_TABLE = ('app.big%'); START REPLICA" if IS_MYSQL
+                 else "STOP REPLICA; SET GLOBAL replicate_wild_ignore_table = 'app.big%'; START REPLICA")
+        c[1].sql("CREATE TABLE app.big1 (id INT PRIMARY KEY); INSERT INTO app.big1 VALUES (1), (2), (3)")
+        self.write(c[1], 1)
+        self.arrives(1, at=[c[2], c[3], c[4]])
+        if serve:
+            return c, service
+        self.discover(c)
+        return c
+
+    def the_whole_one_is_promoted(self, c, how):
+        if c[3].source() != str(c[1]):  # its sibling may have taken it in
+            self.does("relocate", c[3], c[1])
+        self.follows(c[3], c[1])
+        self.assertEqual(c[3].sql("SHOW TABLES FROM app LIKE 'big1'"), "")
+        self.assertEqual(c[4].sql("SELECT COUNT(*) FROM app.big1"), "3")
+        self.assertEqual(self.does("tags", c[3]).lines, [f"orch-incomplete={c[2]}"])
+        self.assertIn(f"may lack what {c[2]} left out", self.does("topology", c[1]).out)
+        self.assertIn(f"orch untag {c[3]} orch-incomplete", self.orch("doctor").out)
+        c[1].kill()
+        how()
+        self.assertEqual(c[4].sql("SELECT @@read_only"), "0")
+        self.assertEqual(c[4].sql("SELECT COUNT(*) FROM app.big1"), "3")
+
+    def test_by_the_recovery_of_the_one_that_filters(self):
+        c = self.start_filtering()
+        c[2].kill()
+        self.assertIn("orch-incomplete", self.does("recover", c[2]).err)
+
+        def failed_over():
+            text = f"may lack rows, by its tag orch-incomplete={c[2]} (once it has them all: orch untag {c[3]} orch-incomplete)"
+            self.assertIn(text, self.does("explain", "failover", c.name).out)
+            self.assertIs(self.promoted(self.does("failover", c.name), c), c[4])
+        self.the_whole_one_is_promoted(c, failed_over)
+
+    def test_by_hand_until_somebody_says_that_it_is_whole(self):
+        c = self.start_filtering()
+        self.does("relocate", c[3], c[1])
+        self.does("discover", c[1])
+        self.assertEqual(self.does("tags", c[3]).lines, [f"orch-incomplete={c[2]}"])
+        self.does("untag", c[3], "orch-incomplete")
+        self.does("discover", c[1])
+        self.assertEqual(self.does("tags", c[3]).lines, [])
+        self.assertEqual(self.does("tags", c[2]).lines, [f"orch-incomplete={c[2]}"])
+        c[1].kill()
+        self.assertIs(self.promoted(self.does("failover", c.name), c), c[3])
+
+    def test_with_a_service(self):
+        self.config["InstancePollSeconds"] = 1
+        c, service = self.start_filtering(serve=True)
+        c.wait_for(lambda: self.does("tags", c[3]).lines, "the tag of 3")
+        c[2].kill()
+        c.wait_for(lambda: c[3].source() != str(c[2]), "3 below another")
+
+        def failed_over():
+            c.wait_for(lambda: c[4].sql("SELECT @@read_only") == "0", f"4 to take writes: {service.told()}")
+        self.the_whole_one_is_promoted(c, failed_over)
 
 
 if __name__ == "__main__":
