@@ -415,6 +415,7 @@ Result<RecoveryOutcome> Recovery::carry_out(const Topology& records) {
   const auto plan = [&](const Progress& so_far, const Topology& fresh) {
     return attempt.next(so_far, fresh);
   };
+  keep(mark_incomplete(parts_, records), false);
   result_.outcome = executor.run(plan, records, scope);
   if (journal_.is_lost()) {
     return fail(ErrorKind::Conflict,

@@ -5,6 +5,7 @@
 
 #include "ha/registration.h"
 #include "storage/journal_store.h"
+#include "storage/tag_store.h"
 
 namespace orch::ha {
 
@@ -40,6 +41,14 @@ Result<Topology> records_of(const Parts& parts, const RecoveryWork& work,
   }
   ORCH_TRY(parts.instances.add_positions(records));
   return Topology(std::move(records));
+}
+
+Result<> mark_incomplete(const Parts& parts, const Topology& records) {
+  ORCH_ASSIGN(const auto marked,
+              storage::TagStore(parts.database, parts.clock).mark_incomplete(records));
+  for (const auto& [key, tag] : marked)
+    parts.teller.audit("tag", key, to_string(tag));
+  return {};
 }
 
 Result<std::vector<InstanceKey>> promoted_before(const Parts& parts, const InstanceKey& failed,

@@ -17,6 +17,9 @@ namespace orch::ha {
 Result<Topology> records_of(const Parts& parts, const RecoveryWork& work,
                             const InstanceKey& winner);
 
+/// Tags those that lack rows, before they are moved elsewhere: core/model/left_out.h.
+Result<> mark_incomplete(const Parts& parts, const Topology& records);
+
 /// Whom recoveries of the same failure, but for that one, told to take writes before they failed:
 /// each may do so now, whatever its record says. Until a recovery succeeded or was acknowledged, or
 /// the failed server was seen again.

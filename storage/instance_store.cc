@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "core/base/text.h"
+#include "core/model/left_out.h"
 #include "storage/columns/instance_columns.h"
 #include "storage/statements.h"
 
@@ -14,11 +15,13 @@ namespace {
 constexpr std::string_view kSqlJoined = R"(
     i.last_checked, i.last_attempted_check, i.last_check_partial_success, i.last_seen,
     c.last_suggested, c.promotion_rule, u.unresolved_hostname,
-    d.downtime_active, d.begin_timestamp, d.end_timestamp, d.owner, d.reason
+    d.downtime_active, d.begin_timestamp, d.end_timestamp, d.owner, d.reason, t.tag_value
       from database_instance i
       left join candidate_database_instance c on c.hostname = i.hostname and c.port = i.port
       left join hostname_unresolve u on u.hostname = i.hostname
       left join database_instance_downtime d on d.hostname = i.hostname and d.port = i.port
+      left join database_instance_tags t on t.hostname = i.hostname and t.port = i.port
+            and t.tag_name = 'orch-incomplete'
      where 1 = 1)";
 // A co-master whose partner does not follow it any more lost its place to that; its own record says
 // otherwise until it is read again, and a dead one is not.
@@ -124,6 +127,8 @@ void read_instance(Instance& instance, const Row& row, TimePoint now, std::chron
   read_candidate(instance, reader);
   instance.unresolved_hostname = row.view(reader.take());
   read_downtime(instance.downtime, reader, now);
+  if (const std::size_t tag = reader.take(); !row.is_null(tag))
+    instance.incomplete = told_incomplete(row.text(tag));
 }
 
 /// Adds the search of the `search` command to a statement.

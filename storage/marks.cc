@@ -5,6 +5,7 @@
 #include "storage/candidate_store.h"
 #include "storage/quarantine_store.h"
 #include "storage/statements.h"
+#include "storage/tag_store.h"
 
 namespace orch::storage {
 
@@ -43,6 +44,7 @@ Result<Marks> read_marks(Database& database, const Clock& clock,
               CandidateStore(database, clock).list(candidate_age));
   for (const Candidate& candidate : candidates)
     marks.promotion_rules[candidate.key] = candidate.rule;
+  ORCH_ASSIGN(marks.incomplete, TagStore(database, clock).list_incomplete());
   ORCH_ASSIGN(const std::vector<Quarantine> quarantined, QuarantineStore(database, clock).list());
   for (const Quarantine& entry : quarantined)
     marks.quarantined.insert(entry.key);

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "core/model/left_out.h"
 #include "storage/statements.h"
 
 namespace orch::storage {
@@ -18,6 +19,8 @@ constexpr std::string_view kSqlListTag = R"(
 constexpr std::string_view kSqlListAll = R"(
     select hostname, port, tag_name, tag_value from database_instance_tags
      order by hostname, port, tag_name)";
+constexpr std::string_view kSqlListValues = R"(
+    select hostname, port, tag_value from database_instance_tags where tag_name = ?)";
 constexpr std::string_view kSqlListByName = R"(
     select hostname, port from database_instance_tags
      where tag_name = ?
@@ -110,6 +113,26 @@ Result<bool> TagStore::forget(const InstanceKey& key, const TagExpression& expre
               database_.execute(expression.has_value ? kSqlForgetValue : kSqlForgetTag,
                                 std::span<const SqlValue>(arguments)));
   return rows > 0;
+}
+
+Result<std::vector<std::pair<InstanceKey, Tag>>> TagStore::mark_incomplete(
+    const Topology& cluster) {
+  std::vector<std::pair<InstanceKey, Tag>> marked;
+  for (const Instance& instance : cluster.instances()) {
+    Tag tag{std::string(kIncompleteTag), incomplete_by(cluster, instance)};
+    if (tag.value == instance.incomplete) continue;
+    ORCH_TRY(save(instance.key, tag));
+    marked.emplace_back(instance.key, std::move(tag));
+  }
+  return marked;
+}
+
+Result<std::map<InstanceKey, std::string>> TagStore::list_incomplete() const {
+  std::map<InstanceKey, std::string> tags;
+  ORCH_TRY(database_.select(kSqlListValues, {std::string(kIncompleteTag)}, [&tags](const Row& row) {
+    tags[read_key(row, 0)] = told_incomplete(row.text(2));
+  }));
+  return tags;
 }
 
 Result<std::vector<InstanceKey>> TagStore::forget_everywhere(const Tag& tag) {

@@ -105,6 +105,7 @@ Instance with_record(Instance seen, const Instance& record) {
   seen.is_co_master = record.is_co_master;
   seen.promotion_rule = record.promotion_rule;
   seen.is_candidate = record.is_candidate;
+  seen.incomplete = record.incomplete;
   seen.downtime = record.downtime;
   seen.freshness.is_last_check_valid = true;
   seen.freshness.is_recently_checked = seen.freshness.is_up_to_date = true;

@@ -1,6 +1,7 @@
 #include "cmd/command/observe.h"
 
 #include <algorithm>
+#include <map>
 #include <set>
 
 #include <fmt/format.h>
@@ -12,6 +13,7 @@
 #include "core/base/parallel.h"
 #include "core/probe/crawl.h"
 #include "storage/pseudo_gtid_store.h"
+#include "storage/tag_store.h"
 
 namespace orch::cmd {
 
@@ -114,7 +116,31 @@ Result<> keep_watched(const Services& services, const std::vector<Observation>& 
   });
 }
 
+/// Of the clusters of those that were read.
+Result<> mark_around(const Services& services, const std::vector<Observation>& found) {
+  std::map<InstanceKey, bool> filters_binlog;
+  std::set<std::string> clusters;
+  for (const Observation& seen : found) {
+    filters_binlog[seen.instance.key] = seen.instance.server.filters_binlog;
+    clusters.insert(seen.instance.cluster_name);
+  }
+  for (const std::string& cluster : clusters) {
+    ORCH_ASSIGN(std::vector<Instance> members, services.instances().list({.cluster = cluster}));
+    for (Instance& member : members)
+      member.server.filters_binlog = filters_binlog[member.key];
+    ORCH_TRY(mark_incomplete(services, Topology(std::move(members))));
+  }
+  return {};
+}
+
 }  // namespace
+
+Result<> mark_incomplete(const Services& services, const Topology& cluster) {
+  ORCH_ASSIGN(const auto marked, services.store<storage::TagStore>().mark_incomplete(cluster));
+  for (const auto& [key, tag] : marked)
+    audit(services, "tag", key, to_string(tag));
+  return {};
+}
 
 Result<CrawlResult> crawl_and_record(const Services& services,
                                      const std::vector<InstanceKey>& seeds) {
@@ -150,6 +176,7 @@ Result<CrawlResult> crawl_and_record(const Services& services,
     failed.push_back({.asked = key.key, .outcome = ProbeOutcome::Failed, .error = key.error});
   ORCH_TRY(store.record(failed));
   ORCH_TRY(services.clusters().rebuild_aliases());
+  ORCH_TRY(mark_around(services, result.found));
   std::vector<Instance> seen;
   for (const Observation& observation : result.found)
     seen.push_back(observation.instance);

@@ -7,6 +7,7 @@
 #include "cmd/command/command.h"
 #include "cmd/command/services.h"
 #include "core/base/result.h"
+#include "core/model/topology.h"
 #include "core/probe/cluster_name.h"
 #include "core/probe/crawl.h"
 
@@ -31,6 +32,10 @@ std::function<std::optional<Instance>(const InstanceKey&)> stored_instances(
 /// With WriteProbe: writes a row to each master that was found, and adds what goes wrong to its
 /// soft errors.
 void probe_writes(const Services& services, std::span<Observation> found);
+
+/// Tags those that lack rows which somebody on their way leaves out: core/model/left_out.h. Errors:
+/// the backend's.
+Result<> mark_incomplete(const Services& services, const Topology& cluster);
 
 /// Reads everything that the seeds are connected to and keeps the records. Errors: the backend's;
 /// InvalidInput, a filter that does not compile.

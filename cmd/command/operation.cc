@@ -297,6 +297,7 @@ Result<Outcome> carry_out(const Services& services, const Operation& operation, 
   if (!args.skip_unresolve && !args.skip_unresolve_check) {
     ORCH_TRY(check_names(services, operation, records, executor, settings));
   }
+  ORCH_TRY(mark_incomplete(services, records));
   stop_on_signals();
   Outcome outcome = executor.run(operation.planner, records, scope_of(operation));
   outcome.topology = executor.settled(outcome);

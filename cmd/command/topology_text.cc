@@ -193,6 +193,9 @@ std::string trouble(const Instance& instance, std::chrono::seconds lag_limit) {
   const bool passive = is_replica(instance) && !instance.is_co_master;
   if (passive && !instance.server.read_only) said.emplace_back("a replica that takes writes");
   if (instance.replication.has_filters) said.emplace_back("filters what it replicates");
+  const bool by_others = !instance.incomplete.empty() && !instance.replication.has_filters;
+  if (by_others)
+    said.push_back(fmt::format("may lack what {} left out", printable(instance.incomplete)));
   return join(said, "; ");
 }
 

@@ -11,6 +11,7 @@
 
 #include "cmd/command/engine.h"
 #include "cmd/command/kv.h"
+#include "cmd/command/observe.h"
 #include "cmd/serve/memory.h"
 #include "core/base/log.h"
 #include "ha/latecomers.h"
@@ -124,6 +125,7 @@ void Service::keep_house() {
         gather_latecomers();
         beside([this] {
           note_problem(end_downtimes(), "backend");
+          note_problem(mark_incomplete(), "backend");
           note_problem(end_old_detections(), "backend");
         });
       }
@@ -368,6 +370,13 @@ void Service::write_entries() {
     note_problem(entries_->write_all(), "Pseudo-GTID");
     writing_entries_ = false;
   });
+}
+
+/// Who lacks rows must be known when it is moved away from those that left them out.
+Result<> Service::mark_incomplete() {
+  for (const Topology& cluster : engine_->leaving_out())
+    ORCH_TRY(cmd::mark_incomplete(*services_, cluster));
+  return {};
 }
 
 Result<> Service::end_downtimes() {

@@ -136,6 +136,7 @@ class Service {
   void resume_one(const std::string& uid);
   void gather_latecomers();
   Result<> end_downtimes();
+  Result<> mark_incomplete();
   Result<> end_old_detections();
   Result<> tidy_own();
   Result<> tidy_decisions();

@@ -97,6 +97,13 @@ bool feeds_a_partner(const Topology& topology, const Instance& replica) {
          answers(*partner) && replica_running(*partner);
 }
 
+void check_binlog_filters(const Round& round, const Instance& server) {
+  const std::string text = binlog_filter_text(server);
+  if (text.empty()) return;
+  round.add(Badness::Warning, "binlog-filters", server.key, "it " + text,
+            "remove binlog_do_db and binlog_ignore_db there, and build anew what follows it");
+}
+
 /// What it wrote and others lack.
 void check_own_writes(const Round& round, const Instance& replica) {
   if (feeds_a_partner(round.patient.topology, replica)) return;
@@ -121,6 +128,7 @@ void check_own_writes(const Round& round, const Instance& replica) {
 }  // namespace
 
 void check_links(const Round& round) {
+  if (round.master != nullptr) check_binlog_filters(round, *round.master);
   for (const Instance* replica : round.replicas) {
     if (!replica->replication.configured) continue;
     check_running(round, *replica);
@@ -134,6 +142,7 @@ void check_links(const Round& round) {
           "it " + filters + ": as a master it would lack them",
           "orch register-candidate " + to_string(replica->key) + " --promotion-rule must_not");
     }
+    check_binlog_filters(round, *replica);
     if (!replica->server.log_bin || !replica->server.log_replica_updates) {
       round.add(Badness::Warning, "does-not-log", replica->key,
                 replica->server.log_bin ? "log_slave_updates is off: it cannot be promoted"

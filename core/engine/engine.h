@@ -123,6 +123,8 @@ class Engine {
   [[nodiscard]] std::chrono::milliseconds data_age() const;
   /// What is wrong now, cluster by cluster.
   [[nodiscard]] std::vector<Analysis> analyses() const;
+  /// The clusters in which somebody leaves rows out.
+  [[nodiscard]] std::vector<Topology> leaving_out() const;
 
  private:
   struct Schedule {

@@ -43,4 +43,9 @@ std::vector<Analysis> Engine::analyses() const {
   return all;
 }
 
+std::vector<Topology> Engine::leaving_out() const {
+  const MutexLock lock(mutex_);
+  return picture_.leaving_out();
+}
+
 }  // namespace orch

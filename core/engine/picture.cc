@@ -68,6 +68,8 @@ void Picture::mark(Instance& instance) const {
       rule == marks_.promotion_rules.end() ? PromotionRule::Neutral : rule->second;
   instance.is_candidate = instance.promotion_rule == PromotionRule::Must ||
                           instance.promotion_rule == PromotionRule::Prefer;
+  const auto incomplete = marks_.incomplete.find(instance.key);
+  instance.incomplete = incomplete == marks_.incomplete.end() ? "" : incomplete->second;
 }
 
 void Picture::set_marks(Marks marks) {
@@ -202,6 +204,18 @@ Topology Picture::cluster(const std::string& name) const {
   for (const InstanceKey& key : all)
     instances.push_back(servers_.at(key).instance);
   return Topology(std::move(instances));
+}
+
+std::vector<Topology> Picture::leaving_out() const {
+  std::set<std::string> names;
+  for (const auto& [key, server] : servers_) {
+    const Instance& one = server.instance;
+    if (one.replication.has_filters || one.server.filters_binlog) names.insert(one.cluster_name);
+  }
+  std::vector<Topology> found;
+  for (const std::string& name : names)
+    found.push_back(cluster(name));
+  return found;
 }
 
 Circumstances Picture::circumstances_of(const Topology& cluster,

@@ -35,6 +35,8 @@ class Picture {
   [[nodiscard]] std::set<std::string> clusters() const;
   /// Its members, and whoever follows one of them.
   [[nodiscard]] Topology cluster(const std::string& name) const;
+  /// The clusters in which somebody leaves rows out.
+  [[nodiscard]] std::vector<Topology> leaving_out() const;
   [[nodiscard]] std::set<InstanceKey> replicas_of(const InstanceKey& key) const;
   [[nodiscard]] bool has_replicas(const InstanceKey& key) const { return followers_.contains(key); }
   /// Those that have replicas and answered the latest probe.

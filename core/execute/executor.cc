@@ -61,6 +61,7 @@ Instance merged(Observation seen, const Instance* record) {
     probed.ancestry_uuid = record->ancestry_uuid;
     probed.promotion_rule = record->promotion_rule;
     probed.is_candidate = record->is_candidate;
+    probed.incomplete = record->incomplete;
     probed.unresolved_hostname = record->unresolved_hostname;
     probed.downtime = record->downtime;
     probed.freshness = record->freshness;

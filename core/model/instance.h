@@ -39,6 +39,7 @@ struct ServerFacts {
   bool log_replica_updates{false};  ///< @@log_slave_updates / @@log_replica_updates
   bool binlog_server{false};        ///< MaxScale as a binlog server
   BinlogCoordinates binlog{};       ///< where its own binary log ends
+  bool filters_binlog{false};       ///< by binlog_do_db or binlog_ignore_db. Not stored
 };
 
 /// TLS and key options of a replica's link to its source, verbatim from the replica status, as
@@ -66,8 +67,7 @@ struct Replication {
   std::string source_uuid{};  ///< Source_UUID; "No" where the status has no such column
   std::string user{};         ///< Source_User. Not stored
   std::string channel{};      ///< Channel_Name or Connection_name. Not stored
-  /// How many sources the server has; more than one is recognised, shown, and never moved
-  /// (DISC-8). Not stored.
+  /// How many sources it has; with more than one it is never moved (DISC-8). Not stored.
   int channels{0};
   ThreadState io_state{ThreadState::None};
   ThreadState sql_state{ThreadState::None};
@@ -87,7 +87,7 @@ struct Replication {
   std::optional<std::chrono::seconds> seconds_behind{};
   /// The lag query's answer where one is configured, else `seconds_behind`.
   std::optional<std::chrono::seconds> lag{};
-  bool has_filters{false};
+  bool has_filters{false};            ///< of any kind: rows are left out, or come elsewhere
   bool filters_domains{false};        ///< MariaDB: IGNORE_DOMAIN_IDS or DO_DOMAIN_IDS
   bool has_credentials{false};        ///< the status names a user
   bool credentials_available{false};  ///< orch can read user and password for others
@@ -119,8 +119,7 @@ struct Gtid {
   std::string mariadb_slave_pos{};
   /// MariaDB: the last of each server in its binary log, its own included (gtid_binlog_state).
   std::string mariadb_binlog_state{};
-  /// MariaDB: what it says that it has when it connects by current_pos (gtid_current_pos). Not
-  /// stored.
+  /// MariaDB: what it says that it has when it connects by gtid_current_pos. Not stored.
   std::string mariadb_current_pos{};
 };
 
@@ -200,6 +199,7 @@ struct Instance {
 
   PromotionRule promotion_rule{PromotionRule::Neutral};
   bool is_candidate{false};  ///< a stored rule of must or prefer
+  std::string incomplete{};  ///< who left out rows that it may lack, by its tag: left_out.h
   std::string unresolved_hostname{};
   Downtime downtime{};
   Freshness freshness{};

@@ -19,8 +19,9 @@ std::string version_text(const Instance& replica, const Instance& source) {
 
 std::string filters_reason(const Instance& replica, const Instance& source,
                            const ReplicationRules& rules) {
-  const bool violated =
-      rules.verify_filters && source.replication.has_filters && !replica.replication.has_filters;
+  if (!rules.verify_filters) return "";
+  if (source.server.filters_binlog) return "the source leaves databases out of its binary log";
+  const bool violated = source.replication.has_filters && !replica.replication.has_filters;
   return violated ? "the source has replication filters, and the replica has none" : "";
 }
 

@@ -84,6 +84,9 @@ std::vector<std::string> wanted_variables(Flavor flavor) {
                                  "rpl_semi_sync_master_enabled",
                                  "rpl_semi_sync_master_timeout",
                                  "rpl_semi_sync_slave_enabled"};
+  if (flavor == Flavor::MariaDb) {
+    names.insert(names.end(), {"binlog_do_db", "binlog_ignore_db"});
+  }
   if (is_oracle_kind(flavor)) {
     names.insert(
         names.end(),

@@ -88,7 +88,8 @@ std::string objection_to(const Instance& instance, const Instance* failed, const
 /// What ranks a server. Compared member by member, larger is better; the key decides the rest.
 struct Rank {
   bool by_gtid{false};
-  bool is_whole{true};    ///< no filters: it has all rows of what it received
+  /// 0: filters, it may lack rows of what it received. 1: those who follow it would. 2: neither.
+  int wholeness{2};
   bool comparable{true};  ///< by GTID, or its coordinates are of the failed server's log
   bool continues{false};  ///< binlog servers can go on below it, and fill it up before
   std::uint64_t received{0};
@@ -180,7 +181,8 @@ Rank rank_of(const Topology& topology, const Instance& instance, const Instance*
   Rank rank;
   const Position received = usable_position(instance);
   const Position executed = executed_position(instance);
-  rank.is_whole = filter_between(topology, failed_key, instance) == nullptr;
+  if (!binlog_filter_text(instance).empty()) rank.wholeness = 1;
+  if (!left_out(topology, failed_key, instance).empty()) rank.wholeness = 0;
   const Instance* leading = leading_binlog_server(topology, failed_key);
   rank.continues = leading != nullptr && only_binlog_servers(topology, failed_key) &&
                    reads_log_of(topology, instance, failed_key) &&
@@ -220,7 +222,7 @@ Rank rank_of(const Topology& topology, const Instance& instance, const Instance*
 /// Whether a is better; neither way when only the key can tell.
 bool is_better(const Rank& a, const Rank& b) {
   if (a.by_gtid != b.by_gtid) return a.by_gtid;
-  if (a.is_whole != b.is_whole) return a.is_whole;
+  if (a.wholeness != b.wholeness) return a.wholeness > b.wholeness;
   if (a.comparable != b.comparable) return a.comparable;
   if (a.continues != b.continues) return a.continues;
   if (a.received != b.received) return a.received > b.received;
@@ -379,11 +381,12 @@ Choice to_choice(const Topology& topology, const InstanceKey& failed,
   Choice choice;
   for (const Contender& one : order) {
     Verdict verdict{one.instance->key, one.objection.empty(), one.objection};
-    const std::string filters = filter_text(topology, failed, *one.instance);
+    std::string filters = filter_text(topology, failed, *one.instance);
+    if (filters.empty()) filters = binlog_filter_text(*one.instance);
     if (verdict.fit && !choice.winner) {
       choice.winner = verdict.key;
       verdict.because = "has received the most" + (filters.empty() ? "" : "; " + filters);
-    } else if (verdict.fit && one.rank.is_whole != order.front().rank.is_whole) {
+    } else if (verdict.fit && one.rank.wholeness != order.front().rank.wholeness) {
       verdict.because = filters;
     } else if (verdict.fit) {
       verdict.because = compared_with_winner(*one.instance, one.rank, *order.front().instance,
@@ -433,7 +436,7 @@ Choice choose_candidate(const Topology& topology, const InstanceKey& failed, con
   Choice choice = to_choice(topology, failed, order);
   std::vector<const Instance*> fit;
   for (const Contender& one : order) {
-    const bool as_whole = one.rank.is_whole || !order.front().rank.is_whole;
+    const bool as_whole = one.rank.wholeness >= order.front().rank.wholeness;
     if (one.objection.empty() && as_whole && one.rank.comparable) fit.push_back(one.instance);
   }
   prefer(preference(fit, failed_instance, policy), choice);

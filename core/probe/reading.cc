@@ -302,7 +302,6 @@ Result<> Reading::take_own_name() {
 
 void Reading::take_server() {
   Instance& instance = seen_.instance;
-  read_variables(variables_, instance);
   if (const ResultSet* set = answer(Ask::BinlogStatus)) read_binlog_status(*set, instance);
   if (const ResultSet* set = answer(Ask::Status)) {
     Variables status;
@@ -512,6 +511,7 @@ Observation Reading::run(const InstanceKey& key) {
       variables_.empty() ? ProbeOutcome::Failed : ProbeOutcome::Partial;
   if (asked) asked = check_essentials();
   if (!asked) return end(unless_found, unreadable(std::move(asked).error()));
+  read_variables(variables_, seen_.instance);
   read_replica_status(*answer(Ask::ReplicaStatus), seen_.instance);
   if (const ResultSet* set = answer(Ask::Heartbeats)) read_heartbeats(*set, seen_.instance);
   if (rules_.ignores_user(seen_.instance.replication.user)) return end(ProbeOutcome::Skipped);

@@ -93,11 +93,22 @@ SourceTls read_tls(const StatusRow& row) {
   return tls;
 }
 
-bool has_filters(const StatusRow& row) {
-  constexpr std::string_view kFilters[] = {
-      "Replicate_Do_DB",        "Replicate_Ignore_DB",     "Replicate_Do_Table",
-      "Replicate_Ignore_Table", "Replicate_Wild_Do_Table", "Replicate_Wild_Ignore_Table"};
-  return std::ranges::any_of(kFilters, [&](auto name) { return !row.text(name).empty(); });
+bool filters_domains(const StatusRow& row) {
+  return !row.text("Replicate_Ignore_Domain_Ids").empty() ||
+         !row.text("Replicate_Do_Domain_Ids").empty();
+}
+
+bool has_filters(const StatusRow& row, std::uint32_t own_id) {
+  constexpr std::string_view kFilters[] = {"Replicate_Do_DB",         "Replicate_Ignore_DB",
+                                           "Replicate_Do_Table",      "Replicate_Ignore_Table",
+                                           "Replicate_Wild_Do_Table", "Replicate_Wild_Ignore_Table",
+                                           "Replicate_Rewrite_DB"};
+  if (std::ranges::any_of(kFilters, [&](auto name) { return !row.text(name).empty(); }))
+    return true;
+  // What it wrote itself it has: in rings, servers leave that out.
+  const auto servers = words(row.text("Replicate_Ignore_Server_Ids"), ", ");
+  const std::string own = std::to_string(own_id);
+  return filters_domains(row) || std::ranges::any_of(servers, [&](auto& id) { return id != own; });
 }
 
 void read_positions(const StatusRow& row, Replication& replication) {
@@ -158,9 +169,8 @@ void read_replica_status(const ResultSet& set, Instance& instance) {
       row.has("Master_UUID", "Source_UUID") ? row.text("Master_UUID", "Source_UUID") : "No";
   replication.user = row.text("Master_User", "Source_User");
   replication.has_credentials = !replication.user.empty();
-  replication.has_filters = has_filters(row);
-  replication.filters_domains = !row.text("Replicate_Ignore_Domain_Ids").empty() ||
-                                !row.text("Replicate_Do_Domain_Ids").empty();
+  replication.has_filters = has_filters(row, instance.server.id);
+  replication.filters_domains = filters_domains(row);
   replication.allow_tls = row.text("Master_SSL_Allowed", "Source_SSL_Allowed") == "Yes";
   replication.tls = read_tls(row);
   replication.connect_retry = std::chrono::seconds(row.number("Connect_Retry"));

@@ -52,6 +52,15 @@ void read_semi_sync(const Variables& variables, SemiSync& semi_sync) {
                                                                     : 0U;
 }
 
+/// Of databases that have rows to be replicated.
+bool leaves_out_rows(std::string_view only, std::string_view ignored) {
+  constexpr std::string_view kVirtual[] = {"information_schema", "performance_schema", "sys"};
+  const auto has_rows = [&](const std::string& name) {
+    return std::ranges::find(kVirtual, to_lower(name)) == std::end(kVirtual);
+  };
+  return !trim(only).empty() || std::ranges::any_of(words(ignored, ", "), has_rows);
+}
+
 }  // namespace
 
 void Variables::add_rows(const ResultSet& set) {
@@ -114,6 +123,8 @@ void read_variables(const Variables& variables, Instance& instance) {
   server.log_bin = variables.flag("log_bin");
   server.log_replica_updates =
       variables.flag(either(variables, "log_slave_updates", "log_replica_updates"));
+  server.filters_binlog =
+      leaves_out_rows(variables.text("binlog_do_db"), variables.text("binlog_ignore_db"));
   read_gtid(variables, instance.gtid);
   read_semi_sync(variables, instance.semi_sync);
 }
@@ -148,6 +159,12 @@ void read_binlog_status(const ResultSet& set, Instance& instance) {
   BinlogCoordinates end = binlog_end(set);
   end.log_pos = std::max<std::int64_t>(end.log_pos, 0);
   instance.server.binlog = std::move(end);
+  if (set.empty()) return;
+  // MariaDB tells that by variables, as of 11.7.
+  const Row row(set, 0);
+  instance.server.filters_binlog =
+      instance.server.filters_binlog ||
+      leaves_out_rows(row.text("binlog_do_db"), row.text("binlog_ignore_db"));
 }
 
 }  // namespace orch

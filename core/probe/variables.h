@@ -42,7 +42,7 @@ void read_variables(const Variables& variables, Instance& instance);
 std::vector<std::string> malformed_gtids(const Gtid& gtid);
 /// Fills what the status counters say about semi-sync replication.
 void read_semi_sync_status(const Variables& status, Instance& instance);
-/// Fills where the server's own binary log ends.
+/// Fills where the server's own binary log ends, and whether databases are left out of it.
 void read_binlog_status(const ResultSet& set, Instance& instance);
 
 }  // namespace orch

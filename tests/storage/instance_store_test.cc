@@ -9,6 +9,7 @@
 #include "storage/cluster_store.h"
 #include "storage/downtime_store.h"
 #include "storage/hostname_store.h"
+#include "storage/tag_store.h"
 #include "tests/storage/memory_backend.h"
 
 namespace orch::storage {
@@ -114,11 +115,14 @@ TEST_SUITE("storage/instance_store") {
     CHECK_FALSE(read.freshness.since_last_seen.has_value());
   }
 
-  TEST_CASE_FIXTURE(InstanceFixture,
-                    "promotion rule, virtual name and downtime come with the instance") {
+  TEST_CASE_FIXTURE(
+      InstanceFixture,
+      "promotion rule, virtual name, downtime and what it lacks come with the instance") {
     save({instance("db-1"), instance("db-2")});
     REQUIRE(CandidateStore(database(), clock).save({{"db-1", 3306}, PromotionRule::Prefer}));
     REQUIRE(HostnameStore(database(), clock).save_unresolved("db-1", "vip-1"));
+    REQUIRE(TagStore(database(), clock).save({"db-1", 3306}, {"orch-incomplete", "db-2:3306"}));
+    REQUIRE(TagStore(database(), clock).save({"db-1", 3306}, {"role", "spare"}));
     DowntimeStore downtimes(database(), clock);
     REQUIRE(downtimes.begin({{"db-1", 3306}, "alice", "repair", seconds(60)}));
     clock.advance(seconds(59));
@@ -126,6 +130,7 @@ TEST_SUITE("storage/instance_store") {
     CHECK(read.promotion_rule == PromotionRule::Prefer);
     CHECK(read.is_candidate);
     CHECK(read.unresolved_hostname == "vip-1");
+    CHECK(read.incomplete == "db-2:3306");
     CHECK(read.downtime.active);
     CHECK(read.downtime.owner == "alice");
     CHECK(read.downtime.reason == "repair");
@@ -142,6 +147,7 @@ TEST_SUITE("storage/instance_store") {
     const Instance other = find("db-2");
     CHECK(other.promotion_rule == PromotionRule::Neutral);
     CHECK_FALSE(other.is_candidate);
+    CHECK(other.incomplete.empty());
     CHECK(other.downtime.owner == "");
   }
 

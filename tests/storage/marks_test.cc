@@ -6,6 +6,7 @@
 #include "storage/cluster_store.h"
 #include "storage/downtime_store.h"
 #include "storage/quarantine_store.h"
+#include "storage/tag_store.h"
 #include "tests/storage/memory_backend.h"
 
 namespace orch::storage {
@@ -21,6 +22,7 @@ TEST_SUITE("marks") {
     REQUIRE(DowntimeStore(database, backend.clock)
                 .begin({.key = two, .duration = std::chrono::seconds(5)}));
     REQUIRE(CandidateStore(database, backend.clock).save({two, PromotionRule::MustNot}));
+    REQUIRE(TagStore(database, backend.clock).save(two, {"orch-incomplete", "db1:3306"}));
     REQUIRE(ClusterStore(database, backend.clock, {}).save_alias_override("db1:3306", "shop"));
     REQUIRE(QuarantineStore(database, backend.clock).save({.key = two, .successor = one}));
     backend.clock.advance(std::chrono::seconds(10));
@@ -30,6 +32,7 @@ TEST_SUITE("marks") {
     CHECK(marks->downtimes.at(one).owner == "me");
     CHECK(marks->downtimes.at(one).elapsed == std::chrono::seconds(10));
     CHECK(marks->promotion_rules.at(two) == PromotionRule::MustNot);
+    CHECK(marks->incomplete.at(two) == "db1:3306");
     CHECK(marks->alias_overrides.at("db1:3306") == "shop");
     CHECK(marks->quarantined == std::set<InstanceKey>{two});
     backend.clock.advance(std::chrono::hours(2));

@@ -81,6 +81,38 @@ TEST_SUITE("storage/tag_store") {
     CHECK(tagged("backup") == "");
     CHECK(tagged("role") == "db-1 db-2 ");
   }
+
+  TEST_CASE_FIXTURE(TagFixture, "who lacks rows is tagged once, until somebody says it is whole") {
+    const auto server = [](int number, int source) {
+      Instance instance;
+      instance.key = {"db-" + std::to_string(number), 3306};
+      if (source > 0) instance.replication.source = {"db-" + std::to_string(source), 3306};
+      return instance;
+    };
+    std::vector<Instance> all{server(1, 0), server(2, 1), server(3, 2), server(4, 1)};
+    all[1].replication.has_filters = true;
+    const auto marked = store.mark_incomplete(Topology(all));
+    REQUIRE(marked);
+    REQUIRE(marked->size() == 2);
+    CHECK(to_string(marked->back().second) == "orch-incomplete=db-2:3306");
+    CHECK(tagged("orch-incomplete") == "db-2 db-3 ");
+    const auto told = store.list_incomplete();
+    REQUIRE(told);
+    CHECK(told->at({"db-3", 3306}) == "db-2:3306");
+
+    // Known to be so, and elsewhere now.
+    for (Instance& one : all) {
+      const auto found = told->find(one.key);
+      if (found != told->end()) one.incomplete = found->second;
+    }
+    CHECK(store.mark_incomplete(Topology(all))->empty());
+    CHECK(forget("db-3", "orch-incomplete"));
+    all[2] = server(3, 1);
+    CHECK(store.mark_incomplete(Topology(all))->empty());
+    CHECK(tagged("orch-incomplete") == "db-2 ");
+    save("db-4", "orch-incomplete", "");
+    CHECK(store.list_incomplete()->at({"db-4", 3306}) == "unknown");
+  }
 }
 
 }  // namespace orch::storage

@@ -518,7 +518,7 @@ class Failover {
     if (auto note = semi_sync_note(winner, *failed_, so_far_); !note.empty()) {
       account.notes.push_back(std::move(note));
     }
-    if (auto text = errant_note(winner, so_far_); !text.empty()) {
+    if (auto text = note_on_heir(winner, so_far_); !text.empty()) {
       account.notes.push_back(std::move(text));
     }
     if (auto text = promotion_leftover(winner); !text.empty() && policy_.apply_promotion) {

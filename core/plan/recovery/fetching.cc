@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "core/base/text.h"
+#include "core/model/left_out.h"
 #include "core/model/replication_rules.h"
 #include "core/plan/candidate.h"
 #include "core/plan/filters.h"
@@ -192,11 +193,12 @@ std::string obstacle_to_fetch(const Instance& winner, const Instance& ahead,
            " sources: what it has of the others would come, too";
   }
   // Below one filter they lack the same.
-  const Instance* filter = filter_between(so_far.at_start, failed, ahead);
-  const Instance* of_winner = filter_between(so_far.at_start, failed, winner);
-  if (filter != nullptr && (of_winner == nullptr || of_winner->key != filter->key)) {
-    return "it " + filter_text(so_far.at_start, failed, ahead);
+  const auto of_winner = leaving_out(so_far.at_start, failed, winner);
+  for (const Instance* filter : leaving_out(so_far.at_start, failed, ahead)) {
+    if (std::ranges::find(of_winner, filter->key, &Instance::key) == of_winner.end())
+      return "it " + filter_text(so_far.at_start, failed, ahead);
   }
+  if (auto text = binlog_filter_text(ahead); !text.empty()) return "it " + text;
   // Its delay is taken off, or keeps nothing back of what is fetched: what it has executed.
   Instance source = ahead;
   source.replication.sql_delay = std::chrono::seconds(0);

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "core/base/text.h"
+#include "core/model/left_out.h"
 #include "core/plan/binlog_family.h"
 #include "core/plan/candidate.h"
 #include "core/plan/filters.h"
@@ -129,7 +130,9 @@ void note_filtered(const InstanceKey& failed, const Topology& before, const Topo
   if (who.empty()) return;
   account.notes.push_back(to_string(filter->key) +
                           " filtered what it replicated: rows that it left out are missing in " +
-                          who + " until somebody brings them there");
+                          who + " until somebody brings them there; by the tag " +
+                          std::string(kIncompleteTag) +
+                          " they are passed over until then (orch untag)");
 }
 
 bool is_preferred(const Instance& instance) {
@@ -161,6 +164,7 @@ bool can_shelter(const Instance& sibling, const Instance& failed, const Policy& 
          replica_running(sibling) && sibling.replication.channels <= 1 &&
          !is_banned(sibling, policy) &&
          sibling.replication.has_filters == failed.replication.has_filters &&
+         sibling.server.filters_binlog == failed.server.filters_binlog &&
          sibling.server.binlog_server == failed.server.binlog_server;
 }
 

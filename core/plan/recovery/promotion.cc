@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "core/plan/candidate.h"
+#include "core/plan/filters.h"
 #include "core/plan/recovery/fetching.h"
 #include "core/plan/recovery/held_back.h"
 #include "core/plan/undo.h"
@@ -308,7 +309,7 @@ std::vector<Step> last_look(const Missed& old_primary, const Progress& so_far,
   return look_at_all(fresh, old_primary, kWhy);
 }
 
-std::string errant_note(const Instance& winner, const Progress& so_far) {
+std::string note_on_heir(const Instance& winner, const Progress& so_far) {
   // Its own, and those of whom it fetched from.
   std::set<InstanceKey> origins{winner.key};
   const bool in_vain = fetched_in_vain(so_far, winner.key);
@@ -318,7 +319,8 @@ std::string errant_note(const Instance& winner, const Progress& so_far) {
     if (target != nullptr && result.step.server == winner.key && !result.error)
       origins.insert(target->source);
   }
-  std::string note;
+  std::string note = binlog_filter_text(winner);
+  if (!note.empty()) note = to_string(winner.key) + " " + note;
   for (const InstanceKey& key : origins) {
     const Instance* before = so_far.at_start.find(key);
     if (before == nullptr || !is_replica(*before)) continue;

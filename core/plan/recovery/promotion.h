@@ -49,8 +49,8 @@ namespace orch {
 [[nodiscard]] std::string promotion_leftover(const Instance& winner);
 
 /// A note for people when the promoted server had transactions of its own, which come to all that
-/// follow it now; "" when it had none.
-[[nodiscard]] std::string errant_note(const Instance& winner, const Progress& so_far);
+/// follow it now, or leaves out of its log what is to come to them; "" when neither.
+[[nodiscard]] std::string note_on_heir(const Instance& winner, const Progress& so_far);
 
 /// Why the server was given up after two attempts to promote it; nothing when it was not.
 [[nodiscard]] std::optional<std::string> failed_promotion(const Progress& so_far,

@@ -118,7 +118,8 @@ class Takeover {
   }
 
   [[nodiscard]] std::string objection_to_filters(const Instance& heir) const {
-    const std::string text = filter_text(fresh_, primary_->key, heir);
+    std::string text = filter_text(fresh_, primary_->key, heir);
+    if (text.empty()) text = binlog_filter_text(heir);
     if (text.empty()) return "";
     return text + ": name it to promote it all the same (--to " + to_string(heir.key) + ")";
   }
@@ -547,7 +548,7 @@ class Takeover {
     if (auto note = semi_sync_note(heir, *primary_, so_far_); !note.empty()) {
       account.notes.push_back(std::move(note));
     }
-    if (auto text = errant_note(heir, so_far_); !text.empty()) {
+    if (auto text = note_on_heir(heir, so_far_); !text.empty()) {
       account.notes.push_back(std::move(text));
     }
     if (auto text = promotion_leftover(heir); !text.empty()) {

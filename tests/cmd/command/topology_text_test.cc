@@ -156,6 +156,10 @@ TEST_SUITE("cmd/command/topology_text") {
     CHECK(text.find("! filters what it replicates\n") != std::string::npos);
     members[1].is_co_master = true;
     members[2].replication.has_filters = false;
+    members[2].incomplete = "b:3306";
+    CHECK(people_tree("a:3306", "", Topology(members), {}, false)
+              .find("! may lack what b:3306 left out\n") != std::string::npos);
+    members[2].incomplete.clear();
     CHECK(people_tree("a:3306", "", Topology(members), {}, false).find("no problem") !=
           std::string::npos);
   }

@@ -197,6 +197,12 @@ TEST_SUITE("core/doctor/doctor") {
     CHECK(ward.tells("notice delayed db3"));
     ward.at(4).replication.has_filters = true;
     CHECK(ward.tells("warning replication-filters db4"));
+    ward.at(4).replication.has_filters = false;
+    ward.at(4).incomplete = "db2:3306";
+    CHECK(ward.tells("warning replication-filters db4"));
+    CHECK(ward.what("replication-filters").find("orch untag db4") != std::string::npos);
+    ward.at(4).server.filters_binlog = true;
+    CHECK(ward.tells("warning binlog-filters db4"));
   }
 
   TEST_CASE("replicas without GTID, and with another mode") {

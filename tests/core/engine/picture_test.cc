@@ -145,6 +145,7 @@ TEST_SUITE("picture") {
     marks.downtimes[db(2)] = {.active = true, .owner = "me"};
     marks.promotion_rules[db(3)] = PromotionRule::Prefer;
     marks.quarantined = {db(1)};
+    marks.incomplete[db(2)] = "db9:3306";
     picture.set_marks(marks);
     CHECK(picture.find(db(2))->downtime.active);
     CHECK(picture.find(db(3))->is_candidate);
@@ -152,8 +153,21 @@ TEST_SUITE("picture") {
     picture.take(seen_clean(test::following(test::mysql(2, test::gtids("1-9")), 1)), kLater,
                  kLater);
     CHECK(picture.find(db(2))->downtime.owner == "me");
+    CHECK(picture.find(db(2))->incomplete == "db9:3306");
     picture.set_marks({});
+    CHECK(picture.find(db(2))->incomplete.empty());
     CHECK_FALSE(picture.find(db(2))->downtime.active);
+  }
+
+  TEST_CASE("clusters in which somebody leaves rows out are found, though it is dead") {
+    Picture picture = small_cluster();
+    CHECK(picture.leaving_out().empty());
+    Instance filtering = test::following(test::mysql(2, test::gtids("1-9")), 1);
+    filtering.replication.has_filters = true;
+    picture.take(seen_clean(filtering), kLater, kLater);
+    picture.take(not_seen(db(2), "gone"), kLater, kLater);
+    REQUIRE(picture.leaving_out().size() == 1);
+    CHECK(picture.leaving_out().front().instances().size() == 3);
   }
 
   TEST_CASE("what is forgotten leaves no trace") {

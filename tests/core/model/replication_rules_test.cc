@@ -123,6 +123,8 @@ TEST_SUITE("core/model/replication_rules") {
     CHECK(p.reason() == "the source has replication filters, and the replica has none");
     p.replica.replication.has_filters = true;
     CHECK(p.reason() == "");
+    p.source.server.filters_binlog = true;
+    CHECK(p.reason() == "the source leaves databases out of its binary log");
   }
 
   TEST_CASE("two with one server id or uuid cannot replicate, but for a binlog server") {

@@ -249,6 +249,22 @@ TEST_SUITE("core/plan/candidate") {
     CHECK(filter_text(Topology({failed, behind}), db(1), behind).empty());
   }
 
+  TEST_CASE("who does not log all is behind the whole ones, and before those that lack rows") {
+    Instance logs_part = replica(2, "1-100");
+    logs_part.server.filters_binlog = true;
+    logs_part.promotion_rule = PromotionRule::Must;
+    Instance was_below = replica(3, "1-100");
+    was_below.incomplete = "db9:3306";
+    const Instance whole = replica(4, "1-95");
+    Choice choice = choose({logs_part, was_below, whole});
+    CHECK(choice.winner == db(4));
+    CHECK(because(choice, 2).starts_with("leaves databases out of its binary log"));
+    CHECK(because(choice, 3).starts_with("may lack rows, by its tag orch-incomplete=db9:3306"));
+    choice = choose({logs_part, was_below});
+    CHECK(choice.winner == db(2));
+    CHECK(because(choice, 2).find("leaves databases out of its binary log") != std::string::npos);
+  }
+
   TEST_CASE("at the end of a chain of dead ones somebody may live") {
     const Instance last = following(mysql(4, gtids("1-99")), 3);
     const Choice choice =

@@ -42,8 +42,7 @@ ResultSet old_status() {
     Exec_Master_Log_Pos: 400
     Master_SSL_Allowed: No
     Seconds_Behind_Master: 3
-    Last_IO_Error:
-    Last_SQL_Error:
+    Replicate_Ignore_Server_Ids: 2
     Master_UUID: 00000000-0000-0000-0000-000000000001
     SQL_Delay: 0
     Retrieved_Gtid_Set: 00000000-0000-0000-0000-000000000001:1-9
@@ -110,6 +109,7 @@ void check_mysql_replica(const Observation& seen, const std::string& version) {
   CHECK(to_string(instance.server.binlog) == "bin.000007:777");
   CHECK(to_string(instance.replication.source) == "db1:3306");
   CHECK(instance.replication.io_running);
+  CHECK_FALSE(instance.replication.has_filters);  // but for what it wrote itself
   CHECK(to_string(instance.replication.read) == "bin.000002:500");
   CHECK(to_string(instance.replication.exec) == "bin.000002:400");
   CHECK(instance.replication.seconds_behind == std::chrono::seconds(3));

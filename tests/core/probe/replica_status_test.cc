@@ -89,10 +89,26 @@ TEST_SUITE("core/probe/replica_status") {
       const Instance instance =
           read(vertical(std::string("Master_Host: db1\nSlave_IO_Running: Yes\n") + option));
       CHECK(instance.replication.filters_domains);
+      CHECK(instance.replication.has_filters);
     }
     CHECK_FALSE(read(vertical("Master_Host: db1\nSlave_IO_Running: Yes\n"
                               "Replicate_Do_Domain_Ids: \nReplicate_Ignore_Domain_Ids: "))
                     .replication.filters_domains);
+  }
+
+  TEST_CASE("rows that go elsewhere or that a server wrote are left out, too; not its own") {
+    const auto filters = [](const std::string& option) {
+      Instance instance;
+      instance.server.id = 2;
+      read_replica_status(vertical("Master_Host: db1\nSlave_IO_Running: Yes\n" + option), instance);
+      return instance.replication.has_filters;
+    };
+    CHECK(filters("Replicate_Rewrite_DB: (app,app2)"));
+    CHECK(filters("Replicate_Ignore_Server_Ids: 7"));
+    CHECK(filters("Replicate_Ignore_Server_Ids: 2, 7"));
+    CHECK(filters("Replicate_Ignore_Server_Ids: 22"));
+    CHECK_FALSE(filters("Replicate_Ignore_Server_Ids: 2"));
+    CHECK_FALSE(filters("Replicate_Ignore_Server_Ids: \nReplicate_Rewrite_DB: "));
   }
 
   TEST_CASE("several sources are counted and the default channel is shown (DISC-8)") {

@@ -245,6 +245,14 @@ TEST_SUITE("core/plan/recovery/fetching") {
     CHECK(outcome.account.promoted == db(2));
     CHECK(to_string(executed_position(filtering.at(db(2)))) == gtids("1-97"));
     CHECK(mentions(outcome.account.lost_transactions, gtids("98-99") + ") that db4:3306"));
+
+    FakeServers logs_part;  // from db4 the transactions would come, and not their rows
+    build(logs_part);
+    logs_part.set(db(4), [](Instance& i) { i.server.filters_binlog = true; });
+    outcome = fail_over(logs_part);
+    REQUIRE(said(outcome).empty());
+    CHECK(to_string(executed_position(logs_part.at(db(2)))) == gtids("1-97"));
+    CHECK(mentions(outcome.account.lost_transactions, gtids("98-99") + ") that db4:3306"));
   }
 
   TEST_CASE("a link that was there before is not taken for a fetch") {

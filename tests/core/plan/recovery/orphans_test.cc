@@ -59,7 +59,8 @@ TEST_SUITE("core/plan/recovery/orphans") {
     REQUIRE(outcome.account.notes.size() == 1);
     CHECK(outcome.account.notes.front() ==
           "db2:3306 filtered what it replicated: rows that it left out are missing in db5:3306, "
-          "db6:3306 until somebody brings them there");
+          "db6:3306 until somebody brings them there; by the tag orch-incomplete they are passed "
+          "over until then (orch untag)");
   }
 
   TEST_CASE("without GTID the orphans' places are found by Pseudo-GTID") {

@@ -153,6 +153,23 @@ TEST_SUITE("core/plan/recovery/takeover") {
     CHECK(mentions(named.account.lost_transactions, "db2:3306 filters what it replicates"));
   }
 
+  TEST_CASE("one that does not log all is promoted only when it is named, and that is said") {
+    FakeServers servers;
+    servers.add(writable(mysql(1, gtids("1-100"))));
+    servers.add(following(mysql(2, gtids("1-100")), 1));
+    servers.set(db(2), [](Instance& i) { i.server.filters_binlog = true; });
+    const Outcome unnamed = take_over(servers, {});
+    REQUIRE(unnamed.error);
+    CHECK(mentions(unnamed.error->message, "leaves databases out of its binary log"));
+    const Outcome named = take_over(servers, db(2));
+    REQUIRE_FALSE(named.error);
+    CHECK(named.account.lost_transactions == "nothing");
+    const auto& notes = named.account.notes;
+    CHECK(std::any_of(notes.begin(), notes.end(), [](const std::string& note) {
+      return mentions(note, "db2:3306 leaves databases out of its binary log");
+    }));
+  }
+
   TEST_CASE("without a replication user anywhere nothing is changed; a sibling's will do") {
     FakeServers servers;
     build_mariadb(servers);
