@@ -52,11 +52,13 @@ void read_semi_sync(const Variables& variables, SemiSync& semi_sync) {
                                                                     : 0U;
 }
 
-/// Of databases that have rows to be replicated.
+/// Of databases that are not the server's own: to keep those out is usual, and no rows of an
+/// application are missing.
 bool leaves_out_rows(std::string_view only, std::string_view ignored) {
-  constexpr std::string_view kVirtual[] = {"information_schema", "performance_schema", "sys"};
+  constexpr std::string_view kServersOwn[] = {"information_schema", "mysql", "performance_schema",
+                                              "sys"};
   const auto has_rows = [&](const std::string& name) {
-    return std::ranges::find(kVirtual, to_lower(name)) == std::end(kVirtual);
+    return std::ranges::find(kServersOwn, to_lower(name)) == std::end(kServersOwn);
   };
   return !trim(only).empty() || std::ranges::any_of(words(ignored, ", "), has_rows);
 }
