@@ -52,9 +52,14 @@ class CutOff(LiveCase):
             db.execute("DROP TRIGGER stand_still")
             if ended:
                 self.assertEqual(process.returncode, 0, out)
-                return None
             left = self.unfinished(db)
-            return left[0] if left else None  # it may have ended just before it was killed
+            if left and not ended:
+                return left[0]
+            # It had no such step, and may have ended just before it was killed.
+            run = next(uid for (uid,) in db.execute("SELECT recovery_uid FROM orch_recovery_run") if uid not in before)
+            steps, = db.execute("SELECT count(*) FROM orch_recovery_journal WHERE recovery_uid = ?", [run]).fetchone()
+            self.assertLess(steps, step, "it went on past the step at which it was to be killed")
+            return None
 
     def unfinished(self, db):
         return [uid for (uid,) in db.execute("SELECT recovery_uid FROM orch_recovery_run WHERE stage <> 'ended'")]
