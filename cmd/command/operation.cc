@@ -70,6 +70,9 @@ void show_candidates(const Operation& operation, const Topology& fresh, const Pr
     if (winner && verdict.key != *winner && !failure.empty()) {
       verdict.because += "; passed over: " + failure;
     }
+    if (verdict.key == winner && !operation.promoted_because.empty()) {
+      verdict.because += "; promoted: " + operation.promoted_because;
+    }
     text +=
         verdict.fit
             ? fmt::format("  {}. {}  {}\n", ++rank, to_string(verdict.key), verdict.because)

@@ -144,6 +144,10 @@ Result<Reply> carry_out_or_show(const Services& services, const Args& args, cons
         return choose_candidate(fresh, master, policy);
       };
       operation.replaced = master;
+      if (work.designated) {
+        operation.promoted_because =
+            work.designated_by.empty() ? "named by the operator" : work.designated_by;
+      }
     }
     return show_plan(services, operation, executor_settings(services));
   }

@@ -50,6 +50,14 @@ class CoMaster(LiveCase):
         self.does("failover", c.name)
         self.assertFalse(self.read_only(c[3]))
 
+    def test_a_dry_run_tells_why_the_other_master_is_promoted_whatever_its_rank(self):
+        c = self.pair()
+        self.does("-c", "register-candidate", "-i", c[3], "--promotion-rule", "prefer")
+        c[1].kill()
+        shown = self.does("failover", c.name, "--dry-run").out
+        self.assertRegex(shown, rf"1\. {c[3]}  ")
+        self.assertRegex(shown, rf"2\. {c[2]}  .*promoted: CoMasterRecoveryMustPromoteOtherCoMaster is on")
+
     def test_both_die_and_what_helps_is_told(self):
         c = self.pair()
         c[2].kill()
