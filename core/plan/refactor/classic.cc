@@ -387,6 +387,7 @@ Decision next_use_gtid(const InstanceKey& server, bool on, const Policy& policy,
   const Instance& now = *fresh.find(server);
   Move move = to_coordinates(server, now.replication.source, now.replication.exec);
   move.even_if_same = true;
+  move.same_log = !on;
   move.why = on ? "replicate by GTID" : "replicate by coordinates";
   if (on) move.target.positioning = Positioning::Gtid;
   Decision decision = next_of_moves({move}, {}, policy, so_far, fresh);

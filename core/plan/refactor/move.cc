@@ -331,11 +331,12 @@ class Mover {
   }
 
   /// One that follows by GTID may have asked for little of the source's log, and its coordinates
-  /// stand at the beginning of a file until it has come to the end.
+  /// stand at the beginning of a file until it has come to the end; MariaDB shows none at first.
   [[nodiscard]] std::optional<MoveState> learn_coordinates() const {
     const bool by_gtid = uses_gtid(*server_) && source_ != nullptr && answers(*source_) &&
                          !source_->server.binlog_server;
-    if (server_->replication.exec.empty() || (by_gtid && !was_running())) {
+    const bool has_place = log_number(server_->replication.exec.log_file).has_value();
+    if (by_gtid ? !was_running() : !has_place) {
       return lost("does not replicate, so that its coordinates are not known");
     }
     if (!by_gtid) return std::nullopt;

@@ -186,6 +186,22 @@ TEST_SUITE("core/plan/refactor/classic") {
     }
   }
 
+  TEST_CASE("coordinates that a replica by GTID does not tell yet are waited for, never made up") {
+    for (const bool receives : {true, false}) {
+      FakeServers servers;
+      servers.add(writable(mariadb(1, "0-1-100")));
+      servers.add(following(mariadb(3, "0-1-100"), 1));
+      servers.set(db(3), [&](Instance& it) {
+        it.replication.read = it.replication.exec = {};
+        if (!receives) it.replication.io_state = it.replication.sql_state = ThreadState::Stopped;
+      });
+      const Outcome outcome = run_plan(servers, use_gtid(db(3), false, Policy{}));
+      CHECK(servers.at(db(3)).gtid.uses_mariadb != receives);
+      CHECK(to_string(servers.at(db(3)).replication.exec) == (receives ? "bin.000001:1000" : ":0"));
+      CHECK(mentions(said(outcome), receives ? "" : "its coordinates are not known"));
+    }
+  }
+
   TEST_CASE("a link to a co-master is undone when somebody interrupts") {
     for (const bool is_mariadb_case : {false, true}) {
       FakeServers servers;
