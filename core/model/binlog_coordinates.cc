@@ -75,6 +75,11 @@ std::optional<std::uint64_t> log_number(std::string_view log_file) {
   return parse_uint(split_name(log_file).digits);
 }
 
+std::string_view log_base(std::string_view log_file) {
+  const LogName name = split_name(log_file);
+  return name.digits.empty() ? std::string_view() : name.base;
+}
+
 bool is_detached_log_file(std::string_view log_file) {
   const std::size_t mark = log_file.find("//");
   if (mark == std::string_view::npos) return false;

@@ -27,7 +27,7 @@ std::string to_string(const BinlogCoordinates& coordinates);
 std::optional<BinlogCoordinates> parse_binlog_coordinates(std::string_view text);
 
 /// File first (base name, then the numeric suffix as a number: DISC-10), then position; the type
-/// is not looked at.
+/// is not looked at. Logs with different base names are in no order that says which is later.
 std::weak_ordering compare(const BinlogCoordinates& a, const BinlogCoordinates& b);
 bool is_before(const BinlogCoordinates& a, const BinlogCoordinates& b);
 
@@ -37,6 +37,9 @@ std::optional<BinlogCoordinates> next_log(const BinlogCoordinates& coordinates);
 
 /// The number in a log's name: 9 for "bin.000009".
 std::optional<std::uint64_t> log_number(std::string_view log_file);
+
+/// A log's name without the number: "bin" for "bin.000009", "" where there is none ("unknown").
+std::string_view log_base(std::string_view log_file);
 
 /// The legacy way to detach a replica, "//file:pos" in the place of a log file name.
 bool is_detached_log_file(std::string_view log_file);

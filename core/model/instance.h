@@ -10,6 +10,7 @@
 #include "core/base/error.h"
 #include "core/model/binlog_coordinates.h"
 #include "core/model/instance_key.h"
+#include "core/model/measure.h"
 #include "core/model/promotion_rule.h"
 #include "core/model/server_version.h"
 
@@ -29,9 +30,8 @@ struct ServerFacts {
   std::string version{};          ///< @@version verbatim; "Unknown" for a record nobody probed
   std::string version_comment{};  ///< @@version_comment
   bool read_only{false};          ///< @@read_only
-  /// @@super_read_only; nothing where the server has none. Not stored.
-  std::optional<bool> super_read_only{};
-  bool offline{false};  ///< @@offline_mode: clients are turned away. Not stored.
+  std::optional<bool> super_read_only{};  ///< nothing where the server has none. Not stored
+  bool offline{false};                    ///< @@offline_mode: clients are turned away. Not stored.
   std::chrono::seconds uptime{0};
   std::string binlog_format{};     ///< STATEMENT, MIXED, ROW, "" or (MaxScale) INHERIT
   std::string binlog_row_image{};  ///< FULL, MINIMAL, NOBLOB, ""
@@ -112,11 +112,10 @@ struct Gtid {
   /// MariaDB, Using_Gtid is Current_Pos: what it wrote itself counts when it connects. Not stored.
   bool mariadb_current{false};
   bool uses_pseudo{false};
-  std::string executed{};  ///< @@gtid_executed verbatim
-  std::string purged{};    ///< @@gtid_purged verbatim
-  std::string errant{};    ///< executed here and not by the source; see discovery
-  /// MariaDB: what it received and applied (gtid_slave_pos). Not stored.
-  std::string mariadb_slave_pos{};
+  std::string executed{};           ///< @@gtid_executed verbatim
+  std::string purged{};             ///< @@gtid_purged verbatim
+  std::string errant{};             ///< executed here and not by the source; see discovery
+  std::string mariadb_slave_pos{};  ///< MariaDB: received and applied (gtid_slave_pos). Not stored
   /// MariaDB: the last of each server in its binary log, its own included (gtid_binlog_state).
   std::string mariadb_binlog_state{};
   /// MariaDB: what it says that it has when it connects by gtid_current_pos. Not stored.
@@ -135,8 +134,7 @@ struct SemiSync {
   /// How many sessions wait for an acknowledgement right now; nothing when it was not asked.
   std::optional<unsigned> source_waiting_sessions{};
   bool replica_status{false};
-  /// Variable names say source/replica (8.0.26+ plugins) and not master/slave. Not stored.
-  bool new_names{false};
+  bool new_names{false};  ///< source/replica (8.0.26+ plugins), not master/slave. Not stored
 };
 
 /// MySQL Group Replication, as the member itself sees it.
@@ -192,6 +190,7 @@ struct Instance {
   ServerFacts server{};
   Replication replication{};
   Gtid gtid{};
+  Measure measure{Measure::AsItFollows};  ///< Not stored
   SemiSync semi_sync{};
   GroupMembership group{};
   Location location{};

@@ -8,6 +8,7 @@
 #include "core/model/replication_rules.h"
 #include "core/plan/filters.h"
 #include "core/plan/foreign.h"
+#include "core/plan/measure.h"
 #include "core/plan/preference.h"
 #include "core/plan/recovery/binlog_servers.h"
 #include "core/plan/step.h"
@@ -90,7 +91,7 @@ struct Rank {
   bool by_gtid{false};
   /// 0: filters, it may lack rows of what it received. 1: those who follow it would. 2: neither.
   int wholeness{2};
-  bool comparable{true};  ///< by GTID, or its coordinates are of the failed server's log
+  bool comparable{true};  ///< by the measure of the others, see measure.h
   bool continues{false};  ///< binlog servers can go on below it, and fill it up before
   std::uint64_t received{0};
   bool is_top{false};  ///< follows nobody: its promotion was begun already
@@ -187,7 +188,9 @@ Rank rank_of(const Topology& topology, const Instance& instance, const Instance*
   rank.continues = leading != nullptr && only_binlog_servers(topology, failed_key) &&
                    reads_log_of(topology, instance, failed_key) &&
                    objection_to_continuing(instance, *leading).empty();
-  rank.by_gtid = is_known(received) && !std::holds_alternative<BinlogCoordinates>(received);
+  const bool in_own_log = failed != nullptr && failed->measure == Measure::OwnLog;
+  const auto* read = std::get_if<BinlogCoordinates>(&received);
+  rank.by_gtid = is_known(received) && read == nullptr && !(in_own_log && is_replica(instance));
   bool has_errant = false;
   if (rank.by_gtid) {
     const Position errant = errant_position(topology, instance);
@@ -196,9 +199,10 @@ Rank rank_of(const Topology& topology, const Instance& instance, const Instance*
     rank.received = weight_of(received, errant, others);
     rank.executed = weight_of(executed, errant, others);
   } else {
-    rank.comparable = !is_replica(instance) || reads_log_of(topology, instance, failed_key);
-    rank.read = instance.replication.read;
-    rank.exec = instance.replication.exec;
+    const bool has_place = read != nullptr && reads_log_of(topology, instance, failed_key);
+    rank.comparable = !is_replica(instance) || has_place;
+    if (has_place) rank.read = *read;
+    if (has_place) rank.exec = instance.replication.exec;
   }
   const ServerVersion version = parse_server_version(instance.server.version);
   const bool at_site =
@@ -234,7 +238,7 @@ bool is_better(const Rank& a, const Rank& b) {
 }
 
 std::string compared_with_winner(const Instance& instance, const Rank& rank, const Instance& winner,
-                                 const Rank& best) {
+                                 const Rank& best, const InstanceKey& failed) {
   static constexpr const char* kQualities[] = {"is delayed",
                                                "does not replicate from the failed server itself",
                                                "has a lesser promotion rule",
@@ -245,8 +249,11 @@ std::string compared_with_winner(const Instance& instance, const Rank& rank, con
                                                "is at another site than the failed server",
                                                "has errant transactions"};
   if (rank.comparable != best.comparable) {
+    const bool direct = instance.replication.source == failed;
     return "reads the log of " + to_string(instance.replication.source) +
-           ": how far it is in that of the failed server is not known";
+           (direct ? " at " + to_string(instance.replication.read) +
+                         ", which is no known place in it as it is now"
+                   : ": how far it is in that of the failed server is not known");
   }
   if (rank.continues != best.continues) return "binlog servers cannot go on in its log";
   if (rank.received != best.received || compare(rank.read, best.read) != 0) {
@@ -390,7 +397,7 @@ Choice to_choice(const Topology& topology, const InstanceKey& failed,
       verdict.because = filters;
     } else if (verdict.fit) {
       verdict.because = compared_with_winner(*one.instance, one.rank, *order.front().instance,
-                                             order.front().rank);
+                                             order.front().rank, failed);
     }
     choice.ranked.push_back(std::move(verdict));
   }
@@ -412,8 +419,9 @@ void prefer(const Preference& preference, Choice& choice) {
 
 }  // namespace
 
-Choice choose_candidate(const Topology& topology, const InstanceKey& failed, const Policy& policy,
+Choice choose_candidate(const Topology& as_probed, const InstanceKey& failed, const Policy& policy,
                         const std::vector<Verdict>& ruled_out) {
+  const Topology topology = measured_alike(as_probed, failed);
   const Instance* failed_instance = topology.find(failed);
   const std::vector<const Instance*> all = contenders(topology, failed, policy);
   std::vector<const Instance*> answering;
@@ -461,7 +469,9 @@ bool has_place_in_relay_logs(const Instance& instance) {
   const bool keeps_some =
       !replication.relay.empty() && is_before(replication.exec, replication.read);
   if (!is_mariadb(instance) || !keeps_some || replication.channels > 1) return false;
-  const Position held = received_position(instance);
+  Instance alone = instance;
+  alone.measure = Measure::AsItFollows;
+  const Position held = received_position(alone);
   const auto* gtids = std::get_if<MariaDbGtidPos>(&held);
   if (gtids == nullptr) return false;
   const std::vector<MariaDbGtid> ends = gtids->ends();

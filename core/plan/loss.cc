@@ -20,20 +20,22 @@ namespace {
 /// What `heir` lacks of what the dead server had by its record; nothing when that is not known.
 std::optional<Difference> known_loss(const Topology& topology, const Instance& dead,
                                      const Instance& heir) {
-  const Position had = executed_position(dead);
   const Position has = usable_position(heir);
+  const bool by_mariadb = std::holds_alternative<MariaDbGtidPos>(has);
+  const Position had = by_mariadb ? gtids_of_all(dead) : executed_position(dead);
   if (is_known(had) && had.index() == has.index()) return missing(has, had);
-  const bool same_log = reads_log_of(topology, heir, dead.key) && !heir.replication.read.empty();
-  if (!dead.server.binlog.empty() && same_log) {
-    return missing(heir.replication.read, dead.server.binlog);
+  const BinlogCoordinates& end = dead.server.binlog;
+  if (end.empty() || dead.measure == Measure::Nothing || heir.measure == Measure::Nothing) {
+    return std::nullopt;
+  }
+  if (reads_log_of(topology, heir, dead.key) && !heir.replication.read.empty()) {
+    return missing(heir.replication.read, end);
   }
   // By way of a living one, which tells how far that is in the dead server's log.
   const Position place = promoted_position(heir, dead.key, topology);
   const auto* coordinates = std::get_if<BinlogCoordinates>(&place);
-  if (dead.server.binlog.empty() || coordinates == nullptr || coordinates->empty()) {
-    return std::nullopt;
-  }
-  return missing(*coordinates, dead.server.binlog);
+  if (coordinates == nullptr || coordinates->empty()) return std::nullopt;
+  return missing(*coordinates, end);
 }
 
 Loss loss_of_known(const Topology& topology, const Instance& dead, const Instance& heir,
@@ -88,7 +90,8 @@ std::vector<std::string> silent_witnesses(const Topology& topology, const Instan
 }
 
 /// Who may hold more than the winner, and cannot be compared with it: without GTID, replicas of
-/// another server that is gone as well.
+/// another server that is gone as well, and of MariaDB who has GTIDs that the winner lacks and no
+/// place in the dead server's log.
 std::vector<std::string> incomparable(const Topology& topology, const Instance& dead,
                                       const Instance& heir) {
   std::vector<std::string> found;
@@ -97,6 +100,9 @@ std::vector<std::string> incomparable(const Topology& topology, const Instance& 
     const Instance* source = topology.source_of(one->key);
     const bool is_orphan = source != nullptr && source->key != dead.key && !answers(*source);
     const bool is_other = one->key != heir.key && !topology.is_below(one->key, heir.key);
+    const bool lost_its_place = one->measure == Measure::Nothing && is_mariadb(*one) &&
+                                !contains(executed_gtids(heir), executed_gtids(*one));
+    if (lost_its_place && is_other) found.push_back(to_string(one->key));
     if (answers(*one) && is_orphan && is_other && !reads_log_of(topology, *one, dead.key))
       found.push_back(to_string(one->key));
   }

@@ -4,6 +4,8 @@
 #include <utility>
 #include <vector>
 
+#include "core/base/text.h"
+
 namespace orch {
 
 namespace {
@@ -20,11 +22,19 @@ Position parsed_pos(const std::string& text) {
   return *std::move(pos);
 }
 
-/// A MariaDB server whose GTID position says how far it is: one that replicates by it, or still
-/// holds what it received by it, or one that follows nobody.
-bool is_mariadb_by_gtid(const Instance& instance) {
-  return is_mariadb(instance) && (instance.gtid.uses_mariadb || !is_replica(instance) ||
-                                  holds_gtids_in_relay_log(instance));
+/// Whether its GTIDs say how far it is. Of MariaDB: when it replicates by them, still holds what it
+/// received by them, or follows nobody.
+bool is_told_by_gtid(const Instance& instance) {
+  if (instance.measure != Measure::AsItFollows) return instance.measure == Measure::Gtid;
+  if (!is_mariadb(instance)) {
+    return instance.gtid.supports_oracle && (instance.gtid.uses_oracle || !is_replica(instance));
+  }
+  return instance.gtid.uses_mariadb || !is_replica(instance) || holds_gtids_in_relay_log(instance);
+}
+
+bool is_told_by_source_log(const Instance& instance) {
+  return instance.measure == Measure::SourceLog ||
+         (instance.measure == Measure::AsItFollows && is_replica(instance));
 }
 
 Position mariadb_executed(const Instance& instance) {
@@ -58,11 +68,20 @@ Difference coordinates_difference(const BinlogCoordinates& held, const BinlogCoo
 
 Position executed_gtids(const Instance& instance) {
   const Gtid& gtid = instance.gtid;
+  if (!is_mariadb(instance)) return parsed_set(gtid.executed);
   Position logged = parsed_pos(gtid.mariadb_binlog_state);
   if (auto* pos = std::get_if<MariaDbGtidPos>(&logged)) {
     *pos = std::move(*pos).owned_by(instance.server.id);
   }
   return united(parsed_pos(gtid.mariadb_slave_pos), logged);
+}
+
+Position gtids_of_all(const Instance& instance) {
+  const Gtid& gtid = instance.gtid;
+  const bool mariadb = is_mariadb(instance);
+  const bool all = mariadb ? !gtid.mariadb_slave_pos.empty() || !gtid.mariadb_binlog_state.empty()
+                           : equals_ignoring_case(gtid.mode, "ON");
+  return all ? executed_gtids(instance) : Position();
 }
 
 bool holds_gtids_in_relay_log(const Instance& instance) {
@@ -74,25 +93,27 @@ bool holds_gtids_in_relay_log(const Instance& instance) {
 }
 
 Position executed_position(const Instance& instance) {
-  if (is_mariadb_by_gtid(instance)) return mariadb_executed(instance);
-  if (instance.gtid.supports_oracle) return parsed_set(instance.gtid.executed);
-  if (is_replica(instance)) return instance.replication.exec;
-  return {};
+  if (is_told_by_gtid(instance)) {
+    return is_mariadb(instance) ? mariadb_executed(instance) : executed_gtids(instance);
+  }
+  if (is_told_by_source_log(instance)) return instance.replication.exec;
+  const BinlogCoordinates& own = instance.server.binlog;
+  return instance.measure == Measure::OwnLog && !own.empty() ? Position(own) : Position();
 }
 
 Position received_position(const Instance& instance) {
   const Position executed = executed_position(instance);
   if (!is_replica(instance)) return executed;
-  if (is_mariadb_by_gtid(instance)) {
-    // Gtid_IO_Pos keeps its value when CHANGE MASTER throws the relay logs away; the coordinates
-    // of what was read do not.
-    if (instance.replication.read.empty()) return executed;
-    return united(executed, parsed_pos(instance.replication.gtid_io_pos));
+  if (!is_told_by_gtid(instance)) {
+    return is_told_by_source_log(instance) ? Position(instance.replication.read) : executed;
   }
-  if (instance.gtid.supports_oracle) {
+  if (!is_mariadb(instance)) {
     return united(executed, parsed_set(instance.replication.retrieved_gtid_set));
   }
-  return instance.replication.read;
+  // Gtid_IO_Pos keeps its value when CHANGE MASTER throws the relay logs away, and when it follows
+  // by coordinates; the coordinates of what was read do not.
+  if (instance.replication.read.empty()) return executed;
+  return united(executed, parsed_pos(instance.replication.gtid_io_pos));
 }
 
 bool is_known(const Position& position) {

@@ -17,16 +17,19 @@ namespace orch {
 /// the server's own text cannot be read).
 using Position = std::variant<std::monostate, GtidSet, MariaDbGtidPos, BinlogCoordinates>;
 
-/// What the server has executed, its own writes included. A replica without GTID: how far it is
-/// in its source's log.
+/// What the server has executed, its own writes included. A replica that does not follow by GTID:
+/// how far it is in its source's log, whatever GTIDs it has (they may be nobody's but its own, or
+/// left from before). Where a measure is set, by that: see measure.h.
 [[nodiscard]] Position executed_position(const Instance& instance);
 
 /// What the server holds, executed or still in its relay log: for a replica Retrieved_Gtid_Set or
 /// Gtid_IO_Pos, or the read coordinates, united with what it has executed.
 [[nodiscard]] Position received_position(const Instance& instance);
 
-/// By MariaDB's GTIDs, whatever the server follows by. For servers of MariaDB alone.
+/// What the server has executed by GTIDs, whatever it follows by.
 [[nodiscard]] Position executed_gtids(const Instance& instance);
+/// The same of one that gives all that it writes a GTID; else unknown, also when that was not read.
+[[nodiscard]] Position gtids_of_all(const Instance& instance);
 
 /// A MariaDB replica that receives nothing, follows by coordinates, and still holds transactions
 /// that it received by GTID: its coordinates say nothing of those, see SetDelay.

@@ -163,8 +163,9 @@ void fulfil(Instance& instance, const Condition& condition) {
     const auto* place = std::get_if<BinlogCoordinates>(&executed->position);
     if (place != nullptr) {
       instance.replication.exec = later(instance.replication.exec, *place);
+      instance.replication.read = later(instance.replication.read, *place);
     } else {
-      set_executed(instance, united(executed_position(instance), executed->position));
+      set_executed(instance, united(executed_gtids(instance), executed->position));
     }
   } else if (std::holds_alternative<ReplicatesFrom>(condition)) {
     set_threads(instance, ReplicationThreads::Both, true);
@@ -236,6 +237,12 @@ Instance simulated(const Instance& instance, const Step& step, const Topology& t
     apply(after, *change, topology);
   } else if (const auto* wait = std::get_if<WaitFor>(&step.action)) {
     fulfil(after, wait->condition);
+    // Where its source's log ends, it has all that the source has.
+    const Instance* source = topology.find(instance.replication.source);
+    const bool has_all = is_mariadb(instance) && source != nullptr &&
+                         waits_for<HasExecuted>(step.action) &&
+                         after.replication.exec == source->server.binlog;
+    if (has_all) set_executed(after, united(executed_gtids(after), executed_gtids(*source)));
   } else if (std::holds_alternative<Fence>(step.action) && answers(instance)) {
     after.server.read_only = true;
     after.semi_sync.source_enabled = false;

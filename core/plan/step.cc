@@ -113,11 +113,8 @@ std::string applier_trouble(const Instance& instance) {
 Standing standing_of_applied(const Instance& instance, const Position& wanted) {
   // Coordinates are in the source's log, also for one whose GTIDs are known.
   const bool by_coordinates = std::holds_alternative<BinlogCoordinates>(wanted);
-  const bool by_mariadb_gtid = std::holds_alternative<MariaDbGtidPos>(wanted);
-  const Difference rest = missing(by_coordinates    ? Position(instance.replication.exec)
-                                  : by_mariadb_gtid ? executed_gtids(instance)
-                                                    : executed_position(instance),
-                                  wanted);
+  const Difference rest = missing(
+      by_coordinates ? Position(instance.replication.exec) : executed_gtids(instance), wanted);
   if (rest.empty()) return {Standing::State::Holds, ""};
   const std::string trouble = applier_trouble(instance);
   if (!trouble.empty()) return {Standing::State::Never, trouble};

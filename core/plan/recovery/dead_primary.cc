@@ -6,6 +6,7 @@
 #include "core/plan/candidate.h"
 #include "core/plan/filters.h"
 #include "core/plan/loss.h"
+#include "core/plan/measure.h"
 #include "core/plan/recovery/binlog_servers.h"
 #include "core/plan/recovery/detaching.h"
 #include "core/plan/recovery/fetching.h"
@@ -354,14 +355,6 @@ class Failover {
     return run;
   }
 
-  /// MariaDB with a broken applier: with its receiver stopped too, whatever starts next would throw
-  /// away what it has received.
-  [[nodiscard]] static bool keeps_only_while_connected(const Instance& replica) {
-    return is_mariadb(replica) && uses_gtid(replica) &&
-           replica.replication.sql_state != ThreadState::Running &&
-           !replica.replication.last_sql_error.empty() && !has_applied_all(replica);
-  }
-
   /// Whether its receiver does not stop. One that takes long is waited for again, as long as no
   /// other replica did stop.
   [[nodiscard]] bool was_refused(const InstanceKey& key) const {
@@ -439,6 +432,7 @@ class Failover {
       return run;
     }
     const bool moves = answers(*failed_) && so_far_.facts.stood_at &&
+                       so_far_.facts.stood_at->index() == executed_position(*failed_).index() &&
                        to_string(*so_far_.facts.stood_at) != to_string(executed_position(*failed_));
     if (moves && policy_.fencing == Fencing::Required) {
       return refuse("FencingPolicy is required, and " + to_string(failed_->key) +
@@ -564,7 +558,10 @@ std::string no_other_text(const InstanceKey& failed, const std::string& designat
 
 Decision next_failover_step(const FailoverRequest& request, const Policy& policy,
                             const Progress& so_far, const Topology& fresh) {
-  return Failover(request, policy, so_far, fresh).next();
+  const Topology measured = measured_alike(fresh, request.failed, so_far);
+  Progress known = so_far;
+  known.at_start = measured_alike(so_far.at_start, request.failed, so_far);
+  return Failover(request, policy, known, measured).next();
 }
 
 Planner failover(FailoverRequest request, Policy policy) {

@@ -235,7 +235,7 @@ Decision fetch_from(const Instance& winner, const Instance& ahead, const Failove
   }
   PointTo target;
   target.source = ahead.key;
-  Position wanted = executed_position(ahead);
+  Position wanted = executed_gtids(ahead);
   if (!gtid_compatible(winner, ahead)) {
     const StepResult* aligned = alignment(so_far, winner.key, ahead.key);
     if (aligned == nullptr || !aligned->found) {
@@ -259,7 +259,7 @@ Decision fetch_from(const Instance& winner, const Instance& ahead, const Failove
 Position fetched_position(const Instance& winner, const Instance& source) {
   const Position has = executed_position(winner);
   return std::holds_alternative<BinlogCoordinates>(has) ? Position(source.server.binlog)
-                                                        : executed_position(source);
+                                                        : executed_gtids(source);
 }
 
 /// Whether it will not apply all that it has received: its applier is broken, or did not come to an
@@ -401,6 +401,9 @@ std::optional<Decision> catch_up(const Instance& winner, const FailoverRequest& 
 Position promoted_position(const Instance& winner, const InstanceKey& failed,
                            const Topology& fresh) {
   Position has = executed_position(winner);
+  // Its siblings find their places by that, whatever measures how far it is.
+  const bool by_place = is_replica(winner) && !uses_gtid(winner) && is_known(has);
+  if (by_place && reads_log_of(fresh, winner, failed)) return winner.replication.exec;
   if (!std::holds_alternative<BinlogCoordinates>(has)) return has;
   if (reads_log_of(fresh, winner, failed)) return has;
   // It fetched from another: what that one has of the failed server's log, it has, too.

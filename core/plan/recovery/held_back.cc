@@ -41,6 +41,12 @@ bool is_held_up(const Instance& server, const Progress& so_far) {
 
 }  // namespace
 
+bool keeps_only_while_connected(const Instance& server) {
+  return is_mariadb(server) && uses_gtid(server) &&
+         server.replication.sql_state != ThreadState::Running &&
+         !server.replication.last_sql_error.empty() && !has_applied_all(server);
+}
+
 bool needs_receiver_to_undelay(const Instance& server) {
   return !is_mariadb(server) && server.replication.sql_delay.count() > 0 &&
          !has_applied_all(server);

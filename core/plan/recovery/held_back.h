@@ -12,6 +12,9 @@ namespace orch {
 // What an applier keeps back of what was received: for its delay, or because the rest of a
 // transaction never came.
 
+/// MariaDB with a broken applier: with its receiver stopped too, whatever starts next would throw
+/// away what it has received.
+[[nodiscard]] bool keeps_only_while_connected(const Instance& server);
 /// A delayed MySQL server that holds something: its delay can be taken while a thread runs.
 [[nodiscard]] bool needs_receiver_to_undelay(const Instance& server);
 

@@ -39,7 +39,7 @@ std::string lacks_of(const Instance& top, const Instance& failed, const Topology
     return to_string(missing(has, received)) + " of " + to_string(replica->key);
   }
   if (compared || has_followers(top, fresh)) return "";
-  const Position had = executed_position(failed);
+  const Position had = gtids_of_all(failed);
   if (!is_known(had) || had.index() != has.index()) return "all that could be compared";
   return contains(has, had) ? "" : to_string(missing(has, had)) + " of " + to_string(failed.key);
 }

@@ -38,7 +38,8 @@ Result<> check_purge(const Instance& server, const Topology& topology, const std
   }
   for (const Instance* replica : topology.replicas_of(server.key)) {
     const BinlogCoordinates& applied = replica->replication.exec;
-    if (!answers(*replica) || is_before(applied, {up_to, 0, BinlogType::Binary})) {
+    const bool in_these = log_base(applied.log_file) == log_base(up_to);
+    if (!answers(*replica) || !in_these || is_before(applied, {up_to, 0, BinlogType::Binary})) {
       return refusal("Unsafe to purge binary logs on " + key + " up to " + up_to +
                      " because replica " + to_string(replica->key) +
                      (answers(*replica) ? " has only applied up to " + to_string(applied)

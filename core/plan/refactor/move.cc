@@ -244,6 +244,10 @@ class Mover {
     const std::string destination = to_string(move_.target.source);
     target.positioning = Positioning::Coordinates;
     if (auto held_back = hold_back_unapplied()) return held_back;
+    if (move_.equal_at && is_of_another_log(replication.exec)) {
+      return lost("stopped at " + to_string(replication.exec) +
+                  ", which is no place in the log that " + to_string(*move_.equal_at) + " is in");
+    }
     if (move_.equal_at) {
       const auto order = compare(replication.exec, *move_.equal_at);
       if (order == std::weak_ordering::equivalent) return std::nullopt;
@@ -274,6 +278,11 @@ class Mover {
     if (aligned->error) return lost(aligned->error->message);
     target.coordinates = aligned->found.value_or(BinlogCoordinates{});
     return std::nullopt;
+  }
+
+  [[nodiscard]] bool is_of_another_log(const BinlogCoordinates& place) const {
+    return server_->measure == Measure::Nothing ||
+           log_base(place.log_file) != log_base(move_.equal_at->log_file);
   }
 
   /// It goes below the binlog server until it has come to the place that is known.

@@ -50,7 +50,7 @@ TEST_SUITE("core/execute/whole_transactions") {
     receiving.replication.io_state = ThreadState::Other;
     CHECK(seen(receiving, 1200).partial.empty());
     Instance by_gtid = standing_replica();
-    by_gtid.gtid.supports_oracle = true;
+    by_gtid.gtid.supports_oracle = by_gtid.gtid.uses_oracle = true;
     CHECK(seen(by_gtid, 1200).partial.empty());
     Instance in_older_log = standing_replica();
     in_older_log.replication.exec = {"bin.000000", 900, BinlogType::Binary};
