@@ -430,6 +430,7 @@ Result<> Service::reload(const std::string& extra_file) {
                   "the configuration stays as it is: " + renewed.error().message);
     }
   }
+  ORCH_TRY(fleet_->reconfigure(loaded.config));
   {
     const MutexLock lock(mutex_);
     configs_.push_back(std::make_unique<const Config>(std::move(loaded.config)));

@@ -223,6 +223,39 @@ class Serve(ServiceCase):
         code, told = service.end()
         self.assertEqual(code, 0, told)
 
+    def test_a_new_password_of_the_topology_user_is_taken_by_a_reload(self):
+        c = self.start(2)
+        self.config["InstancePollSeconds"] = 1
+        self.discover(c)
+        service = self.serve(c)
+        c[1].sql("ALTER USER orchestrator@'%' IDENTIFIED BY 'new'")
+        c.wait_for(lambda: c[2].sql("SELECT COUNT(*) FROM mysql.user WHERE user = 'orchestrator'") == "1", "the user")
+        self.config["MySQLTopologyPassword"] = "new"
+        c.wait_for(lambda: self.orch("--direct", "discover", c[2]).code == 0, "the new password to arrive")
+        for node in c.nodes:
+            for session in node.sql("SELECT id FROM information_schema.processlist WHERE user = 'orchestrator'").split():
+                with contextlib.suppress(Exception):  # it has ended
+                    node.sql(f"KILL {session}")
+        seen = lambda: [i["IsLastCheckValid"] for i in service.json("all-instances")]
+        c.wait_for(lambda: seen() == [False, False], "the service to be shut out")
+        service.process.send_signal(signal.SIGHUP)
+        c.wait_for(lambda: seen() == [True, True], "the service to log in again")
+        c[1].kill()
+        self.healed(c, c[1])
+
+    def test_what_a_probe_asks_is_taken_by_a_reload(self):
+        c = self.start(2)
+        self.config["InstancePollSeconds"] = 1
+        self.discover(c)
+        service = self.serve(c)
+        self.config.update(DetectDataCenterQuery="SELECT 'dc-7'", DetectRegionQuery="SELECT 'region-7'",
+                           DetectPhysicalEnvironmentQuery="SELECT 'rack-7'", DetectInstanceAliasQuery="SELECT 'alias-7'")
+        self.write_config()
+        service.details("reload-configuration")
+        c.wait_for(lambda: [[i[name] for name in ("DataCenter", "Region", "PhysicalEnvironment", "InstanceAlias")]
+                            for i in service.json("all-instances")] == [["dc-7", "region-7", "rack-7", "alias-7"]] * 2,
+                   "what the new queries say")
+
     def test_others_may_read_the_backends_file_while_the_service_runs(self):
         # SQLite forgets a process's locks when that process opens the file beside SQLite: then whoever
         # closes it last takes the log away from under the service.
