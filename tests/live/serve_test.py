@@ -256,6 +256,19 @@ class Serve(ServiceCase):
                             for i in service.json("all-instances")] == [["dc-7", "region-7", "rack-7", "alias-7"]] * 2,
                    "what the new queries say")
 
+    def test_the_first_failure_of_a_server_is_in_the_changelog(self):
+        c = self.start(3)
+        self.discover(c)
+        service = self.serve(c)
+        c[1].kill()
+        self.healed(c, c[1])
+
+        def told():
+            logs = {f"{a['AnalyzedInstanceKey']['Hostname']}:{a['AnalyzedInstanceKey']['Port']}": a["Changelog"]
+                    for a in service.json("replication-analysis-changelog")}
+            return [entry.split(";")[1] for entry in logs.get(str(c[1]), [])]
+        c.wait_for(lambda: "DeadMaster," in told(), "the failure to be kept")
+
     def test_others_may_read_the_backends_file_while_the_service_runs(self):
         # SQLite forgets a process's locks when that process opens the file beside SQLite: then whoever
         # closes it last takes the log away from under the service.
