@@ -269,6 +269,23 @@ class Serve(ServiceCase):
             return [entry.split(";")[1] for entry in logs.get(str(c[1]), [])]
         c.wait_for(lambda: "DeadMaster," in told(), "the failure to be kept")
 
+    def test_who_is_forgotten_stays_away_though_others_name_it(self):
+        c = self.start(3)
+        self.config["InstancePollSeconds"] = 3
+        self.discover(c)
+        service = self.serve(c)
+        known = lambda: sorted(i["Key"]["Port"] for i in service.json("all-instances"))
+        for node in (c[3], c[1]):
+            service.details(f"forget/{node.host}/{node.port}")
+            until, others = time.monotonic() + 8, sorted(n.port for n in c.nodes if n is not node)
+            while time.monotonic() < until:  # three polls
+                self.assertEqual(known(), others)
+                time.sleep(0.2)
+            self.knows_all(service, c)  # then they are heard
+        service.details(f"forget/{c[3].host}/{c[3].port}")
+        service.details(f"discover/{c[3].host}/{c[3].port}")  # but who is asked for is back at once
+        self.assertEqual(known(), sorted(n.port for n in c.nodes))
+
     def test_others_may_read_the_backends_file_while_the_service_runs(self):
         # SQLite forgets a process's locks when that process opens the file beside SQLite: then whoever
         # closes it last takes the log away from under the service.
