@@ -307,8 +307,11 @@ std::optional<Error> Service::backend_problem() const {
 }
 
 std::optional<milliseconds> Service::data_age() const {
-  if (!watches()) return std::nullopt;
-  return engine_->data_age();
+  if (watches()) return engine_->data_age();
+  const MutexLock lock(mutex_);
+  if (!stored_at_) return std::nullopt;
+  const auto age = std::chrono::duration_cast<milliseconds>(clock_.now() - *stored_at_);
+  return std::max(age, milliseconds(0));
 }
 
 void Service::note_problem(const Result<>& done, std::string_view what) {

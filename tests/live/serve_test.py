@@ -9,6 +9,7 @@ import sqlite3
 import threading
 import time
 import unittest
+import urllib.request
 from collections import Counter
 from pathlib import Path
 
@@ -285,6 +286,26 @@ class Serve(ServiceCase):
         service.details(f"forget/{c[3].host}/{c[3].port}")
         service.details(f"discover/{c[3].host}/{c[3].port}")  # but who is asked for is back at once
         self.assertEqual(known(), sorted(n.port for n in c.nodes))
+
+    def test_who_does_not_lead_says_how_old_its_answers_are(self):
+        self.config.update(LeaseMilliseconds=20000, InstancePollSeconds=1)
+        c = self.start(2)
+        self.discover(c)
+        first = self.serve(c)
+        second = self.second_node(c)
+
+        def told(service):
+            request = urllib.request.Request(service.base + "clusters")
+            with urllib.request.urlopen(request, timeout=60) as answer:
+                return [answer.headers[f"X-Orch-{name}"] for name in ("Role", "Epoch")], answer.headers["X-Orch-Data-Age-Ms"]
+        c.wait_for(lambda: told(second)[1] is not None, "the age")
+        self.assertEqual([told(first)[0], told(second)[0]], [["leader", "1"], ["follower", "1"]])
+        self.assertLess(int(told(second)[1]), 5000)
+        first.process.kill()
+        first.process.wait()
+        time.sleep(6)
+        self.assertGreater(int(told(second)[1]), 5000)  # nobody reads them any more
+        self.assertEqual(told(second)[0], ["follower", "1"])
 
     def test_others_may_read_the_backends_file_while_the_service_runs(self):
         # SQLite forgets a process's locks when that process opens the file beside SQLite: then whoever
