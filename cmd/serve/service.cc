@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 
 #include "cmd/command/analysis_reading.h"
+#include "cmd/command/config_check.h"
 #include "cmd/command/engine.h"
 #include "cmd/command/names.h"
 #include "cmd/command/observe.h"
@@ -418,7 +419,7 @@ void keep_fixed(Config& next, const Config& now) {
 
 Result<> Service::reload(const std::string& extra_file) {
   LoadedConfig loaded = read_config(options_, extra_file);
-  for (const ConfigProblem& problem : loaded.problems) {
+  for (const ConfigProblem& problem : problems_of(loaded)) {
     if (problem.severity != Severity::Error) continue;
     return fail(ErrorKind::InvalidInput,
                 "the configuration stays as it is: " + format_problem(problem));

@@ -307,6 +307,32 @@ class Serve(ServiceCase):
         self.assertGreater(int(told(second)[1]), 5000)  # nobody reads them any more
         self.assertEqual(told(second)[0], ["follower", "1"])
 
+    def test_a_configuration_with_which_no_service_starts_is_not_taken(self):
+        c = self.start(2)
+        self.discover(c)
+        service = self.serve(c)
+        self.config["AuthenticationMethod"] = "multi"
+        self.write_config()
+        status, body = service.ask("reload-configuration")
+        self.assertEqual(status, 500, body)
+        self.assertIn("HTTPAuthUser must be set", body)
+        self.refuses("config", "check", saying="HTTPAuthUser must be set")
+
+    def test_a_log_that_was_renamed_is_begun_anew_by_sighup(self):
+        c = self.start(2)
+        log = self.folder / "orch.log"
+        self.config["LogFile"] = str(log)
+        self.discover(c)
+        service = Service(self, self.folder / "serve.log")
+        self.addCleanup(lambda: service.process.poll() is None and service.end())
+        c.wait_for(lambda: log.exists() and "serves port" in log.read_text(), "the log")
+        files = lambda: [os.readlink(f) for f in Path(f"/proc/{service.process.pid}/fd").iterdir() if f.exists()]
+        for number in range(3):
+            log.rename(f"{log}.{number}")
+            service.process.send_signal(signal.SIGHUP)
+            c.wait_for(lambda: log.exists() and "configuration read again" in log.read_text(), "a new log")
+        self.assertEqual([name for name in files() if name.startswith(str(log))], [str(log)])
+
     def test_others_may_read_the_backends_file_while_the_service_runs(self):
         # SQLite forgets a process's locks when that process opens the file beside SQLite: then whoever
         # closes it last takes the log away from under the service.
@@ -349,7 +375,7 @@ class Serve(ServiceCase):
         service = Service(self, self.folder / "serve.log")
         self.addCleanup(lambda: service.process.poll() is None and service.end())
         c.wait_for(lambda: service.answers() or service.base, "the service to answer")
-        self.config.update(HTTPAuthUser="", HTTPAuthPassword="", URLPrefix="/other", UseMutualTLS=True,
+        self.config.update(HTTPAuthUser="other", HTTPAuthPassword="other", URLPrefix="/other", UseMutualTLS=True,
                            InstancePollSeconds=7)
         self.write_config()
         service.process.send_signal(signal.SIGHUP)
@@ -358,7 +384,7 @@ class Serve(ServiceCase):
         def asks(user):
             return service.ask("enable-global-recoveries",
                                Authorization="Basic " + base64.b64encode(user.encode()).decode())[0]
-        self.assertEqual([asks(":"), asks("admin:secret")], [401, 200])
+        self.assertEqual([asks("other:other"), asks("admin:secret")], [401, 200])
 
     def test_a_switchover_that_somebody_asked_for_ends_before_the_service_does(self):
         # HA-25
