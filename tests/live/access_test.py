@@ -204,3 +204,9 @@ class Access(LiveCase):
         (self.folder / "notes").write_text("precious")
         self.refuses("serve", saying="Address already in use")
         self.assertEqual((self.folder / "notes").read_text(), "precious")
+
+    def test_that_no_cluster_is_meant_is_told_by_the_service_too(self):
+        self.serve()
+        for words in (["--direct"], []):
+            done = self.does(*words, "-c", "which-downtimed-instances")
+            self.assertIn("Unable to determine cluster name. clusterHint=", done.err, words)
