@@ -14,7 +14,7 @@
 
 namespace orch::cmd {
 
-/// MySQL servers, with everything that talking to them needs. All given outlives it.
+/// MySQL servers, with everything that talking to them needs. Database and clock outlive it.
 class Fleet {
  public:
   /// Errors: those of the probe's settings.
@@ -26,11 +26,14 @@ class Fleet {
                                                               std::chrono::milliseconds silence);
   /// Closes what is kept for the server.
   void forget(const InstanceKey& key) { prober_.forget(key); }
+  /// From now on this configuration holds. Errors: as open(); then nothing has changed.
+  Result<> reconfigure(const Config& config);
 
  private:
-  Fleet(Prober prober, const Config& config);
+  Fleet(Prober prober, const Config& config, storage::Database& database, const Clock& clock);
 
-  const Config& config_;
+  storage::Database& database_;
+  const Clock& clock_;
   MySqlLibrary library_;
   Prober prober_;
   LiveServers servers_;

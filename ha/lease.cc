@@ -53,10 +53,13 @@ storage::LeaseStore::Asking Lease::asking() {
     const SteadyPoint now = settings_.steady_now();
     highest_ = std::max(highest_, mark.epoch);
     if (seen_ != mark || seen_since_ == SteadyPoint{}) {
+      seen_renewed_ = seen_since_ != SteadyPoint{} && !mark.token.empty() &&
+                      seen_.renewed_ms != mark.renewed_ms;
       seen_ = mark;
       seen_since_ = now;
     }
-    return std::chrono::duration_cast<std::chrono::milliseconds>(now - seen_since_);
+    return storage::Stood{std::chrono::duration_cast<std::chrono::milliseconds>(now - seen_since_),
+                          seen_renewed_};
   };
   return {.self = settings_.self,
           .duration = settings_.duration,

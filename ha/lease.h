@@ -58,6 +58,7 @@ class Lease final : public Leadership {
   Term highest_ ORCH_GUARDED_BY(mutex_){0};  ///< epoch that was ever seen
   storage::LeaseMark seen_ ORCH_GUARDED_BY(mutex_){};
   SteadyPoint seen_since_ ORCH_GUARDED_BY(mutex_){};
+  bool seen_renewed_ ORCH_GUARDED_BY(mutex_){false};  ///< and not for the first time
   bool resigned_ ORCH_GUARDED_BY(mutex_){false};
 };
 

@@ -29,6 +29,8 @@ constexpr std::string_view kSqlListStandStill = R"(
 constexpr std::string_view kSqlForgetStandStill =
     "delete from database_instance_stale_binlog_coordinates where hostname = ? and port = ?";
 
+constexpr std::string_view kWell = "NoProblem";
+
 const std::vector<std::string_view> kKeyColumns = {"hostname", "port"};
 
 bool same_place(const BinlogCoordinates& a, const BinlogCoordinates& b) {
@@ -45,16 +47,22 @@ Result<> AnalysisStore::save_codes(std::span<const AnalysedCode> codes) {
       latest.emplace(read_key(row, 0), row.text(2));
     }));
     const std::string now = format_time(clock_.now());
-    std::vector<std::vector<SqlValue>> rows;
+    std::map<InstanceKey, std::vector<SqlValue>> changed;
     for (const AnalysedCode& analysed : codes) {
-      const auto known = latest.find(analysed.key);
-      if (known != latest.end() && known->second == analysed.code) continue;
-      rows.push_back({analysed.key.hostname, port_of(analysed.key), now, analysed.code});
-      if (known == latest.end()) continue;
+      // Who has none was well all the time.
+      const auto [known, fresh] = latest.try_emplace(analysed.key, kWell);
+      const bool differs = known->second != analysed.code;
+      if (!differs && !fresh) continue;
+      changed[analysed.key] = {analysed.key.hostname, port_of(analysed.key), now, analysed.code};
+      if (!differs) continue;
+      known->second = analysed.code;
       ORCH_TRY(add_row(database_, "database_instance_analysis_changelog",
                        {"hostname", "port", "analysis_timestamp", "analysis"},
                        {analysed.key.hostname, port_of(analysed.key), now, analysed.code}));
     }
+    std::vector<std::vector<SqlValue>> rows;
+    for (auto& [key, row] : changed)
+      rows.push_back(std::move(row));
     return save_rows(database_, "database_instance_last_analysis", kKeyColumns,
                      {"hostname", "port", "analysis_timestamp", "analysis"}, rows);
   });

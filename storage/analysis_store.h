@@ -46,8 +46,8 @@ class AnalysisStore {
  public:
   AnalysisStore(Database& database, const Clock& clock) : database_(database), clock_(clock) {}
 
-  /// Keeps the codes. One that differs from the latest known one goes into the change log; the very
-  /// first of a server does not.
+  /// Keeps the codes, of which those who are well need none: NoProblem is a server's first one. One
+  /// that differs from the latest goes into the change log.
   Result<> save_codes(std::span<const AnalysedCode> codes);
   /// By host and port.
   [[nodiscard]] Result<std::vector<AnalysisHistory>> list_changes() const;

@@ -31,6 +31,8 @@ constexpr std::string_view kSqlTop = R"(
       select 1 from database_instance p
        where p.hostname = i.master_host and p.port = i.master_port
          and not (p.master_host = i.hostname and p.master_port = i.port))))";
+constexpr std::string_view kSqlOldestSeen =
+    "select min(last_seen) from database_instance where last_seen >= last_checked";
 constexpr std::string_view kSqlListKeys =
     "select hostname, port from database_instance order by hostname, port";
 constexpr std::string_view kSqlFindFuzzy =
@@ -216,6 +218,13 @@ Result<std::vector<Instance>> InstanceStore::list(const InstanceFilter& filter,
     if (filter.downtimed && !instances.back().downtime.active) instances.pop_back();
   }));
   return instances;
+}
+
+Result<std::optional<TimePoint>> InstanceStore::oldest_seen() const {
+  std::optional<TimePoint> oldest;
+  ORCH_TRY(
+      database_.select(kSqlOldestSeen, {}, [&oldest](const Row& row) { oldest = row.time(0); }));
+  return oldest;
 }
 
 Result<std::vector<InstanceKey>> InstanceStore::list_keys() const {

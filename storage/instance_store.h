@@ -55,6 +55,9 @@ class InstanceStore {
   [[nodiscard]] Result<std::optional<Instance>> find(const InstanceKey& key) const;
   [[nodiscard]] Result<std::vector<Instance>> list(const InstanceFilter& filter,
                                                    InstanceOrder order = InstanceOrder::Key) const;
+  /// When that one of the servers that answered when they were last asked was read that was read
+  /// longest ago; nothing when there is none.
+  [[nodiscard]] Result<std::optional<TimePoint>> oldest_seen() const;
   /// Keys only, by host and port.
   [[nodiscard]] Result<std::vector<InstanceKey>> list_keys() const;
   /// The one known key with this port whose host contains the given text; the key itself when there

@@ -115,13 +115,15 @@ Result<bool> LeaseStore::is_orchestrators(const Row& row, const NodeIdentity& se
 Result<bool> LeaseStore::is_free(const Row& row, const Asking& asking) const {
   using std::chrono::milliseconds;
   const LeaseMark mark{static_cast<Term>(row.epoch), row.node.token, row.renewed_ms};
-  const milliseconds stood = asking.stood_still(mark);  // also where it does not matter yet
+  const Stood stood = asking.stood_still(mark);  // also where it does not matter yet
   if (row.renewed_ms > 0) {
     // Whichever is longer: the holder counts by its own setting.
     const milliseconds patience = std::max(asking.duration, milliseconds(row.duration_ms));
     const milliseconds age{row.now_ms - row.renewed_ms};
     const bool ended = age >= (asking.one_server ? patience : patience + kClockSkew);
-    if (!ended && (asking.one_server || stood < patience)) return false;
+    const bool moves = stood.for_how_long < patience;
+    if (moves && (stood.was_renewed || !ended)) return false;
+    if (!ended && asking.one_server) return false;
   }
   ORCH_ASSIGN(const bool foreign, is_orchestrators(row, asking.self));
   return !foreign;

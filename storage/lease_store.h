@@ -29,6 +29,12 @@ struct LeaseMark {
   friend bool operator==(const LeaseMark&, const LeaseMark&) = default;
 };
 
+/// What somebody has seen of a mark.
+struct Stood {
+  std::chrono::milliseconds for_how_long{0};
+  bool was_renewed{false};  ///< before that it was seen to change
+};
+
 /// Who leads the nodes of one backend: one row, with an epoch that grows with every change of
 /// holder. All times are of the database's clock. Kept beside it is orchestrator's own row
 /// (active_node); a running orchestrator that holds that one is not pushed aside.
@@ -43,7 +49,7 @@ class LeaseStore {
     /// Behind the database there is one server with one clock, and nothing of it is ever lost.
     bool one_server{true};
     /// For how long the lease has looked so, by the clock of whoever asks.
-    std::function<std::chrono::milliseconds(const LeaseMark&)> stood_still{};
+    std::function<Stood(const LeaseMark&)> stood_still{};
   };
   struct Taken {
     Term epoch{0};
@@ -57,7 +63,9 @@ class LeaseStore {
   ///
   /// Where several servers may answer, each has a clock of its own, and one may take the place of
   /// another with the latest writes missing. So there the lease must have stood still for that long
-  /// before the eyes of whoever takes it, be it its own of before.
+  /// before the eyes of whoever takes it, be it its own of before. And nobody takes a lease that it
+  /// has seen renewed within the duration, whatever the database's clock says: that may have been
+  /// set.
   /// Errors: the database's; then nobody knows who holds it.
   Result<std::optional<Term>> claim(const Asking& asking);
   /// Takes it, whoever holds it.

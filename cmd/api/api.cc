@@ -165,7 +165,9 @@ void Api::describe(HttpResponse& response) const {
   const auto term = service_.leading();
   response.headers.emplace_back("X-Orch-Node", service_.services().self().hostname);
   response.headers.emplace_back("X-Orch-Role", term ? "leader" : "follower");
-  if (term) response.headers.emplace_back("X-Orch-Epoch", std::to_string(*term));
+  // That of the latest leader when this node is none: the records are its.
+  const auto epoch = term ? term : service_.coordination().asked().leading();
+  if (epoch) response.headers.emplace_back("X-Orch-Epoch", std::to_string(*epoch));
   const auto age = service_.data_age();
   if (age) response.headers.emplace_back("X-Orch-Data-Age-Ms", std::to_string(age->count()));
 }

@@ -9,6 +9,7 @@
 #include "cmd/command/families.h"
 #include "cmd/command/raft.h"
 #include "cmd/command/services.h"
+#include "cmd/http/access.h"
 #include "core/base/text.h"
 #include "core/config/dump.h"
 #include "core/config/named_files.h"
@@ -62,22 +63,28 @@ Result<Reply> run_config_dump(Services& services, const Args& /*args*/) {
 
 }  // namespace
 
-Reply config_check(const LoadedConfig& loaded) {
+std::vector<ConfigProblem> problems_of(const LoadedConfig& loaded) {
   std::vector<ConfigProblem> problems = loaded.problems;
-  for (ConfigProblem& problem : check_named_files(loaded.config)) {
+  const auto add = [&](ConfigProblem problem) {
     locate(problem, loaded);
     problems.push_back(std::move(problem));
-  }
+  };
+  for (ConfigProblem& problem : check_named_files(loaded.config))
+    add(std::move(problem));
   add_without_effect(loaded, problems);
   add_waited_for(loaded, problems);
+  if (const Result<> sound = check_access(loaded.config.http); !sound) {
+    add({.key = "HTTPAuthUser", .message = sound.error().message});
+  }
   if (loaded.config.raft.raft_enabled) {
     const Result<> sound = ha::raft::check_settings(raft_settings(loaded.config.raft));
-    if (!sound) {
-      ConfigProblem problem{.key = "RaftEnabled", .message = sound.error().message};
-      locate(problem, loaded);
-      problems.push_back(std::move(problem));
-    }
+    if (!sound) add({.key = "RaftEnabled", .message = sound.error().message});
   }
+  return problems;
+}
+
+Reply config_check(const LoadedConfig& loaded) {
+  const std::vector<ConfigProblem> problems = problems_of(loaded);
   Reply reply;
   Json json{{"Files", loaded.files}, {"Problems", Json::array()}};
   for (const ConfigProblem& problem : problems) {

@@ -149,8 +149,9 @@ Result<std::string> cluster_argument(const Services& services, const Args& args)
   if (args.legacy) {
     ORCH_ASSIGN(const std::optional<Instance> here, instances.find(this_instance(services, args)));
     if (here && !here->cluster_name.empty()) return here->cluster_name;
-    log::error("Unable to determine cluster name. clusterHint={}",
-               args.alias.empty() ? args.instance : args.alias);
+    // Not to the log, which is a service's own where that does the work.
+    services.progress().note(fmt::format("Unable to determine cluster name. clusterHint={}",
+                                         args.alias.empty() ? args.instance : args.alias));
     return std::string();
   }
   const std::string& hint = args.alias.empty() ? args.instance : args.alias;

@@ -34,19 +34,11 @@ bool same_secret(std::string_view given, std::string_view wanted) {
   return difference == 0;
 }
 
-struct Credentials {
-  std::string user{};
-  std::string password{};
-};
-
-std::optional<Credentials> basic_credentials(const HttpRequest& request) {
+/// "user:password"
+std::optional<std::string> basic_credentials(const HttpRequest& request) {
   const std::string_view header = request.header("Authorization");
   if (!header.starts_with("Basic ")) return std::nullopt;
-  const std::optional<std::string> pair = base64_decoded(trim(header.substr(6)));
-  if (!pair) return std::nullopt;
-  const std::size_t colon = pair->find(':');
-  if (colon == std::string::npos) return std::nullopt;
-  return Credentials{pair->substr(0, colon), pair->substr(colon + 1)};
+  return base64_decoded(trim(header.substr(6)));
 }
 
 /// Whether the user is in one of these Unix groups on this host.
@@ -90,13 +82,16 @@ std::string cookie(const HttpRequest& request, std::string_view name) {
 }
 
 Caller by_password(const HttpRequest& request, const HttpSettings& settings, bool multi) {
-  const std::optional<Credentials> given = basic_credentials(request);
-  if (settings.http_auth_user.empty() && !multi) return {.may_write = true};  // off, with a warning
-  if (given && same_secret(given->user, settings.http_auth_user) &&
-      same_secret(given->password, settings.http_auth_password.reveal())) {
-    return {.user = given->user, .may_write = true};
+  constexpr std::string_view kReader = "readonly";
+  const std::string& user = settings.http_auth_user;
+  if (user.empty() && !multi) return {.may_write = true};  // off, with a warning
+  const std::optional<std::string> given = basic_credentials(request);
+  if (given && same_secret(*given, user + ":" + settings.http_auth_password.reveal())) {
+    return {.user = user, .may_write = !multi || user != kReader};
   }
-  if (given && multi && given->user == "readonly") return {.user = given->user};
+  if (given && multi && given->starts_with(std::string(kReader) + ":")) {
+    return {.user = std::string(kReader)};
+  }
   return {.refusal = unauthorized("Not Authorized", true)};
 }
 
@@ -136,6 +131,12 @@ bool is_status(const HttpRequest& request, const HttpSettings& settings) {
 }
 
 }  // namespace
+
+Result<> check_access(const HttpSettings& settings) {
+  const bool multi = equals_ignoring_case(settings.authentication_method, "multi");
+  if (!multi || !settings.http_auth_user.empty()) return {};
+  return fail(ErrorKind::InvalidInput, "AuthenticationMethod is multi: HTTPAuthUser must be set");
+}
 
 Caller caller_of(const HttpRequest& request, const HttpSettings& settings,
                  const TokenCheck& is_live_token) {

@@ -5,6 +5,7 @@
 #include <string>
 
 #include "cmd/http/message.h"
+#include "core/base/result.h"
 #include "core/config/settings.h"
 
 namespace orch::cmd {
@@ -18,6 +19,9 @@ struct Caller {
 
 /// Answers whether an access token's two halves are those of a token in force.
 using TokenCheck = std::function<bool(const std::string& publicly, const std::string& secret)>;
+
+/// Whether a service starts with these. Errors: InvalidInput.
+Result<> check_access(const HttpSettings& settings);
 
 /// AuthenticationMethod, ReadOnly, and with mutual TLS the client's organisational units
 /// (specification of the service, 4 and 5). Constant time where a password is compared.

@@ -12,14 +12,13 @@
 #include <boost/asio/local/stream_protocol.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/ssl/context.hpp>
-#include <boost/asio/ssl/stream.hpp>
 #include <boost/asio/steady_timer.hpp>
-#include <boost/asio/write.hpp>
 #include <boost/beast/http/parser.hpp>
 #include <boost/beast/http/string_body.hpp>
 
 #include <fmt/format.h>
 
+#include "cmd/http/stream.h"
 #include "core/base/log.h"
 #include "core/base/text.h"
 #include "core/base/worker_pool.h"
@@ -28,135 +27,13 @@ namespace orch::cmd {
 
 namespace {
 
-namespace asio = boost::asio;
 namespace http = boost::beast::http;
 using asio::ip::tcp;
 using LocalProtocol = asio::local::stream_protocol;
-using boost::system::error_code;
 using std::chrono::steady_clock;
 
 constexpr std::uint32_t kMostHeaderBytes = 64U << 10U;
 constexpr std::uint64_t kMostBodyBytes = 4U << 20U;
-
-/// A connection, whatever it is made of. Whoever waits is called in the end, or forgotten with the
-/// server.
-class Stream {
- public:
-  using Done = std::function<void(error_code, std::size_t)>;
-
-  explicit Stream(asio::io_context& io) : timer_(io) {}
-  virtual ~Stream() { *alive_ = false; }
-  Stream(const Stream&) = delete;
-  Stream& operator=(const Stream&) = delete;
-
-  virtual void begin(Done done) { done({}, 0); }
-  virtual void read_some(asio::mutable_buffer into, Done done) = 0;
-  virtual void write_all(asio::const_buffer from, Done done) = 0;
-  /// What can be sent without waiting -> how much that was. By whoever works on the request: nobody
-  /// else uses the stream meanwhile.
-  virtual std::size_t write_now(asio::const_buffer /*from*/) { return 0; }
-  /// Says goodbye where that is the custom; whoever still listens hears that nothing follows.
-  virtual void end(Done done) = 0;
-  virtual void close() = 0;
-  [[nodiscard]] virtual std::vector<std::string> client_units() { return {}; }
-
-  /// Closes the connection after that time, unless the clock is stopped or started anew.
-  void start_clock(std::chrono::seconds limit) {
-    timer_.expires_after(limit);
-    timer_.async_wait([this, alive = alive_, round = ++round_](error_code stopped) {
-      if (!stopped && *alive && round == round_) close();
-    });
-  }
-  void stop_clock() {
-    ++round_;  // it may have run out already, with nobody told yet
-    timer_.cancel();
-  }
-
- private:
-  asio::steady_timer timer_;
-  std::uint64_t round_{0};
-  std::shared_ptr<bool> alive_{
-      std::make_shared<bool>(true)};  ///< for a clock that has just run out
-};
-
-template <typename Socket>
-class PlainStream final : public Stream {
- public:
-  PlainStream(asio::io_context& io, Socket socket) : Stream(io), socket_(std::move(socket)) {
-    error_code ignored;
-    socket_.non_blocking(true, ignored);
-  }
-
-  void read_some(asio::mutable_buffer into, Done done) override {
-    socket_.async_read_some(into, std::move(done));
-  }
-  void write_all(asio::const_buffer from, Done done) override {
-    asio::async_write(socket_, from, std::move(done));
-  }
-  std::size_t write_now(asio::const_buffer from) override {
-    error_code ignored;  // whatever it is, write_all() meets it again
-    return socket_.write_some(from, ignored);
-  }
-  void end(Done done) override {
-    error_code ignored;
-    socket_.shutdown(Socket::shutdown_send, ignored);
-    done({}, 0);
-  }
-  void close() override {
-    error_code ignored;
-    socket_.close(ignored);
-  }
-
- private:
-  Socket socket_;
-};
-
-/// The organisational units of a verified client certificate.
-std::vector<std::string> units_of(SSL* ssl) {
-  std::vector<std::string> units;
-  if (SSL_get_verify_result(ssl) != X509_V_OK) return units;
-  X509* certificate = SSL_get1_peer_certificate(ssl);
-  if (certificate == nullptr) return units;
-  X509_NAME* subject = X509_get_subject_name(certificate);
-  for (int at = -1;
-       (at = X509_NAME_get_index_by_NID(subject, NID_organizationalUnitName, at)) >= 0;) {
-    const ASN1_STRING* text = X509_NAME_ENTRY_get_data(X509_NAME_get_entry(subject, at));
-    units.emplace_back(reinterpret_cast<const char*>(ASN1_STRING_get0_data(text)),
-                       static_cast<std::size_t>(ASN1_STRING_length(text)));
-  }
-  X509_free(certificate);
-  return units;
-}
-
-class TlsStream final : public Stream {
- public:
-  TlsStream(asio::io_context& io, tcp::socket socket, asio::ssl::context& context)
-      : Stream(io), stream_(std::move(socket), context) {}
-
-  void begin(Done done) override {
-    stream_.async_handshake(asio::ssl::stream_base::server,
-                            [done = std::move(done)](error_code problem) { done(problem, 0); });
-  }
-  void read_some(asio::mutable_buffer into, Done done) override {
-    stream_.async_read_some(into, std::move(done));
-  }
-  void write_all(asio::const_buffer from, Done done) override {
-    asio::async_write(stream_, from, std::move(done));
-  }
-  void end(Done done) override {
-    stream_.async_shutdown([done = std::move(done)](error_code problem) { done(problem, 0); });
-  }
-  void close() override {
-    error_code ignored;
-    stream_.lowest_layer().close(ignored);
-  }
-  [[nodiscard]] std::vector<std::string> client_units() override {
-    return units_of(stream_.native_handle());
-  }
-
- private:
-  asio::ssl::stream<tcp::socket> stream_;
-};
 
 std::string head_of(const HttpResponse& response, bool keep_alive) {
   const auto reason = http::obsolete_reason(static_cast<http::status>(response.status));
@@ -205,6 +82,7 @@ class BeastServer final : public HttpServer {
   asio::executor_work_guard<asio::io_context::executor_type> open_{asio::make_work_guard(io_)};
   std::optional<tcp::acceptor> acceptor_;
   std::optional<LocalProtocol::acceptor> local_;
+  std::optional<ino_t> socket_file_;  ///< that `local_` was bound to
   asio::steady_timer pause_{io_};
   asio::ssl::context tls_{asio::ssl::context::tls_server};
   std::uint16_t port_{0};
@@ -215,6 +93,14 @@ class BeastServer final : public HttpServer {
   WorkerPool waiters_;  ///< for other nodes
   std::thread thread_;
 };
+
+/// "http://host/path?query", as proxies are asked -> "/path?query".
+std::string origin_form(std::string target) {
+  const std::size_t host = target.starts_with('/') ? std::string::npos : target.find("://");
+  if (host == std::string::npos) return target;
+  const std::size_t path = target.find('/', host + 3);
+  return path == std::string::npos ? "/" : target.substr(path);
+}
 
 /// One connection from its first byte to its last. Lives as long as somebody waits for something.
 class Session : public std::enable_shared_from_this<Session> {
@@ -247,7 +133,7 @@ class Session : public std::enable_shared_from_this<Session> {
     parser_->header_limit(kMostHeaderBytes);
     parser_->body_limit(kMostBodyBytes);
     parser_->eager(true);
-    begun_ = false;
+    begun_ = urged_ = false;
     stream_->start_clock(limit);
     parse();
   }
@@ -265,7 +151,24 @@ class Session : public std::enable_shared_from_this<Session> {
         return refuse(400, "this is no HTTP request\n");
       }
       if (parser_->is_done()) return answer();
+      if (parser_->is_header_done() && !std::exchange(urged_, true) &&
+          equals_ignoring_case(std::string(parser_->get()[http::field::expect]), "100-continue")) {
+        return urge();
+      }
     }
+    read_more();
+  }
+
+  /// The client waits to hear that its body is wanted.
+  void urge() {
+    static constexpr std::string_view kContinue = "HTTP/1.1 100 Continue\r\n\r\n";
+    stream_->write_all(asio::buffer(kContinue),
+                       [self = shared_from_this()](error_code problem, std::size_t) {
+                         if (!problem) self->read_more();
+                       });
+  }
+
+  void read_more() {
     stream_->read_some(asio::buffer(chunk_),
                        [self = shared_from_this()](error_code problem, std::size_t count) {
                          if (problem || count == 0) return;
@@ -279,7 +182,7 @@ class Session : public std::enable_shared_from_this<Session> {
     request_ = about_peer_;
     const auto& read = parser_->get();
     request_.method = std::string(read.method_string());
-    request_.target = std::string(read.target());
+    request_.target = origin_form(std::string(read.target()));
     request_.body = read.body();
     for (const auto& field : read) {
       request_.headers.emplace_back(std::string(field.name_string()), std::string(field.value()));
@@ -405,6 +308,7 @@ class Session : public std::enable_shared_from_this<Session> {
   std::string out_;
   std::array<char, 8192> chunk_{};
   bool begun_{false};
+  bool urged_{false};
   bool keep_alive_{false};
   bool worked_on_{false};  ///< until the answer is written
   // Of a stream:
@@ -508,6 +412,7 @@ Result<> BeastServer::open_local() {
   local_.emplace(io_);
   local_->open(LocalProtocol(), problem);
   if (!problem) local_->bind(LocalProtocol::endpoint(settings_.socket), problem);
+  if (!problem && ::lstat(settings_.socket.c_str(), &status) == 0) socket_file_ = status.st_ino;
   if (!problem) local_->listen(asio::socket_base::max_listen_connections, problem);
   if (problem) {
     return fail(ErrorKind::Unreachable,
@@ -582,7 +487,12 @@ void BeastServer::stop(steady_clock::time_point deadline) {
   // A handler that still runs has nobody left to answer; its request goes with the session.
   handlers_.stop();
   waiters_.stop();
-  if (!settings_.socket.empty()) ::unlink(settings_.socket.c_str());
+  // What lies there may be another's by now, or never was ours.
+  struct stat status {};
+  if (socket_file_ && ::lstat(settings_.socket.c_str(), &status) == 0 &&
+      status.st_ino == *socket_file_) {
+    ::unlink(settings_.socket.c_str());
+  }
 }
 
 }  // namespace

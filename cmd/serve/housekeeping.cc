@@ -110,6 +110,7 @@ void Service::keep_house() {
     note_problem(coordination_->look_up_nodes(), "backend");
     note_problem(read_marks(), "backend");
     note_problem(write_codes(), "backend");
+    if (!watches()) note_problem(read_age(), "backend");
     const auto now = steady_clock::now();
     // What the leader was told to watch, the next one must know.
     const std::uint64_t index = group == nullptr ? 0 : group->status().applied;
@@ -188,6 +189,14 @@ Result<> Service::read_marks() {
   circumstances.semi_sync_waiting.clear();
   circumstances.stand_still.clear();
   engine_->set_marks(std::move(marks), std::move(circumstances));
+  return {};
+}
+
+/// Answers of a node that does not watch come from the backend.
+Result<> Service::read_age() {
+  ORCH_ASSIGN(const std::optional<TimePoint> oldest, own_->instances().oldest_seen());
+  const MutexLock lock(mutex_);
+  stored_at_ = oldest;
   return {};
 }
 

@@ -18,6 +18,7 @@
 #include "cmd/api/api.h"
 #include "cmd/api/metrics.h"
 #include "cmd/cli/output.h"
+#include "cmd/http/access.h"
 #include "cmd/http/gzip.h"
 #include "cmd/http/server.h"
 #include "cmd/serve/graphite.h"
@@ -122,9 +123,20 @@ class Signals {
   sigset_t set_{};
 };
 
+bool open_log(const Config& config) {
+  return log::set_output({.file = config.service.log_file,
+                          .json = config.service.log_format == "json",
+                          .syslog = config.general.enable_syslog});
+}
+
 void reload(Service& service) {
   notify("RELOADING=1");
-  if (const Result<> done = service.reload(""); done) {
+  const Result<> done = service.reload("");
+  // Also after a rotation, which has given the file another name.
+  if (!open_log(service.config())) {
+    log::error("LogFile {}: {}", service.config().service.log_file, std::strerror(errno));
+  }
+  if (done) {
     log::info("configuration read again");
   } else {
     log::error("{}", done.error().message);
@@ -137,18 +149,15 @@ void reload(Service& service) {
 int serve(Config config, const ServeOptions& options) {
   bound_allocator();
   Signals signals;
-  if (!log::set_output({.file = config.service.log_file,
-                        .json = config.service.log_format == "json",
-                        .syslog = config.general.enable_syslog})) {
+  if (!open_log(config)) {
     complain(fmt::format("LogFile {}: {}", config.service.log_file, std::strerror(errno)));
     return exit_code(ErrorKind::Denied);
   }
   if (config.agent.serve_agents_http) log::warning("ServeAgentsHttp: agents are not served");
   const HttpSettings http = config.http;
-  const bool multi = equals_ignoring_case(http.authentication_method, "multi");
-  if (multi && http.http_auth_user.empty()) {
-    complain("AuthenticationMethod is multi: HTTPAuthUser must be set");
-    return exit_code(ErrorKind::InvalidInput);
+  if (const Result<> sound = check_access(http); !sound) {
+    complain(sound.error().message);
+    return exit_code(sound.error().kind);
   }
   auto service = Service::start(std::move(config), options.run, options.discovery);
   if (!service) {

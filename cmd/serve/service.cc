@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 
 #include "cmd/command/analysis_reading.h"
+#include "cmd/command/config_check.h"
 #include "cmd/command/engine.h"
 #include "cmd/command/names.h"
 #include "cmd/command/observe.h"
@@ -307,8 +308,11 @@ std::optional<Error> Service::backend_problem() const {
 }
 
 std::optional<milliseconds> Service::data_age() const {
-  if (!watches()) return std::nullopt;
-  return engine_->data_age();
+  if (watches()) return engine_->data_age();
+  const MutexLock lock(mutex_);
+  if (!stored_at_) return std::nullopt;
+  const auto age = std::chrono::duration_cast<milliseconds>(clock_.now() - *stored_at_);
+  return std::max(age, milliseconds(0));
 }
 
 void Service::note_problem(const Result<>& done, std::string_view what) {
@@ -415,7 +419,7 @@ void keep_fixed(Config& next, const Config& now) {
 
 Result<> Service::reload(const std::string& extra_file) {
   LoadedConfig loaded = read_config(options_, extra_file);
-  for (const ConfigProblem& problem : loaded.problems) {
+  for (const ConfigProblem& problem : problems_of(loaded)) {
     if (problem.severity != Severity::Error) continue;
     return fail(ErrorKind::InvalidInput,
                 "the configuration stays as it is: " + format_problem(problem));
@@ -430,6 +434,7 @@ Result<> Service::reload(const std::string& extra_file) {
                   "the configuration stays as it is: " + renewed.error().message);
     }
   }
+  ORCH_TRY(fleet_->reconfigure(loaded.config));
   {
     const MutexLock lock(mutex_);
     configs_.push_back(std::make_unique<const Config>(std::move(loaded.config)));

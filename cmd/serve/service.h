@@ -80,8 +80,8 @@ class Service {
       const;
   /// One sample a second, the latest `count` of them, oldest first.
   [[nodiscard]] std::vector<QueueSamples> queue_log(std::size_t count) const;
-  /// Since when the oldest record that is not known to be dead was read; nothing when this node
-  /// does not watch.
+  /// How long ago that one of the servers that are not known to be dead was read that was read
+  /// longest ago: by this node, or, when it does not watch, by whoever wrote the backend's records.
   [[nodiscard]] std::optional<std::chrono::milliseconds> data_age() const;
   /// The nodes of a raft group that are well, as the one that leads has seen them lately.
   [[nodiscard]] std::vector<std::string> healthy_members() const;
@@ -122,6 +122,7 @@ class Service {
   Result<> say_alive();
   [[nodiscard]] Result<Neighbours> read_neighbours() const;
   Result<> read_marks();
+  Result<> read_age();
   Result<> follow_backend();
   void learn(std::span<const Observation> found, SteadyPoint since);
   void let_go(const std::set<InstanceKey>& keys);
@@ -193,8 +194,9 @@ class Service {
   std::optional<Error> problem_ ORCH_GUARDED_BY(mutex_);
   std::optional<std::string> broken_ ORCH_GUARDED_BY(mutex_);
   std::vector<std::string> healthy_ ORCH_GUARDED_BY(mutex_);
-  std::set<InstanceKey> forgotten_ ORCH_GUARDED_BY(mutex_);  ///< by the group, and not yet here
-  SteadyPoint well_at_ ORCH_GUARDED_BY(mutex_){};            ///< the backend, when it last was
+  std::set<InstanceKey> forgotten_ ORCH_GUARDED_BY(mutex_);     ///< by the group, and not yet here
+  std::optional<TimePoint> stored_at_ ORCH_GUARDED_BY(mutex_);  ///< see data_age()
+  SteadyPoint well_at_ ORCH_GUARDED_BY(mutex_){};               ///< the backend, when it last was
   std::map<std::string, std::string> told_ ORCH_GUARDED_BY(mutex_);   ///< by cluster: not again
   std::vector<storage::AnalysedCode> codes_ ORCH_GUARDED_BY(mutex_);  ///< not yet written
   std::set<std::string> resuming_ ORCH_GUARDED_BY(mutex_);            ///< uids

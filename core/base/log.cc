@@ -78,8 +78,14 @@ bool set_output(const Output& output) {
     file = ::open(output.file.c_str(), O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0640);
     if (file < 0) return false;
   }
-  // The former file stays open: another thread may be writing to it. Rotations are rare.
-  current_file = file;
+  const int former = current_file;
+  if (file == STDERR_FILENO || former == STDERR_FILENO) {
+    current_file = file;
+  } else {
+    // Another thread may be writing: its number must name a log all the time.
+    ::dup3(file, former, O_CLOEXEC);
+    ::close(file);
+  }
   as_json = output.json;
   if (output.syslog) ::openlog("orchestrator", LOG_PID, LOG_DAEMON);
   to_syslog = output.syslog;

@@ -283,6 +283,10 @@ void Engine::meet_one(const InstanceKey& key, const std::optional<InstanceKey>& 
   if (!is_valid(key) || is_detached(key) || schedules_.contains(key)) return;
   if (settings_->ignore_hosts.matches(key.hostname, key.port)) return;
   const SteadyPoint now = steady_clock::now();
+  if (const auto forgotten = forgotten_.find(key); forgotten != forgotten_.end()) {
+    if (forgotten->second > now) return;
+    forgotten_.erase(forgotten);
+  }
   if (const auto rejected = rejected_.find(key); rejected != rejected_.end()) {
     if (candidate_of && rejected->second > now) return;
     rejected_.erase(rejected);
@@ -499,6 +503,7 @@ void Engine::add_records(std::vector<Instance> records, bool replace) {
       continue;
     }
     const auto [place, fresh] = schedules_.try_emplace(key);
+    forgotten_.erase(key);
     if (replace && place->second.seen_at < leading_since_) picture_.forget(key);
     picture_.add(std::move(record));
     place->second.candidate_of.reset();
@@ -519,7 +524,10 @@ void Engine::catch_up(std::vector<Instance> records) {
 
 void Engine::forget(const std::set<InstanceKey>& keys) {
   mutex_.lock();
+  const SteadyPoint now = steady_clock::now();
+  std::erase_if(forgotten_, [now](const auto& each) { return each.second <= now; });
   for (const InstanceKey& key : keys) {
+    forgotten_[key] = now + 3 * settings_->poll;
     if (const Instance* known = picture_.find(key)) analyse_within(known->cluster_name, kGather);
     picture_.forget(key);
     stand_still_.erase(key);

@@ -101,6 +101,7 @@ class Engine {
   /// As add(); of those that are watched already and were not read since this process began to
   /// lead, the records hold: another led meanwhile.
   void catch_up(std::vector<Instance> records);
+  /// Whoever is named by others stays away for three polls, unless somebody asks for it.
   void forget(const std::set<InstanceKey>& keys);
   /// What people say, and what the backend knows about clusters.
   void set_marks(Marks marks, Circumstances circumstances);
@@ -213,6 +214,7 @@ class Engine {
   std::map<InstanceKey, BinlogRest> stand_still_ ORCH_GUARDED_BY(mutex_);
   std::map<InstanceKey, SteadyPoint> rejected_
       ORCH_GUARDED_BY(mutex_);  ///< guesses that were wrong
+  std::map<InstanceKey, SteadyPoint> forgotten_ ORCH_GUARDED_BY(mutex_);   ///< and until when
   std::map<std::string, std::string> recovering_ ORCH_GUARDED_BY(mutex_);  ///< what, by cluster
   std::map<std::string, SteadyPoint> rest_until_ ORCH_GUARDED_BY(mutex_);  ///< after a recovery
   std::optional<Term> term_ ORCH_GUARDED_BY(mutex_);

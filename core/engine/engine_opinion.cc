@@ -54,6 +54,7 @@ void Engine::learn_one(const Observation& seen, SteadyPoint since) {
     due_.erase({asked->second.due, seen.asked});  // it is known by its own name from now on
     schedules_.erase(asked);
   }
+  forgotten_.erase(key);
   Schedule& schedule = schedules_[key];
   if (schedule.begun >= since && schedule.seen_at >= since) return;
   // Whoever did not answer just now is looked at again before it is believed.

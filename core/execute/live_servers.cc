@@ -46,19 +46,30 @@ bool has_no_partial(const Change& change, const Error& error) {
 }  // namespace
 
 LiveServers::LiveServers(Prober& prober, LiveServerSettings settings)
-    : prober_(prober), settings_(std::move(settings)) {}
+    : prober_(prober), settings_(std::make_shared<const LiveServerSettings>(std::move(settings))) {}
+
+void LiveServers::reconfigure(LiveServerSettings settings) {
+  auto fresh = std::make_shared<const LiveServerSettings>(std::move(settings));
+  const MutexLock lock(mutex_);
+  settings_.swap(fresh);
+}
+
+std::shared_ptr<const LiveServerSettings> LiveServers::settings() const {
+  const MutexLock lock(mutex_);
+  return settings_;
+}
 
 Observation LiveServers::probe(const InstanceKey& key, SteadyPoint deadline) {
   return prober_.probe(key, deadline);
 }
 
 Result<> LiveServers::apply(const Instance& as_probed, const Change& change, SteadyPoint deadline) {
-  ORCH_ASSIGN(Connection connection, connect_to(as_probed.key, settings_, deadline));
+  ORCH_ASSIGN(Connection connection, connect(as_probed.key, deadline));
   const auto* read_only = std::get_if<SetReadOnly>(&change);
   if (read_only != nullptr && read_only->on) {
-    return make_read_only(connection, as_probed, read_only->strict, settings_, deadline);
+    return make_read_only(connection, as_probed, read_only->strict, *settings(), deadline);
   }
-  const StatementSettings wording{settings_.connection.use_super_read_only};
+  const StatementSettings wording{settings()->connection.use_super_read_only};
   for (const SqlStatement& statement : statements_for(as_probed, change, wording)) {
     if (auto done = connection.query(statement.text.reveal(), deadline); !done) {
       if (statement.optional && connection.usable()) continue;
@@ -73,19 +84,19 @@ Result<> LiveServers::apply(const Instance& as_probed, const Change& change, Ste
 }
 
 Result<> LiveServers::fence(const Instance& as_probed, SteadyPoint deadline) {
-  ORCH_ASSIGN(Connection connection, connect_to(as_probed.key, settings_, deadline));
-  return fence_server(connection, as_probed, settings_, deadline);
+  ORCH_ASSIGN(Connection connection, connect(as_probed.key, deadline));
+  return fence_server(connection, as_probed, *settings(), deadline);
 }
 
 Result<> LiveServers::check_hand_over(const Instance& as_probed, SteadyPoint deadline) {
-  ORCH_ASSIGN(Connection connection, connect_to(as_probed.key, settings_, deadline));
+  ORCH_ASSIGN(Connection connection, connect(as_probed.key, deadline));
   return orch::check_hand_over(connection, as_probed, deadline);
 }
 
 Result<ReplicationCredentials> LiveServers::replication_credentials(const Instance& as_probed,
                                                                     SteadyPoint deadline) {
-  ORCH_ASSIGN(Connection connection, connect_to(as_probed.key, settings_, deadline));
-  const std::string& own = settings_.connection.replication_credentials_query;
+  ORCH_ASSIGN(Connection connection, connect(as_probed.key, deadline));
+  const std::string own = settings()->connection.replication_credentials_query;
   std::optional<Error> failed;
   if (!own.empty()) {
     auto found = credentials_by(connection, own, deadline);
@@ -111,15 +122,15 @@ Result<ReplicationCredentials> LiveServers::replication_credentials(const Instan
 
 Result<> LiveServers::try_write(const Instance& as_probed, const std::string& table,
                                 SteadyPoint deadline) {
-  return probe_write(as_probed, table, settings_, deadline);
+  return probe_write(as_probed, table, *settings(), deadline);
 }
 
 Result<Examination> LiveServers::examine(const InstanceKey& key, SteadyPoint deadline) {
-  ORCH_ASSIGN(Connection connection, connect_to(key, settings_, deadline));
+  ORCH_ASSIGN(Connection connection, connect(key, deadline));
   const SystemClock clock;
   ORCH_ASSIGN(Examination seen, orch::examine(
                                     connection, [&clock] { return clock.now(); }, deadline));
-  const std::string& query = settings_.connection.replication_credentials_query;
+  const std::string query = settings()->connection.replication_credentials_query;
   if (query.empty()) return seen;
   if (const auto told = credentials_by(connection, query, deadline); !told) {
     seen.credentials_trouble = told.error().message;
@@ -129,7 +140,7 @@ Result<Examination> LiveServers::examine(const InstanceKey& key, SteadyPoint dea
 
 Result<std::string> LiveServers::failed_transaction(const Instance& as_probed,
                                                     SteadyPoint deadline) {
-  ORCH_ASSIGN(Connection connection, connect_to(as_probed.key, settings_, deadline));
+  ORCH_ASSIGN(Connection connection, connect(as_probed.key, deadline));
   const bool old = parse_server_version(as_probed.server.version) < ServerVersion{8, 0, 0};
   const std::string column = old ? "LAST_SEEN_TRANSACTION" : "APPLYING_TRANSACTION";
   ORCH_ASSIGN(const ResultSet answer,
@@ -148,7 +159,7 @@ Result<std::string> LiveServers::failed_transaction(const Instance& as_probed,
 
 Result<bool> LiveServers::write_entry(const Instance& as_probed, const std::string& name,
                                       SteadyPoint deadline) {
-  ORCH_ASSIGN(Connection connection, connect_to(as_probed.key, settings_, deadline));
+  ORCH_ASSIGN(Connection connection, connect(as_probed.key, deadline));
   // Our account may write to read-only servers: it must not.
   ORCH_ASSIGN(const ResultSet now,
               connection.query("SELECT @@global.read_only AS read_only", deadline));
@@ -159,9 +170,9 @@ Result<bool> LiveServers::write_entry(const Instance& as_probed, const std::stri
 
 Result<std::unique_ptr<EventLogs>> LiveServers::open_logs(const Instance& as_probed,
                                                           BinlogType type, SteadyPoint deadline) {
-  ORCH_ASSIGN(Connection connection, connect_to(as_probed.key, settings_, deadline));
+  ORCH_ASSIGN(Connection connection, connect(as_probed.key, deadline));
   auto logs = open_server_logs(std::make_unique<Connection>(std::move(connection)), as_probed, type,
-                               settings_.binlog_events_chunk_size, deadline);
+                               settings()->binlog_events_chunk_size, deadline);
   if (logs) return logs;
   return fail(std::move(logs).error().within(to_string(as_probed.key)));
 }

@@ -1,7 +1,9 @@
 #pragma once
 
 #include <chrono>
+#include <memory>
 
+#include "core/base/mutex.h"
 #include "core/execute/live_connection.h"
 #include "core/ports/server.h"
 #include "core/probe/prober.h"
@@ -13,6 +15,10 @@ class LiveServers final : public Servers {
  public:
   /// `prober` outlives this.
   LiveServers(Prober& prober, LiveServerSettings settings);
+
+  /// From now on these hold; what is under way ends as it began.
+  void reconfigure(LiveServerSettings settings);
+  [[nodiscard]] std::shared_ptr<const LiveServerSettings> settings() const;
 
   Observation probe(const InstanceKey& key, SteadyPoint deadline) override;
   Result<> apply(const Instance& as_probed, const Change& change, SteadyPoint deadline) override;
@@ -30,8 +36,13 @@ class LiveServers final : public Servers {
                                                SteadyPoint deadline) override;
 
  private:
+  [[nodiscard]] Result<Connection> connect(const InstanceKey& key, SteadyPoint deadline) const {
+    return connect_to(key, *settings(), deadline);
+  }
+
   Prober& prober_;
-  LiveServerSettings settings_;
+  mutable Mutex mutex_;
+  std::shared_ptr<const LiveServerSettings> settings_ ORCH_GUARDED_BY(mutex_);
 };
 
 }  // namespace orch

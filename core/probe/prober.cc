@@ -76,6 +76,7 @@ struct Prober::State {
   Result<Kept> connect(const InstanceKey& key, SteadyPoint deadline, Observation& seen);
   Result<Kept> log_in(const InstanceKey& key, SteadyPoint deadline, Observation& seen);
   Observation read(Kept kept, const InstanceKey& key, SteadyPoint deadline);
+  void forget(const InstanceKey& key);
 
   const ProbeSettings settings;
   const ProbeRules rules;
@@ -165,36 +166,66 @@ Observation Prober::State::read(Kept kept, const InstanceKey& key, SteadyPoint d
   return seen;
 }
 
-Prober::Prober(std::unique_ptr<State> state) : state_(std::move(state)) {}
+struct Prober::Current {
+  explicit Current(std::shared_ptr<State> first) : state(std::move(first)) {}
+
+  Mutex mutex{};
+  std::shared_ptr<State> state ORCH_GUARDED_BY(mutex);
+};
+
+Prober::Prober(std::shared_ptr<State> state)
+    : current_(std::make_unique<Current>(std::move(state))) {}
 Prober::Prober(Prober&& other) noexcept = default;
 Prober& Prober::operator=(Prober&& other) noexcept = default;
 Prober::~Prober() = default;
 
-Result<Prober> Prober::create(ProbeSettings settings) {
+std::shared_ptr<Prober::State> Prober::state() const {
+  const MutexLock lock(current_->mutex);
+  return current_->state;
+}
+
+Result<std::shared_ptr<Prober::State>> Prober::make_state(ProbeSettings settings) {
   ORCH_ASSIGN(ProbeRules rules, ProbeRules::compile(settings.connection, settings.discovery,
                                                     settings.classification));
   rules.detect_pseudo_gtid_query = settings.detect_pseudo_gtid_query;
   ORCH_ASSIGN(ResolveSettings resolving, resolve_settings(settings.discovery));
-  return Prober(
-      std::make_unique<State>(std::move(settings), std::move(rules), std::move(resolving)));
+  return std::make_shared<State>(std::move(settings), std::move(rules), std::move(resolving));
+}
+
+Result<Prober> Prober::create(ProbeSettings settings) {
+  ORCH_ASSIGN(auto state, make_state(std::move(settings)));
+  return Prober(std::move(state));
+}
+
+Result<> Prober::reconfigure(ProbeSettings settings) {
+  ORCH_ASSIGN(auto fresh, make_state(std::move(settings)));
+  const MutexLock lock(current_->mutex);
+  current_->state.swap(fresh);
+  return {};
 }
 
 std::chrono::milliseconds Prober::timeout() const {
-  return state_->settings.mysql_connect_timeout +
-         state_->settings.connection.mysql_discovery_read_timeout_seconds;
+  const std::shared_ptr<State> now = state();
+  return now->settings.mysql_connect_timeout +
+         now->settings.connection.mysql_discovery_read_timeout_seconds;
 }
 
 void Prober::forget(const InstanceKey& key) {
-  State::Slot dropped;
-  const MutexLock lock(state_->mutex);
-  const auto found = state_->slots.find(key);
-  if (found == state_->slots.end()) return;
+  state()->forget(key);
+}
+
+void Prober::State::forget(const InstanceKey& key) {
+  Slot dropped;
+  const MutexLock lock(mutex);
+  const auto found = slots.find(key);
+  if (found == slots.end()) return;
   dropped = std::move(found->second);
-  state_->slots.erase(found);
+  slots.erase(found);
 }
 
 Observation Prober::probe(const InstanceKey& key, SteadyPoint deadline) {
   const SteadyPoint start = steady_clock::now();
+  const std::shared_ptr<State> state = this->state();
   Observation seen;
   seen.asked = key;
   const auto finish = [&](Observation observation) {
@@ -207,23 +238,23 @@ Observation Prober::probe(const InstanceKey& key, SteadyPoint deadline) {
                   fmt::format("'{}' names no server that can be contacted", to_string(key))};
     return finish(std::move(seen));
   }
-  if (std::optional<State::Kept> kept = state_->take(key)) {
-    const SteadyPoint answer_by = std::min(
-        deadline, start + state_->settings.connection.mysql_discovery_read_timeout_seconds);
-    Observation again = state_->read(*std::move(kept), key, answer_by);
+  if (std::optional<State::Kept> kept = state->take(key)) {
+    const SteadyPoint answer_by =
+        std::min(deadline, start + state->settings.connection.mysql_discovery_read_timeout_seconds);
+    Observation again = state->read(*std::move(kept), key, answer_by);
     // The server may have closed what was kept; anything else is its answer, silence too.
     const bool stale = again.outcome == ProbeOutcome::Failed && again.error &&
                        again.error->kind == ErrorKind::Unreachable &&
                        steady_clock::now() < answer_by;
     if (!stale) return finish(std::move(again));
-    forget(key);
+    state->forget(key);
   }
-  Result<State::Kept> fresh = state_->connect(key, deadline, seen);
+  Result<State::Kept> fresh = state->connect(key, deadline, seen);
   if (!fresh) {
     seen.error = std::move(fresh).error();
     return finish(std::move(seen));
   }
-  return finish(state_->read(*std::move(fresh), key, deadline));
+  return finish(state->read(*std::move(fresh), key, deadline));
 }
 
 }  // namespace orch

@@ -60,12 +60,18 @@ class Prober {
 
   /// Closes what is kept for the server.
   void forget(const InstanceKey& key);
+  /// From now on it reads as a new one with these settings would; reads under way end as they
+  /// began. Errors: as create(); then nothing has changed.
+  Result<> reconfigure(ProbeSettings settings);
 
  private:
   struct State;
-  explicit Prober(std::unique_ptr<State> state);
+  struct Current;
+  explicit Prober(std::shared_ptr<State> state);
+  static Result<std::shared_ptr<State>> make_state(ProbeSettings settings);
+  [[nodiscard]] std::shared_ptr<State> state() const;
 
-  std::unique_ptr<State> state_;
+  std::unique_ptr<Current> current_;
 };
 
 }  // namespace orch

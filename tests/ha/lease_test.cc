@@ -65,6 +65,8 @@ TEST_SUITE("lease") {
     TwoNodes::attempt(nodes.second);
     CHECK_FALSE(nodes.second.leading());
     nodes.age(kDuration);
+    TwoNodes::attempt(nodes.second);  // to which that is a renewal
+    nodes.now += kDuration;
     TwoNodes::attempt(nodes.second);
     CHECK(nodes.second.leading() == Term{2});
   }
@@ -157,6 +159,28 @@ TEST_SUITE("lease") {
     nodes.now += kDuration / 2;
     TwoNodes::attempt(nodes.fourth);
     CHECK(nodes.fourth.leading() == Term{2});
+  }
+
+  TEST_CASE(
+      "a lease that was just seen renewed is not over, however far the database's clock is set") {
+    for (const bool one_server : {false, true}) {
+      TwoNodes nodes;
+      Lease& holder = one_server ? nodes.first : nodes.third;
+      Lease& other = one_server ? nodes.second : nodes.fourth;
+      TwoNodes::attempt(holder);
+      TwoNodes::attempt(other);
+      nodes.run("update orch_lease set renewed_ms = renewed_ms - 1");  // as the clock has moved on
+      nodes.now += kDuration / 5;
+      TwoNodes::attempt(holder);
+      TwoNodes::attempt(other);
+      nodes.age(std::chrono::hours(1));  // an hour ahead
+      TwoNodes::attempt(other);
+      CHECK(holder.leading() == Term{1});
+      CHECK_FALSE(other.leading());
+      nodes.now += kDuration;  // the holder is gone
+      TwoNodes::attempt(other);
+      CHECK(other.leading() == Term{2});
+    }
   }
 
   TEST_CASE("a server that lacks the latest change of holder gives nobody an old epoch again") {

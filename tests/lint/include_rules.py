@@ -57,7 +57,7 @@ DOORS = {
     r"openssl/.*": r"core/(net|base)/[^/]+\.cc|ha/raft/(tls|frame)\.cc",
     r"raft(/.*)?\.h|raft/.*": r"ha/raft/engine\.c",
     r"uv\.h": r"ha/raft/.*",
-    r"boost/.*": r"core/net/http_client\.cc|cmd/http/(client|server)\.cc",
+    r"boost/.*": r"core/net/http_client\.cc|cmd/http/(client\.cc|server\.cc|stream\.h)",
     r"zlib\.h": r"cmd/http/gzip\.cc",
     r"zookeeper/.*": r"core/net/zookeeper\.cc",
     r"doctest/.*": r"tests/.*",

@@ -192,3 +192,21 @@ class Access(LiveCase):
         self.assertEqual(self.may(), (True, True))
         self.assertEqual(service.end()[0], 0)
         self.assertFalse(os.path.lexists(path))
+
+    def test_a_unix_socket_of_another_service_and_a_file_of_that_name_are_left_alone(self):
+        path = self.folder / "orch.sock"
+        self.serve(ListenSocket=str(path))
+        self.at, self.flags = "http://orch", ["--unix-socket", str(path)]
+        self.config["SQLite3DataFile"] = str(self.folder / "other.db")
+        self.refuses("serve", saying="is in use by another process")
+        self.assertEqual(self.may(), (True, True))
+        self.config["ListenSocket"] = str(self.folder / "notes")
+        (self.folder / "notes").write_text("precious")
+        self.refuses("serve", saying="Address already in use")
+        self.assertEqual((self.folder / "notes").read_text(), "precious")
+
+    def test_that_no_cluster_is_meant_is_told_by_the_service_too(self):
+        self.serve()
+        for words in (["--direct"], []):
+            done = self.does(*words, "-c", "which-downtimed-instances")
+            self.assertIn("Unable to determine cluster name. clusterHint=", done.err, words)

@@ -9,6 +9,7 @@ import sqlite3
 import threading
 import time
 import unittest
+import urllib.request
 from collections import Counter
 from pathlib import Path
 
@@ -223,6 +224,115 @@ class Serve(ServiceCase):
         code, told = service.end()
         self.assertEqual(code, 0, told)
 
+    def test_a_new_password_of_the_topology_user_is_taken_by_a_reload(self):
+        c = self.start(2)
+        self.config["InstancePollSeconds"] = 1
+        self.discover(c)
+        service = self.serve(c)
+        c[1].sql("ALTER USER orchestrator@'%' IDENTIFIED BY 'new'")
+        c.wait_for(lambda: c[2].sql("SELECT COUNT(*) FROM mysql.user WHERE user = 'orchestrator'") == "1", "the user")
+        self.config["MySQLTopologyPassword"] = "new"
+        c.wait_for(lambda: self.orch("--direct", "discover", c[2]).code == 0, "the new password to arrive")
+        for node in c.nodes:
+            for session in node.sql("SELECT id FROM information_schema.processlist WHERE user = 'orchestrator'").split():
+                with contextlib.suppress(Exception):  # it has ended
+                    node.sql(f"KILL {session}")
+        seen = lambda: [i["IsLastCheckValid"] for i in service.json("all-instances")]
+        c.wait_for(lambda: seen() == [False, False], "the service to be shut out")
+        service.process.send_signal(signal.SIGHUP)
+        c.wait_for(lambda: seen() == [True, True], "the service to log in again")
+        c[1].kill()
+        self.healed(c, c[1])
+
+    def test_what_a_probe_asks_is_taken_by_a_reload(self):
+        c = self.start(2)
+        self.config["InstancePollSeconds"] = 1
+        self.discover(c)
+        service = self.serve(c)
+        self.config.update(DetectDataCenterQuery="SELECT 'dc-7'", DetectRegionQuery="SELECT 'region-7'",
+                           DetectPhysicalEnvironmentQuery="SELECT 'rack-7'", DetectInstanceAliasQuery="SELECT 'alias-7'")
+        self.write_config()
+        service.details("reload-configuration")
+        c.wait_for(lambda: [[i[name] for name in ("DataCenter", "Region", "PhysicalEnvironment", "InstanceAlias")]
+                            for i in service.json("all-instances")] == [["dc-7", "region-7", "rack-7", "alias-7"]] * 2,
+                   "what the new queries say")
+
+    def test_the_first_failure_of_a_server_is_in_the_changelog(self):
+        c = self.start(3)
+        self.discover(c)
+        service = self.serve(c)
+        c[1].kill()
+        self.healed(c, c[1])
+
+        def told():
+            logs = {f"{a['AnalyzedInstanceKey']['Hostname']}:{a['AnalyzedInstanceKey']['Port']}": a["Changelog"]
+                    for a in service.json("replication-analysis-changelog")}
+            return [entry.split(";")[1] for entry in logs.get(str(c[1]), [])]
+        c.wait_for(lambda: "DeadMaster," in told(), "the failure to be kept")
+
+    def test_who_is_forgotten_stays_away_though_others_name_it(self):
+        c = self.start(3)
+        self.config["InstancePollSeconds"] = 3
+        self.discover(c)
+        service = self.serve(c)
+        known = lambda: sorted(i["Key"]["Port"] for i in service.json("all-instances"))
+        for node in (c[3], c[1]):
+            service.details(f"forget/{node.host}/{node.port}")
+            until, others = time.monotonic() + 8, sorted(n.port for n in c.nodes if n is not node)
+            while time.monotonic() < until:  # three polls
+                self.assertEqual(known(), others)
+                time.sleep(0.2)
+            self.knows_all(service, c)  # then they are heard
+        service.details(f"forget/{c[3].host}/{c[3].port}")
+        service.details(f"discover/{c[3].host}/{c[3].port}")  # but who is asked for is back at once
+        self.assertEqual(known(), sorted(n.port for n in c.nodes))
+
+    def test_who_does_not_lead_says_how_old_its_answers_are(self):
+        self.config.update(LeaseMilliseconds=20000, InstancePollSeconds=1)
+        c = self.start(2)
+        self.discover(c)
+        first = self.serve(c)
+        second = self.second_node(c)
+
+        def told(service):
+            request = urllib.request.Request(service.base + "clusters")
+            with urllib.request.urlopen(request, timeout=60) as answer:
+                return [answer.headers[f"X-Orch-{name}"] for name in ("Role", "Epoch")], answer.headers["X-Orch-Data-Age-Ms"]
+        c.wait_for(lambda: told(second)[1] is not None, "the age")
+        self.assertEqual([told(first)[0], told(second)[0]], [["leader", "1"], ["follower", "1"]])
+        self.assertLess(int(told(second)[1]), 5000)
+        first.process.kill()
+        first.process.wait()
+        time.sleep(6)
+        self.assertGreater(int(told(second)[1]), 5000)  # nobody reads them any more
+        self.assertEqual(told(second)[0], ["follower", "1"])
+
+    def test_a_configuration_with_which_no_service_starts_is_not_taken(self):
+        c = self.start(2)
+        self.discover(c)
+        service = self.serve(c)
+        self.config["AuthenticationMethod"] = "multi"
+        self.write_config()
+        status, body = service.ask("reload-configuration")
+        self.assertEqual(status, 500, body)
+        self.assertIn("HTTPAuthUser must be set", body)
+        self.refuses("config", "check", saying="HTTPAuthUser must be set")
+
+    def test_a_log_that_was_renamed_is_begun_anew_by_sighup(self):
+        c = self.start(2)
+        log = self.folder / "orch.log"
+        self.config["LogFile"] = str(log)
+        self.discover(c)
+        service = Service(self, self.folder / "serve.log")
+        self.addCleanup(lambda: service.process.poll() is None and service.end())
+        c.wait_for(lambda: log.exists() and "serves port" in log.read_text(), "the log")
+        files = lambda: [os.readlink(f) for f in Path(f"/proc/{service.process.pid}/fd").iterdir() if f.exists()]
+        for number in range(3):
+            log.rename(f"{log}.{number}")
+            service.process.send_signal(signal.SIGHUP)
+            c.wait_for(lambda: log.exists() and "configuration read again" in log.read_text(), "a new log")
+        self.assertEqual([name for name in files() if name.startswith(str(log))], [str(log)])
+
     def test_others_may_read_the_backends_file_while_the_service_runs(self):
         # SQLite forgets a process's locks when that process opens the file beside SQLite: then whoever
         # closes it last takes the log away from under the service.
@@ -265,7 +375,7 @@ class Serve(ServiceCase):
         service = Service(self, self.folder / "serve.log")
         self.addCleanup(lambda: service.process.poll() is None and service.end())
         c.wait_for(lambda: service.answers() or service.base, "the service to answer")
-        self.config.update(HTTPAuthUser="", HTTPAuthPassword="", URLPrefix="/other", UseMutualTLS=True,
+        self.config.update(HTTPAuthUser="other", HTTPAuthPassword="other", URLPrefix="/other", UseMutualTLS=True,
                            InstancePollSeconds=7)
         self.write_config()
         service.process.send_signal(signal.SIGHUP)
@@ -274,7 +384,7 @@ class Serve(ServiceCase):
         def asks(user):
             return service.ask("enable-global-recoveries",
                                Authorization="Basic " + base64.b64encode(user.encode()).decode())[0]
-        self.assertEqual([asks(":"), asks("admin:secret")], [401, 200])
+        self.assertEqual([asks("other:other"), asks("admin:secret")], [401, 200])
 
     def test_a_switchover_that_somebody_asked_for_ends_before_the_service_does(self):
         # HA-25

@@ -40,9 +40,12 @@ using Seconds = std::chrono::seconds;
 }  // namespace
 
 TEST_SUITE("storage/analysis_store") {
-  TEST_CASE_FIXTURE(AnalysisFixture, "changes of a code are logged, the first code is not") {
-    keep({{kDb1, "NoProblem"}, {kDb2, "DeadMaster"}});
+  TEST_CASE_FIXTURE(AnalysisFixture,
+                    "changes of a code are logged; that all is well at first is not") {
+    keep({{kDb1, "NoProblem"}, {kDb2, "NoProblem"}});
     CHECK(store.list_changes()->empty());
+    keep({{kDb2, "DeadMaster"}});
+    run("delete from database_instance_analysis_changelog");
     clock.advance(Seconds(5));
     keep({{kDb1, "DeadMaster"}, {kDb2, "DeadMaster"}});
     clock.advance(Seconds(5));
@@ -55,6 +58,18 @@ TEST_SUITE("storage/analysis_store") {
     CHECK((*changes)[0].changes == std::vector<std::string>{"2026-01-31 10:20:35;DeadMaster,",
                                                             "2026-01-31 10:20:40;NoProblem,"});
     CHECK((*changes)[1].changes == std::vector<std::string>{"2026-01-31 10:20:40;NoProblem,"});
+  }
+
+  TEST_CASE_FIXTURE(AnalysisFixture, "the first failure is logged, and all that comes at once") {
+    keep({{kDb1, "UnreachableMaster"}, {kDb2, "NoProblem"}, {kDb1, "DeadMaster"}});
+    keep({{kDb1, "NoProblem"}, {kDb1, "DeadMaster"}});
+    std::vector<std::string> codes;
+    for (const CodeChange& change : store.list_changes_of(kDb1).value_or({}))
+      codes.push_back(change.code);
+    CHECK(codes ==
+          std::vector<std::string>{"UnreachableMaster", "DeadMaster", "NoProblem", "DeadMaster"});
+    CHECK(store.list_without("NoProblem").value_or({}) == std::vector<InstanceKey>{kDb1});
+    CHECK(store.list_changes_of(kDb2).value_or({}).empty());
   }
 
   TEST_CASE_FIXTURE(AnalysisFixture, "one server's changes, and who has another code") {

@@ -107,6 +107,18 @@ TEST_SUITE("storage/instance_store") {
     CHECK_FALSE(find("db-1").freshness.is_recently_checked);
   }
 
+  TEST_CASE_FIXTURE(InstanceFixture,
+                    "of those that answer, the one that was read longest ago is told") {
+    CHECK_FALSE(store.oldest_seen().value_or(clock.now()));
+    save({instance("db-1"), instance("db-2"), instance("db-3")});
+    const TimePoint first = clock.now();
+    clock.advance(seconds(5));
+    save({instance("db-2"), instance("db-3")});
+    CHECK(store.oldest_seen().value_or(std::nullopt) == first);
+    REQUIRE(store.mark_checked({"db-1", 3306}, false));  // it does not answer any more
+    CHECK(store.oldest_seen().value_or(std::nullopt) == first + seconds(5));
+  }
+
   TEST_CASE_FIXTURE(InstanceFixture, "a record that was never seen is not valid") {
     save({instance("db-1")});
     run("update database_instance set last_seen = null");

@@ -196,7 +196,8 @@ class Takeover {
     for (const Instance* root : fresh_.roots()) {
       if (root->key == primary_->key || root->key == heir.key || !is_writable_top(*root)) continue;
       return to_string(root->key) +
-             " takes writes too: make it read-only, or take it out with 'orch forget " +
+             " takes writes too. Ask again if it was made the master a moment ago; else make it "
+             "read-only, or take it out with 'orch forget " +
              to_string(root->key) + "', before a takeover";
     }
     return "";

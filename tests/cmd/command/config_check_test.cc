@@ -21,6 +21,15 @@ TEST_SUITE("cmd/command/config_check") {
     CHECK(config_check(load_config_text(off, "orch.json", {})).notes.empty());
   }
 
+  TEST_CASE("with what a service does not start, a configuration is not good") {
+    const char* const text = R"({"AuthenticationMethod": "multi"})";
+    const Reply reply = config_check(load_config_text(text, "orch.json", {}));
+    CHECK(reply.failed);
+    CHECK(join(reply.notes, "\n").find("HTTPAuthUser must be set") != std::string::npos);
+    const char* const good = R"({"AuthenticationMethod": "multi", "HTTPAuthUser": "admin"})";
+    CHECK_FALSE(config_check(load_config_text(good, "orch.json", {})).failed);
+  }
+
   TEST_CASE("a hook that vouches for the old master is not left to itself") {
     const char* const text = R"({"FenceProcesses": ["true", "power-off {failedHost} & "]})";
     const Reply reply = config_check(load_config_text(text, "orch.json", {}));

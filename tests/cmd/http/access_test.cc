@@ -62,6 +62,21 @@ TEST_SUITE("http access") {
     CHECK(caller_of({}, settings, no_token).refusal);
   }
 
+  TEST_CASE("a user's name may have a colon, and one called readonly reads under multi") {
+    HttpSettings settings = settings_of("multi");
+    settings.http_auth_user = "a:b";
+    settings.http_auth_password = Secret("p");
+    const HttpRequest request = with_header("Authorization", "Basic YTpiOnA=");  // a:b:p
+    CHECK(caller_of(request, settings, no_token).may_write);
+    CHECK(caller_of(request, settings, no_token).user == "a:b");
+    settings.http_auth_user = "readonly";
+    const HttpRequest reader = with_header("Authorization", "Basic cmVhZG9ubHk6cA==");
+    CHECK_FALSE(caller_of(reader, settings, no_token).refusal);
+    CHECK_FALSE(caller_of(reader, settings, no_token).may_write);
+    settings.authentication_method = "basic";
+    CHECK(caller_of(reader, settings, no_token).may_write);
+  }
+
   TEST_CASE("under multi a reader comes in with any password and may change nothing") {
     const HttpSettings settings = settings_of("multi");
     const Caller reader =

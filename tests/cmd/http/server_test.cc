@@ -77,6 +77,25 @@ TEST_SUITE("http server") {
     CHECK(client.hear("hi").find("POST /c hi") != std::string::npos);
   }
 
+  TEST_CASE("a proxy may ask with the whole address, and a client wait until its body is wanted") {
+    const auto server = started({}, echo);
+    Client client(server->port());
+    client.say("GET http://h:1/a%2Fb?x=1 HTTP/1.1\r\nHost: h\r\n\r\n");
+    CHECK(client.hear("x=1 ").ends_with("GET /a%2Fb?x=1 "));
+    client.say("GET http://h HTTP/1.1\r\nHost: h\r\n\r\n");
+    CHECK(client.hear("GET / ").ends_with("GET / "));
+    for (int i = 0; i < 2; ++i) {
+      client.say(
+          "POST /c HTTP/1.1\r\nHost: h\r\nContent-Length: 2\r\nExpect: 100-continue\r\n\r\n");
+      CHECK(client.hear("\r\n\r\n") == "HTTP/1.1 100 Continue\r\n\r\n");
+      client.say("hi");
+      CHECK(client.hear("POST /c hi").find("200 OK") != std::string::npos);
+    }
+    client.say(
+        "POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 99999999\r\nExpect: 100-continue\r\n\r\n");
+    CHECK(client.hear("never").starts_with("HTTP/1.1 413"));
+  }
+
   TEST_CASE("HEAD has a length and no body, a refusal its reason") {
     const auto server = started(
         {}, [](const HttpRequest&) { return HttpResponse{.status = 401, .body = "12345"}; });

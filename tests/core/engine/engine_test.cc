@@ -313,6 +313,25 @@ TEST_SUITE("engine") {
     CHECK(bench.engine->keys() == std::vector<InstanceKey>{db(1), db(2)});
   }
 
+  TEST_CASE("whoever is forgotten stays away for three polls though others name it (16.2)") {
+    EngineBench bench;
+    bench.start();
+    bench.wait_for([&] { return bench.looks_[db(3)] > 0; });
+    const SteadyPoint forgotten = std::chrono::steady_clock::now();
+    bench.engine->forget({db(3)});
+    const int before = bench.looks_at(db(3));
+    bench.wait_for(
+        [&] { return bench.looks_[db(3)] > before + 1; });  // one may have been under way
+    CHECK(std::chrono::steady_clock::now() - forgotten >= 3 * bench.settings.poll);
+    bench.engine->forget({db(3)});
+    bench.engine->add({Instance{.key = db(3)}});  // somebody asks for it
+    CHECK(bench.engine->keys() == std::vector<InstanceKey>{db(1), db(2), db(3)});
+    bench.engine->forget({db(2)});
+    const Observation seen = bench.read(db(2));
+    bench.engine->learn({&seen, 1}, std::chrono::steady_clock::now());
+    CHECK(bench.engine->keys() == std::vector<InstanceKey>{db(1), db(2), db(3)});
+  }
+
   TEST_CASE("nothing is kept for who is forgotten, also after a look that was under way (DISC-3)") {
     EngineBench bench;
     bench.start();
