@@ -25,7 +25,8 @@ class GivenUp(LiveCase):
                                    stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, cwd=self.folder)
         self.addCleanup(process.kill)
         self.addCleanup(process.stdout.close)
-        c.wait_for(lambda: self.read_only(c[1]), f"{c[1]} to be fenced")
+        # The fence ends clients' sessions, this one's as well.
+        c.wait_for(lambda: c[1].told("SELECT @@read_only") == "1", f"{c[1]} to be fenced")
         self.assertFalse(self.waits(c[1]))
         self.config["FenceProcesses"] = []
         return process
