@@ -23,7 +23,7 @@ def options(cluster, node):
             "wsrep_provider_options":
                 f"base_host={host};base_port={port + 1000};gmcast.listen_addr=tcp://{host}:{port + 1000};"
                 f"ist.recv_addr={host}:{port + 2000};gcache.size=64M;evs.inactive_check_period=PT0.1S;"
-                "evs.keepalive_period=PT0.3S;evs.suspect_timeout=PT1S;evs.inactive_timeout=PT3S"}
+                "evs.keepalive_period=PT0.3S;evs.suspect_timeout=PT2S;evs.inactive_timeout=PT4S"}
     return {
         "read_only": 0, "super_read_only": 0, "gtid_mode": "ON", "enforce_gtid_consistency": "ON",
         "plugin_load_add": "group_replication.so", "group_replication_group_name": cluster.spec["group"],
