@@ -27,8 +27,7 @@ struct Operation {
   std::string message{};             ///< of the audit entry
   /// For plans that promote: who may be promoted, by the servers as just read.
   std::function<Choice(const Topology&)> candidates{};
-  std::string
-      promoted_because{};  ///< why one that stands elsewhere in their order is; "" = no such
+  std::string promoted_because{};  ///< why one is that may not stand first; "" = it does
   /// For plans that promote: the server whose place is taken.
   std::optional<InstanceKey> replaced{};
   /// Hooks that would run, for a dry run to show; in their order.

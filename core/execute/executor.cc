@@ -151,7 +151,6 @@ struct Executor::Session {
   Result<> wait(const Step& step, const WaitFor& wait);
   Result<> read_credentials(const Step& step);
   Result<> claim(const InstanceKey& key);
-  Result<> check_destinations(const std::vector<Step>& steps);
   std::vector<std::string> release_all();
   bool has_lost_leadership();
   [[nodiscard]] std::vector<std::string> left_otherwise(const Account& account, bool failed) const;
@@ -281,7 +280,16 @@ void Executor::Session::run_batch(const Run& run) {
     if (!scope.lock || std::none_of(steps.begin(), steps.end(), needs_lock)) continue;
     if (auto claimed_now = claim(key); !claimed_now) {
       refused.emplace(key, std::move(claimed_now).error());
-    } else if (auto free = check_destinations(steps); !free) {
+    }
+  }
+  std::set<InstanceKey> seen = claimed;
+  const Lookout lookout{owner.locks_, owner.settings_.pace,
+                        [this](const Topology& known, const std::set<InstanceKey>& asked) {
+                          return owner.survey(known, asked);
+                        }};
+  for (const auto& [key, steps] : shares) {
+    if (!scope.lock || refused.contains(key)) continue;
+    if (auto free = check_destinations(steps, seen, lookout, fresh); !free) {
       refused.emplace(key, std::move(free).error());
     }
   }
@@ -515,20 +523,6 @@ Result<> Executor::Session::claim(const InstanceKey& key) {
   if (claimed.count(key) > 0) return {};
   ORCH_TRY(owner.locks_.claim(key, scope.reason));
   claimed.insert(key);
-  return {};
-}
-
-Result<> Executor::Session::check_destinations(const std::vector<Step>& steps) {
-  for (const Step& step : steps) {
-    const auto* target = change_in<PointTo>(step.action);
-    if (target == nullptr) continue;
-    ORCH_TRY(check_destination(
-        step.server, target->source, claimed, owner.locks_,
-        [this](const Topology& known, const std::set<InstanceKey>& asked) {
-          return owner.survey(known, asked);
-        },
-        fresh));
-  }
   return {};
 }
 

@@ -102,9 +102,9 @@ std::vector<std::string> incomparable(const Topology& topology, const Instance& 
     const bool is_other = one->key != heir.key && !topology.is_below(one->key, heir.key);
     const bool lost_its_place = one->measure == Measure::Nothing && is_mariadb(*one) &&
                                 !contains(executed_gtids(heir), executed_gtids(*one));
-    if (lost_its_place && is_other) found.push_back(to_string(one->key));
-    if (answers(*one) && is_orphan && is_other && !reads_log_of(topology, *one, dead.key))
-      found.push_back(to_string(one->key));
+    const bool reads_another =
+        answers(*one) && is_orphan && !reads_log_of(topology, *one, dead.key);
+    if (is_other && (lost_its_place || reads_another)) found.push_back(to_string(one->key));
   }
   return found;
 }

@@ -364,6 +364,7 @@ Result<> FakeLocks::claim(const InstanceKey& key, const std::string& reason) {
 }
 
 Result<bool> FakeLocks::is_worked_on(const InstanceKey& key) {
+  ++asked;
   return taken_by_others.contains(key);
 }
 

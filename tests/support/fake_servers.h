@@ -133,6 +133,7 @@ class FakeLocks final : public MaintenanceLocks {
   Result<bool> is_worked_on(const InstanceKey& key) override;
   std::set<InstanceKey> held{};
   std::set<InstanceKey> taken_by_others{};
+  int asked{0};  ///< how often is_worked_on() was
 };
 
 }  // namespace orch::test

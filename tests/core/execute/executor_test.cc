@@ -20,6 +20,7 @@ struct Bench {
   FakeLocks locks{};
   StepObserver observer{};
   std::chrono::milliseconds waited{0};
+  std::function<void()> on_pause{};
 
   Bench() {
     servers.add(writable(mysql(1, gtids("1-100"))));
@@ -36,6 +37,7 @@ struct Bench {
     };
     made.pace.pause = [this](std::chrono::milliseconds time) {
       waited += time;
+      if (on_pause) on_pause();
       return true;
     };
     return made;
@@ -185,6 +187,24 @@ TEST_SUITE("core/execute/executor") {
     CHECK(message(bench.run(relocate(db(3), db(4), {}))).find("at work on db2:3306") !=
           std::string::npos);
     CHECK(bench.servers.at(db(3)).replication.source == db(1));
+  }
+
+  TEST_CASE("who works on a destination for a moment only is waited for") {
+    Bench bench;
+    bench.locks.taken_by_others = {db(1)};
+    bench.on_pause = [&] {
+      bench.locks.taken_by_others.clear();
+    };
+    CHECK_FALSE(bench.run(relocate(db(4), db(1), {})).error);
+    CHECK(bench.servers.at(db(4)).replication.source == db(1));
+  }
+
+  TEST_CASE("those above a destination are looked at once for all that go there") {
+    Bench bench;
+    for (const int number : {5, 6, 7})
+      bench.servers.add(following(mysql(number, gtids("1-100")), 2));
+    CHECK_FALSE(bench.run(relocate_replicas(db(2), db(3), {}, {})).error);
+    CHECK(bench.locks.asked == 2);  // db3 and db1
   }
 
   TEST_CASE("nothing is moved below what has come to be below it since it was read") {
