@@ -187,7 +187,13 @@ Result<> designate_partner(const Services& services, const Instance& dead, ha::R
 
 Result<Reply> fail_over(const Services& services, const Args& args, const Cluster& cluster,
                         std::string_view command) {
-  const bool co_master = cluster.master.is_co_master;
+  ORCH_ASSIGN(const auto engine, RecoveryEngine::make(services));
+  ORCH_ASSIGN(const std::vector<InstanceKey> promoted,
+              ha::promoted_before(engine->parts(), cluster.master.key, ""));
+  // Whom a recovery that failed promoted is no co-master, though its last record may say so.
+  const bool co_master =
+      cluster.master.is_co_master &&
+      std::ranges::find(promoted, cluster.master.replication.source) == promoted.end();
   ha::RecoveryWork work =
       work_on(cluster, co_master ? RecoveryKind::DeadCoMaster : RecoveryKind::DeadMaster, args);
   work.command = command;

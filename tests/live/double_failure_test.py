@@ -79,7 +79,7 @@ class DoubleFailures(ServiceCase):
         c[2].kill()
         # It had been told to follow the dead one already: then it is the nearest to that, and takes its place.
         others = [c[3], c[4]] if c[1].source() == "" else [c[1], c[3], c[4]]
-        c.wait_for(lambda: any(not self.read_only(n) for n in others), f"a third to take writes: {service.told()}")
+        c.wait_for(lambda: any(not self.read_only(n) for n in others), lambda: f"a third to take writes: {service.told()}")
         new = next(n for n in others if not self.read_only(n))
         c[2].start()
         c[2].sql("SET GLOBAL read_only = 0")
@@ -111,7 +111,7 @@ class DoubleFailures(ServiceCase):
         c, service, _ = self.promoted_while_others_take_their_time()
         c[1].launch("--read-only=0", *(["--super-read-only=0"] if IS_MYSQL else []))
         c[1].wait()
-        c.wait_for(lambda: self.read_only(c[1]), f"the old master to be made read-only: {service.told()}")
+        c.wait_for(lambda: self.read_only(c[1]), lambda: f"the old master to be made read-only: {service.told()}")
         # By whoever reads it next: the recovery itself comes to it when all replicas are done.
         c.wait_for(lambda: f"{c[1]} took writes although {c[2]} is the master" in service.told(), "quarantine to be told of")
         self.assertEqual(self.writable(c.nodes), [c[2]])
@@ -122,7 +122,7 @@ class DoubleFailures(ServiceCase):
         c[2].kill()
         for holder in holders:
             holder.kill()
-        c.wait_for(lambda: self.writable(c.nodes), f"another to take writes: {service.told()}")
+        c.wait_for(lambda: self.writable(c.nodes), lambda: f"another to take writes: {service.told()}")
         [new] = self.writable(c.nodes)
         self.all_follow(c, new, service)
 

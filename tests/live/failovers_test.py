@@ -61,7 +61,7 @@ class Failovers(ServiceCase):
         service = self.serve(c)
         c[1].kill()
         new = self.healed(c, c[1])
-        c.wait_for(lambda: c[4].source() == f"//{c[1]}", f"{c[4]} to be detached: {service.told()}")
+        c.wait_for(lambda: c[4].source() == f"//{c[1]}", lambda: f"{c[4]} to be detached: {service.told()}")
         c.wait_for(lambda: all(r["RecoveryEndTimestamp"] for r in service.json("audit-recovery")), "the recovery to end")
         c[1].start()
         self.knows_all(service, c)

@@ -178,7 +178,7 @@ class MovedAway(ServiceCase):
         c.wait_for(lambda: c[3].source() != str(c[2]), "3 below another")
 
         def failed_over():
-            c.wait_for(lambda: c[4].sql("SELECT @@read_only") == "0", f"4 to take writes: {service.told()}")
+            c.wait_for(lambda: c[4].sql("SELECT @@read_only") == "0", lambda: f"4 to take writes: {service.told()}")
         self.the_whole_one_is_promoted(c, failed_over)
 
 

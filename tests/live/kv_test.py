@@ -64,7 +64,7 @@ class KeyValueStores(ServiceCase):
         self.assertEqual(self.consul.values[self.base(c) + "/ipv4"], "127.0.0.1")
         c[1].kill()
         new = self.healed(c, c[1])
-        c.wait_for(lambda: self.named(c) == str(new), f"Consul to know the new master: {service.told()}")
+        c.wait_for(lambda: self.named(c) == str(new), lambda: f"Consul to know the new master: {service.told()}")
         c.wait_for(lambda: self.consul.values[self.base(c) + "/port"] == str(new.port), "its parts to follow")
 
     def test_a_consul_that_hangs_keeps_no_replica_from_its_new_master(self):
@@ -86,7 +86,7 @@ class KeyValueStores(ServiceCase):
             service.details("submit-masters-to-kv-stores")
             return self.named(c) == str(new)
 
-        c.wait_for(told_again, f"Consul to know {new} when it is told again: {service.told()}")
+        c.wait_for(told_again, lambda: f"Consul to know {new} when it is told again: {service.told()}")
 
 
 if __name__ == "__main__":

@@ -56,7 +56,7 @@ class Serve(ServiceCase):
         c[1].freeze()
         new = self.healed(c, c[1])
         c[1].thaw()
-        c.wait_for(lambda: self.read_only(c[1]), f"the old master to be read-only: {service.told()}")
+        c.wait_for(lambda: self.read_only(c[1]), lambda: f"the old master to be read-only: {service.told()}")
         self.assertEqual(self.writable(c.nodes), [new])
 
     def test_replicas_of_a_dead_intermediate_master_are_moved(self):
@@ -425,7 +425,7 @@ class Serve(ServiceCase):
             return set(c[2].sql("SELECT id FROM information_schema.processlist WHERE user = 'orchestrator'").split())
         c.wait_for(sessions, "the service to have connected")
         first = sessions()
-        c.wait_for(lambda: not first & sessions(), f"new connections: {service.told()}")
+        c.wait_for(lambda: not first & sessions(), lambda: f"new connections: {service.told()}")
 
     def test_who_may_not_write_is_told_so(self):
         c = self.start(2)

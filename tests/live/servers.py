@@ -485,11 +485,13 @@ class Cluster:
         self.each(lambda n: self.wait_for(lambda: n.sql(has_table) == "1" and n.lag() == "0", f"{n} to replicate"))
 
     def wait_for(self, condition, what, seconds=120):
-        """Waits until a condition holds; it is asked again and again, so nothing rests on a time."""
+        """Waits until a condition holds; it is asked again and again, so nothing rests on a time. What is waited for is
+        said in words, or by a function that is asked at the end."""
         began = time.monotonic()
         while not condition():
             waited = time.monotonic() - began
             if waited > seconds:
+                what = what() if callable(what) else what
                 raise Problem(f"{self.name}: waited {seconds} s in vain for {what}, see {self.dir}/*/err.log")
             time.sleep(min(0.1, 0.02 + waited / 20))  # to ask costs, too
 

@@ -16,6 +16,7 @@ class Service:
 
     def __init__(self, case, log, config=None, listen="127.0.0.1:0", inside=(), trust=None):
         self.case, self.log, self.base = case, open(log, "a+"), ""
+        self.begins = len(self.told())  # an earlier one may have told something
         self.address = listen.rpartition(":")[0]
         self.scheme, self.trust = "https" if trust else "http", trust
         self.process = subprocess.Popen(
@@ -25,7 +26,7 @@ class Service:
     def answers(self):
         """Once it has said on which port it listens."""
         self.case.assertIsNone(self.process.poll(), self.told())
-        found = re.search(r"serves port (\d+)", self.told())
+        found = re.search(r"serves port (\d+)", self.told()[self.begins:])
         self.base = f"{self.scheme}://{self.address}:{found[1]}/api/" if found else ""
         return self.base and self.ask("lb-check")[0] == 200
 

@@ -68,7 +68,12 @@ class Failover {
     if (request_.co_master) return objection_to_passive(*failed_, so_far_, fresh_);
     // It may have been told already to follow the one that was promoted before this was cut off.
     const bool is_told = is_past_return(so_far_) && so_far_.facts.winner;
-    if (is_told && *so_far_.facts.winner == failed_->replication.source) return "";
+    const InstanceKey& source = failed_->replication.source;
+    if (is_told && *so_far_.facts.winner == source) return "";
+    // Or the one that an earlier recovery promoted, whose old record says that it follows, too.
+    if (std::ranges::find(request_.promoted_before, source) != request_.promoted_before.end()) {
+      return "";
+    }
     if (fresh_.are_co_sources(failed_->key, failed_->replication.source)) {
       return key + " is a co-master with " + to_string(failed_->replication.source) +
              ": failing over co-masters is not supported";

@@ -565,6 +565,15 @@ TEST_SUITE("core/plan/recovery/dead_primary") {
       CHECK(servers.changes().empty());
     }
   }
+  TEST_CASE("one that an earlier recovery promoted, and that died, is no co-master") {
+    FakeServers servers;
+    servers.add(following(mysql(1, gtids("1-100")), 2));
+    servers.add(writable(following(mysql(2, gtids("1-100")), 1)));
+    servers.add(following(mysql(3, gtids("1-100")), 1));
+    servers.kill(db(2));
+    run_plan(servers, failover({.failed = db(1), .promoted_before = {db(2)}}, {}));
+    CHECK(servers.writable() == std::vector<InstanceKey>{db(3)});
+  }
   TEST_CASE("what a MariaDB replica wrote that follows all the same is named") {
     for (const bool is_planned : {false, true}) {
       CAPTURE(is_planned);
