@@ -30,15 +30,16 @@ std::string not_configured(const Analysis& analysis, const AnalysisRules& rules)
       masters ? "RecoverMasterClusterFilters" : "RecoverIntermediateMasterClusterFilters");
 }
 
+/// Whoever still hears a server knows better than who cannot reach it, also where it does not
+/// apply what it hears: only the applier's state makes such a server look dead.
 std::string not_confirmed(const Analysis& analysis, const AnalysisRules& rules) {
   const ReplicaCounts& replicas = analysis.facts.replicas;
-  if (!rules.require_replicas_to_confirm_failure || !of_dead_server(*analysis.recovery)) return "";
+  if (!of_dead_server(*analysis.recovery)) return "";
   if (replicas.receiving > 0) {
-    return fmt::format(
-        "{} of its replicas still receive{} from it, and RequireReplicasToConfirmFailure is set",
-        replicas.receiving, replicas.receiving == 1 ? "s" : "");
+    return fmt::format("{} of its replicas still receive{} from it", replicas.receiving,
+                       replicas.receiving == 1 ? "s" : "");
   }
-  if (replicas.confirming > 0) return "";
+  if (!rules.require_replicas_to_confirm_failure || replicas.confirming > 0) return "";
   return "no replica confirms the loss, and RequireReplicasToConfirmFailure is set";
 }
 

@@ -1,5 +1,6 @@
 #include "core/model/replication_rules.h"
 
+#include "core/base/text.h"
 #include "core/model/gtid_set.h"
 
 namespace orch {
@@ -74,6 +75,11 @@ std::string obstacle(const Instance& replica, const Instance& source,
 std::string gtid_obstacle(const Instance& replica, const Instance& source) {
   if (!gtid_compatible(replica, source)) return "the two are not compatible by GTID";
   if (!replica.gtid.uses_oracle) return "";
+  const std::string& mode = source.gtid.mode;
+  if (!mode.empty() && !equals_ignoring_case(mode, "ON")) {
+    return "gtid_mode of the source is " + mode +
+           ", and only from one with ON may a replica with auto position receive";
+  }
   const auto purged = GtidSet::parse(source.gtid.purged);
   const auto executed = GtidSet::parse(replica.gtid.executed);
   if (!purged) return "gtid_purged of the source: " + purged.error().message;

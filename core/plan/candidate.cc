@@ -177,6 +177,12 @@ std::uint64_t weight_of(const Position& position, const Position& errant, const 
   return total;
 }
 
+/// A replica with auto position receives from nobody whose gtid_mode is another than ON.
+bool feeds_auto_position(const Instance& instance) {
+  const std::string& mode = instance.gtid.mode;
+  return !instance.gtid.uses_oracle || mode.empty() || equals_ignoring_case(mode, "ON");
+}
+
 Rank rank_of(const Topology& topology, const Instance& instance, const Instance* failed,
              const InstanceKey& failed_key) {
   Rank rank;
@@ -213,6 +219,7 @@ Rank rank_of(const Topology& topology, const Instance& instance, const Instance*
   rank.is_top = !is_replica(instance);
   rank.qualities = {instance.replication.sql_delay.count() == 0 ? 1 : 0,
                     nearness,
+                    feeds_auto_position(instance) ? 1 : 0,
                     -static_cast<int>(instance.promotion_rule),
                     instance.server.log_replica_updates ? 1 : 0,
                     -version.major,
@@ -241,6 +248,7 @@ std::string compared_with_winner(const Instance& instance, const Rank& rank, con
                                  const Rank& best, const InstanceKey& failed) {
   static constexpr const char* kQualities[] = {"is delayed",
                                                "does not replicate from the failed server itself",
+                                               "has a gtid_mode with which nobody can follow",
                                                "has a lesser promotion rule",
                                                "does not log replica updates",
                                                "has a higher version",
@@ -445,7 +453,10 @@ Choice choose_candidate(const Topology& as_probed, const InstanceKey& failed, co
   std::vector<const Instance*> fit;
   for (const Contender& one : order) {
     const bool as_whole = one.rank.wholeness >= order.front().rank.wholeness;
-    if (one.objection.empty() && as_whole && one.rank.comparable) fit.push_back(one.instance);
+    const bool as_open =
+        feeds_auto_position(*one.instance) || !feeds_auto_position(*order.front().instance);
+    if (one.objection.empty() && as_whole && as_open && one.rank.comparable)
+      fit.push_back(one.instance);
   }
   prefer(preference(fit, failed_instance, policy), choice);
   return choice;

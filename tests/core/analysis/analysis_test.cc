@@ -107,6 +107,27 @@ TEST_SUITE("core/analysis/analysis") {
     CHECK(found[0].why_not == "under maintenance by alice: relocate");
   }
 
+  TEST_CASE("a master that somebody hears is not failed over because nobody applies (ANA-7)") {
+    AnalysisRules rules;
+    rules.recovers_masters = [](auto, auto) {
+      return true;
+    };
+    std::vector<Instance> instances = dead_master(0);
+    for (const int number : {2, 3}) {
+      instances.push_back(replica(number, 1));
+      instances.back().replication.sql_running = false;
+      instances.back().replication.sql_state = ThreadState::Stopped;
+    }
+    const Analysis heard = analyse_all(instances, {}, {}, rules).front();
+    CHECK(heard.code == AnalysisCode::DeadMaster);
+    CHECK_FALSE(heard.actionable);
+    CHECK(heard.why_not.starts_with("2 of its replicas still receive from it"));
+    for (Instance& instance : instances) {
+      if (is_replica(instance)) instance = cut_off(std::move(instance));
+    }
+    CHECK(analyse_all(instances, {}, {}, rules).front().actionable);
+  }
+
   TEST_CASE("names that resolve lead replicas to their source") {
     std::vector<Instance> instances = dead_master(2);
     for (std::size_t i = 1; i < instances.size(); ++i)

@@ -188,6 +188,9 @@ TEST_SUITE("core/model/replication_rules") {
     CHECK(message().ends_with("the source has purged what the replica lacks: " + kUuidA + ":10"));
     p.replica.gtid.executed = kUuidA + ":1-10";
     CHECK(message() == "");
+    p.source.gtid.mode = "ON_PERMISSIVE";
+    CHECK(message().find("gtid_mode of the source is ON_PERMISSIVE") != std::string::npos);
+    p.source.gtid.mode = "ON";
     p.source.gtid.purged = "garbage";
     CHECK(message().ends_with("gtid_purged of the source: bad GTID set: not a UUID: \"garbage\""));
     p.source.server.log_bin = false;

@@ -150,6 +150,11 @@ TEST_SUITE("core/plan/candidate") {
          [](Instance& i) {
            i.replication.sql_delay = std::chrono::hours(1);
          }},
+        {"has a gtid_mode with which nobody can follow",
+         [](Instance& i) {
+           i.gtid.mode = "ON_PERMISSIVE";
+           i.promotion_rule = PromotionRule::Prefer;
+         }},
         {"has a lesser promotion rule",
          [](Instance& i) {
            i.promotion_rule = PromotionRule::PreferNot;
