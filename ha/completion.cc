@@ -43,19 +43,22 @@ Result<> set_apart(storage::InstanceStore& instances, const RecoveryWork& work, 
   return {};
 }
 
-/// The cluster is called after its new master.
+/// The cluster is called after its new master. All at once: whoever asked in the midst would find
+/// the old master beside the new one, under the new name.
 Result<> rename_after_promotion(const Parts& parts, const RecoveryWork& work,
                                 const Outcome& outcome) {
   storage::InstanceStore instances = parts.instances;
   storage::ClusterStore clusters = parts.clusters;
   const InstanceKey& promoted = *outcome.account.promoted;
   const std::string name = to_string(promoted);
-  if (work.cluster != name) {
-    ORCH_ASSIGN([[maybe_unused]] const std::int64_t renamed,
-                instances.rename_cluster(work.cluster, name));
-    ORCH_TRY(clusters.rename(work.cluster, name));
-  }
-  return set_apart(instances, work, outcome.topology, promoted);
+  return parts.database.transaction([&]() -> Result<> {
+    if (work.cluster != name) {
+      ORCH_ASSIGN([[maybe_unused]] const std::int64_t renamed,
+                  instances.rename_cluster(work.cluster, name));
+      ORCH_TRY(clusters.rename(work.cluster, name));
+    }
+    return set_apart(instances, work, outcome.topology, promoted);
+  });
 }
 
 Result<> downtime_lost(const Parts& parts, const RecoveryWork& work, const Outcome& outcome) {

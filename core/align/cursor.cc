@@ -22,7 +22,9 @@ Result<bool> Cursor::turn_page() {
   in_page_ = 0;
   so_far_.events += page_.size();
   for (const BinlogEvent& event : page_) {
-    if (event.place.log_pos <= last_pos_ && last_pos_ > 0) {
+    const bool goes_on =
+        event.packed ? event.place.log_pos >= last_pos_ : event.place.log_pos > last_pos_;
+    if (!goes_on && last_pos_ > 0) {
       return fail(ErrorKind::Broken,
                   "events of " + file_ + " are not in order: " + to_string(event.place));
     }

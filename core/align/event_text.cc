@@ -65,10 +65,12 @@ bool is_any_of(std::string_view type, const auto& names) {
                      [&](std::string_view name) { return equals_ignoring_case(type, name); });
 }
 
-constexpr std::array<std::string_view, 9> kOfTheLogItself = {
-    "Format_desc",      "Stop",      "Rotate",
-    "Previous_gtids",   "Gtid_list", "Binlog_checkpoint",
-    "Start_encryption", "Heartbeat", "Anonymous_Gtid"};
+/// A payload is as each server packed it: what it holds is compared.
+constexpr std::array<std::string_view, 10> kOfTheLogItself = {
+    "Format_desc",        "Stop",      "Rotate",
+    "Previous_gtids",     "Gtid_list", "Binlog_checkpoint",
+    "Start_encryption",   "Heartbeat", "Anonymous_Gtid",
+    "Transaction_payload"};
 constexpr std::array<std::string_view, 4> kBeforeStatement = {"Gtid", "Intvar", "RAND", "User var"};
 
 }  // namespace

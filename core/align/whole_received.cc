@@ -1,5 +1,7 @@
 #include "core/align/whole_received.h"
 
+#include <algorithm>
+
 #include "core/align/cursor.h"
 #include "core/base/text.h"
 
@@ -71,12 +73,15 @@ Result<> follow(const BinlogEvent& event, const BinlogCoordinates& read, Followe
 Result<> follow_log(EventLogs& logs, const BinlogCoordinates& begin, const BinlogCoordinates& read,
                     Followed& so_far) {
   ReadSoFar from{0, begin.log_pos};
-  for (std::size_t seen_before = 0;; seen_before = 1) {
+  for (std::size_t seen_before = 0;;) {
     ORCH_ASSIGN(const auto events, logs.page(begin.log_file, from));
     if (events.size() <= seen_before) return {};
     for (std::size_t i = seen_before; i < events.size(); ++i)
       ORCH_TRY(follow(events[i], read, so_far));
     from.next_pos = events.back().place.log_pos;
+    // Those of a payload are all at its place.
+    seen_before = static_cast<std::size_t>(std::ranges::count_if(
+        events, [&](const BinlogEvent& event) { return event.place == events.back().place; }));
   }
 }
 

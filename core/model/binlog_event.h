@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <string>
+#include <vector>
 
 #include "core/model/binlog_coordinates.h"
 
@@ -15,6 +16,12 @@ struct BinlogEvent {
   std::string type{};
   std::uint32_t server_id{0};  ///< of the server where it was written
   std::string info{};
+  bool packed{false};  ///< one of those that a Transaction_payload holds; see unpack_payloads()
 };
+
+/// MySQL lists the events that a Transaction_payload holds (binlog_transaction_compression) behind
+/// it, all at its end. Gives them the place where it begins, and marks them. With `is_cut`, more
+/// events follow in the log: a payload at the end of the list goes, as it may hold some of these.
+void unpack_payloads(std::vector<BinlogEvent>& events, bool is_cut);
 
 }  // namespace orch

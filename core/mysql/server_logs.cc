@@ -39,15 +39,27 @@ class ServerLogs final : public EventLogs {
 
   Result<std::vector<BinlogEvent>> page(const std::string& file, const ReadSoFar& after) override {
     const bool by_count = type_ == BinlogType::Relay && (after.events > 0 || after.next_pos == 0);
-    const std::string limit =
-        by_count ? " LIMIT " + std::to_string(after.events) + ", " + std::to_string(page_size_) +
-                       channel_
-                 : " FROM " + std::to_string(std::max<std::int64_t>(after.next_pos, 4)) +
-                       " LIMIT " + std::to_string(page_size_ + 1) + channel_;
-    ORCH_ASSIGN(const ResultSet answer, query(*session_, events_of(file) + limit, deadline_));
-    ORCH_ASSIGN(std::vector<BinlogEvent> list, events(file, answer));
-    if (type_ == BinlogType::Binary) find_ends(list);
-    return list;
+    for (std::int64_t size = page_size_;; size *= 4) {
+      const std::string limit =
+          by_count
+              ? " LIMIT " + std::to_string(after.events) + ", " + std::to_string(size) + channel_
+              : " FROM " + std::to_string(std::max<std::int64_t>(after.next_pos, 4)) + " LIMIT " +
+                    std::to_string(size + 1) + channel_;
+      ORCH_ASSIGN(const ResultSet answer, query(*session_, events_of(file) + limit, deadline_));
+      const bool is_cut = answer.rows.size() >= static_cast<std::size_t>(size);
+      ORCH_ASSIGN(std::vector<BinlogEvent> list, events(file, answer));
+      if (type_ == BinlogType::Binary) {
+        find_ends(list);
+        if (list.size() > static_cast<std::size_t>(size)) list.pop_back();
+      }
+      unpack_payloads(list, is_cut);
+      if (!list.empty() || !is_cut) return list;
+      if (size > kLargestPage) {
+        return fail(ErrorKind::Refused, "a compressed transaction in " + file + " at " +
+                                            std::to_string(after.next_pos) +
+                                            " holds too many events to be read");
+      }
+    }
   }
 
   Result<> find_binary_logs(const Instance& instance) {
@@ -99,7 +111,6 @@ class ServerLogs final : public EventLogs {
         event.end_pos = end_.log_pos;
       }
     }
-    if (list.size() > static_cast<std::size_t>(page_size_)) list.pop_back();
   }
 
   Result<> set_end(std::string file, std::optional<std::int64_t> position) {

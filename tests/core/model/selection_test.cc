@@ -43,7 +43,7 @@ std::string host(const Instance* instance) {
   return instance ? instance->key.hostname : "none";
 }
 
-std::string hosts(const Chosen& chosen) {
+std::string letters(const Chosen& chosen) {
   std::string names;
   for (const Instance* i : chosen)
     names += i->key.hostname;
@@ -156,16 +156,16 @@ TEST_SUITE("core/model/selection") {
     all.back().replication_depth = 3;
     all.push_back(replica("i", "a"));  // a was not chosen
     all.back().replication_depth = 2;
-    CHECK(hosts(osc_replicas(all, kNone)) == "dbcgeh");
+    CHECK(letters(osc_replicas(all, kNone)) == "dbcgeh");
     CHECK(heuristic_lag(all, kNone) == seconds(9));
 
     const auto ignored = [](const Instance& i) {
       return i.key.hostname == "c";
     };
-    CHECK(hosts(osc_replicas(all, ignored)) == "dbageh");
+    CHECK(letters(osc_replicas(all, ignored)) == "dbageh");
     all[1].freshness.is_last_check_valid = false;
     all[7].server.binlog_server = true;
-    CHECK(hosts(osc_replicas(all, kNone)) == "dca");
+    CHECK(letters(osc_replicas(all, kNone)) == "dca");
   }
 
   TEST_CASE("without OSC replicas there is no heuristic lag, and unknown lag is none") {
@@ -182,7 +182,7 @@ TEST_SUITE("core/model/selection") {
     all[4].server.log_replica_updates = false;
     all[5].freshness.is_last_check_valid = false;
     all[6].server.binlog_server = true;
-    CHECK(hosts(gh_ost_replicas(all)) == "gba");
+    CHECK(letters(gh_ost_replicas(all)) == "gba");
   }
 
   TEST_CASE("the cluster's master is the writable one at the top, else a read-only one") {
@@ -207,7 +207,7 @@ TEST_SUITE("core/model/selection") {
     all[3].key.hostname = "z";
     all[3].cluster_name = "z:3306";
     all[3].server.read_only = true;
-    CHECK(hosts(writable_cluster_masters(all)) == "km");
+    CHECK(letters(writable_cluster_masters(all)) == "km");
   }
 }
 

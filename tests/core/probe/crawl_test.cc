@@ -73,7 +73,7 @@ class World {
   std::map<InstanceKey, int> probes_;
 };
 
-std::vector<std::string> hosts(const CrawlResult& result) {
+std::vector<std::string> found_hosts(const CrawlResult& result) {
   std::vector<std::string> names;
   for (const Observation& seen : result.found)
     names.push_back(seen.instance.key.hostname);
@@ -99,7 +99,7 @@ TEST_SUITE("core/probe/crawl") {
       world.add("c", "a");
       world.add("d", "b");
       const CrawlResult result = world.crawl_from({seed, seed});
-      CHECK(hosts(result) == Names{"a", "b", "c", "d"});
+      CHECK(found_hosts(result) == Names{"a", "b", "c", "d"});
       CHECK(result.skipped.empty());
       CHECK(result.unreachable.empty());
       CHECK(result.warnings.empty());
@@ -113,7 +113,7 @@ TEST_SUITE("core/probe/crawl") {
     world.add("a").instance.replicas.push_back(key("gone"));
     world.add("b", "a");
     const CrawlResult result = world.crawl_from({"b"});
-    CHECK(hosts(result) == Names{"a", "b"});
+    CHECK(found_hosts(result) == Names{"a", "b"});
     REQUIRE(result.unreachable.size() == 1);
     CHECK(result.unreachable[0].key == key("gone"));
     CHECK(result.unreachable[0].error.kind == ErrorKind::Unreachable);
@@ -132,10 +132,10 @@ TEST_SUITE("core/probe/crawl") {
                                  : std::vector<InstanceKey>{};
     };
     const CrawlResult result = world.crawl_from({"a"}, settings);
-    CHECK(hosts(result) == Names{"a", "below", "lowest"});
+    CHECK(found_hosts(result) == Names{"a", "below", "lowest"});
     REQUIRE(result.unreachable.size() == 1);
     CHECK(result.unreachable[0].key == key("dead"));
-    CHECK(hosts(world.crawl_from({"dead"}, settings)) == Names{"below", "lowest"});
+    CHECK(found_hosts(world.crawl_from({"dead"}, settings)) == Names{"below", "lowest"});
     CHECK(world.probes_of("ignored") == 0);
   }
 
@@ -150,7 +150,7 @@ TEST_SUITE("core/probe/crawl") {
                                 : std::vector<InstanceKey>{};
     };
     const CrawlResult result = world.crawl_from({"a"}, settings);
-    CHECK(hosts(result) == Names{"a", "quiet"});
+    CHECK(found_hosts(result) == Names{"a", "quiet"});
     REQUIRE(result.unreachable.size() == 1);
     CHECK(result.unreachable[0].key == key("dead"));
   }
@@ -176,7 +176,7 @@ TEST_SUITE("core/probe/crawl") {
     world.add("b", "a").instance.replication.source = key("10.0.0.1");
     world.also_called("a", "10.0.0.1");
     CrawlResult result = world.crawl_from({"b"});
-    CHECK(hosts(result) == Names{"a", "b"});
+    CHECK(found_hosts(result) == Names{"a", "b"});
     CHECK(found(result, "b").replication.source == key("a"));
     settle_all(result, {});
     CHECK(found(result, "b").cluster_name == "a:3306");
@@ -190,7 +190,7 @@ TEST_SUITE("core/probe/crawl") {
     world.add("stranger");
     world.add("other").instance.replication = {.configured = true, .source = key("elsewhere")};
     const CrawlResult result = world.crawl_from({"a"});
-    CHECK(hosts(result) == Names{"a", "true"});
+    CHECK(found_hosts(result) == Names{"a", "true"});
     CHECK(found(result, "a").replicas == std::vector<InstanceKey>{key("true")});
     REQUIRE(result.skipped.size() == 3);
     CHECK(result.skipped[0].because.find("not read") != std::string::npos);
@@ -206,7 +206,7 @@ TEST_SUITE("core/probe/crawl") {
     world.add("b", "a");
     world.add("c", "b");
     const CrawlResult result = world.crawl_from({"a"});
-    CHECK(hosts(result) == Names{"a", "b", "c"});
+    CHECK(found_hosts(result) == Names{"a", "b", "c"});
     CHECK(result.skipped.empty());
   }
 
@@ -216,7 +216,7 @@ TEST_SUITE("core/probe/crawl") {
     Replication& replication = world.add("c").instance.replication;
     replication = {.configured = true, .source = key("vip"), .source_uuid = "UUID-a"};
     world.also_called("a", "vip");
-    CHECK(hosts(world.crawl_from({"a"})) == Names{"a", "c"});
+    CHECK(found_hosts(world.crawl_from({"a"})) == Names{"a", "c"});
   }
 
   TEST_CASE("filters keep servers unprobed and say so") {
@@ -227,13 +227,13 @@ TEST_SUITE("core/probe/crawl") {
     CrawlSettings settings;
     settings.ignore_hosts = *HostFilter::compile({"^b:"});
     const CrawlResult result = world.crawl_from({"a"}, settings);
-    CHECK(hosts(result) == Names{"a", "c"});
+    CHECK(found_hosts(result) == Names{"a", "c"});
     CHECK(world.probes_of("b") == 0);
     CHECK(world.probes_of("d") == 0);
     CHECK(result.skipped.size() == 2);
     CrawlSettings no_sources;
     no_sources.ignore_sources = *HostFilter::compile({"^a:"});
-    CHECK(hosts(world.crawl_from({"b"}, no_sources)) == Names{"b"});
+    CHECK(found_hosts(world.crawl_from({"b"}, no_sources)) == Names{"b"});
   }
 
   TEST_CASE("what a query of the user's own did not tell in time stays as it is recorded") {
@@ -259,7 +259,7 @@ TEST_SUITE("core/probe/crawl") {
     world.add("a");
     world.add("b", "a").outcome = ProbeOutcome::Skipped;
     const CrawlResult result = world.crawl_from({"a"});
-    CHECK(hosts(result) == Names{"a"});
+    CHECK(found_hosts(result) == Names{"a"});
     REQUIRE(result.skipped.size() == 1);
     CHECK(result.skipped[0].key == key("b"));
   }
