@@ -40,6 +40,7 @@ struct ServerFacts {
   bool binlog_server{false};        ///< MaxScale as a binlog server
   BinlogCoordinates binlog{};       ///< where its own binary log ends
   bool filters_binlog{false};       ///< by binlog_do_db or binlog_ignore_db. Not stored
+  bool skips_errors{false};         ///< as a replica, by slave_skip_errors. Not stored
 };
 
 /// TLS and key options of a replica's link to its source, verbatim from the replica status, as

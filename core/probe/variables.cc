@@ -125,6 +125,9 @@ void read_variables(const Variables& variables, Instance& instance) {
   server.log_bin = variables.flag("log_bin");
   server.log_replica_updates =
       variables.flag(either(variables, "log_slave_updates", "log_replica_updates"));
+  const std::string skipped =
+      variables.text(either(variables, "slave_skip_errors", "replica_skip_errors"));
+  server.skips_errors = !skipped.empty() && !equals_ignoring_case(skipped, "OFF");
   server.filters_binlog =
       leaves_out_rows(variables.text("binlog_do_db"), variables.text("binlog_ignore_db"));
   read_gtid(variables, instance.gtid);

@@ -198,6 +198,10 @@ TEST_SUITE("core/doctor/doctor") {
     ward.at(4).replication.has_filters = true;
     CHECK(ward.tells("warning replication-filters db4"));
     ward.at(4).replication.has_filters = false;
+    ward.at(4).server.skips_errors = true;
+    CHECK(ward.tells("warning replication-filters db4"));
+    CHECK(ward.what("replication-filters").find("it skips errors") == 0);
+    ward.at(4).server.skips_errors = false;
     ward.at(4).incomplete = "db2:3306";
     CHECK(ward.tells("warning replication-filters db4"));
     CHECK(ward.what("replication-filters").find("orch untag db4") != std::string::npos);
