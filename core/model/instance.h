@@ -130,6 +130,7 @@ struct SemiSync {
   bool replica_enabled{false};
   std::chrono::milliseconds source_timeout{0};
   unsigned source_wait_for_replica_count{0};
+  std::string source_wait_point{};  ///< AFTER_SYNC, AFTER_COMMIT. Not stored
   bool source_status{false};
   unsigned source_clients{0};
   /// How many sessions wait for an acknowledgement right now; nothing when it was not asked.

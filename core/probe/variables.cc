@@ -44,6 +44,8 @@ void read_semi_sync(const Variables& variables, SemiSync& semi_sync) {
   semi_sync.replica_enabled = variables.flag(replica);
   semi_sync.source_timeout = std::chrono::milliseconds(variables.number(
       either(variables, "rpl_semi_sync_master_timeout", "rpl_semi_sync_source_timeout")));
+  semi_sync.source_wait_point = variables.text(
+      either(variables, "rpl_semi_sync_master_wait_point", "rpl_semi_sync_source_wait_point"));
   const auto count = either(variables, "rpl_semi_sync_master_wait_for_slave_count",
                             "rpl_semi_sync_source_wait_for_replica_count");
   // MariaDB has no such variable: it waits for one.
