@@ -68,8 +68,7 @@ struct Replication {
   std::string source_uuid{};  ///< Source_UUID; "No" where the status has no such column
   std::string user{};         ///< Source_User. Not stored
   std::string channel{};      ///< Channel_Name or Connection_name. Not stored
-  /// How many sources it has; with more than one it is never moved (DISC-8). Not stored.
-  int channels{0};
+  int channels{0};  ///< how many sources; with more than one it is never moved (DISC-8). Not stored
   ThreadState io_state{ThreadState::None};
   ThreadState sql_state{ThreadState::None};
   /// The stored flags slave_io_running / slave_sql_running. A probe sets them to `state ==
@@ -96,9 +95,8 @@ struct Replication {
   SourceTls tls{};
   /// Options that a plain CHANGE SOURCE keeps by itself are not listed here. Not stored.
   std::chrono::seconds connect_retry{0};
-  /// Heartbeat period, which CHANGE resets when it names a host. Not stored.
-  std::optional<std::chrono::milliseconds> heartbeat{};
-  std::uint64_t heartbeats{0};  ///< how many were received. Not stored
+  std::optional<std::chrono::milliseconds> heartbeat{};  ///< its period. Not stored
+  std::uint64_t heartbeats{0};                           ///< how many were received. Not stored
   /// Since when, at the latest, nothing has come from the source; takes two looks. Not stored.
   std::optional<TimePoint> silent_since{};
   std::string retrieved_gtid_set{};  ///< Retrieved_Gtid_Set. Not stored
