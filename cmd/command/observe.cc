@@ -118,16 +118,18 @@ Result<> keep_watched(const Services& services, const std::vector<Observation>& 
 
 /// Of the clusters of those that were read.
 Result<> mark_around(const Services& services, const std::vector<Observation>& found) {
-  std::map<InstanceKey, bool> filters_binlog;
+  std::map<InstanceKey, ServerFacts> told;
   std::set<std::string> clusters;
   for (const Observation& seen : found) {
-    filters_binlog[seen.instance.key] = seen.instance.server.filters_binlog;
+    told[seen.instance.key] = seen.instance.server;
     clusters.insert(seen.instance.cluster_name);
   }
   for (const std::string& cluster : clusters) {
     ORCH_ASSIGN(std::vector<Instance> members, services.instances().list({.cluster = cluster}));
-    for (Instance& member : members)
-      member.server.filters_binlog = filters_binlog[member.key];
+    for (Instance& member : members) {
+      member.server.filters_binlog = told[member.key].filters_binlog;
+      member.server.skips_errors = told[member.key].skips_errors;
+    }
     ORCH_TRY(mark_incomplete(services, Topology(std::move(members))));
   }
   return {};

@@ -7,6 +7,7 @@
 
 #include "core/base/text.h"
 #include "core/doctor/checks.h"
+#include "core/plan/recovery/promotion.h"
 #include "core/plan/step.h"
 
 namespace orch {
@@ -87,6 +88,12 @@ unsigned wanted_by(const Instance& instance) {
 
 void check_remaining(const Round& round, const Instance& replica) {
   const SemiSync& semi_sync = replica.semi_sync;
+  if (const std::string text = weaker_wait(replica, *round.master);
+      answers(replica) && !text.empty()) {
+    round.add(Badness::Warning, "semi-sync-weaker", replica.key,
+              "as the master it would not wait for its replicas as this one does: it " + text,
+              "set there what is set on the present master");
+  }
   const int left = acknowledgers_without(round, replica);
   const auto wanted = static_cast<int>(wanted_by(replica));
   if (!semi_sync.source_enabled || wanted <= left) return;
@@ -135,7 +142,7 @@ void check_semi_sync(const Round& round) {
                           semi_sync.source_timeout.count() / 1000),
               "raise the timeout where losing one is worse than waiting");
   }
-  if (equals_ignoring_case(round.examined(*round.master).semi_sync_wait_point, "AFTER_COMMIT")) {
+  if (equals_ignoring_case(semi_sync.source_wait_point, "AFTER_COMMIT")) {
     round.add(Badness::Warning, "semi-sync-after-commit", round.master->key,
               "it waits after the commit: others may have read what a failover loses",
               "set rpl_semi_sync wait point to AFTER_SYNC");

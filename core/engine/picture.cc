@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "core/base/text.h"
+#include "core/model/left_out.h"
 #include "core/probe/crawl.h"
 
 namespace orch {
@@ -210,7 +211,7 @@ std::vector<Topology> Picture::leaving_out() const {
   std::set<std::string> names;
   for (const auto& [key, server] : servers_) {
     const Instance& one = server.instance;
-    if (one.replication.has_filters || one.server.filters_binlog) names.insert(one.cluster_name);
+    if (applies_part(one) || one.server.filters_binlog) names.insert(one.cluster_name);
   }
   std::vector<Topology> found;
   for (const std::string& name : names)

@@ -19,7 +19,6 @@ struct Examination {
   std::optional<std::int64_t> max_connections{};
   std::optional<std::int64_t> connections{};  ///< Threads_connected
   std::optional<bool> gtid_strict{};          ///< MariaDB: gtid_strict_mode
-  std::string semi_sync_wait_point{};         ///< AFTER_SYNC, AFTER_COMMIT
   /// How far the server's clock is ahead of ours.
   std::optional<std::chrono::milliseconds> clock_ahead{};
   /// MariaDB: accounts besides ours and root's that write in spite of read_only; each as

@@ -40,6 +40,7 @@ struct ServerFacts {
   bool binlog_server{false};        ///< MaxScale as a binlog server
   BinlogCoordinates binlog{};       ///< where its own binary log ends
   bool filters_binlog{false};       ///< by binlog_do_db or binlog_ignore_db. Not stored
+  bool skips_errors{false};         ///< as a replica, by slave_skip_errors. Not stored
 };
 
 /// TLS and key options of a replica's link to its source, verbatim from the replica status, as
@@ -67,8 +68,7 @@ struct Replication {
   std::string source_uuid{};  ///< Source_UUID; "No" where the status has no such column
   std::string user{};         ///< Source_User. Not stored
   std::string channel{};      ///< Channel_Name or Connection_name. Not stored
-  /// How many sources it has; with more than one it is never moved (DISC-8). Not stored.
-  int channels{0};
+  int channels{0};  ///< how many sources; with more than one it is never moved (DISC-8). Not stored
   ThreadState io_state{ThreadState::None};
   ThreadState sql_state{ThreadState::None};
   /// The stored flags slave_io_running / slave_sql_running. A probe sets them to `state ==
@@ -95,9 +95,8 @@ struct Replication {
   SourceTls tls{};
   /// Options that a plain CHANGE SOURCE keeps by itself are not listed here. Not stored.
   std::chrono::seconds connect_retry{0};
-  /// Heartbeat period, which CHANGE resets when it names a host. Not stored.
-  std::optional<std::chrono::milliseconds> heartbeat{};
-  std::uint64_t heartbeats{0};  ///< how many were received. Not stored
+  std::optional<std::chrono::milliseconds> heartbeat{};  ///< its period. Not stored
+  std::uint64_t heartbeats{0};                           ///< how many were received. Not stored
   /// Since when, at the latest, nothing has come from the source; takes two looks. Not stored.
   std::optional<TimePoint> silent_since{};
   std::string retrieved_gtid_set{};  ///< Retrieved_Gtid_Set. Not stored
@@ -129,6 +128,7 @@ struct SemiSync {
   bool replica_enabled{false};
   std::chrono::milliseconds source_timeout{0};
   unsigned source_wait_for_replica_count{0};
+  std::string source_wait_point{};  ///< AFTER_SYNC, AFTER_COMMIT. Not stored
   bool source_status{false};
   unsigned source_clients{0};
   /// How many sessions wait for an acknowledgement right now; nothing when it was not asked.

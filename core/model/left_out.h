@@ -20,9 +20,12 @@ inline constexpr std::string_view kIncompleteTag = "orch-incomplete";
   return value.find_first_not_of(", ") == std::string::npos ? "unknown" : std::move(value);
 }
 
+/// It does not apply all that it gets: it filters that, or skips what fails.
+[[nodiscard]] bool applies_part(const Instance& replica);
+
 /// Those who leave out rows on the way from `source` down to `replica`, the lowest first: servers
-/// below `source` by filtering what they replicate, those above `replica` by what they keep out of
-/// their binary logs.
+/// below `source` that apply a part of what they replicate, those above `replica` by what they keep
+/// out of their binary logs.
 [[nodiscard]] std::vector<const Instance*> leaving_out(const Topology& topology,
                                                        const InstanceKey& source,
                                                        const Instance& replica);

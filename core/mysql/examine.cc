@@ -14,8 +14,7 @@ namespace {
 
 constexpr std::string_view kVariables =
     "SHOW GLOBAL VARIABLES WHERE Variable_name IN ('sync_binlog', 'innodb_flush_log_at_trx_commit',"
-    " 'slave_net_timeout', 'replica_net_timeout', 'max_connections', 'gtid_strict_mode',"
-    " 'rpl_semi_sync_master_wait_point', 'rpl_semi_sync_source_wait_point')";
+    " 'slave_net_timeout', 'replica_net_timeout', 'max_connections', 'gtid_strict_mode')";
 constexpr std::string_view kConnections = "SHOW GLOBAL STATUS LIKE 'Threads_connected'";
 constexpr std::string_view kClock = "SELECT UNIX_TIMESTAMP(NOW(6)) AS now";
 constexpr std::string_view kGrants = "SHOW GRANTS";
@@ -43,7 +42,6 @@ void read_variable(const std::string& name, const std::string& value, Examinatio
   if (name == "max_connections") seen.max_connections = number;
   if (number && name.ends_with("_net_timeout")) seen.net_timeout = std::chrono::seconds(*number);
   if (name == "gtid_strict_mode") seen.gtid_strict = equals_ignoring_case(value, "ON");
-  if (name.ends_with("_wait_point")) seen.semi_sync_wait_point = value;
 }
 
 /// "1769854830.123456" since 1970.

@@ -83,18 +83,21 @@ std::vector<std::string> wanted_variables(Flavor flavor) {
                                  "max_connections",
                                  "rpl_semi_sync_master_enabled",
                                  "rpl_semi_sync_master_timeout",
-                                 "rpl_semi_sync_slave_enabled"};
+                                 "rpl_semi_sync_master_wait_point",
+                                 "rpl_semi_sync_slave_enabled",
+                                 "slave_skip_errors"};
   if (flavor == Flavor::MariaDb) {
     names.insert(names.end(), {"binlog_do_db", "binlog_ignore_db"});
   }
   if (is_oracle_kind(flavor)) {
-    names.insert(names.end(),
-                 {"super_read_only", "offline_mode", "performance_schema", "server_uuid",
-                  "gtid_mode", "log_replica_updates", "master_info_repository",
-                  "rpl_semi_sync_master_wait_for_slave_count", "rpl_semi_sync_source_enabled",
-                  "rpl_semi_sync_source_timeout", "rpl_semi_sync_source_wait_for_replica_count",
-                  "rpl_semi_sync_replica_enabled", "group_replication_group_name",
-                  "group_replication_single_primary_mode"});
+    names.insert(
+        names.end(),
+        {"super_read_only", "offline_mode", "performance_schema", "server_uuid", "gtid_mode",
+         "log_replica_updates", "replica_skip_errors", "master_info_repository",
+         "rpl_semi_sync_master_wait_for_slave_count", "rpl_semi_sync_source_enabled",
+         "rpl_semi_sync_source_timeout", "rpl_semi_sync_source_wait_for_replica_count",
+         "rpl_semi_sync_source_wait_point", "rpl_semi_sync_replica_enabled",
+         "group_replication_group_name", "group_replication_single_primary_mode"});
   }
   return names;
 }

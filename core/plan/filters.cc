@@ -42,10 +42,12 @@ std::string filter_text(const Topology& topology, const InstanceKey& source,
     const bool is_own = filter->key == replica.key;
     const std::string by_way =
         is_own ? "" : "replicates by way of " + to_string(filter->key) + ", which ";
-    const bool by_link = filter->replication.has_filters && filter->key != source;
-    return by_way +
-           (by_link ? "filters what it replicates" : "leaves databases out of its binary log") +
-           ", so that rows may be missing";
+    const bool by_link = applies_part(*filter) && filter->key != source;
+    const char* how = !by_link ? "leaves databases out of its binary log"
+                      : filter->replication.has_filters
+                          ? "filters what it replicates"
+                          : "skips errors when it applies (slave_skip_errors)";
+    return by_way + how + ", so that rows may be missing";
   }
   if (told_of(topology, source, replica).empty()) return "";
   const std::string tag(kIncompleteTag);

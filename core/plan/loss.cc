@@ -73,21 +73,80 @@ Loss loss_of_known(const Topology& topology, const Instance& dead, const Instanc
 
 /// Those that acknowledge the dead server's commits and are silent, where an acknowledged commit
 /// may be with them alone: they are as many as one waits for. Who was silent long before is left
-/// out: what was acknowledged since is with others.
-std::vector<std::string> silent_witnesses(const Topology& topology, const Instance& dead) {
-  constexpr std::chrono::seconds kLongBefore{60};
-  if (answers(dead) || !dead.semi_sync.source_enabled) return {};
-  std::vector<std::string> silent;
-  for (const Instance* replica : topology.replicas_of(dead.key)) {
-    const auto& seen = replica->freshness.last_seen;
-    const auto& dead_seen = dead.freshness.last_seen;
-    const bool was_gone = seen && dead_seen && *dead_seen - *seen > kLongBefore;
-    if (answers(*replica) || !replica->semi_sync.replica_enabled || was_gone) continue;
-    silent.push_back(to_string(replica->key));
+/// out if it was so to the dead server as well, by that one's own record: what was acknowledged
+/// since is with others. Who was never read is one of them if the dead server counted it.
+class Witnesses {
+ public:
+  Witnesses(const Topology& topology, const Instance& dead) : topology_(topology), dead_(dead) {
+    tells_names_ = std::ranges::any_of(dead.replicas, [&](const InstanceKey& key) {
+      const Instance* one = topology.find(key);
+      return !was_read(one) || one->semi_sync.replica_enabled;
+    });
+    auto rest = static_cast<std::ptrdiff_t>(dead.semi_sync.source_clients);
+    for (const Instance& one : topology.instances())
+      rest -= answers(one) && was_there(one) ? 1 : 0;
+    for (const Instance* replica : topology.replicas_of(dead.key)) {
+      if (answers(*replica) || !replica->semi_sync.replica_enabled) continue;
+      const bool is_left_out = was_gone(*replica) && (tells_names_ || rest <= 0);
+      if (!is_left_out) silent_.push_back(to_string(replica->key));
+    }
+    unread_ = std::max<std::ptrdiff_t>(0, rest - std::ssize(silent_));
   }
-  const std::size_t needed = std::max(1U, dead.semi_sync.source_wait_for_replica_count);
-  return silent.size() < needed ? std::vector<std::string>() : silent;
-}
+
+  /// "db2:3306 acknowledges commits and is silent: what it alone has received is"; "": nobody.
+  [[nodiscard]] std::string text() const {
+    const std::ptrdiff_t count = std::ssize(silent_) + unread_;
+    const unsigned needed = std::max(1U, dead_.semi_sync.source_wait_for_replica_count);
+    if (answers(dead_) || !dead_.semi_sync.source_enabled || count < needed) return "";
+    std::vector<std::string> who = silent_;
+    if (unread_ > 0) who.push_back(unread());
+    return join(who, ", ") +
+           (count == 1 ? " acknowledges commits and is silent: what it alone has received is"
+                       : " acknowledge commits and are silent: what they alone have received is");
+  }
+
+ private:
+  static bool was_read(const Instance* one) {
+    return one != nullptr && is_valid(one->replication.source);
+  }
+
+  [[nodiscard]] bool is_named(const InstanceKey& key) const {
+    return std::ranges::find(dead_.replicas, key) != dead_.replicas.end();
+  }
+
+  /// One of the dead server's clients when that was read last. It names only those that told it
+  /// their names.
+  [[nodiscard]] bool was_there(const Instance& one) const {
+    if (!one.semi_sync.replica_enabled) return false;
+    return tells_names_ ? is_named(one.key) : topology_.is_below(one.key, dead_.key);
+  }
+
+  [[nodiscard]] bool was_gone(const Instance& replica) const {
+    constexpr std::chrono::seconds kLongBefore{60};
+    const Freshness& record = replica.freshness;
+    const auto& dead_seen = dead_.freshness.last_seen;
+    const bool is_up = record.last_error && record.last_error->by_server;
+    return !is_named(replica.key) && (tells_names_ || !is_up) && record.last_seen && dead_seen &&
+           *dead_seen - *record.last_seen > kLongBefore;
+  }
+
+  /// Those that it counted and nobody has read.
+  [[nodiscard]] std::string unread() const {
+    std::vector<std::string> names;
+    for (const InstanceKey& key : dead_.replicas) {
+      if (!was_read(topology_.find(key))) names.push_back(to_string(key));
+    }
+    if (std::ssize(names) == unread_) return join(names, ", ");
+    return std::to_string(unread_) + " of " + to_string(dead_.key) +
+           "'s replicas that could not be read";
+  }
+
+  const Topology& topology_;
+  const Instance& dead_;
+  bool tells_names_{false};  ///< by what it named, who was connected is known
+  std::vector<std::string> silent_;
+  std::ptrdiff_t unread_{0};
+};
 
 /// Who may hold more than the winner, and cannot be compared with it: without GTID, replicas of
 /// another server that is gone as well, and of MariaDB who has GTIDs that the winner lacks and no
@@ -124,17 +183,12 @@ Loss loss_with(const Topology& topology, const InstanceKey& failed, const Instan
                 loss.text,
             std::nullopt};
   }
-  const std::vector<std::string> silent = silent_witnesses(topology, *dead);
+  const std::string silent = Witnesses(topology, *dead).text();
   if (silent.empty()) return loss;
-  const std::string who =
-      silent.size() == 1
-          ? silent.front() + " acknowledges commits and is silent: what it alone has received is"
-          : join(silent, ", ") +
-                " acknowledge commits and are silent: what they alone have received is";
   std::string_view known = loss.text;
   constexpr std::string_view kNothing = "nothing; ";
   if (known.starts_with(kNothing)) known.remove_prefix(kNothing.size());
-  return {"unknown: " + who + " unknown; " + std::string(known), std::nullopt};
+  return {"unknown: " + silent + " unknown; " + std::string(known), std::nullopt};
 }
 
 std::string lost_with(const Topology& topology, const InstanceKey& failed,

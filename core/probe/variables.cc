@@ -44,6 +44,8 @@ void read_semi_sync(const Variables& variables, SemiSync& semi_sync) {
   semi_sync.replica_enabled = variables.flag(replica);
   semi_sync.source_timeout = std::chrono::milliseconds(variables.number(
       either(variables, "rpl_semi_sync_master_timeout", "rpl_semi_sync_source_timeout")));
+  semi_sync.source_wait_point = variables.text(
+      either(variables, "rpl_semi_sync_master_wait_point", "rpl_semi_sync_source_wait_point"));
   const auto count = either(variables, "rpl_semi_sync_master_wait_for_slave_count",
                             "rpl_semi_sync_source_wait_for_replica_count");
   // MariaDB has no such variable: it waits for one.
@@ -125,6 +127,9 @@ void read_variables(const Variables& variables, Instance& instance) {
   server.log_bin = variables.flag("log_bin");
   server.log_replica_updates =
       variables.flag(either(variables, "log_slave_updates", "log_replica_updates"));
+  const std::string skipped =
+      variables.text(either(variables, "slave_skip_errors", "replica_skip_errors"));
+  server.skips_errors = !skipped.empty() && !equals_ignoring_case(skipped, "OFF");
   server.filters_binlog =
       leaves_out_rows(variables.text("binlog_do_db"), variables.text("binlog_ignore_db"));
   read_gtid(variables, instance.gtid);

@@ -4,6 +4,7 @@ import unittest
 from live_case import FLAVOR, IS_MYSQL, LiveCase
 from service_case import ServiceCase
 
+READ_ONLY = "super_read_only" if IS_MYSQL else "read_only"
 CHANGE = "CHANGE REPLICATION SOURCE TO" if IS_MYSQL else "CHANGE MASTER TO"
 
 
@@ -66,6 +67,20 @@ class Filters(LiveCase):
         for number in range(1, 6):
             self.write(c[1], number)
         c.wait_for(lambda: c[2].sql("SELECT COUNT(*) FROM app2.seq") == "5", "the rows at 2")
+        self.whole_one_is_promoted(c)
+
+    def test_one_that_skips_errors(self):
+        c = self.start(3, settings=[f"2:{'replica' if IS_MYSQL else 'slave'}_skip_errors=1062"])
+
+        def alone(statement):
+            c[2].sql(f"SET sql_log_bin = 0; SET GLOBAL read_only = 0; {statement}; SET GLOBAL {READ_ONLY} = 1")
+        alone("INSERT INTO app.seq VALUES (3, -1, -1)")
+        for number in range(1, 6):
+            self.write(c[1], number)
+        self.arrives(5, at=[c[2]])
+        alone("DELETE FROM app.seq WHERE seq = -1")
+        self.discover(c)
+        self.assertRegex(self.orch("doctor").out, rf"replication-filters\n +{c[2]}: it skips errors")
         self.whole_one_is_promoted(c)
 
 

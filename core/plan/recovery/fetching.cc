@@ -192,11 +192,14 @@ std::string obstacle_to_fetch(const Instance& winner, const Instance& ahead,
     return "it replicates from " + std::to_string(ahead.replication.channels) +
            " sources: what it has of the others would come, too";
   }
-  // Below one filter they lack the same.
+  // Below one filter they lack the same; who skips errors itself is no better than another.
   const auto of_winner = leaving_out(so_far.at_start, failed, winner);
   for (const Instance* filter : leaving_out(so_far.at_start, failed, ahead)) {
-    if (std::ranges::find(of_winner, filter->key, &Instance::key) == of_winner.end())
-      return "it " + filter_text(so_far.at_start, failed, ahead);
+    const bool is_shared =
+        std::ranges::find(of_winner, filter->key, &Instance::key) != of_winner.end();
+    const bool as_winner = winner.server.skips_errors && filter->server.skips_errors &&
+                           !filter->replication.has_filters;
+    if (!is_shared && !as_winner) return "it " + filter_text(so_far.at_start, failed, ahead);
   }
   if (auto text = binlog_filter_text(ahead); !text.empty()) return "it " + text;
   // Its delay is taken off, or keeps nothing back of what is fetched: what it has executed.

@@ -29,8 +29,8 @@ std::optional<Run> by_gtid_again(const Instance& server, const std::string& why,
   return run;
 }
 
-/// It may not be ended, so that STOP waits for the rest as long as the server itself does: a
-/// minute.
+}  // namespace
+
 bool is_held_up(const Instance& server, const Progress& so_far) {
   const StepResult* last = latest(so_far, server.key, [](const Action& action) {
     return is_change<RollBackPartial>(action) || is_change<StopReplication>(action);
@@ -38,8 +38,6 @@ bool is_held_up(const Instance& server, const Progress& so_far) {
   return last != nullptr && last->error && is_change<RollBackPartial>(last->step.action) &&
          answers(server) && is_replica(server) && runs(server.replication.sql_state);
 }
-
-}  // namespace
 
 bool keeps_only_while_connected(const Instance& server) {
   return is_mariadb(server) && uses_gtid(server) &&

@@ -52,6 +52,10 @@ void undelay_while_receiving(const Instance& server, Run& run);
                                                  const std::vector<const Instance*>& servers,
                                                  const Progress& so_far);
 
+/// Its applier waits for the rest of a transaction and may not be ended, so that STOP waits as long
+/// as the server itself does: a minute. It was not stopped yet.
+[[nodiscard]] bool is_held_up(const Instance& server, const Progress& so_far);
+
 /// Where the winner's applier waits for the rest of a transaction and may not be ended, stops it
 /// and those of the servers that wait likewise: all at once, for it takes a minute each. Nothing
 /// where that was tried, or the winner waits for nothing.

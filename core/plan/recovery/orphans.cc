@@ -128,11 +128,12 @@ void note_filtered(const InstanceKey& failed, const Topology& before, const Topo
     who += (who.empty() ? "" : ", ") + to_string(key);
   }
   if (who.empty()) return;
-  account.notes.push_back(to_string(filter->key) +
-                          " filtered what it replicated: rows that it left out are missing in " +
-                          who + " until somebody brings them there; by the tag " +
-                          std::string(kIncompleteTag) +
-                          " they are passed over until then (orch untag)");
+  account.notes.push_back(
+      to_string(filter->key) +
+      (filter->server.skips_errors ? " skipped errors" : " filtered what it replicated") +
+      ": rows that it left out are missing in " + who +
+      " until somebody brings them there; by the tag " + std::string(kIncompleteTag) +
+      " they are passed over until then (orch untag)");
 }
 
 bool is_preferred(const Instance& instance) {
@@ -164,6 +165,7 @@ bool can_shelter(const Instance& sibling, const Instance& failed, const Policy& 
          replica_running(sibling) && sibling.replication.channels <= 1 &&
          !is_banned(sibling, policy) &&
          sibling.replication.has_filters == failed.replication.has_filters &&
+         (failed.server.skips_errors || !sibling.server.skips_errors) &&
          sibling.server.filters_binlog == failed.server.filters_binlog &&
          sibling.server.binlog_server == failed.server.binlog_server;
 }

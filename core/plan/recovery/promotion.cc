@@ -5,6 +5,7 @@
 #include <string_view>
 #include <utility>
 
+#include "core/base/text.h"
 #include "core/plan/candidate.h"
 #include "core/plan/filters.h"
 #include "core/plan/recovery/fetching.h"
@@ -30,6 +31,11 @@ std::size_t acknowledging(const Instance& winner, const Instance& old_primary,
       std::count_if(replicas.begin(), replicas.end(),
                     [&](const Instance* replica) { return would(*replica); }) +
       (would(old_primary) ? 1 : 0));
+}
+
+std::string text_of(std::chrono::milliseconds time) {
+  const auto count = time.count();
+  return count % 1000 == 0 ? std::to_string(count / 1000) + " s" : std::to_string(count) + " ms";
 }
 
 constexpr std::string_view kLookAround = "see that nobody else takes writes";
@@ -112,6 +118,26 @@ std::string semi_sync_objection(const Instance& winner, const Instance& old_prim
          " of those that would follow it acknowledge commits";
 }
 
+std::string weaker_wait(const Instance& heir, const Instance& old_primary) {
+  const SemiSync& now = heir.semi_sync;
+  const SemiSync& before = old_primary.semi_sync;
+  if (!before.source_enabled || !now.available) return "";
+  std::vector<std::string> texts;
+  if (now.source_timeout < before.source_timeout) {
+    texts.push_back("gives up after " + text_of(now.source_timeout) + ", not " +
+                    text_of(before.source_timeout));
+  }
+  if (now.source_wait_for_replica_count < before.source_wait_for_replica_count) {
+    texts.push_back("waits for " + std::to_string(now.source_wait_for_replica_count) +
+                    " of them, not " + std::to_string(before.source_wait_for_replica_count));
+  }
+  if (equals_ignoring_case(now.source_wait_point, "AFTER_COMMIT") &&
+      equals_ignoring_case(before.source_wait_point, "AFTER_SYNC")) {
+    texts.emplace_back("waits after the commit (AFTER_COMMIT), not before it (AFTER_SYNC)");
+  }
+  return join(texts, ", and ");
+}
+
 std::vector<Step> promotion_steps(const Instance& winner, const Instance& old_primary,
                                   const Progress& so_far, const Topology& fresh) {
   std::vector<Step> steps;
@@ -145,10 +171,14 @@ std::string semi_sync_note(const Instance& winner, const Instance& old_primary,
   if (promoted == nullptr) return "";
   const Instance* before = so_far.at_start.find(old_primary.key);
   if (before == nullptr) return "";
-  const std::string text =
-      semi_sync_objection(winner, with_semi_sync_role(*before, so_far), so_far.at_start);
-  return text.empty() ? ""
-                      : "the new primary does not wait for replicas as the old one did: " + text;
+  const Instance old = with_semi_sync_role(*before, so_far);
+  std::string text = semi_sync_objection(winner, old, so_far.at_start);
+  if (text.empty()) {
+    text = weaker_wait(winner, old);
+    if (text.empty()) return "";
+    text = to_string(winner.key) + " " + text;
+  }
+  return "the new primary does not wait for replicas as the old one did: " + text;
 }
 
 bool is_writable_top(const Instance& instance) {

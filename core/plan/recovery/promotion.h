@@ -22,6 +22,10 @@ namespace orch {
 [[nodiscard]] std::string semi_sync_objection(const Instance& winner, const Instance& old_primary,
                                               const Topology& fresh);
 
+/// In what the heir would wait less for its replicas than the old primary does, by their settings:
+/// "gives up after 100 ms, not 600 s"; "" = in nothing that is known.
+[[nodiscard]] std::string weaker_wait(const Instance& heir, const Instance& old_primary);
+
 /// A note for people when this run promoted a server that does not wait for replicas as the old
 /// primary did; "" when not.
 [[nodiscard]] std::string semi_sync_note(const Instance& winner, const Instance& old_primary,

@@ -8,6 +8,7 @@
 #include "core/plan/candidate.h"
 #include "core/plan/recovery/binlog_servers.h"
 #include "core/plan/recovery/detaching.h"
+#include "core/plan/recovery/held_back.h"
 
 namespace orch {
 
@@ -169,6 +170,11 @@ class Siblings {
     move.stop_limit = policy_.bulk_wait;
     const std::chrono::minutes patience = policy_.postpone_replica_recovery_on_lag;
     move.late = patience.count() > 0 && replica.replication.sql_delay > patience;
+    // Who does not wait for the silent has somebody look after those that are left behind.
+    if (policy_.silent_wait.count() > 0 && is_held_up(replica, so_far_)) {
+      move.late = true;
+      move.stop_limit.reset();
+    }
     const auto& holds = so_far_.facts.position_at_promotion;
     if (!move.equal_at && holds && executed_position(replica).index() == holds->index()) {
       move.destination_holds = holds;

@@ -30,13 +30,14 @@ struct Ward {
       semi_sync.source_wait_for_replica_count = 1;
       semi_sync.source_clients = 3;
       semi_sync.source_timeout = std::chrono::hours(24);
+      semi_sync.available = true;
+      semi_sync.source_wait_point = "AFTER_SYNC";
       patient.examined[instance.key] = {.sync_binlog = 1,
                                         .flush_log_at_trx_commit = 1,
                                         .net_timeout = std::chrono::seconds(4),
                                         .max_connections = 100,
                                         .connections = 10,
                                         .gtid_strict = true,
-                                        .semi_sync_wait_point = "AFTER_SYNC",
                                         .clock_ahead = std::chrono::milliseconds(3),
                                         .grants = {"GRANT ALL PRIVILEGES ON *.* TO `orch`@`%`"}};
     }
@@ -198,6 +199,10 @@ TEST_SUITE("core/doctor/doctor") {
     ward.at(4).replication.has_filters = true;
     CHECK(ward.tells("warning replication-filters db4"));
     ward.at(4).replication.has_filters = false;
+    ward.at(4).server.skips_errors = true;
+    CHECK(ward.tells("warning replication-filters db4"));
+    CHECK(ward.what("replication-filters").find("it skips errors") == 0);
+    ward.at(4).server.skips_errors = false;
     ward.at(4).incomplete = "db2:3306";
     CHECK(ward.tells("warning replication-filters db4"));
     CHECK(ward.what("replication-filters").find("orch untag db4") != std::string::npos);
@@ -296,6 +301,18 @@ TEST_SUITE("core/doctor/doctor") {
           std::string::npos);
   }
 
+  TEST_CASE("a replica that would wait less for its own than the master does") {
+    Ward ward;
+    ward.at(2).semi_sync.source_timeout = std::chrono::milliseconds(100);
+    CHECK(ward.tells("warning semi-sync-weaker db2"));
+    CHECK(ward.what("semi-sync-weaker").find("it gives up after 100 ms, not 86400 s") !=
+          std::string::npos);
+    ward.at(1).semi_sync.source_timeout = std::chrono::milliseconds(100);
+    CHECK_FALSE(ward.tells("warning semi-sync-weaker db2"));
+    ward.at(3).semi_sync.source_wait_point = "AFTER_COMMIT";
+    CHECK(ward.tells("warning semi-sync-weaker db3"));
+  }
+
   TEST_CASE("MariaDB waits for one acknowledgement, and tells no count") {
     Ward ward(true);
     for (Instance& instance : ward.servers)
@@ -318,7 +335,7 @@ TEST_SUITE("core/doctor/doctor") {
     CHECK(ward.tells("warning semi-sync-off db1"));
     master.source_timeout = std::chrono::seconds(10);
     CHECK(ward.tells("notice semi-sync-gives-up db1"));
-    ward.seen(1).semi_sync_wait_point = "AFTER_COMMIT";
+    master.source_wait_point = "AFTER_COMMIT";
     CHECK(ward.tells("warning semi-sync-after-commit db1"));
     master.source_enabled = false;
     CHECK(ward.tells("notice asynchronous db1"));

@@ -167,6 +167,12 @@ TEST_SUITE("picture") {
     picture.take(seen_clean(filtering), kLater, kLater);
     picture.take(not_seen(db(2), "gone"), kLater, kLater);
     REQUIRE(picture.leaving_out().size() == 1);
+    filtering.replication.has_filters = false;
+    picture.take(seen_clean(filtering), kLater, kLater);
+    CHECK(picture.leaving_out().empty());
+    filtering.server.skips_errors = true;
+    picture.take(seen_clean(filtering), kLater, kLater);
+    REQUIRE(picture.leaving_out().size() == 1);
     CHECK(picture.leaving_out().front().instances().size() == 3);
   }
 

@@ -16,14 +16,12 @@ const SteadyPoint kNever = SteadyPoint::max();
 TEST_SUITE("core/mysql/examine") {
   TEST_CASE("settings, connections, clock and grants are read") {
     ScriptedSession session("10.11.6-MariaDB");
-    session.answer(
-        "SHOW GLOBAL VARIABLES",
-        table({"Variable_name", "Value"}, {{"sync_binlog", "0"},
-                                           {"innodb_flush_log_at_trx_commit", "2"},
-                                           {"slave_net_timeout", "60"},
-                                           {"max_connections", "151"},
-                                           {"gtid_strict_mode", "OFF"},
-                                           {"rpl_semi_sync_master_wait_point", "AFTER_COMMIT"}}));
+    session.answer("SHOW GLOBAL VARIABLES",
+                   table({"Variable_name", "Value"}, {{"sync_binlog", "0"},
+                                                      {"innodb_flush_log_at_trx_commit", "2"},
+                                                      {"slave_net_timeout", "60"},
+                                                      {"max_connections", "151"},
+                                                      {"gtid_strict_mode", "OFF"}}));
     session.answer("SHOW GLOBAL STATUS",
                    table({"Variable_name", "Value"}, {{"Threads_connected", "140"}}));
     session.answer("SELECT UNIX_TIMESTAMP", table({"now"}, {{"1769854840.500000"}}));
@@ -41,7 +39,6 @@ TEST_SUITE("core/mysql/examine") {
     CHECK(seen->max_connections == 151);
     CHECK(seen->connections == 140);
     CHECK(seen->gtid_strict == false);
-    CHECK(seen->semi_sync_wait_point == "AFTER_COMMIT");
     CHECK(seen->clock_ahead == std::chrono::milliseconds(10'500));
     CHECK(seen->unbound_accounts == std::vector<std::string>{"'app'@'%'"});
     CHECK(seen->prepared_transactions == 2);

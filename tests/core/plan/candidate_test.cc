@@ -254,6 +254,26 @@ TEST_SUITE("core/plan/candidate") {
     CHECK(filter_text(Topology({failed, behind}), db(1), behind).empty());
   }
 
+  TEST_CASE("who skips errors may lack rows, and whoever is below it") {
+    Instance skipping = replica(2);
+    skipping.server.skips_errors = true;
+    const Instance below = following(mysql(3, gtids("1-95")), 2);
+    const Instance behind = replica(4, "1-80");
+    const Choice choice = choose({skipping, below, behind});
+    CHECK(choice.winner == db(4));
+    const std::string text =
+        "skips errors when it applies (slave_skip_errors), so that rows may be missing";
+    CHECK(because(choice, 2) == text);
+    Instance failed = dead_first();
+    CHECK(filter_text(Topology({failed, skipping, below}), db(1), below) ==
+          "replicates by way of db2:3306, which " + text);
+    CHECK(lost_with(Topology({failed, skipping}), db(1), db(2))
+              .starts_with("unknown: db2:3306 " + text));
+    // A master applies nothing.
+    failed.server.skips_errors = true;
+    CHECK(filter_text(Topology({failed, behind}), {}, behind).empty());
+  }
+
   TEST_CASE("who does not log all is behind the whole ones, and before those that lack rows") {
     Instance logs_part = replica(2, "1-100");
     logs_part.server.filters_binlog = true;

@@ -35,6 +35,22 @@ TEST_SUITE("core/probe/variables") {
       CHECK_FALSE(filters("", ""));
     }
   }
+
+  TEST_CASE("which errors a replica skips is seen by either name") {
+    const auto skips = [](const std::string& name, const std::string& value) {
+      Variables variables;
+      variables.add_columns(table({name}, {{value}}));
+      Instance instance;
+      read_variables(variables, instance);
+      return instance.server.skips_errors;
+    };
+    for (const std::string name : {"slave_skip_errors", "replica_skip_errors"}) {
+      CHECK(skips(name, "1032,1062"));
+      CHECK(skips(name, "ALL"));
+      CHECK_FALSE(skips(name, "OFF"));
+      CHECK_FALSE(skips(name, ""));
+    }
+  }
 }
 
 }  // namespace orch

@@ -246,6 +246,19 @@ TEST_SUITE("core/plan/recovery/fetching") {
     CHECK(to_string(executed_position(filtering.at(db(2)))) == gtids("1-97"));
     CHECK(mentions(outcome.account.lost_transactions, gtids("98-99") + ") that db4:3306"));
 
+    for (const bool all : {false, true}) {  // of db4 only if db2 is no better
+      FakeServers skipping;
+      build(skipping);
+      for (const int number : {2, 3, 4, 5}) {
+        skipping.set(db(number), [&](Instance& i) { i.server.skips_errors = all || number == 4; });
+      }
+      outcome = fail_over(skipping);
+      REQUIRE(said(outcome).empty());
+      CHECK(outcome.account.promoted == db(2));
+      CHECK(to_string(executed_position(skipping.at(db(2)))) == gtids(all ? "1-99" : "1-97"));
+      CHECK(mentions(outcome.account.lost_transactions, "skips errors") == all);
+    }
+
     FakeServers logs_part;  // from db4 the transactions would come, and not their rows
     build(logs_part);
     logs_part.set(db(4), [](Instance& i) { i.server.filters_binlog = true; });

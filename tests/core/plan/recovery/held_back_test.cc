@@ -551,6 +551,34 @@ TEST_SUITE("core/plan/recovery/held_back") {
           (all_at_once ? std::vector<InstanceKey>{db(2), db(3)} : std::vector<InstanceKey>{db(2)}));
   }
 
+  TEST_CASE("who waits for the silent gives a sibling that is held up its time, after all others") {
+    for (const bool waits : {true, false}) {
+      FakeServers servers;
+      servers.add(writable(mysql(1, gtids("1-100"))));
+      servers.add(following(mysql(2, gtids("1-100")), 1));
+      servers.add(cut_short(3, gtids("1-95")));
+      servers.freeze_applier(db(3));
+      servers.refuse(db(3), Change{RollBackPartial{}}.index(), 9);
+      servers.add(following(mysql(4, gtids("1-100")), 1));
+      servers.kill(db(1));
+      Policy policy;
+      if (!waits) policy.silent_wait = {};
+      const Outcome outcome = run_plan(servers, failover({db(1), {}}, policy));
+      REQUIRE(said(outcome).empty());
+      check_below(servers, 3, 2);
+      bool others_are_moved = false;
+      for (const StepResult& done : outcome.steps) {
+        const auto* stop = change_in<StopReplication>(done.step.action);
+        if (done.step.server == db(4) && waits_for<ReplicatesFrom>(done.step.action))
+          others_are_moved = true;
+        const bool stops = stop != nullptr && stop->threads == ReplicationThreads::Both;
+        if (!stops || done.step.server != db(3)) continue;
+        CHECK(others_are_moved == waits);
+        CHECK(done.step.limit.has_value() != waits);
+      }
+    }
+  }
+
   TEST_CASE("a promotion that is refused for its loss stops no applier for a minute before") {
     FakeServers servers;
     servers.add(writable(mysql(1, gtids("1-100"))));

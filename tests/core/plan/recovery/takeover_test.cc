@@ -255,6 +255,47 @@ TEST_SUITE("core/plan/recovery/takeover") {
     }
   }
 
+  TEST_CASE("an heir that waits for less than the old primary did is named") {
+    using std::chrono::milliseconds;
+    struct Case {
+      milliseconds timeout;
+      unsigned count;
+      std::string point;
+      std::string note;  // "": none
+    };
+    const milliseconds ten_minutes{600000};
+    for (const Case& one :
+         {Case{ten_minutes, 2, "AFTER_SYNC", ""}, Case{ten_minutes * 2, 2, "", ""},
+          Case{milliseconds(100), 2, "AFTER_SYNC", "db2:3306 gives up after 100 ms, not 600 s"},
+          Case{ten_minutes, 1, "AFTER_SYNC", "db2:3306 waits for 1 of them, not 2"},
+          Case{ten_minutes, 2, "AFTER_COMMIT", "db2:3306 waits after the commit"}}) {
+      for (const bool dies : {false, true}) {
+        FakeServers servers;
+        build_mysql(servers);
+        for (const int number : {1, 2, 3, 4}) {
+          servers.set(db(number), [&](Instance& i) {
+            const bool is_heir = number == 2;
+            i.semi_sync.available = i.semi_sync.replica_enabled = true;
+            i.semi_sync.source_enabled = number == 1;
+            i.semi_sync.source_wait_for_replica_count = is_heir ? one.count : 2;
+            i.semi_sync.source_timeout = is_heir ? one.timeout : ten_minutes;
+            i.semi_sync.source_wait_point = is_heir ? one.point : "AFTER_SYNC";
+          });
+        }
+        if (dies) servers.kill(db(1));
+        const Outcome outcome = dies ? fail_over(servers, db(2)) : take_over(servers, db(2));
+        REQUIRE_FALSE(outcome.error);
+        std::string found;
+        for (const std::string& note : outcome.account.notes) {
+          if (mentions(note, "does not wait for replicas as the old one did")) found = note;
+        }
+        CAPTURE(found);
+        CHECK(mentions(found, one.note));
+        CHECK(found.empty() == one.note.empty());
+      }
+    }
+  }
+
   TEST_CASE("a promotion that fails is undone: all as before (REC-33, REC-41)") {
     FakeServers servers;
     build_mysql(servers);
