@@ -15,6 +15,7 @@
 
 #include <fmt/format.h>
 
+#include "core/base/certificate.h"
 #include "core/base/text.h"
 #include "core/config/check.h"
 
@@ -68,12 +69,15 @@ class FileChecker {
   void pem(std::string_view key, const std::string& name, bool used) {
     if (name.empty()) return;
     const Severity severity = used ? Severity::Error : Severity::Warning;
-    std::string why;
-    const std::optional<std::string> text = read_beginning(name, why);
+    std::string unread;
+    const std::optional<std::string> text = read_beginning(name, unread);
     if (!text) {
-      report(severity, key, fmt::format("cannot read {}: {}", printable(name), why));
+      report(severity, key, fmt::format("cannot read {}: {}", printable(name), unread));
     } else if (text->find("-----BEGIN ") == std::string::npos) {
       report(severity, key, fmt::format("{} holds nothing in PEM form", printable(name)));
+    } else if (const std::string why = why_not_valid_today(*text); used && !why.empty()) {
+      report(Severity::Warning, key,
+             fmt::format("the certificate in {} {}; renew it", printable(name), why));
     }
   }
 

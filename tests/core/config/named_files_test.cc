@@ -38,6 +38,29 @@ class NamedFiles {
 };
 
 constexpr const char* kPem = "-----BEGIN CERTIFICATE-----\n";
+/// Self-signed: for the first of May 2024, and for a hundred years from then.
+constexpr const char* kOfOneDay =
+    "-----BEGIN CERTIFICATE-----\n"
+    "MIIBbDCCAROgAwIBAgIUeH1YDkk/oV8afElXE3HESRHYWOgwCgYIKoZIzj0EAwIw\n"
+    "DDEKMAgGA1UEAwwBbjAeFw0yNDA1MDEwMDAwMDBaFw0yNDA1MDIwMDAwMDBaMAwx\n"
+    "CjAIBgNVBAMMAW4wWTATBgcqhkjOPQIBBggqhkjOPQMBBwNCAATz9OYUPsASXgD0\n"
+    "o9nQhJj0uH2HC1+9i1XW69/GvJsOxjt+Z7iWDDND8W3NElwSb1Bff1KfGYuV1Zuy\n"
+    "RIOX5bfEo1MwUTAdBgNVHQ4EFgQUtFrzEYUd+GbfR2o/A71hmA8MqpowHwYDVR0j\n"
+    "BBgwFoAUtFrzEYUd+GbfR2o/A71hmA8MqpowDwYDVR0TAQH/BAUwAwEB/zAKBggq\n"
+    "hkjOPQQDAgNHADBEAiA4KXdvJ1FKEaSnQmcHXBT0l9I8mk4Lzz5WM6T3GdBOxwIg\n"
+    "OOBNPdSyClGbk6j7yMJgfBUtHues0euWOpgdai5aSD4=\n"
+    "-----END CERTIFICATE-----\n";
+constexpr const char* kOfAges =
+    "-----BEGIN CERTIFICATE-----\n"
+    "MIIBbjCCARWgAwIBAgIUbqyE030nTqaMhq5oaAH/MTR8RAMwCgYIKoZIzj0EAwIw\n"
+    "DDEKMAgGA1UEAwwBbjAgFw0yNDA1MDEwMDAwMDBaGA8yMTI0MDQwNzAwMDAwMFow\n"
+    "DDEKMAgGA1UEAwwBbjBZMBMGByqGSM49AgEGCCqGSM49AwEHA0IABMp0D4UYmTwC\n"
+    "osDeBjfnWuoP1PUl9xpvGbhtAViqXePFq0WeqrVI2hy/VUosFU9ATjTH1YSPdcDb\n"
+    "5wvL8GzLnlOjUzBRMB0GA1UdDgQWBBQfLUG3ia/UacJN9KOJrHhmobyjczAfBgNV\n"
+    "HSMEGDAWgBQfLUG3ia/UacJN9KOJrHhmobyjczAPBgNVHRMBAf8EBTADAQH/MAoG\n"
+    "CCqGSM49BAMCA0cAMEQCIE6T0gMJh1/q8nIwwU/I6WtgmuWRjUkjgv43FsVxtxsO\n"
+    "AiByBMpv8A/M1zQzauwPIAg7SXGzYTZCcwvXU4rZCps/XA==\n"
+    "-----END CERTIFICATE-----\n";
 
 }  // namespace
 
@@ -53,6 +76,20 @@ TEST_SUITE("core/config/named_files") {
     config.general.audit_log_file = folder.path("audit.log");
     CHECK(check_named_files(config).empty());
     CHECK(check_named_files(Config{}).empty());
+  }
+
+  TEST_CASE("a certificate that has ended is told") {
+    const NamedFiles folder;
+    Config config;
+    config.raft.raft_enabled = true;
+    config.raft.raft_ssl_ca_file = folder.file("ca", kOfAges);
+    config.raft.raft_ssl_cert_file = folder.file("cert", kOfOneDay);
+    const auto problems = check_named_files(config);
+    REQUIRE(problems.size() == 1);
+    CHECK(problems[0].key == "RaftSSLCertFile");
+    CHECK(problems[0].severity == Severity::Warning);
+    CHECK(problems[0].message == "the certificate in " + folder.path("cert") +
+                                     " ended on May  2 00:00:00 2024 GMT; renew it");
   }
 
   TEST_CASE("a certificate that is in use must be there and be one") {
