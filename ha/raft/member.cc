@@ -179,18 +179,14 @@ Result<> Member::compare_with_state() {
   ORCH_ASSIGN(const Index applied, machine_.applied());
   const Index last = ::orch_raft_view(engine_).last;
   if (applied <= last) return {};
-  const std::string lost = fmt::format(
-      "has lost the end of its log: it carried out entry {}, and has {}", applied, last);
+  const std::string lost = fmt::format("it carried out entry {}, and has {}", applied, last);
   if (is_only_voter()) {
     return fail(ErrorKind::Broken,
-                fmt::format("raft data directory {}: this node {} (with an empty one it begins as "
-                            "a new one)",
+                fmt::format("raft data directory {}: this node has lost the end of its log: {} "
+                            "(with an empty one it begins as a new one)",
                             settings_.data_dir, lost));
   }
-  log::error("raft: {} {}: it neither leads nor votes until another node has filled it in",
-             settings_.advertise, lost);
-  lost_until_ = applied;
-  ::orch_raft_wait_for(engine_, applied);
+  lose_end(applied, lost);
   return {};
 }
 

@@ -254,6 +254,7 @@ std::string Member::on_question(std::string_view question, bool known) {
   if (question == kLeaderKnown) return status().leader;
   if (question == kCouldLead) return std::string(should_not_lead() ? kCannotLead : "yes");
   if (question == kIdentity) return fmt::format("{:016x}", runs ? id_ : 0);
+  if (question.starts_with(kLogEnd)) return on_log_question(question.substr(kLogEnd.size()));
   if (question.rfind(kProgram, 0) == 0 && settings_.answer) {
     return settings_.answer(question.substr(kProgram.size()));
   }
