@@ -82,20 +82,21 @@ Result<> Member::open() {
   ORCH_ASSIGN(data_, DataDir::open(settings_.data_dir));
   ORCH_ASSIGN(
       transport_,
-      Transport::open(
-          loop_.get(), transport_settings(settings_),
-          {[this](std::uint64_t id, const std::string& name, uv_stream_t* stream) {
-             ::orch_raft_accepted(engine_, id, name.c_str(), stream);
-           },
-           [this](std::string_view question, bool known) { return on_question(question, known); },
-           [this](const std::string& address) { notice_wanted(address); },
-           [this](const std::string& address, const std::string& number) {
-             notice_another_group(address, number);
-           },
-           [this] { return known_addresses(); },
-           [this] {
-             return hears_of_no_leader();
-           }}));
+      Transport::open(loop_.get(), transport_settings(settings_),
+                      {[this](std::uint64_t id, const std::string& name, uv_stream_t* stream) {
+                         ::orch_raft_accepted(engine_, id, name.c_str(), stream);
+                       },
+                       [this](std::string_view question, const Transport::Asker& asker) {
+                         return on_question(question, asker);
+                       },
+                       [this](const std::string& address) { notice_wanted(address); },
+                       [this](const std::string& address, const std::string& number) {
+                         notice_another_group(address, number);
+                       },
+                       [this] { return known_addresses(); },
+                       [this] {
+                         return hears_of_no_leader();
+                       }}));
   if (!settings_.security.any() && settings_.peers.size() > 1) {
     log::warning(
         "raft: the nodes speak in the clear, and anybody who reaches {} can speak along; a secret "

@@ -118,8 +118,9 @@ class Member {
   void finish();
 
   // Finding the group: member_joining.cc
-  std::string on_question(std::string_view question, bool known);
-  std::string on_join_request(std::string_view rest);
+  std::string on_question(std::string_view question, const Transport::Asker& asker);
+  std::string on_join_request(std::string_view rest, const Transport::Asker& asker);
+  void ask_back(const std::string& address, std::uint64_t id);
   void look_around();
   void decide();
   void begin_group();
@@ -190,6 +191,8 @@ class Member {
   Index lost_until_{0};  ///< how far the log went before its end was lost; 0: it was not
   std::string group_{};  ///< its number; empty while it has none
   std::map<std::string, std::string> strangers_{};  ///< the groups of others, by address
+  std::set<std::string> asked_back_{};  ///< the addresses whose node is asked for its number
+  std::map<std::string, std::string> claimed_{};  ///< who else is at an address that was claimed
   std::string outside_{};  ///< why this node is not in the group; empty: nothing says so
 
   std::uint64_t last_ticket_{0};
