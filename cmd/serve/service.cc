@@ -275,6 +275,8 @@ void Service::act(const Analysis& analysis, SteadyPoint since) {
     refusal = agreed.error().message;
   } else if (const auto outcome = ha::recover(parts, *work); !outcome) {
     refusal = outcome.error().message;
+  } else if (outcome->left_to_next) {
+    refusal = outcome->error->message;
   } else if (outcome->error) {
     refusal = outcome->error->message;
     if (outcome->id > 0) refusal = fmt::format("recovery {} failed: {}", outcome->id, refusal);

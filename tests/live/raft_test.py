@@ -147,6 +147,30 @@ class Raft(RaftCase):
             f"graceful-master-takeover/{c.name}/{c[2].host}/{c[2].port}")
         self.assertEqual(details["SuccessorKey"]["Port"], c[2].port)
 
+    def test_a_takeover_whose_leader_gives_its_place_away_ends_with_what_became_of_it(self):
+        hooks = self.folder / "hooks"
+        self.config.update(PreGracefulTakeoverProcesses=[f"echo before >> {hooks}; sleep 1"],
+                           PostGracefulTakeoverProcesses=[f"echo after >> {hooks}; sleep 1"])
+        c, leader = self.prepare(3)
+
+        def interrupted(after, new):
+            leader = self.leader()
+            follower, other = self.followers(leader)
+            hooks.write_text("")
+            with concurrent.futures.ThreadPoolExecutor() as pool:
+                answer = pool.submit(follower.service.ask, f"graceful-master-takeover-auto/{c.name}/{new.host}/{new.port}")
+                self.wait(lambda: after in hooks.read_text(), "the hook to run")
+                other.service.json("reelect")
+                return answer.result()
+
+        status, said = interrupted("before", c[2])
+        self.assertEqual((status, self.read_only(c[1])), (500, False), said)
+        self.assertIn("it was cut off before it changed any server", said)
+        status, said = interrupted("after", c[2])
+        self.assertEqual((status, self.read_only(c[2])), (200, False), said)
+        self.assertEqual(json.loads(said)["Details"]["SuccessorKey"]["Port"], c[2].port, said)
+        self.agree("select is_successful from topology_recovery order by recovery_id", "0\n1")
+
     def test_what_a_follower_asked_of_a_leader_that_falls_silent_is_answered_soon(self):
         marker = self.folder / "hook"
         self.config["PreGracefulTakeoverProcesses"] = [f"echo x > {marker}; sleep 6"]
