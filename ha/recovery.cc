@@ -125,6 +125,7 @@ Result<> Recovery::check_term() const {
 bool Recovery::stops_for_next_leader() {
   Result<> leads = check_term();
   if (leads) return false;
+  result_.left_to_next = true;
   if (!result_.error) result_.error = std::move(leads).error();
   return true;
 }
@@ -142,6 +143,7 @@ bool Recovery::leaves_it_to_another(Executor& executor, std::set<InstanceKey> se
     if (server == nullptr || !answers(*server)) unseen.push_back(key);
   }
   if (2 * unseen.size() <= servers.size() || !parts_.give_way(unseen)) return false;
+  result_.left_to_next = true;
   result_.error = Error{ErrorKind::Conflict,
                         "most of its servers do not answer this node any more: another one leads "
                         "now, and is to finish it"};
@@ -418,8 +420,10 @@ Result<RecoveryOutcome> Recovery::carry_out(const Topology& records) {
   keep(mark_incomplete(parts_, records), false);
   result_.outcome = executor.run(plan, records, scope);
   if (journal_.is_lost()) {
-    return fail(ErrorKind::Conflict,
-                "recovery " + result_.uid + " is carried on by another process");
+    result_.left_to_next = true;
+    result_.error =
+        Error{ErrorKind::Conflict, "recovery " + result_.uid + " is carried on by another process"};
+    return result_;
   }
   if (parts_.record) keep(parts_.record(scope.probe, result_.outcome.topology));
   if (leaves_it_to_another(executor, scope.probe)) return result_;
@@ -526,6 +530,7 @@ Result<RecoveryOutcome> recover(const Parts& parts, const RecoveryWork& asked) {
     ORCH_ASSIGN(RecoveryOutcome finished,
                 carry_on(parts, *std::move(unfinished),
                          replaces_both ? Recovery::InDoubt::Ends : Recovery::InDoubt::Waits));
+    if (finished.left_to_next) return fail(*finished.error);
     if (finished.error && finished.resumable) return finished;
     parts.teller.say(fmt::format(
         "recovery {} had been cut off: {}", uid,

@@ -21,6 +21,7 @@ struct RecoveryOutcome {
   bool unrecorded{false};        ///< the backend does not know all of it
   /// It has not ended: that could not be recorded, or, with an error, things are left to do.
   bool resumable{false};
+  bool left_to_next{false};          ///< this node leads no more: see await_next_leader()
   bool in_doubt{false};              ///< it waits for a silent server that was told to take writes
   bool silent_since{false};          ///< it was done, and its new master does not answer any more
   std::vector<std::string> notes{};  ///< what people should know: undone, left, could not be kept

@@ -43,6 +43,11 @@ class RunningRecoveries {
     return uids_.contains(uid);
   }
 
+  [[nodiscard]] bool any() const {
+    const MutexLock lock(mutex_);
+    return !uids_.empty();
+  }
+
   /// For how long the owner of a recovery has given that sign of life, and no other one, as far as
   /// this process has seen; at the first look, since `age`.
   [[nodiscard]] SteadyPoint::duration unchanged_for(const std::string& uid, TimePoint sign,

@@ -10,6 +10,7 @@
 #include "core/base/stop.h"
 #include "core/base/text.h"
 #include "core/json/json.h"
+#include "ha/next_leader.h"
 #include "storage/journal_store.h"
 #include "storage/recovery_store.h"
 
@@ -169,7 +170,8 @@ Result<Reply> run_show(Services& services, const Args& args) {
 Result<Reply> run_resume(Services& services, const Args& args) {
   ORCH_ASSIGN(const std::unique_ptr<RecoveryEngine> engine, RecoveryEngine::make(services));
   stop_on_signals();
-  const Result<ha::RecoveryOutcome> outcome = ha::resume(engine->parts(), args.instance);
+  Result<ha::RecoveryOutcome> outcome = ha::resume(engine->parts(), args.instance);
+  if (outcome) outcome = ha::await_next_leader(engine->parts(), *std::move(outcome));
   services.progress().show("");
   if (!outcome) return fail(outcome.error());
   return recovery_reply(*outcome, args.legacy, false);

@@ -14,6 +14,7 @@
 #include "cmd/command/replies.h"
 #include "core/base/stop.h"
 #include "ha/maintenance_locks.h"
+#include "ha/next_leader.h"
 #include "ha/quarantine.h"
 #include "ha/recovery.h"
 #include "ha/recovery_hooks.h"
@@ -158,7 +159,8 @@ Result<Reply> carry_out_or_show(const Services& services, const Args& args, cons
                             type, to_string(work.failed)));
   }
   stop_on_signals();
-  const Result<ha::RecoveryOutcome> outcome = ha::recover(engine->parts(), work);
+  Result<ha::RecoveryOutcome> outcome = ha::recover(engine->parts(), work);
+  if (outcome) outcome = ha::await_next_leader(engine->parts(), *std::move(outcome));
   services.progress().show("");
   if (!outcome) {
     const bool forced = args.legacy && work.command.starts_with("force-");
@@ -297,7 +299,8 @@ Result<Reply> carry_on_if_cut_off(const Services& services, const Args& args,
   }
   ORCH_ASSIGN(const std::unique_ptr<RecoveryEngine> engine, RecoveryEngine::make(services));
   stop_on_signals();
-  const Result<ha::RecoveryOutcome> outcome = ha::resume(engine->parts(), run->uid);
+  Result<ha::RecoveryOutcome> outcome = ha::resume(engine->parts(), run->uid);
+  if (outcome) outcome = ha::await_next_leader(engine->parts(), *std::move(outcome));
   services.progress().show("");
   if (!outcome) return fail(outcome.error());
   return recovery_reply(*outcome, args.legacy, false);

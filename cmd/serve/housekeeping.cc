@@ -278,6 +278,8 @@ void Service::resume_one(const std::string& uid) {
                          replace_both((*engine)->parts(), *outcome, since);
     if (!outcome) {
       log::warning("recovery {}: {}", uid, outcome.error().message);
+    } else if (outcome->left_to_next) {
+      log::warning("recovery {}: {}", uid, outcome->error->message);
     } else if (waits) {
       if (!was_waiting) {
         log::warning("recovery {} has not ended: {}", uid, outcome->error->message);

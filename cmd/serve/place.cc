@@ -57,6 +57,10 @@ Result<> Service::join_group() {
     const MutexLock lock(questions_mutex_);
     return questioned_ == nullptr ? std::string() : answer_question(*questioned_, question);
   };
+  settings.busy = [this] {
+    const MutexLock lock(questions_mutex_);
+    return questioned_ != nullptr && recovers();
+  };
   ORCH_ASSIGN(node_, ha::raft::Node::start(std::move(settings), *decisions_));
   asked_node_ = node_.get();
   coordination_ = std::make_unique<ha::raft::RaftCoordination>(

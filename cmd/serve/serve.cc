@@ -206,7 +206,6 @@ int serve(Config config, const ServeOptions& options) {
   notify("STOPPING=1");
   log::info("shutting down");
   audit(node.services(), "shutdown", {}, "");
-  node.withdraw();
   node.drain([&server](SteadyPoint deadline) {
     if (server) server->stop(deadline);
   });

@@ -275,6 +275,8 @@ void Service::act(const Analysis& analysis, SteadyPoint since) {
     refusal = agreed.error().message;
   } else if (const auto outcome = ha::recover(parts, *work); !outcome) {
     refusal = outcome.error().message;
+  } else if (outcome->left_to_next) {
+    refusal = outcome->error->message;
   } else if (outcome->error) {
     refusal = outcome->error->message;
     if (outcome->id > 0) refusal = fmt::format("recovery {} failed: {}", outcome->id, refusal);
@@ -471,8 +473,24 @@ void Service::withdraw() {
   note_problem(storage::NodeStore(*database_, clock_).drop_address(self_), "backend");
 }
 
+bool Service::recovers() const {
+  return engine_->figures().recoveries > 0 || services_->running().any() ||
+         resumptions_.running() + resumptions_.waiting() > 0;
+}
+
+/// Until others may lead, nobody but this node acts, and followers hand their requests on to it: it
+/// goes on with all of that. Whoever took over in the middle of a recovery would have to find out
+/// first how far that is.
+void Service::lead_on(SteadyPoint deadline) {
+  if (recovers()) log::info("a recovery runs: this node leads on until that has ended");
+  while (recovers() && leading() && !broken() && steady_clock::now() < deadline)
+    std::this_thread::sleep_for(kDrainTick);
+}
+
 void Service::drain(const std::function<void(SteadyPoint)>& end_requests) {
   const SteadyPoint deadline = steady_clock::now() + config().service.drain_seconds;
+  lead_on(deadline);
+  withdraw();
   // Nothing new is begun, and what people asked for is waited for as well.
   bool drained = engine_->drain(steady_clock::now());
   end_requests(deadline);

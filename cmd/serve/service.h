@@ -96,14 +96,12 @@ class Service {
   /// Where this node answers, for other processes on the backend to know.
   /// `advertised`: for those on other machines, too.
   void announce(const std::string& url, const std::string& advertised);
-  /// It will not answer for much longer.
-  void withdraw();
   /// Why this process must end, though nobody asked for it.
   [[nodiscard]] std::optional<std::string> broken() const;
   /// A command has changed the backend: what it says is looked at now.
   void look_again();
-  /// Takes no new recovery, waits for those that run (DrainSeconds), gives leadership up.
-  /// `end_requests` waits until then for what is being answered.
+  /// Leads on until no recovery runs (DrainSeconds), then takes no new one and gives leadership up.
+  /// `end_requests` closes the doors, and waits until then for what is being answered.
   void drain(const std::function<void(SteadyPoint)>& end_requests);
 
  private:
@@ -117,6 +115,10 @@ class Service {
   void write_entries();
   [[nodiscard]] EngineDoors engine_doors();
 
+  /// It will not answer for much longer.
+  void withdraw();
+  [[nodiscard]] bool recovers() const;
+  void lead_on(SteadyPoint deadline);
   void keep_place();
   void keep_house();
   Result<> say_alive();

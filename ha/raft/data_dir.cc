@@ -118,6 +118,10 @@ Result<> DataDir::check_whole() const {
     const std::string name = entry.path().filename();
     const bool closed = name.find_first_not_of("0123456789-") == std::string::npos;
     if (!closed && !name.starts_with("open-")) continue;
+    if (!entry.is_regular_file(problem)) {
+      return fail(ErrorKind::Broken,
+                  fmt::format("raft data directory {}: log/{} is no file", path_, name));
+    }
     std::ifstream file(entry.path(), std::ios::binary);
     const std::string bytes{std::istreambuf_iterator<char>(file), {}};
     if (!file) return directory_problem(entry.path(), errno);

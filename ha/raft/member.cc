@@ -82,20 +82,21 @@ Result<> Member::open() {
   ORCH_ASSIGN(data_, DataDir::open(settings_.data_dir));
   ORCH_ASSIGN(
       transport_,
-      Transport::open(
-          loop_.get(), transport_settings(settings_),
-          {[this](std::uint64_t id, const std::string& name, uv_stream_t* stream) {
-             ::orch_raft_accepted(engine_, id, name.c_str(), stream);
-           },
-           [this](std::string_view question, bool known) { return on_question(question, known); },
-           [this](const std::string& address) { notice_wanted(address); },
-           [this](const std::string& address, const std::string& number) {
-             notice_another_group(address, number);
-           },
-           [this] { return known_addresses(); },
-           [this] {
-             return hears_of_no_leader();
-           }}));
+      Transport::open(loop_.get(), transport_settings(settings_),
+                      {[this](std::uint64_t id, const std::string& name, uv_stream_t* stream) {
+                         ::orch_raft_accepted(engine_, id, name.c_str(), stream);
+                       },
+                       [this](std::string_view question, const Transport::Asker& asker) {
+                         return on_question(question, asker);
+                       },
+                       [this](const std::string& address) { notice_wanted(address); },
+                       [this](const std::string& address, const std::string& number) {
+                         notice_another_group(address, number);
+                       },
+                       [this] { return known_addresses(); },
+                       [this] {
+                         return hears_of_no_leader();
+                       }}));
   if (!settings_.security.any() && settings_.peers.size() > 1) {
     log::warning(
         "raft: the nodes speak in the clear, and anybody who reaches {} can speak along; a secret "
@@ -179,18 +180,14 @@ Result<> Member::compare_with_state() {
   ORCH_ASSIGN(const Index applied, machine_.applied());
   const Index last = ::orch_raft_view(engine_).last;
   if (applied <= last) return {};
-  const std::string lost = fmt::format(
-      "has lost the end of its log: it carried out entry {}, and has {}", applied, last);
+  const std::string lost = fmt::format("it carried out entry {}, and has {}", applied, last);
   if (is_only_voter()) {
     return fail(ErrorKind::Broken,
-                fmt::format("raft data directory {}: this node {} (with an empty one it begins as "
-                            "a new one)",
+                fmt::format("raft data directory {}: this node has lost the end of its log: {} "
+                            "(with an empty one it begins as a new one)",
                             settings_.data_dir, lost));
   }
-  log::error("raft: {} {}: it neither leads nor votes until another node has filled it in",
-             settings_.advertise, lost);
-  lost_until_ = applied;
-  ::orch_raft_wait_for(engine_, applied);
+  lose_end(applied, lost);
   return {};
 }
 

@@ -52,6 +52,10 @@ inline constexpr std::string_view kLeaderKnown = "leader";
 inline constexpr std::string_view kCouldLead = "could it lead";
 inline constexpr std::string_view kCannotLead = "no";
 
+/// What a leader's question begins with: where the log of that node ends, which has acknowledged
+/// all up to some entry.
+inline constexpr std::string_view kLogEnd = "log ";
+
 /// A question: the number of that node, as fresh_id() makes them, in hexadecimal; 0 while it has
 /// none.
 inline constexpr std::string_view kIdentity = "identity";
@@ -114,8 +118,9 @@ class Member {
   void finish();
 
   // Finding the group: member_joining.cc
-  std::string on_question(std::string_view question, bool known);
-  std::string on_join_request(std::string_view rest);
+  std::string on_question(std::string_view question, const Transport::Asker& asker);
+  std::string on_join_request(std::string_view rest, const Transport::Asker& asker);
+  void ask_back(const std::string& address, std::uint64_t id);
   void look_around();
   void decide();
   void begin_group();
@@ -131,6 +136,12 @@ class Member {
   void learn_group();
   void stay_outside(const std::string& leader, std::string_view answer);
 
+  // Whether nodes have what they acknowledged: member_logs.cc
+  void compare_logs(const OrchRaftView& view);
+  void give_away_for_the_lacking(const OrchRaftView& view);
+  std::string on_log_question(std::string_view rest);
+  void lose_end(Index until, const std::string& how);
+
   // What goes on all the time
   void observe();
   void prove_lead(Term term);
@@ -139,6 +150,7 @@ class Member {
   void look_for_trouble(const OrchRaftView& view);
   void leave_leadership();
   void hand_over_to(std::uint64_t heir);
+  void transfer_to(std::uint64_t heir);
   void publish(const OrchRaftView& view);
   void break_down(const std::string& why);
   [[nodiscard]] bool should_not_lead() const;
@@ -179,6 +191,8 @@ class Member {
   Index lost_until_{0};  ///< how far the log went before its end was lost; 0: it was not
   std::string group_{};  ///< its number; empty while it has none
   std::map<std::string, std::string> strangers_{};  ///< the groups of others, by address
+  std::set<std::string> asked_back_{};  ///< the addresses whose node is asked for its number
+  std::map<std::string, std::string> claimed_{};  ///< who else is at an address that was claimed
   std::string outside_{};  ///< why this node is not in the group; empty: nothing says so
 
   std::uint64_t last_ticket_{0};
@@ -197,6 +211,9 @@ class Member {
   SteadyPoint observed_at_{};
   bool handing_over_{false};
   SteadyPoint last_leave_{};
+  std::map<std::uint64_t, int> lacking_{};  ///< who lacks entries, and how often that was seen
+  SteadyPoint last_compared_{};
+  SteadyPoint last_given_away_{};
 
   SteadyPoint yields_until_{};
   std::string trouble_{};

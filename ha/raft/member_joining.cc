@@ -21,6 +21,7 @@ constexpr std::string_view kState = "state";
 constexpr std::string_view kHasLog = "data";
 constexpr std::string_view kHasNone = "fresh";
 constexpr std::string_view kJoin = "join ";
+constexpr std::string_view kNotForEverybody = "is not for everybody";
 constexpr std::string_view kToBeAdded = " is to be added first";
 constexpr std::string_view kElsewhere = " is in the group as ";
 constexpr std::chrono::seconds kJoinEach{1};
@@ -241,26 +242,27 @@ void Member::stay_outside(const std::string& leader, std::string_view answer) {
   outside_ = std::move(why);
 }
 
-std::string Member::on_question(std::string_view question, bool known) {
+std::string Member::on_question(std::string_view question, const Transport::Asker& asker) {
   if (phase_ == Phase::Closing) return "ends";
   const bool runs = phase_ == Phase::Running;
   if (question == kState) {
     return std::string(runs && ::orch_raft_view(engine_).last > 1 ? kHasLog : kHasNone);
   }
   if (question == kGroupKnown) return group_;
-  if (question.rfind(kJoin, 0) == 0) return on_join_request(question.substr(kJoin.size()));
+  if (question.rfind(kJoin, 0) == 0) return on_join_request(question.substr(kJoin.size()), asker);
   // Who is yet to join asks no more than that.
-  if (!known) return "is not for everybody";
+  if (!asker.known) return std::string(kNotForEverybody);
   if (question == kLeaderKnown) return status().leader;
   if (question == kCouldLead) return std::string(should_not_lead() ? kCannotLead : "yes");
   if (question == kIdentity) return fmt::format("{:016x}", runs ? id_ : 0);
+  if (question.starts_with(kLogEnd)) return on_log_question(question.substr(kLogEnd.size()));
   if (question.rfind(kProgram, 0) == 0 && settings_.answer) {
     return settings_.answer(question.substr(kProgram.size()));
   }
   return "unknown question";
 }
 
-std::string Member::on_join_request(std::string_view rest) {
+std::string Member::on_join_request(std::string_view rest, const Transport::Asker& asker) {
   if (phase_ != Phase::Running || !active_ || settings_.recovers) return "does not lead";
   const std::size_t space = rest.find(' ');
   if (space == std::string_view::npos) return "no such request";
@@ -268,6 +270,7 @@ std::string Member::on_join_request(std::string_view rest) {
   const auto [end, error] = std::from_chars(rest.data(), rest.data() + space, id, 16);
   if (error != std::errc() || end != rest.data() + space || id == 0) return "no such request";
   const std::string address(rest.substr(space + 1));
+  if (!asker.is_at(address)) return std::string(kNotForEverybody);
   bool known = false;
   for (const Server& server : read_servers()) {
     if (server.id == id && server.role == ORCH_RAFT_VOTER) {
@@ -279,8 +282,27 @@ std::string Member::on_join_request(std::string_view rest) {
   }
   // Nobody comes in just by knocking.
   if (!known) return address + std::string(kToBeAdded);
-  joining_(address, id);
+  ask_back(address, id);
   return "will be taken in";
+}
+
+/// Without certificates anybody may name any address, and by mistake two may have one: the node
+/// that is reached there tells whether it is the one that asks.
+void Member::ask_back(const std::string& address, std::uint64_t id) {
+  if (!asked_back_.insert(address).second) return;
+  transport_->ask(address, std::string(kIdentity), [this, address, id](const auto& number) {
+    asked_back_.erase(address);
+    if (!number || phase_ != Phase::Running || !active_) return;
+    if (*number == fmt::format("{:016x}", id)) {
+      claimed_.erase(address);
+      return joining_(address, id);
+    }
+    if (std::exchange(claimed_[address], *number) == *number) return;
+    log::warning(
+        "raft: a node asks to be taken in as {}, and another one answers there ({}): no two may "
+        "have that as RaftAdvertise; the one that answers stays",
+        address, printable(*number));
+  });
 }
 
 }  // namespace orch::ha::raft

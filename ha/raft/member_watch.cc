@@ -44,6 +44,7 @@ void Member::observe() {
   if (leads != seen_leading_ || view.term != seen_term_) {
     led_term_ = 0;
     active_ = proving_ = stalled_ = false;
+    lacking_.clear();
     if (leads || seen_leading_) {
       log::info("raft: {} {} in term {}", settings_.advertise,
                 leads ? "was elected" : "does not lead any more", view.term);
@@ -104,6 +105,7 @@ void Member::tick() {
   const bool unfit = should_not_lead();
   ::orch_raft_abstain(engine_, unfit ? 1 : 0);
   if (unfit && view.leads != 0) leave_leadership();
+  if (!unfit) compare_logs(view);
   if (!snapshot_waiters_.empty() && snapshot_.empty() && ++snapshot_ticks_ > 3) {
     // Nothing has happened since the last one.
     ::orch_raft_snapshot_after(engine_, settings_.snapshot_after);
@@ -154,7 +156,10 @@ void Member::leave_leadership() {
 }
 
 void Member::hand_over_to(std::uint64_t heir) {
-  if (handing_over_ || !seen_leading_ || !should_not_lead()) return;
+  if (!handing_over_ && seen_leading_ && should_not_lead()) transfer_to(heir);
+}
+
+void Member::transfer_to(std::uint64_t heir) {
   handing_over_ = true;
   submit([&](std::uint64_t ticket) { return ::orch_raft_transfer(engine_, heir, ticket); },
          [this](int) { handing_over_ = false; });

@@ -320,6 +320,10 @@ Result<> Node::admit(const std::string& address, std::uint64_t id, SteadyPoint d
     }
     return found;
   };
+  // Nobody loses its vote to one that is not there, or not any more.
+  ORCH_ASSIGN(const std::uint64_t there,
+              number_at(address, std::min(deadline, steady_clock::now() + kFindingLimit)));
+  if (there != id) return fail(ErrorKind::Conflict, "another node is there by now");
   for (const Server& former : former_lives()) {
     if (former.role == ORCH_RAFT_SPARE) continue;
     ORCH_TRY(change({Kind::Assign, former.id, "", ORCH_RAFT_SPARE}, deadline));

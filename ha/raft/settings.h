@@ -28,6 +28,9 @@ struct Settings {
   std::function<void(const std::string& why)> broken{};
   /// Answers a question of another node's program at once: the engine's thread calls it.
   std::function<std::string(std::string_view question)> answer{};
+  /// Whether something goes on that the next leader would have to take up: then leadership is not
+  /// given away for the sake of another node's log. The engine's thread asks.
+  std::function<bool()> busy{};
 };
 
 /// Errors: InvalidInput.

@@ -146,7 +146,10 @@ void Transport::on_greeting(Channel* channel, const std::string& greeting) {
   // An authority may sign for others than nodes, too.
   const bool known = id_ == 0 || is_from_known(*channel);
   if (text.rfind(kAsk, 0) == 0) {
-    return channel->send_frame("ok " + handlers_.asked(text.substr(kAsk.size()), known));
+    const Asker asker{known, [&](const std::string& address) {
+                        return is_from(*channel, address);
+                      }};
+    return channel->send_frame("ok " + handlers_.asked(text.substr(kAsk.size()), asker));
   }
   if (text.rfind(kStream, 0) == 0) {
     // Who was away while the group changed learns of its new leader from nobody else.

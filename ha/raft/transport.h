@@ -29,11 +29,16 @@ class Transport {
     Security security{};
     Channel::Limits limits{};
   };
+  /// Whoever puts a question, as far as it must prove that.
+  struct Asker {
+    bool known{false};                                        ///< it is one of known()
+    std::function<bool(const std::string& address)> is_at{};  ///< whether it is at that address
+  };
   struct Handlers {
     /// A node opened a stream to this one.
     std::function<void(std::uint64_t id, const std::string& name, uv_stream_t* stream)> accepted{};
-    /// The answer to a question of another node; answered at once. `known`: it is one of known().
-    std::function<std::string(std::string_view question, bool known)> asked{};
+    /// The answer to a question of another node; answered at once.
+    std::function<std::string(std::string_view question, const Asker& asker)> asked{};
     /// A node takes this one, which has no number yet, for one of its group.
     std::function<void(const std::string& address)> wanted{};
     /// A node that this one wanted to speak with is of another group, whose number it told.

@@ -390,6 +390,7 @@ TEST_SUITE("ha/recovery") {
       const auto left = recover(parts, RecoveryFixture::work(RecoveryKind::DeadMaster));
       REQUIRE((left && left->error));
       CHECK(asked == std::vector<InstanceKey>{db(2), db(3)});
+      CHECK(left->left_to_next == others_see);
       CHECK(world.journal().list_unfinished()->size() == (others_see ? 1 : 0));
       if (!others_see) {
         CHECK(log.lines().back() == "unsuccessful db1 {successorHost}");

@@ -100,6 +100,26 @@ class Raft(RaftCase):
         self.healed_once(c, c[1])
         self.assertEqual((len(ended.read_text().splitlines()), len(marker.read_text().splitlines())), (1, 2))
 
+    def test_a_leader_that_is_told_to_end_in_a_recovery_leads_on_until_that_is_done(self):
+        # HA-25
+        hook, gate = self.folder / "hook", self.folder / "gate"
+        self.config["PostFailoverProcesses"] = [f"echo x >> {hook}; while ! test -e {gate}; do sleep 0.05; done"]
+        c, leader = self.prepare(3)
+        rest = self.followers(leader)
+        c[1].kill()
+        self.wait(hook.exists, "the hook to run")
+        leader.service.process.terminate()
+        self.wait(lambda: "shutting down" in leader.service.told(), "the leader to be told")
+        self.assertEqual([n.service.ask("routed-leader-check")[0] for n in self.nodes], [200] * 3)
+        self.assertEqual(leader.service.ask("leader-check")[0], 200)
+        rest[0].service.details(f"tag/{c[2].host}/{c[2].port}?tag=meanwhile")
+        gate.touch()
+        self.assertEqual(leader.service.process.wait(60), 0)
+        self.leader(rest).service.details(f"tag/{c[2].host}/{c[2].port}?tag=after")
+        self.agree("select tag_name from database_instance_tags order by 1", "after\nmeanwhile")
+        self.healed_once(c, c[1])
+        self.assertEqual(hook.read_text(), "x\n")
+
     def test_a_leader_that_was_frozen_in_a_recovery_does_nothing_more_of_it(self):
         # HA-14
         before, after = self.folder / "before", self.folder / "after"
@@ -126,6 +146,30 @@ class Raft(RaftCase):
         details = follower.service.details(
             f"graceful-master-takeover/{c.name}/{c[2].host}/{c[2].port}")
         self.assertEqual(details["SuccessorKey"]["Port"], c[2].port)
+
+    def test_a_takeover_whose_leader_gives_its_place_away_ends_with_what_became_of_it(self):
+        hooks = self.folder / "hooks"
+        self.config.update(PreGracefulTakeoverProcesses=[f"echo before >> {hooks}; sleep 1"],
+                           PostGracefulTakeoverProcesses=[f"echo after >> {hooks}; sleep 1"])
+        c, leader = self.prepare(3)
+
+        def interrupted(after, new):
+            leader = self.leader()
+            follower, other = self.followers(leader)
+            hooks.write_text("")
+            with concurrent.futures.ThreadPoolExecutor() as pool:
+                answer = pool.submit(follower.service.ask, f"graceful-master-takeover-auto/{c.name}/{new.host}/{new.port}")
+                self.wait(lambda: after in hooks.read_text(), "the hook to run")
+                other.service.json("reelect")
+                return answer.result()
+
+        status, said = interrupted("before", c[2])
+        self.assertEqual((status, self.read_only(c[1])), (500, False), said)
+        self.assertIn("it was cut off before it changed any server", said)
+        status, said = interrupted("after", c[2])
+        self.assertEqual((status, self.read_only(c[2])), (200, False), said)
+        self.assertEqual(json.loads(said)["Details"]["SuccessorKey"]["Port"], c[2].port, said)
+        self.agree("select is_successful from topology_recovery order by recovery_id", "0\n1")
 
     def test_what_a_follower_asked_of_a_leader_that_falls_silent_is_answered_soon(self):
         marker = self.folder / "hook"

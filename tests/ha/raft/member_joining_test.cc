@@ -260,6 +260,20 @@ TEST_CASE("a log that was cut off within an entry is refused at the start") {
   }
 }
 
+TEST_CASE("what has a segment's name and is no file is named at the start") {
+  Cluster cluster(1);
+  REQUIRE(cluster.start(0));
+  REQUIRE(cluster.put("a"));
+  cluster.stop(0);
+  std::filesystem::create_directory(cluster.directory(0) +
+                                    "/log/0000000000000001-0000000000000002");
+  const auto refused = cluster.start(0);
+  REQUIRE_FALSE(refused);
+  CHECK(refused.error().kind == ErrorKind::Broken);
+  CHECK(refused.error().message.find("log/0000000000000001-0000000000000002 is no file") !=
+        std::string::npos);
+}
+
 TEST_CASE("a log with wrong bytes is not said to be cut off") {
   Cluster cluster(1);
   REQUIRE(cluster.start(0));

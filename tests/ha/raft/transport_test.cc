@@ -2,9 +2,12 @@
 
 #include <arpa/inet.h>
 
+#include <algorithm>
+#include <atomic>
 #include <cstring>
 #include <fstream>
 #include <sstream>
+#include <thread>
 
 #include <doctest/doctest.h>
 
@@ -55,6 +58,55 @@ class Visitor {
 
  private:
   int socket_;
+};
+
+/// Answers at an address as a node would that has that number, until it ends.
+class Impersonator {
+ public:
+  Impersonator(const std::string& address, std::string number)
+      : number_(std::move(number)), socket_(::socket(AF_INET, SOCK_STREAM, 0)) {
+    sockaddr_in at{};
+    at.sin_family = AF_INET;
+    at.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    at.sin_port =
+        htons(static_cast<std::uint16_t>(std::stoi(address.substr(address.rfind(':') + 1))));
+    const int on = 1;
+    ::setsockopt(socket_, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+    REQUIRE(::bind(socket_, reinterpret_cast<sockaddr*>(&at), sizeof at) == 0);
+    REQUIRE(::listen(socket_, 64) == 0);
+    thread_ = std::thread([this] { answer(); });
+  }
+  ~Impersonator() {
+    ::shutdown(socket_, SHUT_RDWR);
+    thread_.join();
+    ::close(socket_);
+  }
+  Impersonator(const Impersonator&) = delete;
+  Impersonator& operator=(const Impersonator&) = delete;
+
+  [[nodiscard]] int asked() const { return asked_; }
+
+ private:
+  void answer() {
+    while (true) {
+      const int visitor = ::accept(socket_, nullptr, nullptr);
+      if (visitor < 0) return;
+      char greeting[256];
+      const ssize_t size = ::recv(visitor, greeting, sizeof greeting, 0);
+      const std::string text(greeting, size > 0 ? static_cast<std::size_t>(size) : 0);
+      const bool is_for_it = text.find("identity") != std::string::npos;
+      const std::string said = is_for_it ? "ok " + number_ : "ok ";
+      const std::string frame{'\0', '\0', '\0', static_cast<char>(said.size())};
+      (void)!::send(visitor, (frame + said).data(), 4 + said.size(), MSG_NOSIGNAL);
+      if (is_for_it) ++asked_;
+      ::close(visitor);
+    }
+  }
+
+  const std::string number_;
+  const int socket_;
+  std::atomic<int> asked_{0};
+  std::thread thread_;
 };
 
 Settings secured(const Cluster& cluster, std::size_t i, const std::string& secret) {
@@ -178,14 +230,44 @@ TEST_CASE("a node that lost its disk once more is taken in without a wait for wh
   const std::size_t leader = cluster.leader();
   REQUIRE(leader < 3);
   {
-    const Visitor gone_again(cluster.address(leader));
-    gone_again.say_frame("orch-raft/1 ask join 77 " + cluster.address(lost));
-    REQUIRE(gone_again.hear().find("will be taken in") != std::string::npos);
+    const Impersonator gone_again(cluster.address(lost), "0000000000000077");
+    const Visitor asking(cluster.address(leader));
+    asking.say_frame("orch-raft/1 ask join 77 " + cluster.address(lost));
+    REQUIRE(asking.hear().find("will be taken in") != std::string::npos);
+    // When it asks, and before it changes the group.
+    REQUIRE(soon([&] { return gone_again.asked() >= 2; }));
   }
   REQUIRE(cluster.ledger(lost).reset());
   REQUIRE(cluster.start(lost));
   CHECK(cluster.all_know(all));
   CHECK(soon([&] { return cluster[lost].status().trouble.empty(); }));
+}
+
+TEST_CASE("who names another node's address is not taken in in its place") {
+  Cluster cluster(3);
+  REQUIRE(cluster.start_all());
+  REQUIRE(cluster.put("a"));
+  const std::size_t leader = cluster.leader();
+  REQUIRE(leader < 3);
+  const auto voters = [&] {
+    const std::vector<Peer> peers = cluster[leader].status().peers;
+    return std::ranges::count_if(peers, &Peer::votes);
+  };
+  const auto until = std::chrono::steady_clock::now() + std::chrono::seconds(2);
+  std::ptrdiff_t fewest = voters();
+  for (unsigned number = 0xabc000; std::chrono::steady_clock::now() < until; ++number) {
+    for (std::size_t i = 0; i < 3; ++i) {
+      const Visitor stranger(cluster.address(leader));
+      stranger.say_frame(fmt::format("orch-raft/1 ask join {:x} {}", number, cluster.address(i)));
+      (void)stranger.hear();
+    }
+    fewest = std::min(fewest, voters());
+    std::this_thread::sleep_for(std::chrono::milliseconds(20));
+  }
+  CHECK(fewest == 3);
+  CHECK(cluster.leader() == leader);
+  REQUIRE(cluster.put("b"));
+  CHECK(cluster.all_know({"a", "b"}));
 }
 
 TEST_CASE("without a secret, too, what is no greeting ends the connection") {
@@ -270,6 +352,11 @@ TEST_CASE("who is no node does not speak along with a certificate of the nodes' 
   CHECK(heard("node", "orch-raft/1 ask state").find("ok ") != std::string::npos);
   CHECK(heard("node", "orch-raft/1 ask identity").find("not for everybody") == std::string::npos);
   CHECK(heard("application", "orch-raft/1 ask identity").find("not for everybody") !=
+        std::string::npos);
+  const std::string follower = cluster.address((leader + 1) % 3);
+  CHECK(heard("application", "orch-raft/1 ask join 77 " + follower).find("not for everybody") !=
+        std::string::npos);
+  CHECK(heard("node", "orch-raft/1 ask join 77 " + follower).find("will be taken in") !=
         std::string::npos);
   // One that is yet to join asks that.
   CHECK(heard("application", "orch-raft/1 ask state").find("ok data") != std::string::npos);
