@@ -27,6 +27,7 @@
 #include "cmd/version.h"
 #include "core/base/log.h"
 #include "core/base/text.h"
+#include "core/config/named_files.h"
 
 namespace orch::cmd {
 
@@ -191,6 +192,8 @@ int serve(Config config, const ServeOptions& options) {
     const std::string url =
         public_url(http_settings(http, options), http.url_prefix, server->port());
     node.announce(url, advertised_url(node.config(), server->port()));
+    for (const ConfigProblem& problem : check_named_files(node.config()))
+      log::warning("{}: {}", problem.key, problem.message);
     log::info("orch {} serves {}", version(),
               server->port() == 0 ? http.listen_socket : fmt::format("port {}", server->port()));
   }
