@@ -55,7 +55,7 @@ Result<Instance> master_among(const Services& services, const Args& args,
 
 Result<Cluster> cluster_to_recover(const Services& services, const Args& args) {
   Cluster cluster;
-  ORCH_ASSIGN(cluster.name, cluster_argument(services, args));
+  ORCH_ASSIGN(cluster.name, cluster_to_change(services, args));
   ORCH_ASSIGN(const std::vector<Instance> members,
               services.instances().list({.cluster = cluster.name}));
   for (const Instance& member : members)

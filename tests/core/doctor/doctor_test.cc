@@ -410,6 +410,18 @@ TEST_SUITE("core/doctor/doctor") {
     CHECK(deep.tells("notice no-automatic-intermediate-recovery"));
   }
 
+  TEST_CASE("others that tell the cluster's alias") {
+    Ward ward;
+    ward.patient.told_alias = "shop";
+    ward.patient.rivals = {{"copy1:3306", false}, {"taken-out:3306", true}};
+    CHECK(ward.told() == Lines{"warning alias-of-two", "notice alias-of-two"});
+    CHECK(ward.what("alias-of-two") ==
+          "the cluster copy1:3306 tells the alias shop, too: it stays with this one");
+    ward.patient.alias = "db1:3306";
+    CHECK(ward.told() == Lines{"warning alias-of-two", "warning alias-of-two"});
+    CHECK(ward.what("alias-of-two").ends_with("entries go by that one"));
+  }
+
   TEST_CASE("a master that turns clients away lives: no failover is proposed") {
     Ward ward;
     ward.patient.full[db(1)] = "it takes no more connections from clients";
