@@ -157,6 +157,23 @@ void read_semi_sync_status(const Variables& status, Instance& instance) {
       status.flag(either(status, "rpl_semi_sync_slave_status", "rpl_semi_sync_replica_status"));
 }
 
+bool is_galera(const Variables& variables) {
+  const std::string provider = variables.text("wsrep_provider");
+  return variables.flag("wsrep_on") && !provider.empty() && !equals_ignoring_case(provider, "none");
+}
+
+void read_galera(const Variables& variables, const Variables& status, Instance& instance) {
+  if (!is_galera(variables) || instance.replication.configured) return;
+  // Cut off from the others it takes no writes, and they may.
+  const bool with_most = equals_ignoring_case(status.text("wsrep_cluster_status"), "Primary");
+  if (with_most && status.number("wsrep_cluster_size") == 1) return;
+  instance.group = {.name = "galera:" + status.text("wsrep_cluster_state_uuid"),
+                    .single_primary = false,
+                    .state = with_most ? "ONLINE" : "ERROR",
+                    .role = "PRIMARY",
+                    .primary = instance.key};
+}
+
 void read_binlog_status(const ResultSet& set, Instance& instance) {
   BinlogCoordinates end = binlog_end(set);
   end.log_pos = std::max<std::int64_t>(end.log_pos, 0);

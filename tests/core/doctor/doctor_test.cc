@@ -128,6 +128,17 @@ TEST_SUITE("core/doctor/doctor") {
     CHECK(ward.tells("critical no-replica db1"));
   }
 
+  TEST_CASE("one of several primaries") {
+    Ward ward;
+    ward.at(1).group = {.name = "g",
+                        .single_primary = false,
+                        .state = "ONLINE",
+                        .role = "PRIMARY",
+                        .others = {db(9)},
+                        .primary = db(1)};
+    CHECK(ward.told() == Lines{"notice several-primaries db1"});
+  }
+
   TEST_CASE("servers that turn clients away") {
     Ward ward;
     ward.at(2).server.offline = true;
