@@ -84,6 +84,8 @@ std::vector<std::string> wanted_variables(Flavor flavor) {
                                  "rpl_semi_sync_master_enabled",
                                  "rpl_semi_sync_master_timeout",
                                  "rpl_semi_sync_slave_enabled",
+                                 "transaction_read_only",
+                                 "tx_read_only",
                                  "wsrep_on",
                                  "wsrep_provider"};
   if (flavor == Flavor::MariaDb) {

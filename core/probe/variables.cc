@@ -120,6 +120,8 @@ void read_variables(const Variables& variables, Instance& instance) {
   server.read_only = variables.flag("read_only");
   if (variables.has("super_read_only")) server.super_read_only = variables.flag("super_read_only");
   server.offline = variables.flag("offline_mode");
+  server.transactions_read_only =
+      variables.flag(either(variables, "transaction_read_only", "tx_read_only"));
   server.binlog_format = variables.text("binlog_format");
   server.binlog_row_image = variables.text("binlog_row_image");
   server.log_bin = variables.flag("log_bin");

@@ -147,6 +147,14 @@ TEST_SUITE("core/doctor/doctor") {
     CHECK(ward.tells("critical offline-mode db1"));
   }
 
+  TEST_CASE("servers where clients' transactions may not write") {
+    Ward ward;
+    ward.at(2).server.transactions_read_only = true;
+    CHECK(ward.told() == Lines{"warning transaction-read-only db2", "notice not-promotable db2"});
+    ward.at(1).server.transactions_read_only = true;
+    CHECK(ward.tells("critical transaction-read-only db1"));
+  }
+
   TEST_CASE("no binary log, promotion rules") {
     Ward ward;
     ward.at(2).server.log_bin = false;

@@ -36,6 +36,18 @@ TEST_SUITE("core/probe/variables") {
     }
   }
 
+  TEST_CASE("that clients' transactions may not write is seen by either name") {
+    for (const char* name : {"transaction_read_only", "tx_read_only"}) {
+      for (const bool on : {false, true}) {
+        Variables variables;
+        variables.add_columns(table({name}, {{on ? "1" : "0"}}));
+        Instance instance;
+        read_variables(variables, instance);
+        CHECK(instance.server.transactions_read_only == on);
+      }
+    }
+  }
+
   TEST_CASE("a node of a Galera cluster is one of several primaries, unless it is alone") {
     const auto read = [](const char* on, const char* provider, const char* status, int size,
                          bool follows) {
