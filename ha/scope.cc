@@ -37,6 +37,11 @@ Result<Topology> records_of(const Parts& parts, const RecoveryWork& work,
                   parts.instances.list({.cluster = record->cluster_name}));
       std::move(members.begin(), members.end(), std::back_inserter(records));
     }
+    // Each of several primaries is in a cluster of its own.
+    for (const InstanceKey& other : record->group.others) {
+      ORCH_ASSIGN(std::optional<Instance> member, parts.instances.find(other));
+      if (member) records.push_back(*std::move(member));
+    }
     records.push_back(*std::move(record));
   }
   ORCH_TRY(parts.instances.add_positions(records));

@@ -1,7 +1,11 @@
 #include "storage/cluster_store.h"
 
+#include <algorithm>
 #include <map>
+#include <span>
 
+#include "core/json/instance_list.h"
+#include "core/model/instance_key.h"
 #include "storage/statements.h"
 
 namespace orch::storage {
@@ -27,14 +31,17 @@ constexpr std::string_view kSqlSaveAlias =
     "replace into cluster_alias (cluster_name, alias, last_registered) values (?, ?, ?)";
 /// The best source of an alias comes last: valid, then writable, then with the most replicas.
 constexpr std::string_view kSqlListSuggested = R"(
-    select i.cluster_name, i.suggested_cluster_alias
+    select i.cluster_name, i.suggested_cluster_alias, i.hostname, i.port,
+           case when d.hostname is null then 0 else 1 end,
+           coalesce(i.last_checked <= i.last_seen, 0), i.read_only, i.slave_hosts
       from database_instance i
       left join database_instance_downtime d
         on d.hostname = i.hostname and d.port = i.port
        and d.downtime_active = 1 and d.reason = 'lost-in-recovery' and d.end_timestamp > ?
-     where i.suggested_cluster_alias <> '' and d.hostname is null
+     where i.cluster_name <> ''
      order by coalesce(i.last_checked <= i.last_seen, 0), i.read_only desc, i.num_slave_hosts,
               i.hostname desc, i.port desc)";
+constexpr std::string_view kSqlListAliases = "select alias, cluster_name from cluster_alias";
 constexpr std::string_view kSqlListWithoutAlias = R"(
     select cluster_name
       from database_instance
@@ -47,25 +54,44 @@ constexpr std::string_view kSqlFindDomain =
 constexpr std::string_view kSqlExpireDomains =
     "delete from cluster_domain_name where last_registered < ?";
 
-/// Aliases as one REPLACE after the other would leave them.
-class AliasBook {
- public:
-  void enter(const std::string& cluster, const std::string& alias) {
-    if (const auto former = cluster_of_.find(alias); former != cluster_of_.end()) {
-      alias_of_.erase(former->second);
-    }
-    if (const auto former = alias_of_.find(cluster); former != alias_of_.end()) {
-      cluster_of_.erase(former->second);
-    }
-    alias_of_[cluster] = alias;
-    cluster_of_[alias] = cluster;
-  }
-  [[nodiscard]] const std::map<std::string, std::string>& aliases() const { return alias_of_; }
+/// A cluster, as far as its servers tell an alias.
+struct Claimant {
+  std::string alias{};  ///< by its best source; "" when no server tells one
+  int rank{0};          ///< of that source among all: the best is last
+  int servers{0};       ///< without those that a recovery left behind
+  bool top_is_lost{false};
+  bool takes_writes{false};             ///< its top answers, and is writable
+  bool replica_answers{false};          ///< at least one below its top
+  std::vector<InstanceKey> replicas{};  ///< of its top, as that one itself told
 
- private:
-  std::map<std::string, std::string> alias_of_;
-  std::map<std::string, std::string> cluster_of_;
+  /// A server that was taken out, or was left behind, is no rival of a cluster.
+  [[nodiscard]] bool alone() const { return servers < 2 || top_is_lost; }
 };
+
+using Claimants = std::map<std::string, Claimant>;  ///< by the cluster's name
+
+/// Claims of one alias, put into order. Who holds it keeps it: that its master is dead makes it
+/// nobody else's, but a replica's that somebody promoted by hand when nothing else was left.
+void put_in_order(std::span<AliasClaim> claims, const Claimants& clusters,
+                  const std::string& holder) {
+  std::sort(claims.begin(), claims.end(), [&](const AliasClaim& a, const AliasClaim& b) {
+    return a.alone != b.alone ? b.alone : clusters.at(a.cluster).rank > clusters.at(b.cluster).rank;
+  });
+  const auto held = clusters.find(holder);
+  if (held == clusters.end()) return;
+  auto first = std::find_if(claims.begin(), claims.end(),
+                            [&](const AliasClaim& claim) { return claim.cluster == holder; });
+  const Claimant& was = held->second;
+  const bool is_over = was.top_is_lost || (!was.takes_writes && !was.replica_answers);
+  const auto heir = std::find_if(claims.begin(), claims.end(), [&](const AliasClaim& claim) {
+    return is_over && clusters.at(claim.cluster).takes_writes &&
+           std::any_of(was.replicas.begin(), was.replicas.end(), [&](const InstanceKey& replica) {
+             return to_string(replica) == claim.cluster;
+           });
+  });
+  if (heir != claims.end()) first = heir;
+  if (first != claims.end()) std::rotate(claims.begin(), first, first + 1);
+}
 
 }  // namespace
 
@@ -136,14 +162,65 @@ Result<> ClusterStore::save_alias(const std::string& name, const std::string& al
   return {};
 }
 
+Result<std::vector<AliasClaim>> ClusterStore::list_claims() const {
+  Claimants clusters;
+  int rank = 0;
+  ORCH_TRY(database_.select(kSqlListSuggested, {format_time(clock_.now())}, [&](const Row& row) {
+    Claimant& cluster = clusters[row.text(0)];
+    const InstanceKey key{row.text(2), static_cast<std::uint16_t>(row.integer(3))};
+    const bool lost = row.boolean(4);
+    const bool answers = row.boolean(5);
+    ++rank;
+    if (to_string(key) == row.view(0)) {
+      cluster.top_is_lost = lost;
+      cluster.takes_writes = answers && !row.boolean(6);
+      cluster.replicas = parse_instance_list(row.view(7));
+    } else {
+      cluster.replica_answers = cluster.replica_answers || answers;
+    }
+    if (lost) return;
+    ++cluster.servers;
+    if (row.view(1).empty()) return;
+    cluster.alias = row.text(1);
+    cluster.rank = rank;
+  }));
+  std::map<std::string, std::string> holders;
+  ORCH_TRY(database_.select(kSqlListAliases, {},
+                            [&](const Row& row) { holders[row.text(0)] = row.text(1); }));
+  std::map<std::string, std::vector<AliasClaim>> by_alias;
+  for (const auto& [name, cluster] : clusters) {
+    if (!cluster.alias.empty())
+      by_alias[cluster.alias].push_back({cluster.alias, name, cluster.alone()});
+  }
+  std::vector<AliasClaim> claims;
+  for (auto& [alias, group] : by_alias) {
+    put_in_order(group, clusters, holders[alias]);
+    claims.insert(claims.end(), group.begin(), group.end());
+  }
+  return claims;
+}
+
+Result<std::vector<std::string>> ClusterStore::find_rivals(const std::string& alias) const {
+  ORCH_ASSIGN(std::vector<AliasClaim> claims, list_claims());
+  std::erase_if(claims, [&](const AliasClaim& claim) { return claim.alias != alias; });
+  if (!claims.empty() && !claims.front().alone)
+    std::erase_if(claims, [](const AliasClaim& claim) { return claim.alone; });
+  std::vector<std::string> names;
+  if (claims.size() < 2) return names;
+  for (AliasClaim& claim : claims)
+    names.push_back(std::move(claim.cluster));
+  return names;
+}
+
 Result<> ClusterStore::rebuild_aliases() {
   return database_.transaction([&]() -> Result<> {
-    AliasBook book;
-    ORCH_TRY(database_.select(kSqlListSuggested, {format_time(clock_.now())},
-                              [&book](const Row& row) { book.enter(row.text(0), row.text(1)); }));
+    ORCH_ASSIGN(const std::vector<AliasClaim> claims, list_claims());
+    std::map<std::string, std::string> cluster_of;
+    for (const AliasClaim& claim : claims)
+      cluster_of.emplace(claim.alias, claim.cluster);  // the first of several
     ORCH_TRY(database_.select(kSqlListWithoutAlias, {},
-                              [&book](const Row& row) { book.enter(row.text(0), row.text(0)); }));
-    for (const auto& [cluster, alias] : book.aliases())
+                              [&](const Row& row) { cluster_of[row.text(0)] = row.text(0); }));
+    for (const auto& [alias, cluster] : cluster_of)
       ORCH_TRY(save_alias(cluster, alias));
     return {};
   });

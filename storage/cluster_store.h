@@ -24,6 +24,13 @@ struct ClusterInfo {
   std::int64_t instance_count{0};
 };
 
+/// That servers of a cluster tell an alias.
+struct AliasClaim {
+  std::string alias{};
+  std::string cluster{};
+  bool alone{false};  ///< a server without replicas, or below one that a recovery left behind
+};
+
 /// Clusters by name, their aliases and domains.
 class ClusterStore {
  public:
@@ -50,7 +57,13 @@ class ClusterStore {
   Result<> save_alias_override(const std::string& name, const std::string& alias);
   /// An alias of now: it belongs to this cluster and to no other.
   Result<> save_alias(const std::string& name, const std::string& alias);
-  /// Builds cluster_alias anew from what instances suggest (discovery document, 11.3).
+  /// By alias, of several with one alias the one first whose it is.
+  [[nodiscard]] Result<std::vector<AliasClaim>> list_claims() const;
+  /// The clusters that claim this alias, if they are several, the one first whose it is. A server
+  /// alone is no rival of a cluster that has it.
+  [[nodiscard]] Result<std::vector<std::string>> find_rivals(const std::string& alias) const;
+  /// Builds cluster_alias anew from what instances suggest (discovery document, 11.3). Who holds an
+  /// alias keeps it.
   Result<> rebuild_aliases();
   Result<std::int64_t> expire_aliases(std::chrono::hours age);
 

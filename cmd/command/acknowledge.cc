@@ -35,7 +35,7 @@ Result<Reply> run_ack_all(Services& services, const Args& args) {
 
 Result<Reply> run_ack_cluster(Services& services, const Args& args) {
   ORCH_ASSIGN(const storage::Acknowledgement ack, acknowledgement(args));
-  ORCH_ASSIGN(const std::string cluster, cluster_argument(services, args));
+  ORCH_ASSIGN(const std::string cluster, cluster_to_change(services, args));
   ORCH_ASSIGN(const std::string alias, services.clusters().alias_of(cluster));
   ORCH_ASSIGN(const std::int64_t count,
               recoveries(services).acknowledge_cluster(cluster, alias, ack));

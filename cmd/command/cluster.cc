@@ -101,7 +101,7 @@ Result<Reply> run_heuristic_domain_instance(Services& services, const Args& args
 }
 
 Result<Reply> run_set_heuristic_domain_instance(Services& services, const Args& args) {
-  ORCH_ASSIGN(const std::string cluster, cluster_argument(services, args));
+  ORCH_ASSIGN(const std::string cluster, cluster_to_change(services, args));
   ORCH_ASSIGN(const std::string domain, cluster_domain(services, cluster));
   ORCH_ASSIGN(const std::vector<Instance> masters,
               services.instances().list({.cluster = cluster, .top = true, .writable = true}));
@@ -132,7 +132,7 @@ Result<Reply> run_which_cluster_instances(Services& services, const Args& args) 
 
 Result<Reply> run_set_cluster_alias(Services& services, const Args& args) {
   if (args.hostname.empty()) return fail(ErrorKind::InvalidInput, "give the alias");
-  ORCH_ASSIGN(const std::string cluster, cluster_argument(services, args));
+  ORCH_ASSIGN(const std::string cluster, cluster_to_change(services, args));
   ORCH_TRY(check_name("the alias", args.hostname));
   ORCH_TRY(services.clusters().save_alias_override(cluster, args.hostname));
   ORCH_TRY(services.clusters().save_alias(cluster, args.hostname));

@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <set>
 
 #include <fmt/format.h>
 
@@ -9,6 +10,7 @@
 #include "cmd/command/observe.h"
 #include "cmd/command/replies.h"
 #include "core/base/log.h"
+#include "core/base/text.h"
 #include "core/json/json.h"
 #include "core/probe/crawl.h"
 
@@ -64,10 +66,34 @@ Reply crawl_reply(const CrawlResult& result) {
   return reply;
 }
 
+/// What it says of the aliases that other clusters claim, too.
+Result<std::vector<std::string>> rivals_of(const Services& services, const CrawlResult& result) {
+  std::set<std::string> aliases;
+  for (const Observation& seen : result.found)
+    aliases.insert(seen.instance.suggested_cluster_alias);
+  std::vector<std::string> lines;
+  for (const std::string& alias : aliases) {
+    if (alias.empty()) continue;
+    ORCH_ASSIGN(const std::vector<std::string> rivals, services.clusters().find_rivals(alias));
+    if (rivals.empty()) continue;
+    lines.push_back(
+        fmt::format("{} is the alias of several clusters: {}; the first keeps it, and "
+                    "what changes something refuses it",
+                    printable(alias), join(rivals, ", ")));
+  }
+  return lines;
+}
+
 /// Ours: everything that the server is connected to.
 Result<Reply> discover_all(const Services& services, const InstanceKey& seed) {
   ORCH_ASSIGN(const CrawlResult result, crawl_and_record(services, {seed}));
-  if (!result.found.empty()) return crawl_reply(result);
+  if (!result.found.empty()) {
+    Reply reply = crawl_reply(result);
+    ORCH_ASSIGN(const std::vector<std::string> rivals, rivals_of(services, result));
+    for (const std::string& line : rivals)
+      reply.text += line + "\n";
+    return reply;
+  }
   if (!result.unreachable.empty()) return fail(result.unreachable.front().error);
   if (result.skipped.empty()) {
     return fail(ErrorKind::InvalidInput,

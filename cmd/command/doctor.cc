@@ -179,6 +179,19 @@ void leave_out_others(const std::vector<storage::Quarantine>& quarantine, Patien
   }
 }
 
+/// Who else tells the alias that the cluster's servers tell.
+Result<> look_at_rivals(const Services& services, Patient& patient) {
+  ORCH_ASSIGN(const std::vector<storage::AliasClaim> claims, services.clusters().list_claims());
+  for (const storage::AliasClaim& claim : claims) {
+    if (claim.cluster == patient.name) patient.told_alias = claim.alias;
+  }
+  for (const storage::AliasClaim& claim : claims) {
+    if (claim.alias == patient.told_alias && claim.cluster != patient.name)
+      patient.rivals.emplace(claim.cluster, claim.alone);
+  }
+  return {};
+}
+
 Json findings_json(const Patient& patient, const std::vector<Finding>& findings) {
   Json list = Json::array();
   for (const Finding& finding : findings) {
@@ -241,6 +254,7 @@ Result<Reply> run_doctor(Services& services, const Args& args) {
                     .maintenance = surgery.circumstances.maintenance,
                     .policy = surgery.policy};
     ORCH_ASSIGN(patient.alias, services.clusters().alias_of(cluster));
+    ORCH_TRY(look_at_rivals(services, patient));
     patient.settings = settings_for(services, surgery, patient);
     ORCH_ASSIGN(std::vector<Instance> records, services.instances().list({.cluster = cluster}));
     look_at_successors(services, quarantine, records, patient);

@@ -63,7 +63,7 @@ Result<ha::KvPairs> pairs_of_masters(const Services& services, const std::string
 Result<Reply> run_submit_masters(Services& services, const Args& args) {
   std::string cluster;
   if (args.legacy || !args.instance.empty() || !args.alias.empty()) {
-    ORCH_ASSIGN(cluster, cluster_argument(services, args));
+    ORCH_ASSIGN(cluster, cluster_to_change(services, args));
   }
   ha::KvPairs pairs;
   const auto read = [&]() -> Result<ha::KvPairs> {

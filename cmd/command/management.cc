@@ -47,7 +47,7 @@ Result<Reply> run_forget(Services& services, const Args& args) {
 }
 
 Result<Reply> run_forget_cluster(Services& services, const Args& args) {
-  ORCH_ASSIGN(const std::string cluster, cluster_argument(services, args));
+  ORCH_ASSIGN(const std::string cluster, cluster_to_change(services, args));
   ORCH_ASSIGN(const std::vector<Instance> members, services.instances().list({.cluster = cluster}));
   std::set<InstanceKey> keys;
   for (const Instance& member : members)

@@ -56,6 +56,20 @@ Result<std::optional<InstanceKey>> completed_key(const Services& services,
   return key;
 }
 
+Failure ambiguous(const std::string& alias, const std::vector<std::string>& clusters) {
+  return fail(ErrorKind::InvalidInput,
+              fmt::format("{} is the alias of several clusters: {}; give a cluster's name",
+                          printable(alias), join(clusters, ", ")));
+}
+
+/// What was typed that may name a cluster.
+std::vector<std::string> cluster_hints(const Args& args) {
+  std::vector<std::string> hints;
+  if (!args.alias.empty()) hints.push_back(args.alias);
+  if (!args.legacy && !args.instance.empty()) hints.push_back(args.instance);
+  return hints;
+}
+
 Failure not_found(const InstanceKey& key) {
   return fail(ErrorKind::NotFound, fmt::format("Instance not found: {}", to_string(key)));
 }
@@ -129,16 +143,9 @@ Result<Instance> known_destination(const Services& services, const Args& args) {
 Result<std::string> cluster_argument(const Services& services, const Args& args) {
   const storage::ClusterStore clusters = services.clusters();
   const storage::InstanceStore instances = services.instances();
-  std::vector<std::string> hints;
-  if (!args.alias.empty()) hints.push_back(args.alias);
-  if (!args.legacy && !args.instance.empty()) hints.push_back(args.instance);
-  for (const std::string& hint : hints) {
+  for (const std::string& hint : cluster_hints(args)) {
     ORCH_ASSIGN(const std::vector<std::string> names, clusters.find_names(hint));
-    if (names.size() > 1 && !args.legacy) {
-      return fail(ErrorKind::InvalidInput,
-                  fmt::format("{} is the alias of several clusters: {}; give a cluster's name",
-                              printable(hint), join(names, ", ")));
-    }
+    if (names.size() > 1 && !args.legacy) return ambiguous(hint, names);
     if (!names.empty()) return names.front();
   }
   ORCH_ASSIGN(const std::optional<InstanceKey> key, completed_key(services, args.instance));
@@ -168,6 +175,19 @@ Result<std::string> cluster_argument(const Services& services, const Args& args)
               fmt::format("no cluster or instance is known as '{}' ('orch clusters' lists the "
                           "clusters, 'orch discover HOST[:PORT]' finds new ones)",
                           printable(hint)));
+}
+
+Result<std::string> cluster_to_change(const Services& services, const Args& args) {
+  const storage::ClusterStore clusters = services.clusters();
+  for (const std::string& hint : cluster_hints(args)) {
+    ORCH_ASSIGN(const std::vector<std::string> names, clusters.find_names(hint));
+    if (names.size() == 1 && names.front() == hint) break;  // a cluster's own name
+    ORCH_ASSIGN(const std::vector<std::string> rivals, clusters.find_rivals(hint));
+    if (rivals.size() > 1) return ambiguous(hint, rivals);
+    if (names.size() > 1) return ambiguous(hint, names);
+    if (!names.empty()) break;
+  }
+  return cluster_argument(services, args);
 }
 
 Result<> check_name(std::string_view what, std::string_view name) {

@@ -40,6 +40,8 @@ Result<Instance> find_known(const Services& services, const InstanceKey& key);
 /// Without any match: "" on orchestrator's command line (an error is logged), else NotFound. An
 /// alias of several clusters: the first of them on orchestrator's command line, else InvalidInput.
 Result<std::string> cluster_argument(const Services& services, const Args& args);
+/// The same for what changes something: an alias that several clusters claim is refused anywhere.
+Result<std::string> cluster_to_change(const Services& services, const Args& args);
 
 /// Whether the backend can keep `name`, which somebody gives to something, and lists can show it:
 /// its column has room for 128 characters (schema document), and a tab or a line feed would break

@@ -35,6 +35,15 @@ struct Cluster {
   std::vector<InstanceKey> replicas{};  ///< of the master
 };
 
+/// Each of several primaries is in a cluster of its own.
+Result<> add_group(const Services& services, Cluster& cluster) {
+  for (const InstanceKey& other : cluster.master.group.others) {
+    ORCH_ASSIGN(const std::optional<Instance> known, services.instances().find(other));
+    if (known) cluster.members.insert(other);
+  }
+  return {};
+}
+
 /// Of several at the top: the one that was named, else the only one that takes writes.
 Result<Instance> master_among(const Services& services, const Args& args,
                               const std::string& cluster) {
@@ -56,12 +65,13 @@ Result<Instance> master_among(const Services& services, const Args& args,
 
 Result<Cluster> cluster_to_recover(const Services& services, const Args& args) {
   Cluster cluster;
-  ORCH_ASSIGN(cluster.name, cluster_argument(services, args));
+  ORCH_ASSIGN(cluster.name, cluster_to_change(services, args));
   ORCH_ASSIGN(const std::vector<Instance> members,
               services.instances().list({.cluster = cluster.name}));
   for (const Instance& member : members)
     cluster.members.insert(member.key);
   ORCH_ASSIGN(cluster.master, master_among(services, args, cluster.name));
+  ORCH_TRY(add_group(services, cluster));
   // Wherever they are recorded: one that was put back by hand may count to another cluster.
   ORCH_ASSIGN(const std::vector<Instance> replicas,
               services.instances().list({.source = cluster.master.key}));
@@ -332,6 +342,7 @@ Result<Reply> recover_if_failed(const Services& services, const Args& args, bool
               services.instances().list({.cluster = work.cluster}));
   for (const Instance& member : members)
     cluster.members.insert(member.key);
+  ORCH_TRY(add_group(services, cluster));
   return carry_out_or_show(services, args, cluster, work, false);
 }
 

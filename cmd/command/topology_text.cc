@@ -134,6 +134,8 @@ constexpr std::string_view kPlain = "\x1B[0m";
 
 std::string role(const Instance& instance, const Topology& members) {
   if (instance.server.binlog_server) return "binlog server";
+  if (is_group_member(instance) && !instance.group.single_primary)
+    return "one of several primaries";
   if (is_group_member(instance))
     return is_group_primary(instance) ? "group primary" : "group member";
   if (instance.is_co_master) return "co-primary";

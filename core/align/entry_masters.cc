@@ -11,7 +11,8 @@ namespace {
 bool takes_entries(const Instance& instance) {
   const bool top = !is_replica(instance) || instance.is_co_master;
   return top && is_valid_and_recent(instance) && !instance.server.read_only &&
-         instance.server.log_bin && !instance.server.binlog_server && !is_group_member(instance);
+         instance.server.log_bin && !instance.server.binlog_server &&
+         !(is_group_member(instance) && instance.group.single_primary);
 }
 
 /// Whether nobody there would ever be moved by coordinates.

@@ -52,6 +52,10 @@ struct DoctorSettings {
 struct Patient {
   std::string name{};
   std::string alias{};
+  /// Other clusters whose servers tell the alias that this one's do, and whether one is a server
+  /// alone.
+  std::string told_alias{};
+  std::map<std::string, bool> rivals{};
   /// Everybody in it; those who could not be read as last known, with is_last_check_valid false.
   Topology topology{};
   std::map<InstanceKey, std::string> unreached{};  ///< and why

@@ -61,6 +61,13 @@ void check_shape(const Round& round) {
               fmt::format("{} are writable and follow nobody", join(writable_tops, " and ")),
               "make all but one read-only, and let them follow it");
   }
+  if (round.master != nullptr && is_group_member(*round.master) &&
+      !round.master->group.single_primary) {
+    round.add(Badness::Notice, "several-primaries", round.master->key,
+              "it is one of several primaries: none of its replicas is promoted while another of "
+              "them may live",
+              "when it is gone for good, its replicas are to follow another");
+  }
   for (const std::vector<InstanceKey>& circle : topology.circles()) {
     std::vector<std::string> names;
     for (const InstanceKey& key : circle)

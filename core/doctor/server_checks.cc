@@ -189,9 +189,16 @@ void check_privileges(const Round& round) {
 
 void check_offline(const Round& round) {
   for (const Instance* instance : round.answering) {
+    const Badness badness = instance == round.master ? Badness::Critical : Badness::Warning;
+    if (instance->server.transactions_read_only) {
+      const std::string name = is_mariadb(*instance) ? "tx_read_only" : "transaction_read_only";
+      round.add(badness, "transaction-read-only", instance->key,
+                name + " is on: clients can write nothing there, whatever read_only says",
+                "SET GLOBAL " + name + "=OFF when it is to take writes");
+    }
     if (!instance->server.offline) continue;
-    round.add(instance == round.master ? Badness::Critical : Badness::Warning, "offline-mode",
-              instance->key, "offline_mode is on: it turns clients away, and its replicas",
+    round.add(badness, "offline-mode", instance->key,
+              "offline_mode is on: it turns clients away, and its replicas",
               "SET GLOBAL offline_mode=OFF when it is to serve again");
   }
 }

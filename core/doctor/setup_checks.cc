@@ -72,9 +72,28 @@ void check_marks(const Round& round, const Instance& instance) {
   }
 }
 
+void check_alias(const Round& round) {
+  const Patient& patient = round.patient;
+  const bool has_it = patient.alias == patient.told_alias;
+  for (const auto& [cluster, alone] : patient.rivals) {
+    round.add(
+        alone && has_it ? Badness::Notice : Badness::Warning, "alias-of-two", {},
+        fmt::format("the {} {} tells the alias {}, too{}", alone ? "server" : "cluster", cluster,
+                    patient.told_alias,
+                    has_it
+                        ? ": it stays with this one"
+                        : ", and one other has it: filters and key-value entries go by that one"),
+        "if one is a copy of the other, correct there what DetectClusterAliasQuery reads, or give "
+        "it an alias of its own with 'orch set-cluster-alias'; 'orch forget' a server that is "
+        "gone; "
+        "until then name the cluster, not the alias, to change something");
+  }
+}
+
 }  // namespace
 
 void check_permission(const Round& round) {
+  check_alias(round);
   const DoctorSettings& settings = round.patient.settings;
   if (settings.recoveries_disabled) {
     round.add(Badness::Warning, "recoveries-disabled", {}, "recoveries are disabled globally",

@@ -32,6 +32,7 @@ struct ServerFacts {
   bool read_only{false};          ///< @@read_only
   std::optional<bool> super_read_only{};  ///< nothing where the server has none. Not stored
   bool offline{false};                    ///< @@offline_mode: clients are turned away. Not stored.
+  bool transactions_read_only{false};     ///< @@transaction_read_only. Not stored.
   std::chrono::seconds uptime{0};
   std::string binlog_format{};     ///< STATEMENT, MIXED, ROW, "" or (MaxScale) INHERIT
   std::string binlog_row_image{};  ///< FULL, MINIMAL, NOBLOB, ""
@@ -43,8 +44,7 @@ struct ServerFacts {
   bool skips_errors{false};         ///< as a replica, by slave_skip_errors. Not stored
 };
 
-/// TLS and key options of a replica's link to its source, verbatim from the replica status, as
-/// CHANGE SOURCE must repeat them. Not stored.
+/// TLS options of a replica's link, verbatim, as CHANGE SOURCE must repeat them. Not stored.
 struct SourceTls {
   std::string ca_file{};
   std::string ca_path{};

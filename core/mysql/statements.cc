@@ -85,7 +85,11 @@ std::vector<std::string> wanted_variables(Flavor flavor) {
                                  "rpl_semi_sync_master_timeout",
                                  "rpl_semi_sync_master_wait_point",
                                  "rpl_semi_sync_slave_enabled",
-                                 "slave_skip_errors"};
+                                 "slave_skip_errors",
+                                 "transaction_read_only",
+                                 "tx_read_only",
+                                 "wsrep_on",
+                                 "wsrep_provider"};
   if (flavor == Flavor::MariaDb) {
     names.insert(names.end(), {"binlog_do_db", "binlog_ignore_db"});
   }
@@ -122,7 +126,7 @@ std::string select_variables(const std::vector<std::string>& names) {
   return statement;
 }
 
-std::string show_status(bool with_uptime, bool with_semi_sync) {
+std::string show_status(bool with_uptime, bool with_semi_sync, bool with_galera) {
   std::vector<std::string> names{"Threads_connected"};
   if (with_uptime) names.emplace_back("Uptime");
   if (with_semi_sync) {
@@ -131,6 +135,10 @@ std::string show_status(bool with_uptime, bool with_semi_sync) {
                   "Rpl_semi_sync_slave_status", "Rpl_semi_sync_source_status",
                   "Rpl_semi_sync_source_clients", "Rpl_semi_sync_replica_status",
                   "Rpl_semi_sync_master_wait_sessions", "Rpl_semi_sync_source_wait_sessions"});
+  }
+  if (with_galera) {
+    names.insert(names.end(),
+                 {"wsrep_cluster_size", "wsrep_cluster_state_uuid", "wsrep_cluster_status"});
   }
   return "SHOW GLOBAL STATUS WHERE Variable_name IN " + name_list(names);
 }

@@ -46,7 +46,7 @@ std::string show_variables(const std::vector<std::string>& names);
 std::string select_variables(const std::vector<std::string>& names);
 
 /// Rows of Variable_name and Value: Uptime, and what semi-sync replication counts.
-std::string show_status(bool with_uptime, bool with_semi_sync);
+std::string show_status(bool with_uptime, bool with_semi_sync, bool with_galera);
 
 /// Members of the server's replication group that are not OFFLINE.
 std::string group_members();

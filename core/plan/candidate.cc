@@ -69,6 +69,9 @@ std::string objection_to(const Instance& instance, const Instance* failed, const
     return "replicates from " + std::to_string(instance.replication.channels) + " sources";
   }
   if (instance.server.offline) return "is in offline_mode: it turns clients away";
+  if (instance.server.transactions_read_only) {
+    return "has transaction_read_only on: no client could write there";
+  }
   if (!instance.server.log_bin) return "has no binary log";
   if (!instance.server.log_replica_updates && !need_not_log(topology, instance, failed)) {
     return "does not log replica updates";

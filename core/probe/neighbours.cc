@@ -110,8 +110,8 @@ FoundReplicas combine_replicas(const std::vector<ReportedReplica>& registered,
 
 void read_group(const ResultSet& set, const std::string& group_name, bool single_primary,
                 Instance& instance) {
-  if (!single_primary || instance.server.uuid.empty()) return;
-  GroupMembership group{.name = group_name, .single_primary = true};
+  if (instance.server.uuid.empty()) return;
+  GroupMembership group{.name = group_name, .single_primary = single_primary};
   bool is_member = false;
   for (std::size_t i = 0; i < set.rows.size(); ++i) {
     const Row row(set, i);
@@ -127,7 +127,10 @@ void read_group(const ResultSet& set, const std::string& group_name, bool single
       group.others.push_back(key);
     }
   }
-  if (is_member) instance.group = std::move(group);
+  const bool for_itself = group.others.empty() || instance.replication.configured;
+  if (!is_member || (!single_primary && for_itself)) return;
+  if (!single_primary) group.primary = instance.key;
+  instance.group = std::move(group);
 }
 
 }  // namespace orch

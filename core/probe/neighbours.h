@@ -37,7 +37,9 @@ FoundReplicas combine_replicas(const std::vector<ReportedReplica>& registered,
                                const InstanceKey& own_key);
 
 /// Fills `instance.group` from the rows of group_members(); keys as the members name themselves.
-/// A multi-primary group is treated as no group (DISC-14); `single_primary` is the variable.
+/// A member of a multi-primary group is the primary to itself, and what it writes is the others',
+/// too; one that is alone there, or follows a server outside, is treated as in no group (DISC-14).
+/// `single_primary` is the variable.
 void read_group(const ResultSet& set, const std::string& group_name, bool single_primary,
                 Instance& instance);
 

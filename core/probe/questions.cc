@@ -62,8 +62,8 @@ std::vector<Question> questions_for(const Capabilities& known, const ProbeRules&
   add(Ask::ReplicaStatus, words.replica_status);
   add(Ask::BinlogStatus, words.binlog_status);
   const bool with_uptime = !known.started;
-  if (with_uptime || known.semi_sync_on || known.connections_due) {
-    add(Ask::Status, show_status(with_uptime, known.semi_sync_on));
+  if (with_uptime || known.semi_sync_on || known.connections_due || known.galera) {
+    add(Ask::Status, show_status(with_uptime, known.semi_sync_on, known.galera));
   }
   if (known.in_group) add(Ask::GroupMembers, group_members());
   add(Ask::Heartbeats, words.heartbeats);

@@ -55,6 +55,7 @@ struct Capabilities {
   std::string version_text{};
   bool semi_sync_on{true};  ///< either side; its counters say nothing while both are off
   bool in_group{false};
+  bool galera{true};                     ///< a node of a Galera cluster; likewise
   std::optional<SteadyPoint> started{};  ///< the server's start, from its uptime
   bool connections_due{true};   ///< whether to count them: that costs the server more than the rest
   std::int64_t connections{0};  ///< Threads_connected, as last counted

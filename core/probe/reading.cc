@@ -234,6 +234,7 @@ void Reading::take_variables() {
     known_.dump_threads_fallback = true;
   }
   known_.in_group = !variables_.text("group_replication_group_name").empty();
+  known_.galera = is_galera(variables_);
   known_.semi_sync_on = variables_.flag("rpl_semi_sync_master_enabled") ||
                         variables_.flag("rpl_semi_sync_source_enabled") ||
                         variables_.flag("rpl_semi_sync_slave_enabled") ||
@@ -307,6 +308,7 @@ void Reading::take_server() {
     Variables status;
     status.add_rows(*set);
     read_semi_sync_status(status, instance);
+    read_galera(variables_, status, instance);
     known_.connections = status.number("threads_connected");
     known_.connections_counted = steady_clock::now();
     if (status.has("uptime")) {

@@ -122,6 +122,8 @@ void read_variables(const Variables& variables, Instance& instance) {
   server.read_only = variables.flag("read_only");
   if (variables.has("super_read_only")) server.super_read_only = variables.flag("super_read_only");
   server.offline = variables.flag("offline_mode");
+  server.transactions_read_only =
+      variables.flag(either(variables, "transaction_read_only", "tx_read_only"));
   server.binlog_format = variables.text("binlog_format");
   server.binlog_row_image = variables.text("binlog_row_image");
   server.log_bin = variables.flag("log_bin");
@@ -160,6 +162,23 @@ void read_semi_sync_status(const Variables& status, Instance& instance) {
   if (status.has(waiting)) semi_sync.source_waiting_sessions = small(status.number(waiting));
   semi_sync.replica_status =
       status.flag(either(status, "rpl_semi_sync_slave_status", "rpl_semi_sync_replica_status"));
+}
+
+bool is_galera(const Variables& variables) {
+  const std::string provider = variables.text("wsrep_provider");
+  return variables.flag("wsrep_on") && !provider.empty() && !equals_ignoring_case(provider, "none");
+}
+
+void read_galera(const Variables& variables, const Variables& status, Instance& instance) {
+  if (!is_galera(variables) || instance.replication.configured) return;
+  // Cut off from the others it takes no writes, and they may.
+  const bool with_most = equals_ignoring_case(status.text("wsrep_cluster_status"), "Primary");
+  if (with_most && status.number("wsrep_cluster_size") == 1) return;
+  instance.group = {.name = "galera:" + status.text("wsrep_cluster_state_uuid"),
+                    .single_primary = false,
+                    .state = with_most ? "ONLINE" : "ERROR",
+                    .role = "PRIMARY",
+                    .primary = instance.key};
 }
 
 void read_binlog_status(const ResultSet& set, Instance& instance) {

@@ -42,6 +42,12 @@ void read_variables(const Variables& variables, Instance& instance);
 std::vector<std::string> malformed_gtids(const Gtid& gtid);
 /// Fills what the status counters say about semi-sync replication.
 void read_semi_sync_status(const Variables& status, Instance& instance);
+
+/// Whether it is to be a node of a Galera cluster.
+bool is_galera(const Variables& variables);
+/// Such a node that is not alone is marked as in a group of several primaries: whom it is with, it
+/// does not tell by names that could be relied on.
+void read_galera(const Variables& variables, const Variables& status, Instance& instance);
 /// Fills where the server's own binary log ends, and whether databases are left out of it.
 void read_binlog_status(const ResultSet& set, Instance& instance);
 

@@ -352,6 +352,15 @@ class Failover(LiveCase):
         c[1].kill()
         self.assertIs(self.promoted(self.orch("failover", c.name), c), c[3])
 
+    def test_where_no_client_could_write_nobody_is_promoted(self):
+        c = self.start(3)
+        c[2].sql(f"SET GLOBAL {'transaction_read_only' if IS_MYSQL else 'tx_read_only'} = ON")
+        self.discover(c)
+        self.assertIn("transaction-read-only", self.orch("doctor", c.name).out)
+        self.refuses("takeover", c.name, "--to", c[2], saying="transaction_read_only")
+        c[1].kill()
+        self.assertIs(self.promoted(self.orch("failover", c.name), c), c[3])
+
     def test_a_frozen_master_is_replaced(self):
         c = self.start(3)
         self.config.update(MySQLConnectTimeoutSeconds=2, MySQLDiscoveryReadTimeoutSeconds=3)

@@ -74,6 +74,16 @@ class ReplicationGroup(ServiceCase):
         self.assertEqual((self.read_only(first), self.read_only(self.replica)), (False, True))
         self.assertEqual(self.replica.source(), str(first))
 
+    def test_no_replica_of_one_of_several_primaries_is_promoted_beside_the_others(self):
+        self.group[1].sql("SELECT group_replication_switch_to_multi_primary_mode()")
+        second = self.group[2]
+        self.watch(second)
+        self.refuses("failover", second, saying="is one of several primaries of a replication group")
+        second.kill()
+        self.moves(second)
+        self.assertTrue(self.read_only(self.replica))
+        self.assertEqual([self.read_only(self.group[n]) for n in (1, 3)], [False, False])
+
     def test_when_the_whole_group_is_gone_its_replica_can_take_its_place(self):
         first = self.primary()
         self.replica.follow(first)

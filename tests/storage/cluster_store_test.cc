@@ -4,6 +4,7 @@
 
 #include <doctest/doctest.h>
 
+#include "core/base/text.h"
 #include "storage/instance_store.h"
 #include "tests/storage/memory_backend.h"
 
@@ -26,6 +27,28 @@ struct ClusterFixture : MemoryBackend {
     const InstanceWrite write{&instance, true};
     REQUIRE(InstanceStore(database(), clock, {}).save({&write, 1}));
   }
+  /// Both tell the alias, as the copy of a server does, and have a replica.
+  void save_two_of_one_alias() {
+    for (const std::string name : {"shop-1", "copy-1"}) {
+      save(name, name + ":3306", "shop");
+      save(name + "-replica", name + ":3306", "shop", true);
+      REQUIRE(store.rebuild_aliases());
+    }
+  }
+  void kill(const std::string& hostname) {
+    run("update database_instance set last_seen = null where hostname = '" + hostname + "'");
+  }
+  void lose(const std::string& hostname) {
+    run("insert into database_instance_downtime"
+        " (hostname, port, downtime_active, end_timestamp, owner, reason) values ('" +
+        hostname + "', 3306, 1, '2037-01-01 00:00:00', 'orchestrator', 'lost-in-recovery')");
+  }
+  /// Its alias, when aliases were built anew.
+  std::string rebuilt() {
+    REQUIRE(store.rebuild_aliases());
+    return stored_aliases();
+  }
+  std::string rivals() { return join(*store.find_rivals("shop"), " "); }
   std::string stored_aliases() {
     return value(std::string("select coalesce(group_concat(cluster_name || '=' || alias ") +
                  (schema.empty() ? ", ' '" : "order by cluster_name separator ' '") +
@@ -88,6 +111,96 @@ TEST_SUITE("storage/cluster_store") {
     run("delete from database_instance_downtime");
     REQUIRE(store.rebuild_aliases());
     CHECK(stored_aliases() == "lost-1:3306=web new-1:3306=shop plain-1:3306=plain-1:3306");
+  }
+
+  TEST_CASE_FIXTURE(ClusterFixture, "of two clusters with one alias the holder keeps it") {
+    save_two_of_one_alias();
+    REQUIRE(stored_aliases() == "shop-1:3306=shop");
+    CHECK(rivals() == "shop-1:3306 copy-1:3306");
+    SUBCASE("though its master is dead") {
+      kill("shop-1");
+      CHECK(rebuilt() == "shop-1:3306=shop");
+      CHECK(rivals() == "shop-1:3306 copy-1:3306");
+    }
+    SUBCASE("though none of it answers") {
+      kill("shop-1");
+      kill("shop-1-replica");
+      CHECK(rebuilt() == "shop-1:3306=shop");
+    }
+    SUBCASE("until it is no more") {
+      run("delete from database_instance where hostname like 'shop-1%'");
+      CHECK(rebuilt() == "copy-1:3306=shop");
+      CHECK(rivals().empty());
+    }
+    SUBCASE("until its servers tell another") {
+      run("update database_instance set suggested_cluster_alias = 'x' where hostname like "
+          "'shop-1%'");
+      CHECK(rebuilt() == "copy-1:3306=shop shop-1:3306=x");
+    }
+    SUBCASE("until somebody gives it to the other") {
+      REQUIRE(store.save_alias("copy-1:3306", "shop"));
+      CHECK(rebuilt() == "copy-1:3306=shop");
+      CHECK(rivals() == "copy-1:3306 shop-1:3306");
+    }
+    SUBCASE("and takes it along when it is renamed") {
+      kill("shop-1");
+      run("update database_instance set cluster_name = 'shop-1-replica:3306' where hostname = "
+          "'shop-1-replica'");
+      REQUIRE(store.rename("shop-1:3306", "shop-1-replica:3306"));
+      lose("shop-1");
+      CHECK(rebuilt() == "shop-1-replica:3306=shop");
+      CHECK(rivals() == "shop-1-replica:3306 copy-1:3306");
+      kill("shop-1-replica");
+      CHECK(rebuilt() == "shop-1-replica:3306=shop");
+    }
+  }
+
+  TEST_CASE_FIXTURE(ClusterFixture, "a server alone takes no alias from a cluster") {
+    save("shop-1", "shop-1:3306", "shop");
+    save("shop-2", "shop-1:3306", "shop", true);
+    save("taken-out", "taken-out:3306", "shop");
+    CHECK(rebuilt() == "shop-1:3306=shop");
+    CHECK(rivals().empty());
+    kill("shop-1");
+    CHECK(rebuilt() == "shop-1:3306=shop");
+    CHECK(rivals().empty());
+    CHECK(store.list_claims()->at(1).alone);
+    SUBCASE("nor does a cluster from it, but they are rivals") {
+      run("delete from database_instance where hostname = 'shop-2'");
+      save("copy-1", "copy-1:3306", "shop");
+      save("copy-2", "copy-1:3306", "shop", true);
+      CHECK(rebuilt() == "shop-1:3306=shop");
+      CHECK(rivals() == "shop-1:3306 copy-1:3306 taken-out:3306");
+    }
+  }
+
+  TEST_CASE_FIXTURE(ClusterFixture, "a replica that somebody promoted by hand gets the alias") {
+    save("shop-1", "shop-1:3306", "shop");
+    save("shop-2", "shop-1:3306", "shop", true);
+    save("shop-3", "shop-1:3306", "shop", true);
+    CHECK(rebuilt() == "shop-1:3306=shop");
+    run(R"sql(update database_instance set slave_hosts = '[{"Hostname":"shop-2","Port":3306}]')sql");
+    run("update database_instance set cluster_name = 'shop-2:3306' where hostname <> 'shop-1'");
+    save("copy-1", "copy-1:3306", "shop");
+    save("copy-2", "copy-1:3306", "shop", true);
+    kill("shop-1");
+    CHECK(rebuilt() == "shop-1:3306=shop");
+    run("update database_instance set read_only = 0 where hostname = 'shop-2'");
+    SUBCASE("when the old master is alone and dead") {
+      CHECK(rebuilt() == "shop-2:3306=shop");
+    }
+    SUBCASE("when a recovery left the old master behind") {
+      lose("shop-1");
+      CHECK(rebuilt() == "shop-2:3306=shop");
+    }
+    SUBCASE("not while the old master takes writes") {
+      run("update database_instance set last_seen = last_checked");
+      CHECK(rebuilt() == "shop-1:3306=shop");
+    }
+    SUBCASE("not while another replica of the old one answers") {
+      save("shop-4", "shop-1:3306", "shop", true);
+      CHECK(rebuilt() == "shop-1:3306=shop");
+    }
   }
 
   TEST_CASE_FIXTURE(ClusterFixture, "a renamed cluster takes alias, override and domain with it") {

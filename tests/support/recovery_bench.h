@@ -68,15 +68,18 @@ inline void build_mysql(FakeServers& servers) {
   servers.add(following(mysql(5, gtids("1-95")), 4));
 }
 
-/// A replication group of db1, the primary, db2 and db3; db4 is a replica of db1.
-inline void build_group(FakeServers& servers) {
+/// A replication group of db1, the primary (or one of `several`), db2 and db3; db4 is a replica of
+/// db1.
+inline void build_group(FakeServers& servers, bool several = false) {
   for (const int number : {1, 2, 3}) {
     Instance member = mysql(number, gtids("1-100"));
     member.group.name = "g";
-    member.group.primary = db(1);
+    const bool primary = several || number == 1;
+    member.group.single_primary = !several;
+    member.group.primary = primary ? member.key : db(1);
     member.group.state = "ONLINE";
-    member.group.role = number == 1 ? "PRIMARY" : "SECONDARY";
-    member.server.read_only = number != 1;
+    member.group.role = primary ? "PRIMARY" : "SECONDARY";
+    member.server.read_only = !primary;
     for (const int other : {1, 2, 3}) {
       if (other != number) member.group.others.push_back(db(other));
     }

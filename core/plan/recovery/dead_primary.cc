@@ -42,10 +42,10 @@ class Failover {
       return GiveUp{Error{ErrorKind::Refused, std::move(text)}, {}};
     }
     if (const Instance* winner = promoted()) return follow_up(*winner);
-    if (std::string text = objection_to_tops(*failed_, fresh_); !text.empty()) {
+    if (std::string text = objection_to_group(*failed_, fresh_); !text.empty()) {
       return refuse(std::move(text));
     }
-    if (std::string text = objection_to_group(*failed_, fresh_); !text.empty()) {
+    if (std::string text = objection_to_tops(*failed_, fresh_); !text.empty()) {
       return refuse(std::move(text));
     }
     return towards_promotion();

@@ -246,6 +246,10 @@ Decision next_dead_group_member(const InstanceKey& key, const Policy& policy,
     if (!equals_ignoring_case(member->group.state, "ONLINE")) continue;
     if (member->group.name == failed->group.name) members.push_back(member);
   }
+  if (members.empty() && failed->group.others.empty()) {
+    return decline("which other members the group of " + to_string(key) +
+                   " has is not known: let its replicas follow one of them");
+  }
   if (members.empty()) {
     return decline("no other member of the replication group of " + to_string(key) + " is online");
   }

@@ -102,6 +102,25 @@ bool is_promotion_change(const Action& action) {
          (read_only != nullptr && !read_only->on);
 }
 
+/// `other` of its group answers; without one, orch cannot tell whether any lives.
+std::string is_one_of_several(const Instance& server, const InstanceKey* other) {
+  const std::string key = to_string(server.key);
+  const std::string text =
+      key + " is one of several primaries of a " +
+      (server.group.name.starts_with("galera:") ? "Galera cluster" : "replication group");
+  if (other != nullptr) {
+    return text + ", and " + to_string(*other) +
+           " of it answers: a promoted replica would be one more server that takes writes. To have "
+           "the replicas follow another member, run 'orch recover " +
+           key + "' when it is dead, else 'orch relocate-replicas'";
+  }
+  return text +
+         ", and the others may take writes, which orch does not see: a promoted replica would be "
+         "one more server that takes writes. Let the replicas follow another member; if all of "
+         "them are gone for good, promote a replica by hand: 'orch stop-replica', 'orch "
+         "reset-replica', 'orch set-writeable'";
+}
+
 }  // namespace
 
 std::string semi_sync_objection(const Instance& winner, const Instance& old_primary,
@@ -188,16 +207,21 @@ bool is_writable_top(const Instance& instance) {
 }
 
 std::string objection_to_group(const Instance& server, const Topology& fresh) {
-  for (const InstanceKey& other : server.group.others) {
+  const GroupMembership& group = server.group;
+  if (group.name.empty()) return "";
+  bool all_known = !group.others.empty();
+  for (const InstanceKey& other : group.others) {
     const Instance* member = fresh.find(other);
-    if (member == nullptr || !answers(*member) || member->group.name != server.group.name) continue;
+    if (member == nullptr) all_known = false;
+    if (member == nullptr || !answers(*member) || member->group.name != group.name) continue;
+    if (!group.single_primary) return is_one_of_several(server, &other);
     return to_string(server.key) + " is in a replication group, and " + to_string(other) +
            " of it answers: the group elects a primary by itself, and one from outside would be a "
            "second one. To have another primary, call group_replication_set_as_primary() on a "
            "member; to move the replicas of a dead one, run 'orch recover " +
            to_string(server.key) + "'";
   }
-  return "";
+  return group.single_primary || all_known ? "" : is_one_of_several(server, nullptr);
 }
 
 std::string objection_to_passive(const Instance& failed, const Progress& so_far,

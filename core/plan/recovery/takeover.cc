@@ -37,9 +37,9 @@ class Takeover {
     const Instance& heir = **designated;
     const bool finished_before = is_begun_top(heir) && !heir.server.read_only;
     if (is_promoted(so_far_, heir) || finished_before) return follow_up(heir);
-    if (std::string text = objection_to_third(heir); !text.empty()) return refuse(std::move(text));
     if (std::string text = objection_to_group(*primary_, fresh_); !text.empty())
       return refuse(std::move(text));
+    if (std::string text = objection_to_third(heir); !text.empty()) return refuse(std::move(text));
     if (!answers(*primary_)) return refuse_silent();
     if (std::string text = objection_to(heir); !text.empty()) return refuse(std::move(text));
     return towards_promotion(heir);

@@ -161,6 +161,25 @@ TEST_SUITE("cmd/command/information") {
     CHECK(find_command("topology")->run(services, {.instance = "other:3307"}).has_value());
   }
 
+  TEST_CASE("what changes something by an alias that two clusters claim is refused") {
+    Shop shop;
+    shop.execute(R"(
+        update database_instance set suggested_cluster_alias = 'shop';
+        update database_instance set cluster_name = 'other:3307', hostname = 'other-2'
+         where hostname = 'db-4')");
+    const Lines refused = {
+        "error: shop is the alias of several clusters: db-1:3306, other:3307; give a cluster's "
+        "name"};
+    for (const char* command : {"force-master-failover", "graceful-master-takeover",
+                                "forget-cluster", "ack-cluster-recoveries", "set-cluster-alias",
+                                "submit-masters-to-kv-stores", "set-heuristic-domain-instance"}) {
+      CAPTURE(command);
+      CHECK(shop.lines(command, {.reason = "x", .alias = "shop", .hostname = "y"}) == refused);
+    }
+    CHECK(shop.lines("which-cluster", {.alias = "shop"}) == Lines{"db-1:3306"});
+    CHECK(shop.lines("set-cluster-alias", {.alias = "other:3307", .hostname = "y"}) == Lines{"y"});
+  }
+
   TEST_CASE("clusters, aliases and masters") {
     Shop shop;
     CHECK(shop.lines("clusters") == Lines{"db-1:3306", "other:3307"});

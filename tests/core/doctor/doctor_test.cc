@@ -129,12 +129,31 @@ TEST_SUITE("core/doctor/doctor") {
     CHECK(ward.tells("critical no-replica db1"));
   }
 
+  TEST_CASE("one of several primaries") {
+    Ward ward;
+    ward.at(1).group = {.name = "g",
+                        .single_primary = false,
+                        .state = "ONLINE",
+                        .role = "PRIMARY",
+                        .others = {db(9)},
+                        .primary = db(1)};
+    CHECK(ward.told() == Lines{"notice several-primaries db1"});
+  }
+
   TEST_CASE("servers that turn clients away") {
     Ward ward;
     ward.at(2).server.offline = true;
     CHECK(ward.tells("warning offline-mode db2"));
     ward.at(1).server.offline = true;
     CHECK(ward.tells("critical offline-mode db1"));
+  }
+
+  TEST_CASE("servers where clients' transactions may not write") {
+    Ward ward;
+    ward.at(2).server.transactions_read_only = true;
+    CHECK(ward.told() == Lines{"warning transaction-read-only db2", "notice not-promotable db2"});
+    ward.at(1).server.transactions_read_only = true;
+    CHECK(ward.tells("critical transaction-read-only db1"));
   }
 
   TEST_CASE("no binary log, promotion rules") {
@@ -425,6 +444,18 @@ TEST_SUITE("core/doctor/doctor") {
     deep.at(4).replication.source = db(3);
     deep.patient.settings.recovers_intermediates = false;
     CHECK(deep.tells("notice no-automatic-intermediate-recovery"));
+  }
+
+  TEST_CASE("others that tell the cluster's alias") {
+    Ward ward;
+    ward.patient.told_alias = "shop";
+    ward.patient.rivals = {{"copy1:3306", false}, {"taken-out:3306", true}};
+    CHECK(ward.told() == Lines{"warning alias-of-two", "notice alias-of-two"});
+    CHECK(ward.what("alias-of-two") ==
+          "the cluster copy1:3306 tells the alias shop, too: it stays with this one");
+    ward.patient.alias = "db1:3306";
+    CHECK(ward.told() == Lines{"warning alias-of-two", "warning alias-of-two"});
+    CHECK(ward.what("alias-of-two").ends_with("entries go by that one"));
   }
 
   TEST_CASE("a master that turns clients away lives: no failover is proposed") {

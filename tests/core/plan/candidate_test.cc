@@ -64,6 +64,10 @@ TEST_SUITE("core/plan/candidate") {
          [](Instance& i) {
            i.server.offline = true;
          }},
+        {"has transaction_read_only on: no client could write there",
+         [](Instance& i) {
+           i.server.transactions_read_only = true;
+         }},
         {"has no binary log",
          [](Instance& i) {
            i.server.log_bin = false;

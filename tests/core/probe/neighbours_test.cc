@@ -101,12 +101,24 @@ TEST_SUITE("core/probe/neighbours") {
     CHECK(to_string(secondary.group.primary) == "db1:3306");
   }
 
-  TEST_CASE("a multi-primary group is recognised and left out (DISC-14)") {
+  TEST_CASE("each member of a multi-primary group is a primary that is not alone (DISC-14)") {
+    const ResultSet rows = table(kGroupColumns, {{"u1", "db1", "3306", "ONLINE", "PRIMARY"},
+                                                 {"u2", "db2", "3306", "ONLINE", "PRIMARY"}});
     Instance instance = member("u1");
-    read_group(table(kGroupColumns, {{"u1", "db1", "3306", "ONLINE", "PRIMARY"},
-                                     {"u2", "db2", "3306", "ONLINE", "PRIMARY"}}),
-               "g", false, instance);
-    CHECK_FALSE(is_group_member(instance));
+    read_group(rows, "g", false, instance);
+    CHECK_FALSE(instance.group.single_primary);
+    CHECK(is_group_primary(instance));
+    CHECK(is_source_of_cluster(instance));
+    REQUIRE(instance.group.others.size() == 1);
+    CHECK(to_string(instance.group.others.front()) == "db2:3306");
+    Instance follows = member("u1");
+    follows.replication.configured = true;
+    read_group(rows, "g", false, follows);
+    CHECK_FALSE(is_group_member(follows));
+    Instance alone = member("u1");
+    read_group(table(kGroupColumns, {{"u1", "db1", "3306", "ONLINE", "PRIMARY"}}), "g", false,
+               alone);
+    CHECK_FALSE(is_group_member(alone));
   }
 
   TEST_CASE("a server that its group does not list is no member") {

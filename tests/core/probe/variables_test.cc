@@ -51,6 +51,45 @@ TEST_SUITE("core/probe/variables") {
       CHECK_FALSE(skips(name, ""));
     }
   }
+
+  TEST_CASE("that clients' transactions may not write is seen by either name") {
+    for (const char* name : {"transaction_read_only", "tx_read_only"}) {
+      for (const bool on : {false, true}) {
+        Variables variables;
+        variables.add_columns(table({name}, {{on ? "1" : "0"}}));
+        Instance instance;
+        read_variables(variables, instance);
+        CHECK(instance.server.transactions_read_only == on);
+      }
+    }
+  }
+
+  TEST_CASE("a node of a Galera cluster is one of several primaries, unless it is alone") {
+    const auto read = [](const char* on, const char* provider, const char* status, int size,
+                         bool follows) {
+      Variables variables;
+      variables.add_columns(table({"wsrep_on", "wsrep_provider"}, {{on, provider}}));
+      Variables told;
+      told.add_columns(
+          table({"wsrep_cluster_status", "wsrep_cluster_size", "wsrep_cluster_state_uuid"},
+                {{status, std::to_string(size), "u-1"}}));
+      Instance instance;
+      instance.replication.configured = follows;
+      read_galera(variables, told, instance);
+      return instance;
+    };
+    const char* kLibrary = "/usr/lib/galera/libgalera_smm.so";
+    const Instance node = read("1", kLibrary, "Primary", 3, false);
+    CHECK(node.group.name == "galera:u-1");
+    CHECK_FALSE(node.group.single_primary);
+    CHECK(is_group_primary(node));
+    CHECK(node.group.state == "ONLINE");
+    CHECK(read("1", kLibrary, "non-Primary", 1, false).group.state == "ERROR");
+    CHECK_FALSE(is_group_member(read("1", kLibrary, "Primary", 1, false)));
+    CHECK_FALSE(is_group_member(read("1", kLibrary, "Primary", 3, true)));
+    CHECK_FALSE(is_group_member(read("0", kLibrary, "Primary", 3, false)));
+    CHECK_FALSE(is_group_member(read("1", "none", "Disconnected", 0, false)));
+  }
 }
 
 }  // namespace orch

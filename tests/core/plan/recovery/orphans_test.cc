@@ -5,6 +5,7 @@
 #include <doctest/doctest.h>
 
 #include "core/plan/preview.h"
+#include "core/plan/recovery/dead_primary.h"
 #include "tests/support/recovery_bench.h"
 
 using namespace orch;        // NOLINT(google-build-using-namespace)
@@ -207,5 +208,39 @@ TEST_SUITE("core/plan/recovery/orphans") {
                                 : "db4:3306 replicate from db3:3306 at bin.000001:850"));
       check_below(servers, 4, behind ? 1 : 3);
     }
+  }
+
+  TEST_CASE("nobody outside takes the place of one of several primaries while another may live") {
+    FakeServers servers;
+    build_group(servers, true);
+    servers.kill(db(1));
+    const Outcome refused = run_plan(servers, failover({db(1), {}, false}, Policy{}));
+    REQUIRE(refused.error);
+    CHECK(refused.error->message.find("one of several primaries of a replication group, and "
+                                      "db2:3306 of it answers") != std::string::npos);
+    CHECK(servers.changes().empty());
+    SUBCASE("when all are gone, a replica does") {
+      servers.kill(db(2));
+      servers.kill(db(3));
+      CHECK_FALSE(run_plan(servers, failover({db(1), {}, false}, Policy{})).error);
+    }
+  }
+
+  TEST_CASE("of a Galera cluster, whose nodes orch does not see, no replica is promoted") {
+    FakeServers servers;
+    Instance node = writable(mariadb(1, "0-1-100"));
+    node.group = {.name = "galera:x",
+                  .single_primary = false,
+                  .state = "ONLINE",
+                  .role = "PRIMARY",
+                  .primary = node.key};
+    servers.add(node);
+    servers.add(following(mariadb(2, "0-1-100"), 1));
+    servers.kill(db(1));
+    const Outcome refused = run_plan(servers, failover({db(1), {}, false}, Policy{}));
+    REQUIRE(refused.error);
+    CHECK(refused.error->message.find("one of several primaries of a Galera cluster") !=
+          std::string::npos);
+    CHECK(servers.changes().empty());
   }
 }

@@ -55,6 +55,16 @@ TEST_SUITE("core/plan/recovery/takeover") {
     CHECK(servers.changes().empty());
   }
 
+  TEST_CASE("nobody outside takes the writes of one of several primaries over") {
+    FakeServers servers;
+    build_group(servers, true);
+    const Outcome refused = take_over(servers, db(4));
+    REQUIRE(refused.error);
+    CHECK(refused.error->message.find("is one of several primaries of a replication group, and "
+                                      "db2:3306 of it answers") != std::string::npos);
+    CHECK(servers.changes().empty());
+  }
+
   TEST_CASE("without -auto the old primary's replication stays stopped") {
     FakeServers servers;
     build_mysql(servers);
