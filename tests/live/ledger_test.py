@@ -86,6 +86,20 @@ class Ledger(LiveCase):
         self.assertIn(alone, done.out)
         self.assertIn(alone, self.does("recovery", "show", "2").out)
 
+    def test_one_that_acknowledges_and_could_never_be_read_may_have_it_all(self):
+        c = self.start(3, semi_sync=True, settings=LOSSLESS)
+        off, on = ("SET GLOBAL super_read_only = 0;", ";SET GLOBAL super_read_only = 1") if IS_MYSQL else ("", "")
+        c[3].sql(f"{off}SET sql_log_bin = 0; ALTER USER orchestrator@'%' ACCOUNT LOCK{on}")
+        self.assertIn("1 unreachable", self.orch("discover", c[1]).out)
+        c[2].sql("STOP REPLICA IO_THREAD")
+        for number in range(1, 6):
+            self.write(c[1], number)
+        c[1].kill()
+        self.config["DataLossPolicy"] = "refuse"
+        self.refuses("failover", c.name, saying=f"unknown: {c[3]} acknowledges commits and is silent")
+        self.assertTrue(self.read_only(c[2]))
+        self.assertEqual(len(self.rows(c[3])), 5)
+
     def test_ten_takeovers_under_load_lose_and_double_nothing(self):
         c = self.start(3, semi_sync=True, settings=LOSSLESS)
         self.discover(c)
