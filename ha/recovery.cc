@@ -89,6 +89,7 @@ class Recovery {
   void judge(const Attempt& attempt);
   Result<> take_as_done();
   void note_undone();
+  void name_unbound_writers();
   void settle();
   Result<> resolve();
   void tell(const std::string& message);
@@ -349,6 +350,18 @@ Result<> Recovery::resolve() {
   return store.end_active(result_.uid);
 }
 
+/// Who may write on the old master of a takeover though it is read-only; a fence says so itself.
+void Recovery::name_unbound_writers() {
+  const Instance* old_master = result_.outcome.topology.find(work().failed);
+  if (!is_takeover(work()) || old_master == nullptr || !is_mariadb(*old_master)) return;
+  const auto seen = parts_.servers.examine(
+      old_master->key, std::chrono::steady_clock::now() + parts_.executor.probe_limit);
+  if (!seen || seen->unbound_writers().empty()) return;
+  result_.outcome.account.notes.push_back(
+      fmt::format("{} may go on writing on {}: read_only does not bind them",
+                  seen->unbound_writers(), to_string(old_master->key)));
+}
+
 /// Everything that follows, whether it was done or not; each problem is kept and the rest done.
 void Recovery::settle() {
   const bool successful = !result_.error;
@@ -357,6 +370,7 @@ void Recovery::settle() {
   keep(journal_.save_stage(successful ? kSettling : kFailing));
   const Result<> resolved = resolve();
   keep(resolved);
+  if (successful) name_unbound_writers();
   const Account& account = result_.outcome.account;
   if (successful) {
     for (std::string& problem : settle_promotion(parts_, work(), result_.uid, result_.outcome))

@@ -127,6 +127,16 @@ std::string what_is_done(RecoveryKind kind, const std::string& server) {
   return "fail over " + server;
 }
 
+/// What neither a fence nor a takeover holds off.
+void name_unbound_writers(const Services& services, const InstanceKey& master, Reply& plan) {
+  const auto seen =
+      services.servers().examine(master, std::chrono::steady_clock::now() + probe_limit(services));
+  const std::string writers = seen ? seen->unbound_writers() : std::string();
+  if (writers.empty()) return;
+  plan.notes.push_back(fmt::format("{} may go on writing on {}: read_only does not bind them",
+                                   writers, to_string(master)));
+}
+
 /// Carries the work out, or shows how it would be done.
 Result<Reply> carry_out_or_show(const Services& services, const Args& args, const Cluster& cluster,
                                 ha::RecoveryWork work, bool with_coordinates) {
@@ -160,7 +170,9 @@ Result<Reply> carry_out_or_show(const Services& services, const Args& args, cons
             work.designated_by.empty() ? "named by the operator" : work.designated_by;
       }
     }
-    return show_plan(services, operation, executor_settings(services));
+    ORCH_ASSIGN(Reply plan, show_plan(services, operation, executor_settings(services)));
+    if (ha::replaces_master(work.kind)) name_unbound_writers(services, master, plan);
+    return plan;
   }
   if (args.noop) {
     return fail(ErrorKind::Refused,

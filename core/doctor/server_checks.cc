@@ -161,6 +161,11 @@ void check_fencing(const Round& round) {
                           join(seen.unbound_accounts, " and ")),
               "REVOKE READ ONLY ADMIN and SUPER from accounts of applications");
   }
+  for (const std::string& event : seen.unbound_events) {
+    round.add(Badness::Warning, "event-not-bound-by-read-only", round.master->key,
+              fmt::format("{} may go on writing when it is made read-only", event),
+              "ALTER EVENT with a DEFINER that has neither READ ONLY ADMIN nor SUPER");
+  }
   if (seen.prepared_transactions > 0) {
     round.add(Badness::Notice, "prepared-transactions", round.master->key,
               fmt::format("{} XA transactions are prepared: they can be committed there whatever "

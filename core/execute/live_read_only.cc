@@ -8,6 +8,7 @@
 
 #include "core/base/text.h"
 #include "core/mysql/change_statements.h"
+#include "core/mysql/examine.h"
 #include "core/mysql/prepared_transactions.h"
 
 namespace orch {
@@ -147,7 +148,13 @@ Result<> fence_server(Connection& connection, const Instance& instance,
   if (stays && is_mariadb(instance)) {
     return fail(std::move(*stays).within("a client's session could not be ended"));
   }
-  return await_prepared_transactions(connection, true, milliseconds(0), deadline);
+  ORCH_TRY(await_prepared_transactions(connection, true, milliseconds(0), deadline));
+  if (!is_mariadb(instance)) return {};
+  // They need no session now to write in a moment.
+  ORCH_ASSIGN(const std::string writers, unbound_writers(connection, deadline));
+  if (writers.empty()) return {};
+  return fail(ErrorKind::Conflict,
+              writers + " may go on writing there: read_only does not bind them");
 }
 
 }  // namespace orch

@@ -27,6 +27,20 @@ constexpr std::string_view kUnbound =
     " CONCAT(CHAR(39), '@', CHAR(39))), CHAR(39))"
     " ORDER BY account";
 
+// Without EVENT an account sees none, and they run all the same.
+constexpr std::string_view kUnboundEvents =
+    "SELECT CONCAT('the event ', EVENT_SCHEMA, '.', EVENT_NAME, ' of ', DEFINER) AS event"
+    " FROM information_schema.EVENTS"
+    " WHERE @@global.event_scheduler = 'ON' AND STATUS = 'ENABLED'"
+    " AND CONCAT(CHAR(39), REPLACE(DEFINER, '@', CONCAT(CHAR(39), '@', CHAR(39))), CHAR(39)) IN"
+    " (SELECT GRANTEE FROM information_schema.USER_PRIVILEGES"
+    " WHERE PRIVILEGE_TYPE IN ('SUPER', 'READ ONLY ADMIN', 'READ_ONLY ADMIN'))"
+    " UNION SELECT 'events, which GRANT EVENT lets orch see,' FROM DUAL"
+    " WHERE @@global.event_scheduler = 'ON' AND NOT EXISTS"
+    " (SELECT 1 FROM information_schema.USER_PRIVILEGES WHERE PRIVILEGE_TYPE = 'EVENT'"
+    " AND GRANTEE = CONCAT(CHAR(39), REPLACE(CURRENT_USER(), '@',"
+    " CONCAT(CHAR(39), '@', CHAR(39))), CHAR(39)))";
+
 /// An answer; an empty set when the server refuses. Errors: those of a lost session.
 Result<ResultSet> ask(SqlSession& session, std::string_view statement, SteadyPoint deadline) {
   const std::string text(statement);
@@ -53,7 +67,24 @@ std::optional<TimePoint> parse_unix_time(const std::string& text) {
   return TimePoint(std::chrono::microseconds(static_cast<std::int64_t>(seconds * 1e6)));
 }
 
+Result<> read_unbound(SqlSession& session, SteadyPoint deadline, Examination& seen) {
+  if (session.server_version().find("MariaDB") == std::string::npos) return {};
+  ORCH_ASSIGN(const ResultSet accounts, ask(session, kUnbound, deadline));
+  for (std::size_t i = 0; i < accounts.rows.size(); ++i)
+    seen.unbound_accounts.push_back(Row(accounts, i).text("account"));
+  ORCH_ASSIGN(const ResultSet events, ask(session, kUnboundEvents, deadline));
+  for (std::size_t i = 0; i < events.rows.size(); ++i)
+    seen.unbound_events.push_back(Row(events, i).text("event"));
+  return {};
+}
+
 }  // namespace
+
+Result<std::string> unbound_writers(SqlSession& session, SteadyPoint deadline) {
+  Examination seen;
+  ORCH_TRY(read_unbound(session, deadline, seen));
+  return seen.unbound_writers();
+}
 
 Result<Examination> examine(SqlSession& session, const std::function<TimePoint()>& now,
                             SteadyPoint deadline) {
@@ -73,11 +104,7 @@ Result<Examination> examine(SqlSession& session, const std::function<TimePoint()
     if (const std::optional<TimePoint> theirs = parse_unix_time(Row(clock, 0).text("now")))
       seen.clock_ahead = std::chrono::duration_cast<std::chrono::milliseconds>(*theirs - middle);
   }
-  if (session.server_version().find("MariaDB") != std::string::npos) {
-    ORCH_ASSIGN(const ResultSet unbound, ask(session, kUnbound, deadline));
-    for (std::size_t i = 0; i < unbound.rows.size(); ++i)
-      seen.unbound_accounts.push_back(Row(unbound, i).text("account"));
-  }
+  ORCH_TRY(read_unbound(session, deadline, seen));
   ORCH_ASSIGN(const std::set<std::string> prepared, prepared_transactions(session, deadline));
   seen.prepared_transactions = prepared.size();
   ORCH_ASSIGN(const ResultSet grants, ask(session, kGrants, deadline));

@@ -131,6 +131,24 @@ class Takeover(LiveCase):
         self.follows(c[2], c[1])
         self.arrives(acknowledged[-1], at=[c[2], c[3]])
 
+    @unittest.skipIf(IS_MYSQL, "super_read_only binds all accounts")
+    def test_who_may_go_on_writing_is_named_though_nobody_has_a_session(self):
+        c = self.start(3, settings=["1:event_scheduler=ON"])
+        c[1].sql("CREATE USER churn@'%'; GRANT ALL ON *.* TO churn@'%';"
+                 "CREATE EVENT app.tick ON SCHEDULE EVERY 1 HOUR STARTS NOW() + INTERVAL 1 HOUR DO DELETE FROM app.seq")
+        self.discover(c)
+        self.assertIn("GRANT EVENT", self.orch("doctor", c.name).out)
+        c[1].sql("GRANT EVENT ON *.* TO orchestrator@'%'")
+        said = fr"'churn'@'%'.* and the event app.tick of root@localhost may go on writing on {c[1]}"
+        self.assertIn("event-not-bound-by-read-only", self.orch("doctor", c.name).out)
+        for words in (("takeover", c.name, "--to", c[2], "--dry-run"), ("failover", c.name, "--dry-run")):
+            self.assertRegex(self.does(*words).err, said)
+        self.config["FencingPolicy"] = "required"
+        self.refuses("failover", c.name, saying="could not be fenced .*the event app.tick of root@localhost may go on writing")
+        self.assertFalse(self.read_only(c[1]))
+        self.assertRegex(self.does("takeover", c.name, "--to", c[2]).err, said)
+        self.assertRegex(self.does("recovery", "show", "2").out, said)
+
     def test_where_replication_may_not_be_stopped_the_master_goes_on(self):
         c = self.start(3)
         self.discover(c)

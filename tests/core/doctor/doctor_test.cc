@@ -519,6 +519,9 @@ TEST_SUITE("core/doctor/doctor") {
     CHECK(ward.what("not-bound-by-read-only")
               .starts_with("'app'@'%' and 'batch'@'%' may write although it is read-only"));
     ward.seen(1).unbound_accounts.clear();
+    ward.seen(1).unbound_events = {"the event app.tick of root@localhost"};
+    CHECK(ward.told() == Lines{"warning event-not-bound-by-read-only db1"});
+    ward.seen(1).unbound_events.clear();
     ward.seen(1).prepared_transactions = 2;
     CHECK(ward.told() == Lines{"notice prepared-transactions db1"});
   }

@@ -26,6 +26,7 @@ TEST_SUITE("core/mysql/examine") {
                    table({"Variable_name", "Value"}, {{"Threads_connected", "140"}}));
     session.answer("SELECT UNIX_TIMESTAMP", table({"now"}, {{"1769854840.500000"}}));
     session.answer("SELECT DISTINCT GRANTEE", table({"account"}, {{"'app'@'%'"}}));
+    session.answer("SELECT CONCAT('the event", table({"event"}, {{"the event app.tick of x@y"}}));
     session.refuse("XA RECOVER CONVERT XID", 1064);
     session.answer("XA RECOVER", table({"formatID", "data"}, {{"1", "one"}, {"1", "two"}}));
     session.answer("SHOW GRANTS", table({"Grants for orch@%"}, {{"GRANT SUPER ON *.* TO `orch`"}}));
@@ -41,6 +42,7 @@ TEST_SUITE("core/mysql/examine") {
     CHECK(seen->gtid_strict == false);
     CHECK(seen->clock_ahead == std::chrono::milliseconds(10'500));
     CHECK(seen->unbound_accounts == std::vector<std::string>{"'app'@'%'"});
+    CHECK(seen->unbound_writers() == "'app'@'%' and the event app.tick of x@y");
     CHECK(seen->prepared_transactions == 2);
     CHECK(seen->grants == std::vector<std::string>{"GRANT SUPER ON *.* TO `orch`"});
   }
