@@ -482,8 +482,11 @@ bool Service::recovers() const {
 /// goes on with all of that. Whoever took over in the middle of a recovery would have to find out
 /// first how far that is.
 void Service::lead_on(SteadyPoint deadline) {
-  if (recovers()) log::info("a recovery runs: this node leads on until that has ended");
-  while (recovers() && leading() && !broken() && steady_clock::now() < deadline)
+  const auto goes_on = [&] {
+    return recovers() && leading() && !broken() && steady_clock::now() < deadline;
+  };
+  if (goes_on()) log::info("a recovery runs: this node leads on until that has ended");
+  while (goes_on())
     std::this_thread::sleep_for(kDrainTick);
 }
 

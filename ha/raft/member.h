@@ -192,7 +192,7 @@ class Member {
   std::string group_{};  ///< its number; empty while it has none
   std::map<std::string, std::string> strangers_{};  ///< the groups of others, by address
   std::set<std::string> asked_back_{};  ///< the addresses whose node is asked for its number
-  std::map<std::string, std::string> claimed_{};  ///< who else is at an address that was claimed
+  std::map<std::string, std::string> claimed_{};  ///< by address: why it is not taken in
   std::string outside_{};  ///< why this node is not in the group; empty: nothing says so
 
   std::uint64_t last_ticket_{0};

@@ -35,13 +35,17 @@ constexpr int kListens = 2;
 /// secret, strangers may name as many as they like.
 constexpr std::size_t kMostWanted = 16;
 
+/// Of a node or a group.
+bool is_number(std::string_view answer) {
+  return answer.size() == 16 &&
+         answer.find_first_not_of("0123456789abcdef") == std::string_view::npos;
+}
+
 }  // namespace
 
 bool is_another_group(std::string_view own, std::string_view answer) {
   // One of an earlier version does not know the question.
-  const bool is_number =
-      answer.size() == 16 && answer.find_first_not_of("0123456789abcdef") == std::string_view::npos;
-  return is_number && !own.empty() && answer != own;
+  return is_number(answer) && !own.empty() && answer != own;
 }
 
 Result<> Member::begin_pristine() {
@@ -292,16 +296,20 @@ void Member::ask_back(const std::string& address, std::uint64_t id) {
   if (!asked_back_.insert(address).second) return;
   transport_->ask(address, std::string(kIdentity), [this, address, id](const auto& number) {
     asked_back_.erase(address);
-    if (!number || phase_ != Phase::Running || !active_) return;
-    if (*number == fmt::format("{:016x}", id)) {
+    if (phase_ != Phase::Running || !active_) return;
+    if (number && *number == fmt::format("{:016x}", id)) {
       claimed_.erase(address);
       return joining_(address, id);
     }
-    if (std::exchange(claimed_[address], *number) == *number) return;
-    log::warning(
-        "raft: a node asks to be taken in as {}, and another one answers there ({}): no two may "
-        "have that as RaftAdvertise; the one that answers stays",
-        address, printable(*number));
+    const std::string why = !number ? number.error().message
+                            : is_number(*number)
+                                ? fmt::format(
+                                      "another node than the one that asks is there, {}: no "
+                                      "two may have that as RaftAdvertise",
+                                      *number)
+                                : "its node does not tell its number: " + printable(*number);
+    if (std::exchange(claimed_[address], why) != why)
+      log::warning("raft: {} is not taken in: {}", address, why);
   });
 }
 
