@@ -516,20 +516,6 @@ Result<RecoveryOutcome> carry_on(const Parts& parts, storage::RecoveryRun run,
   return recovery.carry_out(records);
 }
 
-/// Whether another server could take the place of a master and of the one that was to follow it, as
-/// far as the records tell: only then what waits for that one is ended.
-Result<bool> can_replace_both(const Parts& parts, RecoveryWork work) {
-  if (work.kind != RecoveryKind::DeadMaster && work.kind != RecoveryKind::DeadCoMaster)
-    return false;
-  ORCH_ASSIGN(const std::string lost, lost_its_place(parts, work));
-  if (!lost.empty() || (work.automatic && !check_automatic(parts, work))) return false;
-  ORCH_ASSIGN(work.promoted_before, promoted_before(parts, work.failed, ""));
-  Progress progress;
-  ORCH_ASSIGN(progress.at_start, records_of(parts, work, {}));
-  ORCH_ASSIGN(const Planner planner, planner_for(work, parts.policy));
-  return !std::holds_alternative<GiveUp>(planner(progress, progress.at_start));
-}
-
 }  // namespace
 
 Result<RecoveryOutcome> recover(const Parts& parts, const RecoveryWork& asked) {

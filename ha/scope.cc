@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <iterator>
 
+#include "ha/quarantine.h"
 #include "ha/registration.h"
 #include "storage/journal_store.h"
 #include "storage/tag_store.h"
@@ -82,6 +83,18 @@ Result<std::vector<InstanceKey>> promoted_before(const Parts& parts, const Insta
     if (is_over) break;
   }
   return promoted;
+}
+
+Result<bool> can_replace_both(const Parts& parts, RecoveryWork work) {
+  if (work.kind != RecoveryKind::DeadMaster && work.kind != RecoveryKind::DeadCoMaster)
+    return false;
+  ORCH_ASSIGN(const std::string lost, lost_its_place(parts, work));
+  if (!lost.empty() || (work.automatic && !check_automatic(parts, work))) return false;
+  ORCH_ASSIGN(work.promoted_before, promoted_before(parts, work.failed, ""));
+  Progress progress;
+  ORCH_ASSIGN(progress.at_start, records_of(parts, work, {}));
+  ORCH_ASSIGN(const Planner planner, planner_for(work, parts.policy));
+  return !std::holds_alternative<GiveUp>(planner(progress, progress.at_start));
 }
 
 }  // namespace orch::ha

@@ -26,4 +26,8 @@ Result<> mark_incomplete(const Parts& parts, const Topology& records);
 Result<std::vector<InstanceKey>> promoted_before(const Parts& parts, const InstanceKey& failed,
                                                  const std::string& uid);
 
+/// Whether another server could take the place of a master and of the one that was to follow it, as
+/// far as the records tell: only then what waits for that one is ended.
+Result<bool> can_replace_both(const Parts& parts, RecoveryWork work);
+
 }  // namespace orch::ha
