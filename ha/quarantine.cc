@@ -127,16 +127,25 @@ Result<> judge(const Parts& parts, const storage::Quarantine& entry, const Insta
   }
   // Its commits may wait for replicas that have gone: more than read_only is needed.
   const Result<> fenced = parts.servers.fence(seen, std::chrono::steady_clock::now() + kFenceLimit);
+  // It may be read-only all the same, and somebody left whom that does not bind.
+  bool read_only = fenced.has_value();
+  if (!read_only) {
+    const Observation now = parts.servers.probe(
+        entry.key, std::chrono::steady_clock::now() + parts.executor.suspect_limit);
+    read_only = now.found() && !takes_writes(now.instance);
+  }
   const std::string message =
-      fenced ? fmt::format("{} took writes although {} is the master: it was made read-only{}",
-                           name, to_string(*master), extra_text(parts, entry.key, *master))
-             : fmt::format(
-                   "{} takes writes although {} is the master, and could not be made "
-                   "read-only: {}",
-                   name, to_string(*master), fenced.error().message);
-  parts.teller.audit(fenced ? "quarantine-fence" : "quarantine-fence-failed", entry.key, message);
+      read_only ? fmt::format("{} took writes although {} is the master: it was made read-only{}{}",
+                              name, to_string(*master), extra_text(parts, entry.key, *master),
+                              fenced ? "" : "; " + fenced.error().message)
+                : fmt::format(
+                      "{} takes writes although {} is the master, and could not be made "
+                      "read-only: {}",
+                      name, to_string(*master), fenced.error().message);
+  parts.teller.audit(read_only ? "quarantine-fence" : "quarantine-fence-failed", entry.key,
+                     message);
   parts.teller.say(message);
-  if (!fenced) return {};
+  if (!read_only) return {};
   storage::InstanceStore instances = parts.instances;
   return instances.mark_read_only(entry.key);
 }
