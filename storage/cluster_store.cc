@@ -70,6 +70,11 @@ struct Claimant {
 
 using Claimants = std::map<std::string, Claimant>;  ///< by the cluster's name
 
+bool names(const Claimant& cluster, const std::string& server) {
+  return std::any_of(cluster.replicas.begin(), cluster.replicas.end(),
+                     [&](const InstanceKey& replica) { return to_string(replica) == server; });
+}
+
 /// Claims of one alias, put into order. Who holds it keeps it: that its master is dead makes it
 /// nobody else's, but a replica's that somebody promoted by hand when nothing else was left.
 void put_in_order(std::span<AliasClaim> claims, const Claimants& clusters,
@@ -84,10 +89,7 @@ void put_in_order(std::span<AliasClaim> claims, const Claimants& clusters,
   const Claimant& was = held->second;
   const bool is_over = was.top_is_lost || (!was.takes_writes && !was.replica_answers);
   const auto heir = std::find_if(claims.begin(), claims.end(), [&](const AliasClaim& claim) {
-    return is_over && clusters.at(claim.cluster).takes_writes &&
-           std::any_of(was.replicas.begin(), was.replicas.end(), [&](const InstanceKey& replica) {
-             return to_string(replica) == claim.cluster;
-           });
+    return is_over && clusters.at(claim.cluster).takes_writes && names(was, claim.cluster);
   });
   if (heir != claims.end()) first = heir;
   if (first != claims.end()) std::rotate(claims.begin(), first, first + 1);
@@ -195,6 +197,11 @@ Result<std::vector<AliasClaim>> ClusterStore::list_claims() const {
   std::vector<AliasClaim> claims;
   for (auto& [alias, group] : by_alias) {
     put_in_order(group, clusters, holders[alias]);
+    const std::string& first = group.front().cluster;
+    for (AliasClaim& claim : group) {
+      claim.kin =
+          names(clusters.at(first), claim.cluster) || names(clusters.at(claim.cluster), first);
+    }
     claims.insert(claims.end(), group.begin(), group.end());
   }
   return claims;
@@ -202,7 +209,7 @@ Result<std::vector<AliasClaim>> ClusterStore::list_claims() const {
 
 Result<std::vector<std::string>> ClusterStore::find_rivals(const std::string& alias) const {
   ORCH_ASSIGN(std::vector<AliasClaim> claims, list_claims());
-  std::erase_if(claims, [&](const AliasClaim& claim) { return claim.alias != alias; });
+  std::erase_if(claims, [&](const AliasClaim& claim) { return claim.alias != alias || claim.kin; });
   if (!claims.empty() && !claims.front().alone)
     std::erase_if(claims, [](const AliasClaim& claim) { return claim.alone; });
   std::vector<std::string> names;

@@ -29,6 +29,9 @@ struct AliasClaim {
   std::string alias{};
   std::string cluster{};
   bool alone{false};  ///< a server without replicas, or below one that a recovery left behind
+  /// One of the two masters is the other's replica by that one's own last record, as between a
+  /// promotion and the end of its recovery: both are the same cluster.
+  bool kin{false};
 };
 
 /// Clusters by name, their aliases and domains.

@@ -186,7 +186,7 @@ Result<> look_at_rivals(const Services& services, Patient& patient) {
     if (claim.cluster == patient.name) patient.told_alias = claim.alias;
   }
   for (const storage::AliasClaim& claim : claims) {
-    if (claim.alias == patient.told_alias && claim.cluster != patient.name)
+    if (claim.alias == patient.told_alias && claim.cluster != patient.name && !claim.kin)
       patient.rivals.emplace(claim.cluster, claim.alone);
   }
   return {};

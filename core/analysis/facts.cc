@@ -304,13 +304,15 @@ Facts facts_of(const Census& census, std::size_t place, const Circumstances& cir
   Facts facts;
   facts.master = is_top(instance);
   facts.co_master = instance.is_co_master;
-  // A member in state ERROR was expelled, and is missed all the same.
-  facts.group_member = !instance.group.name.empty() && instance.group.state != "OFFLINE";
   facts.binlog_server = instance.server.binlog_server;
   facts.configured_replica = link.configured;
   facts.checked = instance.freshness.last_checked && instance.freshness.last_seen &&
                   instance.freshness.last_attempted_check;
   facts.reachable = is_reachable(instance.freshness, rules);
+  // A member in state ERROR was expelled, and is missed all the same; so is one that had left, when
+  // it is gone.
+  facts.group_member =
+      !instance.group.name.empty() && (instance.group.state != "OFFLINE" || !facts.reachable);
   facts.partly_reachable = instance.freshness.last_check_partial_success;
   facts.too_old = too_old(instance.freshness, rules, now);
   facts.read_only = instance.server.read_only;

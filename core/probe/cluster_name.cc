@@ -94,6 +94,16 @@ void settle(Instance& instance, const Instance* source, const std::string& detec
   instance.suggested_cluster_alias = alias_of(instance, source, detected_alias, rules);
 }
 
+void keep_group(Instance& instance, const std::optional<Instance>& before) {
+  const bool waits =
+      instance.group.name.empty() && instance.server.read_only && !instance.replication.configured;
+  if (!waits || !before || !is_group_member(*before)) return;
+  const std::string& uuid = instance.server.uuid;
+  if (uuid.empty() || !equals_ignoring_case(before->server.uuid, uuid)) return;
+  instance.group = before->group;
+  instance.group.state = "OFFLINE";
+}
+
 std::optional<InstanceKey> settles_from(const Instance& instance) {
   if (is_group_secondary(instance)) {
     if (is_valid(instance.group.primary)) return instance.group.primary;

@@ -29,6 +29,10 @@ struct SettleRules {
 void settle(Instance& instance, const Instance* source, const std::string& detected_alias,
             const SettleRules& rules);
 
+/// One that has left its replication group, takes no writes, and follows nobody else is a member of
+/// it still, as `before` says, in state OFFLINE: the group lives without it, and may take it back.
+void keep_group(Instance& instance, const std::optional<Instance>& before);
+
 /// The server whose record settle() wants: the source, for a group secondary the group's primary.
 [[nodiscard]] std::optional<InstanceKey> settles_from(const Instance& instance);
 

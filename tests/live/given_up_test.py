@@ -1,7 +1,6 @@
 """A failover of a master that lives and waits for its replicas, which is given up: the master is as it was."""
 import signal
 import subprocess
-import time
 import unittest
 
 from live_case import IS_MYSQL, ORCH, LiveCase, Writer
@@ -34,6 +33,10 @@ class GivenUp(LiveCase):
     def waits(self, node):
         return node.sql(f"SELECT @@rpl_semi_sync_{SIDE}_enabled") == "1"
 
+    def wait_for_waiting(self, c):
+        status = f"SHOW GLOBAL STATUS LIKE 'Rpl_semi_sync_{SIDE}_wait_sessions'"
+        c.wait_for(lambda: c[1].sql(status).endswith("\t1"), "a commit to wait for a replica")
+
     def is_as_it_was(self, c):
         """It takes writes, and acknowledges none that no replica has."""
         self.assertFalse(self.read_only(c[1]))
@@ -45,7 +48,7 @@ class GivenUp(LiveCase):
         for replica in (c[2], c[3]):
             replica.sql("STOP REPLICA IO_THREAD")
         writer = Writer(c[1], base=100)
-        time.sleep(2)
+        self.wait_for_waiting(c)
         c[1].kill()
         self.assertEqual(writer.end(), [])
 
@@ -72,8 +75,7 @@ class GivenUp(LiveCase):
         for replica in (c[2], c[3]):
             replica.sql("STOP REPLICA IO_THREAD; START REPLICA IO_THREAD")
         waiting = Writer(c[1], base=50)
-        status = f"SHOW GLOBAL STATUS LIKE 'Rpl_semi_sync_{SIDE}_wait_sessions'"
-        c.wait_for(lambda: c[1].sql(status).endswith("\t1"), "a commit to wait for a replica")
+        self.wait_for_waiting(c)
         self.config["DataLossPolicy"] = "refuse"
         self.refuses("failover", c.name, saying="DataLossPolicy is refuse")
         self.assertEqual(waiting.end(), [])

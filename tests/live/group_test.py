@@ -52,6 +52,16 @@ class ReplicationGroup(ServiceCase):
         self.assertTrue(self.read_only(self.replica))
         self.group.wait_for(lambda: [r["IsSuccessful"] for r in service.json("audit-recovery")] == [True], "its record")
 
+    def test_replicas_of_a_member_that_left_and_died_follow_another_member(self):
+        service = self.watch(self.group[2])
+        self.group[2].sql("STOP GROUP_REPLICATION")
+        where = f"instance/{self.group[2].host}/{self.group[2].port}"
+        self.group.wait_for(lambda: service.json(where)["ReplicationGroupMemberState"] == "OFFLINE", "it to be seen")
+        self.group[2].kill()
+        self.moves(self.group[2])
+        self.writes_arrive(1)
+        self.assertTrue(self.read_only(self.replica), service.told())
+
     def test_replicas_of_a_dead_primary_follow_another_member_and_none_is_promoted(self):
         first = self.primary()
         self.watch(first)

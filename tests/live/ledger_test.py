@@ -114,6 +114,9 @@ class Ledger(LiveCase):
             ledger = writer.end()
             have = [n for n in self.rows(new) if n > base]
             self.assertEqual(have, ledger, f"turn {turn}")
+            for node in c.nodes:
+                if node is not new:
+                    self.follows(node, new)
             acknowledged += ledger
             base, master = base + 1000000, new
         self.assertEqual(self.rows(master), acknowledged)

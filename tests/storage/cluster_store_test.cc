@@ -174,6 +174,15 @@ TEST_SUITE("storage/cluster_store") {
     }
   }
 
+  TEST_CASE_FIXTURE(ClusterFixture, "who is being promoted is no rival of the cluster it is of") {
+    save_two_of_one_alias();
+    kill("shop-1");
+    run(R"sql(update database_instance set slave_hosts = '[{"Hostname":"copy-1","Port":3306}]'
+               where hostname = 'shop-1')sql");
+    CHECK(rebuilt() == "shop-1:3306=shop");  // somebody else of it answers
+    CHECK(rivals().empty());
+  }
+
   TEST_CASE_FIXTURE(ClusterFixture, "a replica that somebody promoted by hand gets the alias") {
     save("shop-1", "shop-1:3306", "shop");
     save("shop-2", "shop-1:3306", "shop", true);

@@ -214,6 +214,7 @@ std::string objection_to_group(const Instance& server, const Topology& fresh) {
     const Instance* member = fresh.find(other);
     if (member == nullptr) all_known = false;
     if (member == nullptr || !answers(*member) || member->group.name != group.name) continue;
+    if (member->group.state == "OFFLINE") continue;  // it has left, and takes no writes
     if (!group.single_primary) return is_one_of_several(server, &other);
     return to_string(server.key) + " is in a replication group, and " + to_string(other) +
            " of it answers: the group elects a primary by itself, and one from outside would be a "

@@ -93,6 +93,25 @@ TEST_SUITE("core/probe/cluster_name") {
     CHECK(secondary.ancestry_uuid == std::string(kUuid1) + ",group," + kUuid2 + ",group");
   }
 
+  TEST_CASE("one that left its group and takes no writes is a member still") {
+    Instance before;
+    before.server.uuid = "u-2";
+    before.group = {.name = "g", .state = "ONLINE", .role = "SECONDARY", .others = {{"db1", 3306}}};
+    const auto kept = [&](const auto& change) {
+      Instance now;
+      now.server.uuid = "u-2";
+      now.server.read_only = true;
+      change(now);
+      keep_group(now, before);
+      return now.group.name + now.group.state;
+    };
+    CHECK(kept([](Instance&) {}) == "gOFFLINE");
+    CHECK(kept([](Instance& i) { i.server.read_only = false; }).empty());
+    CHECK(kept([](Instance& i) { i.replication.configured = true; }).empty());
+    CHECK(kept([](Instance& i) { i.server.uuid = "u-3"; }).empty());
+    CHECK(kept([](Instance& i) { i.group = {.name = "h", .state = "ONLINE"}; }) == "hONLINE");
+  }
+
   TEST_CASE("a detached source settles nothing") {
     Instance instance = replica("db2", kUuid2, server("//db1", kUuid1));
     CHECK_FALSE(settles_from(instance));
