@@ -356,10 +356,9 @@ void Recovery::name_unbound_writers() {
   if (!is_takeover(work()) || old_master == nullptr || !is_mariadb(*old_master)) return;
   const auto seen = parts_.servers.examine(
       old_master->key, std::chrono::steady_clock::now() + parts_.executor.probe_limit);
-  if (!seen || seen->unbound_writers().empty()) return;
+  if (!seen || seen->unbound_text().empty()) return;
   result_.outcome.account.notes.push_back(
-      fmt::format("{} may go on writing on {}: read_only does not bind them",
-                  seen->unbound_writers(), to_string(old_master->key)));
+      fmt::format("{}: {}", to_string(old_master->key), seen->unbound_text()));
 }
 
 /// Everything that follows, whether it was done or not; each problem is kept and the rest done.

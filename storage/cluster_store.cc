@@ -70,7 +70,7 @@ struct Claimant {
 
 using Claimants = std::map<std::string, Claimant>;  ///< by the cluster's name
 
-bool names(const Claimant& cluster, const std::string& server) {
+bool has_replica(const Claimant& cluster, const std::string& server) {
   return std::any_of(cluster.replicas.begin(), cluster.replicas.end(),
                      [&](const InstanceKey& replica) { return to_string(replica) == server; });
 }
@@ -89,7 +89,7 @@ void put_in_order(std::span<AliasClaim> claims, const Claimants& clusters,
   const Claimant& was = held->second;
   const bool is_over = was.top_is_lost || (!was.takes_writes && !was.replica_answers);
   const auto heir = std::find_if(claims.begin(), claims.end(), [&](const AliasClaim& claim) {
-    return is_over && clusters.at(claim.cluster).takes_writes && names(was, claim.cluster);
+    return is_over && clusters.at(claim.cluster).takes_writes && has_replica(was, claim.cluster);
   });
   if (heir != claims.end()) first = heir;
   if (first != claims.end()) std::rotate(claims.begin(), first, first + 1);
@@ -199,8 +199,8 @@ Result<std::vector<AliasClaim>> ClusterStore::list_claims() const {
     put_in_order(group, clusters, holders[alias]);
     const std::string& first = group.front().cluster;
     for (AliasClaim& claim : group) {
-      claim.kin =
-          names(clusters.at(first), claim.cluster) || names(clusters.at(claim.cluster), first);
+      claim.kin = has_replica(clusters.at(first), claim.cluster) ||
+                  has_replica(clusters.at(claim.cluster), first);
     }
     claims.insert(claims.end(), group.begin(), group.end());
   }

@@ -181,11 +181,12 @@ Result<std::string> cluster_to_change(const Services& services, const Args& args
   const storage::ClusterStore clusters = services.clusters();
   for (const std::string& hint : cluster_hints(args)) {
     ORCH_ASSIGN(const std::vector<std::string> names, clusters.find_names(hint));
-    if (names.size() == 1 && names.front() == hint) break;  // a cluster's own name
+    if (names.empty()) continue;
+    if (names.front() == hint) break;  // a cluster's own name
     ORCH_ASSIGN(const std::vector<std::string> rivals, clusters.find_rivals(hint));
     if (rivals.size() > 1) return ambiguous(hint, rivals);
     if (names.size() > 1) return ambiguous(hint, names);
-    if (!names.empty()) break;
+    break;
   }
   return cluster_argument(services, args);
 }

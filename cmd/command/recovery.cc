@@ -131,10 +131,8 @@ std::string what_is_done(RecoveryKind kind, const std::string& server) {
 void name_unbound_writers(const Services& services, const InstanceKey& master, Reply& plan) {
   const auto seen =
       services.servers().examine(master, std::chrono::steady_clock::now() + probe_limit(services));
-  const std::string writers = seen ? seen->unbound_writers() : std::string();
-  if (writers.empty()) return;
-  plan.notes.push_back(fmt::format("{} may go on writing on {}: read_only does not bind them",
-                                   writers, to_string(master)));
+  if (!seen || seen->unbound_text().empty()) return;
+  plan.notes.push_back(fmt::format("{}: {}", to_string(master), seen->unbound_text()));
 }
 
 /// Carries the work out, or shows how it would be done.

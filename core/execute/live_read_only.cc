@@ -4,6 +4,7 @@
 #include <chrono>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "core/base/text.h"
@@ -151,10 +152,9 @@ Result<> fence_server(Connection& connection, const Instance& instance,
   ORCH_TRY(await_prepared_transactions(connection, true, milliseconds(0), deadline));
   if (!is_mariadb(instance)) return {};
   // They need no session now to write in a moment.
-  ORCH_ASSIGN(const std::string writers, unbound_writers(connection, deadline));
-  if (writers.empty()) return {};
-  return fail(ErrorKind::Conflict,
-              writers + " may go on writing there: read_only does not bind them");
+  ORCH_ASSIGN(std::string unbound, unbound_text(connection, deadline));
+  if (unbound.empty()) return {};
+  return fail(ErrorKind::Conflict, std::move(unbound));
 }
 
 }  // namespace orch

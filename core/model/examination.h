@@ -26,14 +26,15 @@ struct Examination {
   std::vector<std::string> unbound_accounts{};
   /// MariaDB: events that do so by the clock, as who defined them may; for people.
   std::vector<std::string> unbound_events{};
-  /// All of these, for people; "" when nobody is known.
-  [[nodiscard]] std::string unbound_writers() const {
+  /// "'app'@'%' and the event a.b of x@y may go on writing there: read_only does not bind them"; ""
+  /// when nobody is known.
+  [[nodiscard]] std::string unbound_text() const {
     std::string all;
     for (const std::string& account : unbound_accounts)
       all += (all.empty() ? "" : " and ") + account;
     for (const std::string& event : unbound_events)
       all += (all.empty() ? "" : " and ") + event;
-    return all;
+    return all.empty() ? all : all + " may go on writing there: read_only does not bind them";
   }
   std::size_t prepared_transactions{0};  ///< XA; those that the account may see
   std::vector<std::string> grants{};     ///< of orch's own account, as SHOW GRANTS has them

@@ -81,10 +81,10 @@ Result<> read_unbound(SqlSession& session, SteadyPoint deadline, Examination& se
 
 }  // namespace
 
-Result<std::string> unbound_writers(SqlSession& session, SteadyPoint deadline) {
+Result<std::string> unbound_text(SqlSession& session, SteadyPoint deadline) {
   Examination seen;
   ORCH_TRY(read_unbound(session, deadline, seen));
-  return seen.unbound_writers();
+  return seen.unbound_text();
 }
 
 Result<Examination> examine(SqlSession& session, const std::function<TimePoint()>& now,

@@ -13,7 +13,7 @@ namespace orch {
 Result<Examination> examine(SqlSession& session, const std::function<TimePoint()>& now,
                             SteadyPoint deadline);
 
-/// MariaDB: Examination::unbound_writers(). Errors: those of a lost session.
-Result<std::string> unbound_writers(SqlSession& session, SteadyPoint deadline);
+/// MariaDB: Examination::unbound_text(). Errors: those of a lost session.
+Result<std::string> unbound_text(SqlSession& session, SteadyPoint deadline);
 
 }  // namespace orch

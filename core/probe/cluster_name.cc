@@ -94,12 +94,15 @@ void settle(Instance& instance, const Instance* source, const std::string& detec
   instance.suggested_cluster_alias = alias_of(instance, source, detected_alias, rules);
 }
 
-void keep_group(Instance& instance, const std::optional<Instance>& before) {
-  const bool waits =
-      instance.group.name.empty() && instance.server.read_only && !instance.replication.configured;
-  if (!waits || !before || !is_group_member(*before)) return;
+void keep_group(Instance& instance,
+                const std::function<std::optional<Instance>(const InstanceKey&)>& stored) {
   const std::string& uuid = instance.server.uuid;
-  if (uuid.empty() || !equals_ignoring_case(before->server.uuid, uuid)) return;
+  const bool waits = instance.group.name.empty() && instance.server.read_only &&
+                     !instance.replication.configured && !uuid.empty();
+  if (!waits) return;
+  const std::optional<Instance> before = stored(instance.key);
+  if (!before || !is_group_member(*before)) return;
+  if (!equals_ignoring_case(before->server.uuid, uuid)) return;
   instance.group = before->group;
   instance.group.state = "OFFLINE";
 }

@@ -30,8 +30,10 @@ void settle(Instance& instance, const Instance* source, const std::string& detec
             const SettleRules& rules);
 
 /// One that has left its replication group, takes no writes, and follows nobody else is a member of
-/// it still, as `before` says, in state OFFLINE: the group lives without it, and may take it back.
-void keep_group(Instance& instance, const std::optional<Instance>& before);
+/// it still, as its record says, in state OFFLINE: the group lives without it, and may take it
+/// back.
+void keep_group(Instance& instance,
+                const std::function<std::optional<Instance>(const InstanceKey&)>& stored);
 
 /// The server whose record settle() wants: the source, for a group secondary the group's primary.
 [[nodiscard]] std::optional<InstanceKey> settles_from(const Instance& instance);

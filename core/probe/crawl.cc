@@ -377,7 +377,7 @@ class Settling {
     if (seen.untold != Untold{} && stored_) {
       if (const auto record = stored_(key)) keep_untold(seen, *record);
     }
-    if (stored_) keep_group(seen.instance, stored_(seen.instance.key));
+    if (stored_) keep_group(seen.instance, stored_);
     std::optional<Instance> source = source_of(seen.instance);
     if (source && cut_ == key) {
       // The top of a circle: of two it is named after itself, of more it has nothing above it.

@@ -139,7 +139,7 @@ class Takeover(LiveCase):
         self.discover(c)
         self.assertIn("GRANT EVENT", self.orch("doctor", c.name).out)
         c[1].sql("GRANT EVENT ON *.* TO orchestrator@'%'")
-        said = fr"'churn'@'%'.* and the event app.tick of root@localhost may go on writing on {c[1]}"
+        said = fr"{c[1]}: 'churn'@'%'.* and the event app.tick of root@localhost may go on writing there"
         self.assertIn("event-not-bound-by-read-only", self.orch("doctor", c.name).out)
         for words in (("takeover", c.name, "--to", c[2], "--dry-run"), ("failover", c.name, "--dry-run")):
             self.assertRegex(self.does(*words).err, said)

@@ -103,7 +103,7 @@ bool is_promotion_change(const Action& action) {
 }
 
 /// `other` of its group answers; without one, orch cannot tell whether any lives.
-std::string is_one_of_several(const Instance& server, const InstanceKey* other) {
+std::string several_primaries_text(const Instance& server, const InstanceKey* other) {
   const std::string key = to_string(server.key);
   const std::string text =
       key + " is one of several primaries of a " +
@@ -215,14 +215,14 @@ std::string objection_to_group(const Instance& server, const Topology& fresh) {
     if (member == nullptr) all_known = false;
     if (member == nullptr || !answers(*member) || member->group.name != group.name) continue;
     if (member->group.state == "OFFLINE") continue;  // it has left, and takes no writes
-    if (!group.single_primary) return is_one_of_several(server, &other);
+    if (!group.single_primary) return several_primaries_text(server, &other);
     return to_string(server.key) + " is in a replication group, and " + to_string(other) +
            " of it answers: the group elects a primary by itself, and one from outside would be a "
            "second one. To have another primary, call group_replication_set_as_primary() on a "
            "member; to move the replicas of a dead one, run 'orch recover " +
            to_string(server.key) + "'";
   }
-  return group.single_primary || all_known ? "" : is_one_of_several(server, nullptr);
+  return group.single_primary || all_known ? "" : several_primaries_text(server, nullptr);
 }
 
 std::string objection_to_passive(const Instance& failed, const Progress& so_far,

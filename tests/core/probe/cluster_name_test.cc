@@ -102,7 +102,7 @@ TEST_SUITE("core/probe/cluster_name") {
       now.server.uuid = "u-2";
       now.server.read_only = true;
       change(now);
-      keep_group(now, before);
+      keep_group(now, [&](const InstanceKey&) { return std::optional<Instance>(before); });
       return now.group.name + now.group.state;
     };
     CHECK(kept([](Instance&) {}) == "gOFFLINE");
