@@ -9,6 +9,7 @@
 #include "core/base/text.h"
 #include "core/execute/align_servers.h"
 #include "core/execute/destination.h"
+#include "core/execute/waiting.h"
 #include "core/plan/undo.h"
 
 namespace orch {
@@ -17,8 +18,6 @@ namespace {
 
 using std::chrono::milliseconds;
 
-constexpr milliseconds kFirstPause{10};
-constexpr milliseconds kLongestPause{500};
 constexpr milliseconds kSettling{1000};
 
 Pace with_defaults(Pace pace) {
@@ -38,12 +37,6 @@ Pace with_defaults(Pace pace) {
     };
   }
   return pace;
-}
-
-/// The error with the server's name in front, unless it stands there already.
-Error told_of(const InstanceKey& server, Error error) {
-  const std::string name = to_string(server);
-  return error.message.starts_with(name + ": ") ? error : std::move(error).within(name);
 }
 
 /// What was probed, with what only the backend knows taken from its record.
@@ -148,7 +141,6 @@ struct Executor::Session {
   Result<> ask(const Step& step);
   Result<> may_change();
   bool wants_to_stop();
-  Result<> wait(const Step& step, const WaitFor& wait);
   Result<> read_credentials(const Step& step);
   Result<> claim(const InstanceKey& key);
   std::vector<std::string> release_all();
@@ -358,7 +350,10 @@ Result<> Executor::Session::do_step(StepResult& result) {
                   done.error().kind == ErrorKind::NotFound;
     return result.idle ? Result<>{} : done;
   }
-  if (const auto* condition = std::get_if<WaitFor>(&step.action)) return wait(step, *condition);
+  if (const auto* wait = std::get_if<WaitFor>(&step.action)) {
+    return wait_until(step.server, *wait, owner.whole_, owner.settings_,
+                      [this] { return wants_to_stop(); });
+  }
   if (std::holds_alternative<ReadCredentials>(step.action)) return read_credentials(step);
   return ask(step);
 }
@@ -458,52 +453,6 @@ Result<> Executor::Session::change(const Step& step, const Change& asked) {
     return fail(told_of(step.server, std::move(applied).error()));
   }
   return {};
-}
-
-Result<> Executor::Session::wait(const Step& step, const WaitFor& wait) {
-  const Pace& pace = owner.settings_.pace;
-  const SteadyPoint end = pace.now() + wait.limit;
-  SteadyPoint last_progress = pace.now();
-  std::string last_position;
-  std::string reason = "it does not answer";
-  bool was_seen = false;
-  milliseconds pause = kFirstPause;
-  const std::string server = to_string(step.server);
-  while (true) {
-    const SteadyPoint probe_end = std::min(end, pace.now() + owner.settings_.probe_limit);
-    Observation seen = owner.whole_.probe(step.server, probe_end);
-    if (seen.found()) {
-      seen.instance.freshness.is_last_check_valid = true;
-      const Standing now = standing(wait.condition, seen.instance);
-      if (now.state == Standing::State::Holds) return {};
-      if (now.state == Standing::State::Never) {
-        return fail(ErrorKind::Refused, server + ": " + now.reason);
-      }
-      reason = now.reason;
-      was_seen = true;
-      std::string position = to_string(executed_position(seen.instance));
-      if (position != last_position) last_progress = pace.now();
-      last_position = std::move(position);
-    } else if (seen.error && (!was_seen || pace.now() < end)) {
-      // The last look has no time left, and fails for that.
-      reason = seen.error->message;
-      // Who hangs may answer soon; who is gone does not come back by itself.
-      if (std::holds_alternative<CanBeRead>(wait.condition) && seen.error->nobody_listens) {
-        return fail(told_of(step.server, *seen.error));
-      }
-    }
-    const bool stalled = wait.stall_limit && pace.now() - last_progress >= *wait.stall_limit;
-    if (stalled || pace.now() >= end) {
-      const auto limit = stalled ? *wait.stall_limit : wait.limit;
-      return fail(ErrorKind::Unreachable,
-                  server + ": waited " + std::to_string(limit.count()) + "s in vain: " + reason);
-    }
-    const auto rest = std::chrono::duration_cast<milliseconds>(end - pace.now());
-    if (wants_to_stop() || !pace.pause(std::min(pause, std::max(rest, kFirstPause)))) {
-      return fail(ErrorKind::Conflict, server + ": the wait was interrupted");
-    }
-    pause = std::min(pause * 2, kLongestPause);
-  }
 }
 
 Result<> Executor::Session::read_credentials(const Step& step) {
