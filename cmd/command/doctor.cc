@@ -1,7 +1,5 @@
 #include "core/doctor/doctor.h"
 
-#include <unistd.h>
-
 #include <algorithm>
 #include <cstdlib>
 #include <filesystem>
@@ -15,6 +13,7 @@
 #include "core/analysis/settings.h"
 #include "core/base/parallel.h"
 #include "core/base/text.h"
+#include "core/config/named_files.h"
 #include "core/execute/hook_text.h"
 #include "core/json/json.h"
 #include "core/plan/step.h"
@@ -32,21 +31,6 @@ bool is_readable_file(std::string_view path) {
   std::error_code problem;
   const std::filesystem::path file(path);
   return std::filesystem::is_regular_file(file, problem) && ::access(file.c_str(), R_OK) == 0;
-}
-
-/// Whether the word names something executable, by its path or on PATH.
-bool is_executable(std::string_view word) {
-  const auto runs = [](const std::filesystem::path& file) {
-    std::error_code problem;
-    return std::filesystem::is_regular_file(file, problem) && ::access(file.c_str(), X_OK) == 0;
-  };
-  if (word.find('/') != std::string_view::npos) return runs(word);
-  const char* path = std::getenv("PATH");
-  const std::string places = path == nullptr ? "/usr/bin:/bin" : path;
-  const auto folders = split(places, ':');
-  return std::any_of(folders.begin(), folders.end(), [&](std::string_view folder) {
-    return runs(std::filesystem::path(folder.empty() ? "." : folder) / word);
-  });
 }
 
 std::vector<ConfiguredHook> hooks_of(const RecoverySettings& settings) {
@@ -92,7 +76,7 @@ DoctorSettings settings_for(const Services& services, const Surgery& surgery,
       .data_loss_policy = config.recovery.data_loss_policy,
       .shell = config.recovery.processes_shell_command,
       .hooks = hooks_of(config.recovery),
-      .is_command = is_executable,
+      .is_command = is_program,
       .is_file = is_readable_file};
 }
 

@@ -63,14 +63,26 @@ class Checker {
     }
   }
 
-  /// Clusters to recover. One entry that does not compile would void the others, too.
+  /// Clusters to recover. One that is no expression can be a name all the same.
   void clusters(std::string_view key, const StringList& entries) {
     constexpr std::string_view kAliasPattern = "alias~=";
     for (const std::string& entry : entries) {
       if (entry == "*" || entry.starts_with("alias=")) continue;
-      const bool of_alias = entry.starts_with(kAliasPattern);
-      pattern(key, of_alias ? entry.substr(kAliasPattern.size()) : entry);
+      if (entry.starts_with(kAliasPattern)) {
+        pattern(key, entry.substr(kAliasPattern.size()));
+      } else if (Result<Pattern> compiled = Pattern::compile(entry); !compiled) {
+        report(Severity::Warning, key,
+               compiled.error().message + "; it means the cluster of just that name or alias");
+      }
     }
+  }
+
+  /// "host[:port]"
+  void server(std::string_view key, std::string_view name) {
+    constexpr std::uint16_t kAnyPort = 1;
+    if (parse_instance_key(name, kAnyPort)) return;
+    report(Severity::Error, key,
+           fmt::format("'{}' names no server; write host:port", printable(name)));
   }
 
   /// "host:port" or ":port"; the port may be missing where `port_optional` says so.
@@ -190,11 +202,18 @@ void check_addresses(const Config& config, Checker& checker) {
       checker.report(Severity::Warning, "GraphitePath", "no metrics are sent without it");
     }
   }
-  const auto port = static_cast<std::uint16_t>(config.connection.default_instance_port);
   for (const std::string& seed : config.discovery.discovery_seeds) {
-    if (parse_instance_key(seed, port)) continue;
-    checker.report(Severity::Error, "DiscoverySeeds",
-                   fmt::format("'{}' names no server; write host:port", printable(seed)));
+    checker.server("DiscoverySeeds", seed);
+  }
+  if (!config.kv.consul_address.empty()) {
+    checker.server("ConsulAddress", config.kv.consul_address);
+  }
+  for (const std::string& server : words(config.kv.zk_address, ", \t")) {
+    checker.server("ZkAddress", server);
+  }
+  if (!config.http.status_endpoint.starts_with('/')) {
+    checker.report(Severity::Error, "StatusEndpoint",
+                   "must begin with /, as the path of a request does");
   }
 }
 

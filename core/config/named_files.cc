@@ -4,14 +4,17 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
+#include <cstdlib>
 #include <filesystem>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <system_error>
 #include <utility>
+#include <vector>
 
 #include <fmt/format.h>
 
@@ -114,6 +117,13 @@ class FileChecker {
     folder(key, path.has_parent_path() ? path.parent_path().string() : ".");
   }
 
+  /// The first word of a command line.
+  void program(std::string_view key, std::string_view command) {
+    const std::vector<std::string> parts = words(command);
+    if (parts.empty() || is_program(parts.front())) return;
+    report(Severity::Error, key, fmt::format("there is no program {}", printable(parts.front())));
+  }
+
   void folder(std::string_view key, const std::string& name) {
     std::error_code ignored;
     if (!fs::is_directory(name, ignored)) {
@@ -182,11 +192,31 @@ void check_service(const Config& config, FileChecker& checker) {
 
 }  // namespace
 
+bool is_program(std::string_view word) {
+  const auto runs = [](const fs::path& file) {
+    std::error_code problem;
+    return fs::is_regular_file(file, problem) && ::access(file.c_str(), X_OK) == 0;
+  };
+  if (word.find('/') != std::string_view::npos) return runs(word);
+  // Nothing in this program changes the environment.
+  const char* path = std::getenv("PATH");  // NOLINT(concurrency-mt-unsafe)
+  const std::string places = path == nullptr ? "/usr/bin:/bin" : path;
+  const auto folders = split(places, ':');
+  return std::any_of(folders.begin(), folders.end(), [&](std::string_view folder) {
+    return runs(fs::path(folder.empty() ? "." : folder) / word);
+  });
+}
+
 std::vector<ConfigProblem> check_named_files(const Config& config) {
   FileChecker checker;
   check_servers(config, checker);
   check_backend(config, checker);
   check_service(config, checker);
+  // Without hooks the default may be missing.
+  const std::string& shell = config.recovery.processes_shell_command;
+  if (shell != RecoverySettings{}.processes_shell_command) {
+    checker.program("ProcessesShellCommand", shell);
+  }
   checker.written_file("AuditLogFile", config.general.audit_log_file);
   const RaftSettings& raft = config.raft;
   if (raft.raft_enabled && !raft.raft_data_dir.empty()) {

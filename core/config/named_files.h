@@ -1,5 +1,6 @@
 #pragma once
 
+#include <string_view>
 #include <vector>
 
 #include "core/config/config.h"
@@ -11,5 +12,8 @@ namespace orch {
 /// and look like PEM, folders of files that are to be written, credentials that others may read.
 /// Reads files, writes none. A file that a switch keeps from being used is worth a warning only.
 std::vector<ConfigProblem> check_named_files(const Config& config);
+
+/// Whether the word names something executable, by its path or on PATH.
+bool is_program(std::string_view word);
 
 }  // namespace orch

@@ -15,24 +15,32 @@ std::string place(const ConfigProblem& problem) {
   return text;
 }
 
-}  // namespace
-
-std::string format_problem(const ConfigProblem& problem) {
+/// "FILE:LINE:COLUMN: "
+std::string file_and_line(const ConfigProblem& problem) {
   std::string text;
   if (!problem.file.empty()) text += problem.file + ":";
   if (problem.line > 0) text += fmt::format("{}:", problem.line);
   if (problem.column > 0) text += fmt::format("{}:", problem.column);
-  if (!text.empty()) text += ' ';
+  return text.empty() ? text : text + ' ';
+}
+
+}  // namespace
+
+std::string format_problem(const ConfigProblem& problem) {
+  std::string text = file_and_line(problem);
   text += problem.severity == Severity::Error ? "error: " : "warning: ";
   if (!problem.key.empty()) text += problem.key + ": ";
   return text += problem.message;
 }
 
 std::string legacy_text(const ConfigProblem& problem) {
-  const bool names_no_key = problem.message.find("regular expression") != std::string::npos;
   if (!problem.in_reading) {
-    return names_no_key && !problem.key.empty() ? problem.key + ": " + problem.message
-                                                : problem.message;
+    // What orchestrator says itself tells where to look; what only we refuse does not.
+    const bool tells = problem.key.empty() ||
+                       problem.message.find(problem.key) != std::string::npos ||
+                       problem.message.starts_with("Failed to parse");
+    return tells ? problem.message
+                 : fmt::format("{}{}: {}", file_and_line(problem), problem.key, problem.message);
   }
   std::string text = "Cannot read config file: " + problem.file;
   if (const std::string where = place(problem); !where.empty()) text += " " + where + ":";

@@ -25,7 +25,8 @@ struct ConfigProblem {
 std::string format_problem(const ConfigProblem& problem);
 
 /// An error as orchestrator words it when it refuses to start: "Cannot read config file: NAME
-/// REASON", or the message alone when the settings contradict each other.
+/// REASON", or the message alone when the settings contradict each other; what only orch refuses,
+/// with file, line and key.
 std::string legacy_text(const ConfigProblem& problem);
 
 bool has_errors(const std::vector<ConfigProblem>& problems);

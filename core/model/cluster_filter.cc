@@ -23,8 +23,8 @@ Result<ClusterFilter> ClusterFilter::compile(const std::vector<std::string>& ent
                   Pattern::compile(std::string_view(text).substr(kMatchesAlias.size())));
       entry.of_alias.push_back(std::move(pattern));
     } else if (text != "*" && !text.starts_with(kIsAlias)) {
-      ORCH_ASSIGN(Pattern pattern, Pattern::compile(text));
-      entry.of_name.push_back(std::move(pattern));
+      // What is no expression can be a name all the same.
+      if (Result<Pattern> pattern = Pattern::compile(text)) entry.of_name.push_back(*pattern);
     }
     filter.entries_.push_back(std::move(entry));
   }
@@ -37,7 +37,7 @@ bool ClusterFilter::matches(std::string_view name, std::string_view alias) const
     if (text == "*" || text == name || (!alias.empty() && text == alias)) return true;
     if (!entry.of_alias.empty()) return entry.of_alias.front().matches(alias);
     if (!entry.of_name.empty()) return entry.of_name.front().matches(name);
-    return !alias.empty() && text.substr(kIsAlias.size()) == alias;
+    return text.starts_with(kIsAlias) && !alias.empty() && text.substr(kIsAlias.size()) == alias;
   });
 }
 

@@ -13,12 +13,12 @@ namespace orch {
 class ClusterFilter {
  public:
   ClusterFilter() = default;
-  /// Errors: InvalidInput, at the first entry that does not compile.
+  /// Errors: InvalidInput, at the first `alias~=` whose expression does not compile.
   static Result<ClusterFilter> compile(const std::vector<std::string>& entries);
 
   /// An entry matches a cluster when it is its name or its alias, `*`, `alias=` and the alias,
-  /// `alias~=` and an expression found in the alias, or an expression found in the name. No entry
-  /// matches nothing.
+  /// `alias~=` and an expression found in the alias, or an expression found in the name. One that
+  /// is no expression is a name or an alias. No entry matches nothing.
   [[nodiscard]] bool matches(std::string_view name, std::string_view alias) const;
 
  private:

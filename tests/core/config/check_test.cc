@@ -100,7 +100,24 @@ TEST_SUITE("core/config/check") {
     CHECK(faults(config).starts_with("RecoverMasterClusterFilters: "));
     config.recovery.recover_master_cluster_filters = {};
     config.recovery.recover_intermediate_master_cluster_filters = {"name("};
-    CHECK(faults(config).starts_with("RecoverIntermediateMasterClusterFilters: "));
+    CHECK(faults(config, Severity::Warning) ==
+          "RecoverIntermediateMasterClusterFilters: invalid regular expression 'name(': missing ): "
+          "name(; it means the cluster of just that name or alias\n");
+  }
+
+  TEST_CASE("key-value stores are servers, and the status check is a path") {
+    Config config;
+    config.kv.consul_address = "consul.example:8500";
+    config.kv.zk_address = "zk1, zk2:2181";
+    config.http.status_endpoint = "/up";
+    CHECK(faults(config) == "");
+    config.kv.consul_address = "http://consul:8500";
+    config.kv.zk_address = "zk1,zk2:port";
+    config.http.status_endpoint = "up";
+    CHECK(faults(config) ==
+          "ConsulAddress: 'http://consul:8500' names no server; write host:port\n"
+          "ZkAddress: 'zk2:port' names no server; write host:port\n"
+          "StatusEndpoint: must begin with /, as the path of a request does\n");
   }
 
   TEST_CASE("the listen address has a port") {

@@ -150,6 +150,21 @@ TEST_SUITE("core/config/named_files") {
     CHECK(problems[0].key == "MySQLTopologyCredentialsConfigFile");
   }
 
+  TEST_CASE("the shell of the hooks is a program") {
+    const NamedFiles folder;
+    const auto refuses = [](const std::string& shell) {
+      Config config;
+      config.recovery.processes_shell_command = shell;
+      return !check_named_files(config).empty();
+    };
+    CHECK_FALSE(refuses("sh -e"));
+    CHECK_FALSE(refuses("/bin/sh"));
+    CHECK_FALSE(refuses(folder.file("shell", "#!/bin/sh", 0700)));
+    CHECK(refuses(folder.file("text", "", 0600)));
+    CHECK(refuses(folder.path("none")));
+    CHECK(refuses("no-such-shell"));
+  }
+
   TEST_CASE("a TLS listener needs its key and certificate") {
     Config config;
     config.http.use_ssl = true;

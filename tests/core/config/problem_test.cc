@@ -27,6 +27,8 @@ TEST_SUITE("core/config/problem") {
           "Cannot read config file: a.json line 2 column 5: not valid JSON");
     CHECK(legacy_text({.file = "a.json", .key = "RaftBind", .message = "RaftBind must be"}) ==
           "RaftBind must be");
+    CHECK(legacy_text({.file = "a.json", .line = 4, .key = "ListenAddress", .message = "odd"}) ==
+          "a.json:4: ListenAddress: odd");
   }
 
   TEST_CASE("warnings are no errors") {

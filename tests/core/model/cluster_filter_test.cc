@@ -40,7 +40,14 @@ TEST_SUITE("core/model/cluster_filter") {
     CHECK_FALSE(matches({"alias~=^db"}, "db1:3306", "shop"));
   }
 
-  TEST_CASE("an expression that does not compile is an error") {
+  TEST_CASE("what is no expression is a name or an alias, and nothing else") {
+    CHECK(matches({"c++"}, "db1:3306", "c++"));
+    CHECK_FALSE(matches({"c++"}, "db1:3306", "c"));
+    CHECK_FALSE(matches({"alias+shop++"}, "db1:3306", "shop++"));
+    CHECK(matches({"c++", "shop"}, "db1:3306", "shop"));
+  }
+
+  TEST_CASE("an expression for aliases that does not compile is an error") {
     const Result<ClusterFilter> filter = ClusterFilter::compile({"alias~=("});
     REQUIRE_FALSE(filter);
     CHECK(filter.error().kind == ErrorKind::InvalidInput);
