@@ -159,7 +159,7 @@ ApiAnswer answer_restart_statements(ApiCall& call) {
   return api_ok("Statements to restart replication", reply->json);
 }
 
-ApiAnswer answer_errant_logs(ApiCall& call) {
+ApiAnswer answer_gtid_logs(ApiCall& call) {
   const Result<Reply> reply = call.run("locate-gtid-errant");
   if (!reply) return api_error(reply.error());
   return api_ok("located errant GTID", dump(Json(reply->lines)));
@@ -233,7 +233,7 @@ std::vector<ApiRoute> replication_routes() {
   routes.push_back(changing("purge-binary-logs/H/:binlog",
                             answer_instance("purge-binary-logs", "binary logs purged")));
   routes.push_back(changing("kill-query/H/:process", answer_kill_query));
-  routes.push_back({.pattern = "locate-gtid-errant/H", .answer = answer_errant_logs});
+  routes.push_back({.pattern = "locate-gtid-errant/H", .answer = answer_gtid_logs});
   routes.push_back(changing("last-pseudo-gtid/H", answer_last_pseudo_gtid));
   routes.push_back(changing("delay-replication/H/:seconds", answer_delay));
   for (const std::string_view name : {"restart-slave-statements", "restart-replica-statements"})

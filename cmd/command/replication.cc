@@ -5,7 +5,7 @@
 #include "cmd/command/observe.h"
 #include "cmd/command/operation.h"
 #include "cmd/command/replies.h"
-#include "core/align/errant_logs.h"
+#include "core/align/gtid_logs.h"
 #include "core/base/text.h"
 #include "core/mysql/change_statements.h"
 #include "core/plan/refactor/binary_logs.h"
@@ -168,7 +168,40 @@ Planner gtid_off(InstanceKey key, Policy policy) {
   return use_gtid(std::move(key), false, std::move(policy));
 }
 
+/// What the source had before the place at which a replica stands, and the replica does not count
+/// as executed: it was restored without its GTIDs. By GTID all that would come again.
+Result<GtidSet> uncounted(Services& services, const Instance& replica) {
+  ORCH_ASSIGN(const Instance source, probe_and_record(services, replica.replication.source));
+  const SteadyPoint end = std::chrono::steady_clock::now() +
+                          services.config().connection.mysql_topology_read_timeout_seconds;
+  ORCH_ASSIGN(const auto logs, services.servers().open_logs(source, BinlogType::Binary, end));
+  ORCH_ASSIGN(const GtidSet to_come, gtids_from(*logs, replica.replication.exec));
+  // It went on meanwhile, and has all the more.
+  ORCH_ASSIGN(const Instance now, probe_and_record(services, replica.key));
+  ORCH_ASSIGN(const GtidSet had, GtidSet::parse(source.gtid.executed));
+  ORCH_ASSIGN(const GtidSet counted, GtidSet::parse(now.gtid.executed));
+  return had.minus(to_come).minus(counted);
+}
+
 Result<Reply> run_enable_gtid(Services& services, const Args& args) {
+  ORCH_ASSIGN(const Instance replica, probed_instance(services, args));
+  const Gtid& gtid = replica.gtid;
+  if (is_replica(replica) && gtid.supports_oracle && !gtid.uses_oracle) {
+    const std::string key = to_string(replica.key);
+    Result<GtidSet> missing = uncounted(services, replica);
+    if (!missing) {
+      return fail(std::move(missing).error().within(
+          fmt::format("Cannot tell whether {} counts all that it has as executed", key)));
+    }
+    if (!missing->empty()) {
+      const std::string set = missing->to_string();
+      return fail(ErrorKind::Refused,
+                  fmt::format("Cannot enable GTID on {}: by GTID it would be sent again what its "
+                              "source had before {}, and what its gtid_executed lacks: {}; if it "
+                              "has these rows, SET GLOBAL gtid_purged = '+{}' on it first",
+                              key, to_string(replica.replication.exec), set, set));
+    }
+  }
   return run_around<gtid_on, with_ancestors>(services, args, "enable-gtid");
 }
 Result<Reply> run_disable_gtid(Services& services, const Args& args) {
@@ -208,10 +241,13 @@ Result<Reply> run_purge(Services& services, const Args& args) {
 Result<Reply> run_skip_query(Services& services, const Args& args) {
   ORCH_ASSIGN(const Instance instance, probed_instance(services, args));
   std::string gtid;
-  if (instance.gtid.uses_oracle && !instance.replication.last_sql_error.empty() &&
+  if (instance.gtid.supports_oracle && !instance.replication.last_sql_error.empty() &&
       !runs(instance.replication.sql_state)) {
-    ORCH_ASSIGN(gtid, services.servers().failed_transaction(
-                          instance, std::chrono::steady_clock::now() + probe_limit(services)));
+    auto failed = services.servers().failed_transaction(
+        instance, std::chrono::steady_clock::now() + probe_limit(services));
+    // By coordinates it may have none.
+    if (!failed && instance.gtid.uses_oracle) return fail(std::move(failed).error());
+    if (failed) gtid = *std::move(failed);
   }
   return on_one(services, args, "skip-query", [&](InstanceKey key, Policy policy) {
     return skip_query(std::move(key), gtid, std::move(policy));

@@ -95,6 +95,14 @@ std::optional<std::string> first_value(const ResultSet& set) {
   return set.rows.front().front();
 }
 
+/// What names something, and stands on a line of its own.
+std::string as_name(std::string_view text) {
+  std::string name = printable(text);
+  std::replace_if(
+      name.begin(), name.end(), [](char c) { return c == '\n' || c == '\t'; }, '?');
+  return name;
+}
+
 std::optional<std::int64_t> rounded_number(const std::string& text) {
   double number = 0;
   const std::string_view trimmed = trim(text);
@@ -139,6 +147,7 @@ class Reading {
   Result<> take_group();
   void take_users_answers();
   void take_lag();
+  void useless_answer(std::string_view what);
   void take_location();
   void take_neighbours();
   void add_replicas(const std::vector<ReportedReplica>& replicas, std::vector<InstanceKey>& to);
@@ -375,10 +384,14 @@ void Reading::take_lag() {
   if (seconds) {
     seen_.instance.replication.lag = std::chrono::seconds(std::max<std::int64_t>(*seconds, 0));
   } else {
-    seen_.soft_errors.push_back(
-        {ErrorKind::Broken, fmt::format("{}: ReplicationLagQuery did not answer with a number",
-                                        to_string(seen_.asked))});
+    useless_answer("ReplicationLagQuery did not answer with a number");
   }
+}
+
+/// To a query of the configuration's.
+void Reading::useless_answer(std::string_view what) {
+  seen_.soft_errors.push_back(
+      {ErrorKind::Broken, fmt::format("{}: {}", to_string(seen_.asked), what)});
 }
 
 void Reading::take_location() {
@@ -387,7 +400,7 @@ void Reading::take_location() {
   const auto take = [&](std::string& into, const std::optional<Pattern>& pattern, Ask ask) {
     if (pattern) into = pattern->first_group(host).value_or("");
     if (const ResultSet* set = answer(ask)) {
-      if (auto value = first_value(*set)) into = printable(*value);
+      if (auto value = first_value(*set)) into = as_name(*value);
     }
   };
   take(location.data_center, rules_.data_center, Ask::DataCenter);
@@ -400,12 +413,17 @@ void Reading::take_users_answers() {
   take_location();
   const auto text = [&](Ask ask) {
     const ResultSet* set = answer(ask);
-    return set == nullptr ? std::string() : printable(first_value(*set).value_or(""));
+    return set == nullptr ? std::string() : as_name(first_value(*set).value_or(""));
   };
   seen_.instance.alias = text(Ask::InstanceAlias);
   seen_.detected_cluster_alias = text(Ask::ClusterAlias);
   seen_.detected_cluster_domain = text(Ask::ClusterDomain);
-  seen_.detected_promotion_rule = parse_promotion_rule(text(Ask::PromotionRule));
+  const std::string rule = text(Ask::PromotionRule);
+  seen_.detected_promotion_rule = parse_promotion_rule(rule);
+  if (!rule.empty() && !seen_.detected_promotion_rule) {
+    useless_answer(fmt::format("DetectPromotionRuleQuery answered {}, which is no promotion rule",
+                               quoted_excerpt(rule)));
+  }
   seen_.instance.gtid.uses_pseudo = rounded_number(text(Ask::PseudoGtid)) == 1;
   const auto in_vain = [&](Ask ask) {
     const auto found = asked_.answers.find(ask);
@@ -418,7 +436,12 @@ void Reading::take_users_answers() {
                   .physical_environment = in_vain(Ask::PhysicalEnvironment),
                   .semi_sync_priority = in_vain(Ask::SemiSyncEnforced),
                   .cluster_alias = in_vain(Ask::ClusterAlias)};
-  const auto priority = rounded_number(text(Ask::SemiSyncEnforced)).value_or(0);
+  const std::string enforced = text(Ask::SemiSyncEnforced);
+  const std::int64_t priority = rounded_number(enforced).value_or(enforced.empty() ? 0 : -1);
+  if (priority < 0) {
+    useless_answer(fmt::format("DetectSemiSyncEnforcedQuery answered {}, which is no priority",
+                               quoted_excerpt(enforced)));
+  }
   seen_.instance.semi_sync.priority =
       static_cast<unsigned>(std::clamp<std::int64_t>(priority, 0, 1'000'000));
 }

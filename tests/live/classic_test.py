@@ -1,5 +1,6 @@
 """Moves by one level and by coordinates, co-masters, regrouping, errant GTIDs and binary logs."""
 import contextlib
+import re
 import unittest
 
 from live_case import IS_MYSQL, LiveCase
@@ -113,6 +114,45 @@ class Classic(LiveCase):
         self.assertTrue(used())
         self.fill(c[1], 21)
         self.all_have(c, 30)
+
+    @unittest.skipUnless(IS_MYSQL, "MariaDB counts what it applies by coordinates, too")
+    def test_a_replica_restored_without_its_gtids_is_not_sent_again_what_it_has(self):
+        c = self.start(2)
+        c[2].sql("STOP REPLICA; RESET REPLICA")
+        c[2].sql("CHANGE REPLICATION SOURCE TO SOURCE_AUTO_POSITION = 0")
+        c[1].sql("CREATE TABLE app.loose (n INT); INSERT INTO app.loose VALUES (1), (2); "
+                 "SET gtid_next = 'AUTOMATIC:night'; INSERT INTO app.loose VALUES (3)")
+        log, position = c[1].sql("SHOW BINARY LOG STATUS").split("\t")[:2]
+        c[2].sql("SET GLOBAL super_read_only = 0; SET sql_log_bin = 0; CREATE TABLE app.loose (n INT); "
+                 "INSERT INTO app.loose VALUES (1), (2), (3); SET GLOBAL super_read_only = 1")
+        c[2].sql(f"CHANGE REPLICATION SOURCE TO SOURCE_LOG_FILE = '{log}', "
+                 f"SOURCE_LOG_POS = {position}; START REPLICA")
+        c[1].sql("INSERT INTO app.loose VALUES (4)")
+        count = "SELECT COUNT(*) FROM app.loose"
+        c.wait_for(lambda: c[2].sql(count) == "4", f"{c[2]} to follow by coordinates")
+        self.discover(c)
+        said = self.refuses("-c", "enable-gtid", "-i", c[2], saying="it would be sent again").err
+        lacking = re.search(r"gtid_purged = '\+([^']+)'", said).group(1)
+        self.assertIn(":night:1", lacking)
+        self.assertEqual(c[2].replica_status()["Auto_Position"], "0")
+        self.assertEqual(c[2].sql(count), "4")
+        c[2].sql(f"SET GLOBAL gtid_purged = '+{lacking}'")
+        self.does("-c", "enable-gtid", "-i", c[2])
+        c[1].sql("INSERT INTO app.loose VALUES (5)")
+        c.wait_for(lambda: c[2].sql(count) == "5", f"{c[2]} to follow by GTID")
+
+    @unittest.skipUnless(IS_MYSQL, "MariaDB's transactions have GTIDs always")
+    def test_a_transaction_with_a_gtid_is_skipped_by_a_replica_that_follows_by_coordinates(self):
+        c = self.start(2)
+        c[2].sql("STOP REPLICA; CHANGE REPLICATION SOURCE TO SOURCE_AUTO_POSITION = 0; START REPLICA")
+        self.fill(c[1], 1)
+        self.arrives(10, at=c.nodes)
+        self.discover(c)
+        c[2].sql("SET GLOBAL super_read_only = 0; SET sql_log_bin = 0; ALTER TABLE app.seq ADD UNIQUE (seq); INSERT INTO app.seq (seq, server) VALUES (11, 2)")
+        self.fill(c[1], 11)
+        c.wait_for(lambda: c[2].replica_status()["Last_SQL_Error"], f"{c[2]} to stop")
+        self.does("-c", "skip-query", "-i", c[2])
+        self.follows(c[2], c[1])
 
     @unittest.skipIf(IS_MYSQL, "MySQL knows no domains")
     def test_a_replica_that_leaves_out_domains_keeps_its_gtid(self):
@@ -292,7 +332,7 @@ class Classic(LiveCase):
         self.does("-c", "gtid-errant-reset-master", "-i", c[2])
         self.follows(c[2], c[1])
         self.assertEqual(self.does("-c", "which-gtid-errant", "-i", c[2]).lines, [""])
-        c.wait_for(lambda: c[2].sql("SELECT @@gtid_executed") == c[1].sql("SELECT @@gtid_executed"),
+        c.c.wait_for(lambda: c[2].sql("SELECT @@gtid_executed") == c[1].sql("SELECT @@gtid_executed"),
                    "both to have the same")
 
     @unittest.skipIf(IS_MYSQL, "for MariaDB")

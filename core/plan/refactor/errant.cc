@@ -1,5 +1,6 @@
 #include "core/plan/refactor/errant.h"
 
+#include <algorithm>
 #include <set>
 #include <utility>
 
@@ -115,10 +116,14 @@ Decision next_inject(const InstanceKey& key, const Progress& so_far) {
     return GiveUp{*failed->error, {}};
   }
   if (latest(so_far, (*master)->key, is_change<InjectEmptyTransactions>) != nullptr) return Done{};
-  return Run{
-      {step_on((*master)->key, Change{InjectEmptyTransactions{errant->explode(kMostInjected)}},
-               "nobody lacks what " + to_string(key) + " has")},
-      {}};
+  std::vector<std::string> gtids = errant->explode(kMostInjected);
+  // A tag needs one privilege more (TRANSACTION_GTID_TAG): what may be refused goes first.
+  std::stable_partition(gtids.begin(), gtids.end(), [](const std::string& gtid) {
+    return std::count(gtid.begin(), gtid.end(), ':') > 1;
+  });
+  return Run{{step_on((*master)->key, Change{InjectEmptyTransactions{std::move(gtids)}},
+                      "nobody lacks what " + to_string(key) + " has")},
+             {}};
 }
 
 }  // namespace

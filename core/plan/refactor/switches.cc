@@ -283,8 +283,9 @@ Planner skip_query(InstanceKey server, std::string gtid, Policy policy) {
         if (now.gtid.uses_oracle && gtid.empty()) {
           return refusal("skip-query: " + key + " does not tell what failed");
         }
+        // MySQL heeds sql_replica_skip_counter only where the transaction has no GTID.
         const Change skip =
-            now.gtid.uses_oracle ? Change{InjectEmptyTransactions{{gtid}}} : Change{SkipEvent{}};
+            gtid.empty() ? Change{SkipEvent{}} : Change{InjectEmptyTransactions{{gtid}}};
         std::vector<Step> steps{step(now, skip, "as asked")};
         for (Step& next : start_steps(now, policy))
           steps.push_back(std::move(next));

@@ -415,13 +415,22 @@ TEST_SUITE("core/probe/reading") {
       bench.rules.queries.replication_lag_query = "SELECT lag";
       CHECK(bench.read(session).instance.replication.lag == std::chrono::seconds(lag));
     }
+  }
+
+  TEST_CASE("an answer that means nothing is told, and a name stands on one line") {
     ScriptedSession session = mysql_server("9.7.4", true, true);
-    session.answer("SELECT lag", table({"lag"}, {{"soon"}}));
+    session.answer("SELECT", table({"answer"}, {{"so\non"}}));
     Bench bench;
-    bench.rules.queries.replication_lag_query = "SELECT lag";
+    ClassificationSettings& queries = bench.rules.queries;
+    queries.replication_lag_query = queries.detect_promotion_rule_query = "SELECT 1";
+    queries.detect_semi_sync_enforced_query = queries.detect_cluster_alias_query = "SELECT 1";
     const Observation seen = bench.read(session);
     CHECK(seen.instance.replication.lag == std::chrono::seconds(3));
-    CHECK(seen.soft_errors.size() == 1);
+    CHECK(seen.detected_cluster_alias == "so?on");
+    REQUIRE(seen.soft_errors.size() == 3);
+    CHECK(seen.soft_errors[1].message == to_string(kKey) +
+                                             ": DetectPromotionRuleQuery answered "
+                                             "\"so?on\", which is no promotion rule");
   }
 
   TEST_CASE("GTIDs that cannot be read are told, with the server's name and the variable's") {

@@ -27,6 +27,15 @@ TEST_SUITE("core/plan/refactor/errant") {
     check_below(servers, 2, 1);
   }
 
+  TEST_CASE("errant GTIDs: those with a tag go first, as they may be refused") {
+    FakeServers servers;
+    servers.add(writable(mysql(1, gtids("1-100"))));
+    servers.add(following(mysql(2, gtids("1-100") + "," + gtids("1-2:night:1-2", 2)), 1));
+    CHECK(said(run_plan(servers, inject_errant(db(2), Policy{}))) == "");
+    CHECK(servers.changes().back() == "db1:3306 commit 4 empty transactions, from " +
+                                          gtids("night:1", 2) + " to " + gtids("2", 2));
+  }
+
   TEST_CASE("errant GTIDs: more than can be injected one by one are refused (REF-19)") {
     FakeServers servers;
     servers.add(writable(mysql(1, gtids("1-100"))));

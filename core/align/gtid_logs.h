@@ -13,4 +13,8 @@ namespace orch {
 /// before it. Errors: Refused, when the first log says that some are in none of them any more.
 Result<std::vector<std::string>> logs_holding(EventLogs& logs, const GtidSet& wanted);
 
+/// The transactions with GTIDs from that place of a binary log on. Errors: NotFound, when the
+/// server has no such log any more.
+Result<GtidSet> gtids_from(EventLogs& logs, const BinlogCoordinates& place);
+
 }  // namespace orch
