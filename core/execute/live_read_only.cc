@@ -7,7 +7,8 @@
 #include <utility>
 #include <vector>
 
-#include "core/base/text.h"
+#include "core/execute/client_sessions.h"
+#include "core/execute/waiting_commits.h"
 #include "core/mysql/change_statements.h"
 #include "core/mysql/examine.h"
 #include "core/mysql/prepared_transactions.h"
@@ -24,61 +25,6 @@ constexpr milliseconds kPreparedLimit{3000};
 
 milliseconds time_left(SteadyPoint deadline) {
   return std::chrono::duration_cast<milliseconds>(deadline - steady_clock::now());
-}
-
-/// The sessions of clients: not ours, not replicas', not the server's own.
-Result<std::vector<std::string>> client_sessions(Connection& connection, const std::string& own,
-                                                 const LiveServerSettings& settings,
-                                                 SteadyPoint deadline) {
-  ORCH_ASSIGN(const ResultSet answer,
-              connection.query("SELECT id AS id, user AS user, command AS command"
-                               " FROM information_schema.processlist",
-                               deadline));
-  std::vector<std::string> ids;
-  for (std::size_t i = 0; i < answer.rows.size(); ++i) {
-    const Row row(answer, i);
-    const std::string user = row.text("user");
-    const std::string command = row.text("command");
-    const bool of_server = user == "system user" || user == "event_scheduler" ||
-                           command == "Daemon" || command.starts_with("Binlog Dump");
-    if (of_server || user == settings.connection.mysql_topology_user) continue;
-    const std::string id = row.text("id");
-    if (id != own && parse_uint(id)) ids.push_back(id);
-  }
-  return ids;
-}
-
-/// Why the first of those stays that could not be ended (on MySQL an account with SYSTEM_USER is
-/// beyond the reach of others); nothing when all are gone. Errors are those of the session.
-Result<std::optional<Error>> end_client_sessions(Connection& connection, const std::string& own,
-                                                 const LiveServerSettings& settings,
-                                                 SteadyPoint deadline) {
-  ORCH_ASSIGN(const std::vector<std::string> ids,
-              client_sessions(connection, own, settings, deadline));
-  constexpr unsigned kNoSuchThread = 1094;
-  std::optional<Error> stays;
-  std::size_t next = 0;
-  while (next < ids.size()) {
-    std::vector<std::string> kills;
-    for (std::size_t i = next; i < ids.size(); ++i)
-      kills.push_back("KILL " + ids[i]);
-    ORCH_ASSIGN(const Answers answers, connection.query_many(kills, deadline));
-    if (answers.refused && answers.refused->code != kNoSuchThread && !stays) {
-      stays = answers.refused->error;
-    }
-    next = answers.refused ? next + answers.refused->index + 1 : ids.size();
-  }
-  return stays;
-}
-
-/// Commits that wait for an acknowledgement stay when their sessions are ended, and read_only waits
-/// for them. Their clients are gone and will not be told that they succeeded.
-Result<> let_commits_end(Connection& connection, const Instance& instance, SteadyPoint deadline) {
-  if (!instance.semi_sync.source_enabled) return {};
-  for (const SqlStatement& statement : statements_for(instance, SetSemiSyncSource{false}, {})) {
-    ORCH_TRY(connection.query(statement.text.reveal(), deadline));
-  }
-  return {};
 }
 
 Result<> limit_lock_waits(Connection& connection, SteadyPoint deadline) {
@@ -138,13 +84,19 @@ Result<> check_hand_over(Connection& connection, const Instance& instance, Stead
 Result<> fence_server(Connection& connection, const Instance& instance,
                       const LiveServerSettings& settings, SteadyPoint deadline) {
   ORCH_ASSIGN(const std::string own, session_id(connection, deadline));
-  ORCH_TRY(limit_lock_waits(connection, deadline));
-  // Whoever stays must not keep the server from being made read-only.
-  ORCH_TRY(end_client_sessions(connection, own, settings, deadline));
-  ORCH_TRY(let_commits_end(connection, instance, deadline));
-  ORCH_TRY(set_or_leave(connection, own, instance, settings, true, deadline));
+  const auto set = [&](SteadyPoint limit) -> Result<> {
+    ORCH_TRY(limit_lock_waits(connection, limit));
+    return set_or_leave(connection, own, instance, settings, true, limit);
+  };
+  if (instance.semi_sync.source_enabled) {
+    ORCH_TRY(set_while_commits_wait(set, own, instance, settings, deadline));
+  } else {
+    // Whoever stays must not keep the server from being made read-only.
+    ORCH_TRY(end_client_sessions(connection, settings, deadline));
+    ORCH_TRY(set(deadline));
+  }
   // Those who came back before it was read-only.
-  ORCH_ASSIGN(std::optional<Error> stays, end_client_sessions(connection, own, settings, deadline));
+  ORCH_ASSIGN(std::optional<Error> stays, end_client_sessions(connection, settings, deadline));
   // super_read_only binds all accounts, MariaDB's read_only not those with READ_ONLY ADMIN.
   if (stays && is_mariadb(instance)) {
     return fail(std::move(*stays).within("a client's session could not be ended"));

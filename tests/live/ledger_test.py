@@ -1,6 +1,7 @@
 """Masters die and hand over while an application keeps a ledger of what it was told is committed: under lossless
 semi-sync no such row may be missing, and no row be there twice, whatever happens."""
 import signal
+import threading
 import unittest
 
 from live_case import IS_MYSQL, LiveCase, Writer, starts_writable
@@ -8,6 +9,31 @@ from live_case import IS_MYSQL, LiveCase, Writer, starts_writable
 ROLE = "source" if IS_MYSQL else "master"
 LOSSLESS = [f"{n}:rpl_semi_sync_{ROLE}_timeout=600000" for n in (1, 2, 3)] + \
            [f"{n}:rpl_semi_sync_{ROLE}_wait_point=AFTER_SYNC" for n in (1, 2, 3)]
+
+
+class Pool:
+    """Writers that come back whenever their session ends."""
+
+    def __init__(self, node, size, user="app"):
+        self.acknowledged, self.stopping = [], threading.Event()
+        self.threads = [threading.Thread(target=self.work, args=(node, number * 10000000, user))
+                        for number in range(1, size + 1)]
+        for thread in self.threads:
+            thread.start()
+
+    def work(self, node, base, user):
+        while not self.stopping.is_set():
+            writer = Writer(node, base, user=user)
+            while writer.thread.is_alive() and not self.stopping.is_set():
+                writer.thread.join(0.05)
+            self.acknowledged += writer.end()
+            base += 100000
+
+    def end(self):
+        self.stopping.set()
+        for thread in self.threads:
+            thread.join()
+        return self.acknowledged
 
 
 class Ledger(LiveCase):
@@ -59,6 +85,35 @@ class Ledger(LiveCase):
         c.wait_for(lambda: self.read_only(c[1]), "the old master to be read-only")
         have = set(self.rows(new))
         self.assertEqual([n for n in acknowledged if n not in have], [])
+
+    def wakes_among_writers(self, user, size):
+        """Nobody acknowledges what the woken master commits: its clients may be told of nothing, whatever is done to it."""
+        c = self.start(3, semi_sync=True, settings=LOSSLESS + starts_writable(1))
+        self.config.update(MySQLConnectTimeoutSeconds=2, MySQLDiscoveryReadTimeoutSeconds=3)
+        self.discover(c)
+        pool = Pool(c[1], size, user)
+        try:
+            self.arrives(10000200, at=c.nodes)
+            c[1].freeze()
+            new = self.promoted(self.does("failover", c.name), c)
+            c[1].thaw()
+            looks = [self.orch("discover", c[1]) for _ in range(3)]
+        finally:
+            c[1].thaw()
+            acknowledged = pool.end()
+        have = set(self.rows(new))
+        self.assertEqual([n for n in acknowledged if n not in have], [], "acknowledged and lost")
+        return c, looks
+
+    def test_clients_that_come_back_to_a_woken_master_are_told_of_nothing_that_is_lost(self):
+        c, _ = self.wakes_among_writers("app", 12)
+        self.assertTrue(self.read_only(c[1]))
+
+    @unittest.skipUnless(IS_MYSQL, "on MariaDB every session can be ended")
+    def test_a_commit_whose_session_may_not_be_ended_is_not_let_through(self):
+        c, looks = self.wakes_among_writers("root", 2)
+        self.assertIn("waits in its commit for an acknowledgement and may not be ended", looks[0].out + looks[0].err)
+        self.assertEqual(c[1].sql("SELECT @@rpl_semi_sync_source_enabled"), "1")
 
     def test_a_master_that_is_shut_down_loses_nothing(self):
         def shut_down(node):
