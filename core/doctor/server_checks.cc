@@ -166,6 +166,13 @@ void check_fencing(const Round& round) {
               fmt::format("{} may go on writing when it is made read-only", event),
               "ALTER EVENT with a DEFINER that has neither READ ONLY ADMIN nor SUPER");
   }
+  if (!seen.unbound_routines.empty()) {
+    round.add(Badness::Warning, "routine-not-bound-by-read-only", round.master->key,
+              fmt::format("who calls {} writes although it is read-only: no fence and no takeover "
+                          "can hold that off",
+                          join(seen.unbound_routines, " or ")),
+              "SQL SECURITY INVOKER, or a DEFINER that has neither READ ONLY ADMIN nor SUPER");
+  }
   if (seen.prepared_transactions > 0) {
     round.add(Badness::Notice, "prepared-transactions", round.master->key,
               fmt::format("{} XA transactions are prepared: they can be committed there whatever "

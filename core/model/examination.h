@@ -26,14 +26,16 @@ struct Examination {
   std::vector<std::string> unbound_accounts{};
   /// MariaDB: events that do so by the clock, as who defined them may; for people.
   std::vector<std::string> unbound_events{};
+  /// MariaDB: routines that do so when somebody calls them; for people, some of them.
+  std::vector<std::string> unbound_routines{};
   /// "'app'@'%' and the event a.b of x@y may go on writing there: read_only does not bind them"; ""
   /// when nobody is known.
   [[nodiscard]] std::string unbound_text() const {
     std::string all;
-    for (const std::string& account : unbound_accounts)
-      all += (all.empty() ? "" : " and ") + account;
-    for (const std::string& event : unbound_events)
-      all += (all.empty() ? "" : " and ") + event;
+    for (const auto* names : {&unbound_accounts, &unbound_events, &unbound_routines}) {
+      for (const std::string& name : *names)
+        all += (all.empty() ? "" : " and ") + name;
+    }
     return all.empty() ? all : all + " may go on writing there: read_only does not bind them";
   }
   std::size_t prepared_transactions{0};  ///< XA; those that the account may see

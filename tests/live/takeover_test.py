@@ -149,6 +149,25 @@ class Takeover(LiveCase):
         self.assertRegex(self.does("takeover", c.name, "--to", c[2]).err, said)
         self.assertRegex(self.does("recovery", "show", "2").out, said)
 
+    @unittest.skipIf(IS_MYSQL, "super_read_only binds all accounts")
+    def test_who_writes_by_a_role_or_by_a_routine_is_named_too(self):
+        c = self.start(3)
+        c[1].sql("DROP USER orchestrator_ssl@'%', orchestrator_x509@'%'; GRANT EVENT ON *.* TO orchestrator@'%';"
+                 "CREATE ROLE keeper; GRANT READ ONLY ADMIN ON *.* TO keeper; CREATE ROLE shift; GRANT keeper TO shift;"
+                 "CREATE USER nightly@'10.%'; GRANT shift TO nightly@'10.%'")
+        self.discover(c)
+        self.config["FencingPolicy"] = "required"
+        self.refuses("failover", c.name, saying=r"could not be fenced .*: 'nightly'@'10\.%' may go on writing")
+        c[1].sql("DROP USER nightly@'10.%'")
+        c[1].sql("CREATE FUNCTION app.last() RETURNS INT READS SQL DATA RETURN (SELECT MAX(seq) FROM app.seq);"
+                 "CREATE PROCEDURE app.put(n INT) INSERT INTO app.seq (seq, server) VALUES (n, 1)")
+        said = "the procedure app.put of root@localhost may go on writing"
+        self.refuses("failover", c.name, saying="could not be fenced .*" + said)
+        self.assertIn("routine-not-bound-by-read-only", self.orch("doctor", c.name).out)
+        self.assertRegex(self.does("takeover", c.name, "--to", c[2], "--dry-run").err, said)
+        c[1].sql("ALTER PROCEDURE app.put SQL SECURITY INVOKER")
+        self.does("failover", c.name)
+
     def test_where_replication_may_not_be_stopped_the_master_goes_on(self):
         c = self.start(3)
         self.discover(c)

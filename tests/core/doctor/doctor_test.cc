@@ -522,6 +522,9 @@ TEST_SUITE("core/doctor/doctor") {
     ward.seen(1).unbound_events = {"the event app.tick of root@localhost"};
     CHECK(ward.told() == Lines{"warning event-not-bound-by-read-only db1"});
     ward.seen(1).unbound_events.clear();
+    ward.seen(1).unbound_routines = {"the procedure app.put of root@localhost"};
+    CHECK(ward.told() == Lines{"warning routine-not-bound-by-read-only db1"});
+    ward.seen(1).unbound_routines.clear();
     ward.seen(1).prepared_transactions = 2;
     CHECK(ward.told() == Lines{"notice prepared-transactions db1"});
   }

@@ -26,6 +26,10 @@ TEST_SUITE("core/mysql/examine") {
                    table({"Variable_name", "Value"}, {{"Threads_connected", "140"}}));
     session.answer("SELECT UNIX_TIMESTAMP", table({"now"}, {{"1769854840.500000"}}));
     session.answer("SELECT DISTINCT GRANTEE", table({"account"}, {{"'app'@'%'"}}));
+    session.answer("WITH RECURSIVE holders",
+                   table({"account"}, {{"'app'@'%'"}, {"'by_role'@'%'"}}));
+    session.answer("SELECT CONCAT('the ', LOWER(type)",
+                   table({"routine"}, {{"the procedure a.p of root@x"}, {"2"}, {"3"}, {"4"}}));
     session.answer("SELECT CONCAT('the event", table({"event"}, {{"the event app.tick of x@y"}}));
     session.refuse("XA RECOVER CONVERT XID", 1064);
     session.answer("XA RECOVER", table({"formatID", "data"}, {{"1", "one"}, {"1", "two"}}));
@@ -41,11 +45,11 @@ TEST_SUITE("core/mysql/examine") {
     CHECK(seen->connections == 140);
     CHECK(seen->gtid_strict == false);
     CHECK(seen->clock_ahead == std::chrono::milliseconds(10'500));
-    CHECK(seen->unbound_accounts == std::vector<std::string>{"'app'@'%'"});
-    CHECK(
-        seen->unbound_text() ==
-        "'app'@'%' and the event app.tick of x@y may go on writing there: read_only does not bind "
-        "them");
+    CHECK(seen->unbound_accounts == std::vector<std::string>{"'app'@'%'", "'by_role'@'%'"});
+    CHECK(seen->unbound_text() ==
+          "'app'@'%' and 'by_role'@'%' and the event app.tick of x@y and the procedure a.p of "
+          "root@x and 2 and 3 and more routines may go on writing there: read_only does not bind "
+          "them");
     CHECK(seen->prepared_transactions == 2);
     CHECK(seen->grants == std::vector<std::string>{"GRANT SUPER ON *.* TO `orch`"});
   }
