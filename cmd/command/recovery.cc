@@ -227,8 +227,39 @@ Result<Reply> fail_over(const Services& services, const Args& args, const Cluste
   return carry_out_or_show(services, args, cluster, work, false);
 }
 
+/// The servers as they are now, beside what is known of others.
+Result<Topology> survey_now(const Services& services, const Topology& records,
+                            const std::set<InstanceKey>& asked) {
+  ha::BackendLocks locks(services.database(), services.clock(), services.self(), "");
+  StepObserver silent;
+  Executor executor(services.servers(), services.leadership(), locks, silent,
+                    executor_settings(services));
+  Topology fresh = executor.survey(records, asked);
+  ORCH_TRY(record_read(services, asked, fresh));
+  return fresh;
+}
+
+/// By the name of any of its members a cluster is failed over. That of a dead one which is not its
+/// master means something else while that lives.
+Result<> master_is_meant(const Services& services, const Args& args, const Cluster& cluster) {
+  const std::optional<InstanceKey> named = parse_key(services, args.instance);
+  const InstanceKey& master = cluster.master.key;
+  if (!named || *named == master || !cluster.members.contains(*named)) return {};
+  ORCH_ASSIGN(const Topology records, records_around(services, {*named}));
+  ORCH_ASSIGN(const Topology fresh, survey_now(services, records, {*named, master}));
+  const Instance* seen = fresh.find(*named);
+  const Instance* living = fresh.find(master);
+  if (seen == nullptr || answers(*seen) || living == nullptr || !answers(*living)) return {};
+  return fail(ErrorKind::Refused,
+              fmt::format("{0} does not answer, but it is not the master: {1} is, and answers; "
+                          "'orch recover {0}' gives those that follow {0} a source, 'orch "
+                          "failover {1}' replaces {1}",
+                          to_string(*named), to_string(master)));
+}
+
 Result<Reply> run_failover(Services& services, const Args& args) {
   ORCH_ASSIGN(const Cluster cluster, cluster_to_recover(services, args));
+  ORCH_TRY(master_is_meant(services, args, cluster));
   return fail_over(services, args, cluster, "force-master-failover");
 }
 
@@ -258,12 +289,7 @@ Result<> look_now(const Services& services, const InstanceKey& key) {
   std::set<InstanceKey> asked = {key};
   for (const Instance* replica : records.replicas_of(key))
     asked.insert(replica->key);
-  ha::BackendLocks locks(services.database(), services.clock(), services.self(), "");
-  StepObserver silent;
-  Executor executor(services.servers(), services.leadership(), locks, silent,
-                    executor_settings(services));
-  const Topology fresh = executor.survey(records, asked);
-  ORCH_TRY(record_read(services, asked, fresh));
+  ORCH_ASSIGN(const Topology fresh, survey_now(services, records, asked));
   const std::optional<Error>& error = fresh.find(key)->freshness.last_error;
   if (error && error->kind == ErrorKind::Denied) return fail(*error);
   return {};

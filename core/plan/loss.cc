@@ -71,6 +71,11 @@ Loss loss_of_known(const Topology& topology, const Instance& dead, const Instanc
   return loss;
 }
 
+/// The setting takes effect when the receiver starts: one that runs goes on as it began.
+bool acknowledges(const Instance& instance) {
+  return instance.semi_sync.replica_enabled || instance.semi_sync.replica_status;
+}
+
 /// Those that acknowledge the dead server's commits and are silent, where an acknowledged commit
 /// may be with them alone: they are as many as one waits for. Who was silent long before is left
 /// out if it was so to the dead server as well, by that one's own record: what was acknowledged
@@ -80,13 +85,13 @@ class Witnesses {
   Witnesses(const Topology& topology, const Instance& dead) : topology_(topology), dead_(dead) {
     tells_names_ = std::ranges::any_of(dead.replicas, [&](const InstanceKey& key) {
       const Instance* one = topology.find(key);
-      return !was_read(one) || one->semi_sync.replica_enabled;
+      return !was_read(one) || acknowledges(*one);
     });
     auto rest = static_cast<std::ptrdiff_t>(dead.semi_sync.source_clients);
     for (const Instance& one : topology.instances())
       rest -= answers(one) && was_there(one) ? 1 : 0;
     for (const Instance* replica : topology.replicas_of(dead.key)) {
-      if (answers(*replica) || !replica->semi_sync.replica_enabled) continue;
+      if (answers(*replica) || !acknowledges(*replica)) continue;
       const bool is_left_out = was_gone(*replica) && (tells_names_ || rest <= 0);
       if (!is_left_out) silent_.push_back(to_string(replica->key));
     }
@@ -117,7 +122,7 @@ class Witnesses {
   /// One of the dead server's clients when that was read last. It names only those that told it
   /// their names.
   [[nodiscard]] bool was_there(const Instance& one) const {
-    if (!one.semi_sync.replica_enabled) return false;
+    if (!acknowledges(one)) return false;
     return tells_names_ ? is_named(one.key) : topology_.is_below(one.key, dead_.key);
   }
 

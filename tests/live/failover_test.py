@@ -143,6 +143,19 @@ class Failover(LiveCase):
         self.assertTrue(self.read_only(c[1]), "two servers are writable")
         self.assertFalse(self.read_only(new))
 
+    def test_the_name_of_a_dead_replica_does_not_replace_the_master_that_lives(self):
+        c = self.start(4, "1>2,2>3,1>4")
+        self.discover(c)
+        c[2].kill()
+        for words in (("failover", c[2]), ("-c", "force-master-failover", "-i", c[2]), ("failover", c[2], "--dry-run")):
+            self.refuses(*words, saying=f"{c[2]} does not answer, but it is not the master: {c[1]} is, and answers; "
+                                        f"'orch recover {c[2]}'")
+        self.assertFalse(self.read_only(c[1]))
+        self.does("recover", c[2])
+        self.assertIn(c[3].source(), (str(c[1]), str(c[4])))
+        c[1].kill()
+        self.promoted(self.does("failover", c[4]), c)
+
     def test_a_session_that_cannot_be_ended_does_not_keep_the_old_master_writable(self):
         c = self.start(2)
         self.discover(c)

@@ -17,6 +17,8 @@ struct Remains {
   std::optional<int>
       gone_for{};     ///< db3 was silent to us so many seconds before; unset: never read
   bool is_up{false};  ///< db3 turns our account away
+  /// Semi-sync was switched off at db3, whose receiver goes on as it began.
+  bool is_off{false};
 
   [[nodiscard]] Topology seen() const {
     const TimePoint now{std::chrono::hours(1000)};
@@ -27,6 +29,10 @@ struct Remains {
       server.freshness.last_seen = now;
       server.semi_sync.available = true;
       server.semi_sync.replica_enabled = number > 1;
+      if (number == 3 && is_off) {
+        server.semi_sync.replica_enabled = false;
+        server.semi_sync.replica_status = true;
+      }
       servers.push_back(number == 1 ? unseen(server) : following(server, 1));
     }
     Instance& dead = servers.front();
@@ -70,6 +76,7 @@ TEST_SUITE("loss") {
              Case{{1, {2}, 3600, true}, ""},
              // It says no, and is up: nothing tells that it does not acknowledge.
              Case{{1, {}, 3600, true}, kSilent},
+             Case{{1, {3}, 0, false, true}, kSilent},
              // Never read.
              Case{{2, {2, 3}, {}}, kSilent},
              Case{{2, {2}, {}}, kUnread},
