@@ -15,6 +15,7 @@ namespace orch {
 namespace {
 
 constexpr std::chrono::seconds kLongTimeout{30};
+constexpr std::chrono::seconds kLongHeartbeat{2};
 constexpr std::chrono::milliseconds kClockNotice{2'000};
 constexpr std::chrono::milliseconds kClockWarning{30'000};
 constexpr std::chrono::hours kForEver{1};
@@ -263,6 +264,16 @@ void check_clocks(const Round& round) {
                 fmt::format("slave_net_timeout is {} s: so long it may believe in a dead source",
                             seen.net_timeout->count()),
                 "set it to some seconds, so that a failure is confirmed soon");
+    }
+    const auto heartbeat = instance->replication.heartbeat;
+    if (heartbeat && (heartbeat->count() == 0 || *heartbeat > kLongHeartbeat)) {
+      round.add(Badness::Notice, "heartbeat-period", instance->key,
+                heartbeat->count() == 0
+                    ? "its source sends no heartbeats: it does not notice that one is frozen"
+                    : fmt::format("it hears of its source each {:.1f} s: so long it takes longer "
+                                  "until one that is frozen is replaced",
+                                  static_cast<double>(heartbeat->count()) / 1000),
+                "STOP the receiver, CHANGE the heartbeat period to 1 second, START it");
     }
   }
 }

@@ -19,12 +19,16 @@ constexpr std::string_view kVariables =
 constexpr std::string_view kConnections = "SHOW GLOBAL STATUS LIKE 'Threads_connected'";
 constexpr std::string_view kClock = "SELECT UNIX_TIMESTAMP(NOW(6)) AS now";
 constexpr std::string_view kGrants = "SHOW GRANTS";
-// On MySQL super_read_only binds them all. Debian gives MariaDB an account mysql@localhost, for
-// whom the server runs as: nobody comes in by it.
+// On MySQL super_read_only binds them all. That there is a root on the machine itself goes without
+// saying, unless it has a session. Debian gives MariaDB an account mysql@localhost, for whom the
+// server runs as: nobody comes in by it.
 constexpr std::string_view kUnbound =
     "SELECT DISTINCT GRANTEE AS account FROM information_schema.USER_PRIVILEGES"
     " WHERE PRIVILEGE_TYPE IN ('SUPER', 'READ ONLY ADMIN', 'READ_ONLY ADMIN')"
-    " AND GRANTEE NOT REGEXP '^.(root|mariadb[.]sys).@|^.mysql.@.localhost.$'"
+    " AND GRANTEE NOT REGEXP '^.mariadb[.]sys.@|^.mysql.@.localhost.$'"
+    " AND (GRANTEE NOT REGEXP '^.root.@.(localhost|127[.]0[.]0[.]1|::1).$' OR"
+    " EXISTS (SELECT 1 FROM information_schema.PROCESSLIST WHERE USER = 'root')"
+    " AND GRANTEE REGEXP '@.localhost.$')"
     " AND GRANTEE <> CONCAT(CHAR(39), REPLACE(CURRENT_USER(), '@',"
     " CONCAT(CHAR(39), '@', CHAR(39))), CHAR(39))"
     " ORDER BY account";

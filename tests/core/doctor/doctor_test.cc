@@ -425,6 +425,12 @@ TEST_SUITE("core/doctor/doctor") {
     CHECK(ward.told() == Lines{"warning clock-skew db2", "warning connections db4",
                                "notice clock-skew db1", "notice net-timeout db3"});
     CHECK(ward.what("clock-skew").find("60.0 s ahead") != std::string::npos);
+    Ward other;
+    other.at(2).replication.heartbeat = std::chrono::seconds(30);
+    other.at(3).replication.heartbeat = std::chrono::seconds(1);
+    other.at(4).replication.heartbeat = std::chrono::seconds(0);
+    CHECK(other.told() == Lines{"notice heartbeat-period db2", "notice heartbeat-period db4"});
+    CHECK(other.what("heartbeat-period").find("each 30.0 s") != std::string::npos);
   }
 
   TEST_CASE("what the configuration and people's marks forbid") {
