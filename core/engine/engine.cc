@@ -78,8 +78,10 @@ void Engine::plan(const InstanceKey& key, Schedule& schedule, SteadyPoint due) {
 
 milliseconds Engine::interval_of(const InstanceKey& key, const Schedule& schedule) const {
   const milliseconds poll = settings_->poll;
-  // A master that was lost for a moment must not be lost for minutes (DISC-23).
-  if (picture_.has_replicas(key)) return std::min(settings_->master_poll, poll);
+  // A master that was lost for a moment must not be lost for minutes (DISC-23), and one that was
+  // replaced must not take writes for minutes when it is back.
+  if (picture_.has_replicas(key) || picture_.is_quarantined(key))
+    return std::min(settings_->master_poll, poll);
   if (schedule.failures < 2) return poll;
   const double grown = static_cast<double>(poll.count()) *
                        std::pow(settings_->dead_factor, std::min(schedule.failures - 1, 64U));

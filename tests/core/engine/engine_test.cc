@@ -390,6 +390,21 @@ TEST_SUITE("engine") {
         [&, before = bench.looks_at(db(1))] { return bench.looks_[db(1)] > before + 9; });
   }
 
+  TEST_CASE(
+      "a master that was replaced is read again and again, too, as it may come back writable") {
+    EngineBench bench;
+    bench.settings.dead_factor = 1000;
+    bench.settings.dead_max = std::chrono::hours(1);
+    bench.start();
+    bench.wait_for([&] { return bench.looks_[db(2)] > 0 && bench.looks_[db(3)] > 0; });
+    Marks marks;
+    marks.quarantined = {db(3)};
+    bench.engine->set_marks(marks, {});
+    bench.servers.kill(db(3));
+    bench.wait_for(
+        [&, before = bench.looks_at(db(3))] { return bench.looks_[db(3)] > before + 9; });
+  }
+
   TEST_CASE("a look that waits counts once (DISC-22)") {
     EngineBench bench;
     bench.settings.width = 1;
