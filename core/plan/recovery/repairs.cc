@@ -37,6 +37,14 @@ Decision next_not_writable(const InstanceKey& key, const std::vector<InstanceKey
                             " writes: two servers must not");
     }
   }
+  // Whoever may have become a master unseen: there is no hurry, as the primary is alive.
+  for (const Instance* below : fresh.descendants_of(key)) {
+    const std::optional<Error>& error = below->freshness.last_error;
+    if (answers(*below) || (error && error->nobody_listens)) continue;
+    return decline_repair(to_string(below->key) + " " + silence_of(*below) +
+                          ": it may take writes, and two servers must not; 'orch forget " +
+                          to_string(below->key) + "' where it is gone for good");
+  }
   if (!primary->server.read_only) {
     Account account;
     account.promoted = key;

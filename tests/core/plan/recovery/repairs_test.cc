@@ -61,6 +61,24 @@ TEST_SUITE("core/plan/recovery/repairs") {
     CHECK(servers.changes().empty());
   }
 
+  TEST_CASE("nor while somebody below it cannot be read, who may have become the master") {
+    for (const char* state : {"down", "denying", "silent"}) {
+      CAPTURE(state);
+      FakeServers servers;
+      servers.add(mysql(1, gtids("1-100")));
+      servers.add(following(mysql(2, gtids("1-100")), 1));
+      servers.add(following(mysql(3, gtids("1-100")), 2));
+      if (state == std::string_view("down")) servers.kill(db(3));
+      if (state == std::string_view("denying")) servers.deny(db(3));
+      if (state == std::string_view("silent")) servers.hang(db(3));
+      const Outcome outcome = run_plan(servers, not_writable(db(1), {}));
+      const bool may_write = state != std::string_view("down");
+      REQUIRE(outcome.error.has_value() == may_write);
+      CHECK(servers.changes().empty() == may_write);
+      if (may_write) CHECK(mentions(outcome.error->message, "db3:3306"));
+    }
+  }
+
   TEST_CASE("nor when a recovery that failed had told another to take writes, and that may do so") {
     for (const char* state : {"silent", "writable", "read-only"}) {
       CAPTURE(state);
