@@ -19,6 +19,14 @@ namespace {
 constexpr int kFailed = 1;
 constexpr int kUsage = 2;
 
+/// Nothing but what everybody must see, as orchestrator's log has it.
+class LegacyProgress final : public Progress {
+ public:
+  void show(std::string_view) override {}
+  void say(std::string_view) override {}
+  void note(std::string_view line) override { log::write(LogLevel::Error, line); }
+};
+
 int fatal(std::string_view message) {
   log::write(LogLevel::Fatal, message);
   return kFailed;
@@ -125,7 +133,7 @@ int run_command(const LegacyFlags& flags, PromotionRule rule) {
   options.ignore_raft = flags.ignore_raft_setup;
   options.redeploy = command->name == "redeploy-internal-db";
   options.register_node = !flags.skip_continuous_registration && !options.redeploy;
-  TerminalProgress progress(false);
+  LegacyProgress progress;
   const auto runner = Runner::open(*command, loaded.config, options, std::move(access), progress);
   if (!runner) return fatal(runner.error().message);
   return run_tokens(*command, flags, rule, **runner);

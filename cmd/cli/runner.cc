@@ -89,7 +89,7 @@ class ServiceOrHere final : public Runner {
     if (process_) known = process_->group_urls();
     const auto addresses = group_addresses(config, known, access_);
     auto found = RemoteService::choose(access_, addresses, false, true);
-    if (!found) return fail(none_found(found.error().message));
+    if (!found) return fail(none_found(addresses.empty() ? "" : found.error().message));
     service_ = *std::move(found);
     if (command_.of_node) {
       progress_.say(fmt::format("orch: the service of this node does not answer ({}); asking {}",
@@ -104,11 +104,11 @@ class ServiceOrHere final : public Runner {
         fmt::format(
             "Orchestrator configured to run raft (\"RaftEnabled\": true). All access must go "
             "through the web API of the active raft node. None was found{}{}: start orch serve, "
-            "or name nodes with --api or ORCHESTRATOR_API. {} may override this with "
-            "--ignore-raft-setup{}",
-            tried.empty() ? "" : ", ", tried, options_.legacy ? "You" : "'orch -c'",
-            command_.access == Access::Read ? ", or --direct, and sees what this node knew last"
-                                            : "")};
+            "or name nodes with --api or ORCHESTRATOR_API{}. {} may override this with "
+            "--ignore-raft-setup",
+            tried.empty() ? "" : ", ", tried,
+            command_.access == Access::Read ? "; --direct shows what this node knew last" : "",
+            options_.legacy ? "You" : "'orch -c'")};
   }
 
   /// What a raft group decides goes through its leader: here it would stand on this node alone.

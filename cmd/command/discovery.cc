@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <cctype>
 #include <set>
 
 #include <fmt/format.h>
@@ -55,7 +56,13 @@ Reply crawl_reply(const CrawlResult& result) {
                            counted(result.found.size(), "server"), result.skipped.size(),
                            result.unreachable.size(), reply.text);
   for (const std::string& cluster : clusters) {
-    reply.text += fmt::format("cluster {} ('orch topology {}' shows it)\n", cluster, cluster);
+    // A name that servers gave is not put into a command line for somebody's shell to read.
+    const bool is_plain = std::all_of(cluster.begin(), cluster.end(), [](unsigned char c) {
+      return std::isalnum(c) != 0 ||
+             std::string_view(".-_:").find(static_cast<char>(c)) != std::string_view::npos;
+    });
+    reply.text += "cluster " + as_line(cluster) +
+                  (is_plain ? fmt::format(" ('orch topology {}' shows it)\n", cluster) : "\n");
   }
   reply.json = dump({{"Clusters", clusters},
                      {"Found", found},

@@ -185,6 +185,13 @@ std::string printable(std::string_view text) {
   return result;
 }
 
+std::string as_line(std::string_view text) {
+  std::string line = printable(text);
+  std::replace_if(
+      line.begin(), line.end(), [](char c) { return c == '\n' || c == '\t'; }, '?');
+  return line;
+}
+
 std::string quoted_excerpt(std::string_view text, std::size_t limit) {
   const bool cut = text.size() > limit;
   std::string shown = printable(text.substr(0, limit));

@@ -47,6 +47,9 @@ std::size_t valid_utf8_prefix(std::string_view text);
 /// line feed and tab) by '?': what may be shown on a terminal or put into JSON.
 std::string printable(std::string_view text);
 
+/// What names something: printable, on a line of its own.
+std::string as_line(std::string_view text);
+
 /// `text` in double quotes for a message about it: printable, on one line, and cut after `limit`
 /// bytes.
 std::string quoted_excerpt(std::string_view text, std::size_t limit = 40);

@@ -95,14 +95,6 @@ std::optional<std::string> first_value(const ResultSet& set) {
   return set.rows.front().front();
 }
 
-/// What names something, and stands on a line of its own.
-std::string as_name(std::string_view text) {
-  std::string name = printable(text);
-  std::replace_if(
-      name.begin(), name.end(), [](char c) { return c == '\n' || c == '\t'; }, '?');
-  return name;
-}
-
 std::optional<std::int64_t> rounded_number(const std::string& text) {
   double number = 0;
   const std::string_view trimmed = trim(text);
@@ -400,7 +392,7 @@ void Reading::take_location() {
   const auto take = [&](std::string& into, const std::optional<Pattern>& pattern, Ask ask) {
     if (pattern) into = pattern->first_group(host).value_or("");
     if (const ResultSet* set = answer(ask)) {
-      if (auto value = first_value(*set)) into = as_name(*value);
+      if (auto value = first_value(*set)) into = as_line(*value);
     }
   };
   take(location.data_center, rules_.data_center, Ask::DataCenter);
@@ -413,13 +405,15 @@ void Reading::take_users_answers() {
   take_location();
   const auto text = [&](Ask ask) {
     const ResultSet* set = answer(ask);
-    return set == nullptr ? std::string() : as_name(first_value(*set).value_or(""));
+    return set == nullptr ? std::string() : as_line(first_value(*set).value_or(""));
   };
   seen_.instance.alias = text(Ask::InstanceAlias);
   seen_.detected_cluster_alias = text(Ask::ClusterAlias);
   seen_.detected_cluster_domain = text(Ask::ClusterDomain);
   const std::string rule = text(Ask::PromotionRule);
   seen_.detected_promotion_rule = parse_promotion_rule(rule);
+  // That one is nobody's to set.
+  if (seen_.detected_promotion_rule == PromotionRule::Must) seen_.detected_promotion_rule.reset();
   if (!rule.empty() && !seen_.detected_promotion_rule) {
     useless_answer(fmt::format("DetectPromotionRuleQuery answered {}, which is no promotion rule",
                                quoted_excerpt(rule)));

@@ -209,4 +209,4 @@ class Access(LiveCase):
         self.serve()
         for words in (["--direct"], []):
             done = self.does(*words, "-c", "which-downtimed-instances")
-            self.assertIn("Unable to determine cluster name. clusterHint=", done.err, words)
+            self.assertRegex(done.err, r"\A[-0-9]{10} [:0-9]{8} ERROR Unable to determine cluster name. clusterHint=\n\Z", words)

@@ -266,7 +266,7 @@ class BadFiles(LiveCase):
         self.assertEqual(self.does("-c", "tags", "-i", "a", "--ignore-raft-setup").lines, ["x="])
         self.assertEqual(self.does("tags", "a", "--direct").lines, ["x="])
         self.refuses("-c", "tags", "-i", "a", saying="None was found, .*http://127.0.0.1:1/api: Connection refused")
-        self.refuses("tags", "a", saying="--direct, and sees what this node knew last")
+        self.refuses("tags", "a", saying="; --direct shows what this node knew last. .orch -c. may override this with --ignore-raft-setup\\n")
         self.refuses("tag", "a", "y", saying="'orch -c' may override")
 
     def test_the_configuration_file_is_named_once(self):

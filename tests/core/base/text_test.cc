@@ -50,6 +50,10 @@ TEST_SUITE("core/base/text") {
     CHECK(quoted_excerpt("xxxx", 4) == "\"xxxx\"");
   }
 
+  TEST_CASE("a name stands on a line of its own") {
+    CHECK(as_line("so\non\tand \x1b\xc3\xbc") == "so?on?and ?\xc3\xbc");
+  }
+
   TEST_CASE("replacing leaves the rest alone") {
     CHECK(replace_all("a::b::c", "::", "-") == "a-b-c");
     CHECK(replace_all("abc", "", "x") == "abc");
