@@ -74,8 +74,10 @@ Planner purge_binary_logs(InstanceKey server, std::string up_to) {
   return in_one_go(std::move(server),
                    [up_to = std::move(up_to)](const Instance& now,
                                               const Topology& all) -> Result<std::vector<Step>> {
-                     ORCH_TRY(check_purge(now, all, up_to));
-                     return std::vector<Step>{asked_step(now, PurgeBinaryLogs{up_to})};
+                     const std::string& log =
+                         up_to == "latest" ? now.server.binlog.log_file : up_to;
+                     ORCH_TRY(check_purge(now, all, log));
+                     return std::vector<Step>{asked_step(now, PurgeBinaryLogs{log})};
                    });
 }
 
