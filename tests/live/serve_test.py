@@ -248,6 +248,18 @@ class Serve(ServiceCase):
         c[1].kill()
         self.healed(c, c[1])
 
+    def test_a_configuration_that_is_read_again_and_again_takes_no_more_memory(self):
+        c = self.start(1)
+        self.discover(c)
+        service = self.serve(c)
+
+        def kib_after(reloads):
+            for _ in range(reloads):
+                service.details("reload-configuration")
+            return int(re.search(r"RssAnon:\s+(\d+)", Path(f"/proc/{service.process.pid}/status").read_text())[1])
+        before = kib_after(300)
+        self.assertLess(kib_after(1500) - before, 2000)
+
     def test_what_a_probe_asks_is_taken_by_a_reload(self):
         c = self.start(2)
         self.config["InstancePollSeconds"] = 1
