@@ -184,6 +184,11 @@ ApiAnswer answer_last_pseudo_gtid(ApiCall& call) {
   return api_ok(line.substr(0, place_end), dump(Json(line.substr(place_end + 1))));
 }
 
+ApiAnswer answer_purge(ApiCall& call) {
+  call.args.accept_loss = call.request.query("force") == "true";
+  return answer_instance("purge-binary-logs", "binary logs purged")(call);
+}
+
 ApiAnswer answer_kill_query(ApiCall& call) {
   call.args.statement = call.parameter("process");
   return answer_instance("kill-query", "query killed")(call);
@@ -237,8 +242,7 @@ std::vector<ApiRoute> replication_routes() {
         changing(std::string(each.path) + "/H",
                  answer_instance(std::string(each.command), std::string(each.message))));
   }
-  routes.push_back(changing("purge-binary-logs/H/:binlog",
-                            answer_instance("purge-binary-logs", "binary logs purged")));
+  routes.push_back(changing("purge-binary-logs/H/:binlog", answer_purge));
   routes.push_back(changing("kill-query/H/:process", answer_kill_query));
   routes.push_back({.pattern = "locate-gtid-errant/H", .answer = answer_errant_logs});
   routes.push_back(changing("last-pseudo-gtid/H", answer_last_pseudo_gtid));

@@ -19,7 +19,7 @@ namespace orch {
 [[nodiscard]] Planner flush_binary_logs(InstanceKey server, std::string until);
 
 /// Drops the logs before that one, or before the current one for "latest", unless a known replica
-/// has not applied all of them.
-[[nodiscard]] Planner purge_binary_logs(InstanceKey server, std::string up_to);
+/// has not applied all of them. Forced, it asks for no replica.
+[[nodiscard]] Planner purge_binary_logs(InstanceKey server, std::string up_to, bool forced = false);
 
 }  // namespace orch
