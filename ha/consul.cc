@@ -19,6 +19,8 @@ constexpr std::uint16_t kConsulPort = 8500;
 constexpr std::size_t kWidth = 16;
 /// For one question; a batch has its own limit.
 constexpr std::chrono::seconds kQuestionLimit{5};
+/// How long Consul, or what is on the way to it, may hold a write that it did not answer.
+constexpr std::chrono::minutes kDoubt{10};
 constexpr int kOk = 200;
 constexpr int kNotFound = 404;
 constexpr int kRolledBack = 409;
@@ -128,8 +130,19 @@ Result<HttpReply> Consul::ask(const std::string& method, const std::string& targ
                           method, target, status, quoted_excerpt(trim(reply->body), 120)));
 }
 
-Result<> Consul::put(const std::string& center, const KvPair& pair, SteadyPoint deadline) const {
-  ORCH_ASSIGN(const HttpReply reply, ask("PUT", path_of(center, pair), pair.value, deadline));
+Result<HttpReply> Consul::write(const std::string& center, const KvPairs& pairs,
+                                const std::string& target, std::string body, SteadyPoint deadline) {
+  Result<HttpReply> reply = ask("PUT", target, std::move(body), deadline);
+  if (reply || reply.error().kind != ErrorKind::Unreachable) return reply;
+  const MutexLock lock(mutex_);
+  for (const KvPair& pair : pairs)
+    doubted_[{center, pair.key}] = std::chrono::steady_clock::now() + kDoubt;
+  return reply;
+}
+
+Result<> Consul::put(const std::string& center, const KvPair& pair, SteadyPoint deadline) {
+  ORCH_ASSIGN(const HttpReply reply,
+              write(center, {pair}, path_of(center, pair), pair.value, deadline));
   if (reply.status == kOk && trim(reply.body) != "false") return {};
   return fail(ErrorKind::Broken, fmt::format("Consul {}: {} was not written: {}",
                                              settings_.consul_address, pair.key, reply.status));
@@ -142,11 +155,10 @@ Result<bool> Consul::holds(const std::string& center, const KvPair& pair,
 }
 
 /// As one transaction; one pair alone needs none.
-Result<> Consul::put_all(const std::string& center, const KvPairs& pairs,
-                         SteadyPoint deadline) const {
+Result<> Consul::put_all(const std::string& center, const KvPairs& pairs, SteadyPoint deadline) {
   if (pairs.size() == 1) return put(center, pairs.front(), deadline);
-  ORCH_ASSIGN(const HttpReply reply,
-              ask("PUT", "/v1/txn" + in_center(center), transaction_of(pairs, true), deadline));
+  ORCH_ASSIGN(const HttpReply reply, write(center, pairs, "/v1/txn" + in_center(center),
+                                           transaction_of(pairs, true), deadline));
   if (reply.status == kOk) return {};
   return fail(ErrorKind::Broken, fmt::format("Consul {}: a transaction was not applied: {}: {}",
                                              settings_.consul_address, reply.status,
@@ -167,7 +179,7 @@ Result<KvPairs> Consul::missing_of(const std::string& center, const KvPairs& pai
   return missing;
 }
 
-Result<> Consul::save(const KvPairs& pairs, const Permit& permit, SteadyPoint deadline) const {
+Result<> Consul::save(const KvPairs& pairs, const Permit& permit, SteadyPoint deadline) {
   for (const KvPairs& group : groups_of(pairs)) {
     if (by_transactions()) {
       ORCH_TRY(permit());
@@ -196,10 +208,24 @@ Result<std::vector<std::string>> Consul::centers(SteadyPoint deadline) const {
   return names;
 }
 
+bool Consul::doubts(const std::string& center, const KvPair& pair) const {
+  const auto found = doubted_.find({center, pair.key});
+  return found != doubted_.end() && std::chrono::steady_clock::now() < found->second;
+}
+
+bool Consul::may_differ(const KvPair& pair, SteadyPoint deadline) const {
+  {
+    const MutexLock lock(mutex_);
+    if (!doubts("", pair)) return false;
+  }
+  const Result<bool> there = holds("", pair, deadline);
+  return !there || !*there;
+}
+
 bool Consul::knows(const std::string& center, const KvPair& pair) const {
   const MutexLock lock(mutex_);
   const auto found = known_.find({center, pair.key});
-  return found != known_.end() && found->second == pair.value;
+  return found != known_.end() && found->second == pair.value && !doubts(center, pair);
 }
 
 void Consul::learn(const std::string& center, const KvPairs& pairs) {

@@ -37,7 +37,10 @@ class Consul {
 
   /// Writes to the agent's own data center: in order, one by one or by transactions. Stops at the
   /// first that fails.
-  Result<> save(const KvPairs& pairs, const Permit& permit, SteadyPoint deadline) const;
+  Result<> save(const KvPairs& pairs, const Permit& permit, SteadyPoint deadline);
+  /// Whether the agent's own data center may have the pair otherwise by a write that was not
+  /// answered: Consul may have applied it late. It is looked at, and who cannot be asked may.
+  [[nodiscard]] bool may_differ(const KvPair& pair, SteadyPoint deadline) const;
   /// Writes to every data center what is not known to be there. While another call is under way it
   /// does nothing. Errors: the first of any data center; what can be written is.
   Result<> distribute(const KvPairs& pairs, const Permit& permit, SteadyPoint deadline);
@@ -55,10 +58,12 @@ class Consul {
   [[nodiscard]] std::vector<KvPairs> groups_of(const KvPairs& pairs) const;
   Result<HttpReply> ask(const std::string& method, const std::string& target, std::string body,
                         SteadyPoint deadline) const;
-  Result<> put(const std::string& center, const KvPair& pair, SteadyPoint deadline) const;
+  Result<HttpReply> write(const std::string& center, const KvPairs& pairs,
+                          const std::string& target, std::string body, SteadyPoint deadline);
+  Result<> put(const std::string& center, const KvPair& pair, SteadyPoint deadline);
   /// Whether Consul has that value there.
   Result<bool> holds(const std::string& center, const KvPair& pair, SteadyPoint deadline) const;
-  Result<> put_all(const std::string& center, const KvPairs& pairs, SteadyPoint deadline) const;
+  Result<> put_all(const std::string& center, const KvPairs& pairs, SteadyPoint deadline);
   /// Those that Consul has otherwise or not at all.
   Result<KvPairs> missing_of(const std::string& center, const KvPairs& pairs,
                              SteadyPoint deadline) const;
@@ -68,6 +73,8 @@ class Consul {
   Result<> distribute_group(const std::string& center, const KvPairs& pairs, const Permit& permit,
                             SteadyPoint deadline, Counts& counts);
   [[nodiscard]] bool knows(const std::string& center, const KvPair& pair) const;
+  [[nodiscard]] bool doubts(const std::string& center, const KvPair& pair) const
+      ORCH_REQUIRES(mutex_);
   void learn(const std::string& center, const KvPairs& pairs);
 
   const KvSettings settings_;
@@ -75,6 +82,8 @@ class Consul {
   mutable Mutex mutex_;
   /// Data center and key -> what it was last seen to have.
   std::map<std::pair<std::string, std::string>, std::string> known_ ORCH_GUARDED_BY(mutex_);
+  /// Likewise -> until when it may change by a write that was not answered.
+  std::map<std::pair<std::string, std::string>, SteadyPoint> doubted_ ORCH_GUARDED_BY(mutex_);
 };
 
 }  // namespace orch::ha

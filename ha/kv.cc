@@ -116,8 +116,10 @@ Result<> KvStores::publish(storage::KvStore internal, const KvPairs& pairs,
   return written ? distributed : written;
 }
 
-Result<bool> KvStores::is_right(const storage::KvStore& internal, const KvPair& pair) {
+Result<bool> KvStores::is_right(const storage::KvStore& internal, const KvPair& pair,
+                                SteadyPoint deadline) {
   const auto now = steady_clock::now();
+  if (consul_ && consul_->may_differ(pair, deadline)) return false;
   {
     const MutexLock lock(mutex_);
     if (unwritten_.contains(pair.key)) return false;
@@ -141,8 +143,9 @@ Result<> KvStores::submit(storage::KvStore internal, const std::function<Result<
   };
   ORCH_ASSIGN(const KvPairs pairs, read());
   KvPairs wrong;
+  const SteadyPoint deadline = steady_clock::now() + kBatchLimit;
   for (const KvPair& pair : pairs) {
-    ORCH_ASSIGN(const bool right, all ? Result<bool>(false) : is_right(internal, pair));
+    ORCH_ASSIGN(const bool right, all ? Result<bool>(false) : is_right(internal, pair, deadline));
     if (!right) wrong.push_back(pair);
   }
   Result<> written = write(internal, wrong, permit, kBatchLimit);

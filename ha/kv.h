@@ -45,9 +45,9 @@ class KvStores {
   Result<> publish(storage::KvStore internal, const KvPairs& pairs,
                    std::chrono::seconds limit = kRecoveryLimit);
   /// The same for masters as the records have them, which `read` tells: `all` of the pairs, or
-  /// those that the internal store has otherwise or another store did not take before. The data
-  /// centers are given all. Stops, with an error, when a recovery publishes meanwhile: it knows
-  /// better.
+  /// those that the internal store has otherwise, or another store did not take before or has
+  /// otherwise since it did not answer. The data centers are given all. Stops, with an error, when
+  /// a recovery publishes meanwhile: it knows better.
   Result<> submit(storage::KvStore internal, const std::function<Result<KvPairs>()>& read,
                   bool all);
 
@@ -57,7 +57,7 @@ class KvStores {
   Result<> write_outside(const KvPairs& pairs, const Permit& permit, std::chrono::seconds limit);
   Result<> distribute(const KvPairs& pairs, const Permit& permit, std::chrono::seconds limit);
   [[nodiscard]] Permit leads_as_now() const;
-  Result<bool> is_right(const storage::KvStore& internal, const KvPair& pair);
+  Result<bool> is_right(const storage::KvStore& internal, const KvPair& pair, SteadyPoint deadline);
 
   struct Note {
     std::string value{};

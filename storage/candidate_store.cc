@@ -29,7 +29,7 @@ Result<std::vector<Candidate>> CandidateStore::list(std::chrono::minutes age) co
     const std::optional<TimePoint> suggested = row.time(3);
     if (!suggested || *suggested < oldest) return;
     const std::optional<PromotionRule> rule = parse_promotion_rule(row.view(2));
-    candidates.push_back({read_key(row, 0), rule.value_or(PromotionRule::Neutral)});
+    candidates.push_back({read_key(row, 0), rule.value_or(PromotionRule::Neutral), *suggested});
   }));
   return candidates;
 }

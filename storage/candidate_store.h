@@ -15,6 +15,7 @@ namespace orch::storage {
 struct Candidate {
   InstanceKey key{};
   PromotionRule rule{PromotionRule::Neutral};
+  TimePoint suggested{};  ///< given by the store
 };
 
 /// Promotion rules by instance.

@@ -21,8 +21,11 @@ ApiAnswer answer_discover(ApiCall& call) {
   if (!key) return api_error(fmt::format("'{}' names no instance", call.args.instance));
   const Result<Instance> found = probe_and_record(call.services, *key);
   call.service.look_again();
-  if (found)
-    return api_ok("Instance discovered: " + to_string(found->key), dump(call.shown(*found)));
+  if (found) {
+    Json shown = call.shown(*found);
+    shown["Problems"] = Json::array();  // they are told of records only
+    return api_ok("Instance discovered: " + to_string(found->key), dump(shown));
+  }
   if (found.error().kind == ErrorKind::Refused) return api_ok(found.error().message);
   return api_error(found.error());
 }
@@ -56,6 +59,10 @@ ApiAnswer answer_set_alias(ApiCall& call) {
   const std::string alias(trim(call.request.query("alias")));
   const std::string& cluster = call.parameter("clusterName");
   if (alias.empty()) return api_error("give the alias: ?alias=...");
+  if (const Result<> fits = check_name("the alias", alias); !fits) return api_error(fits.error());
+  if (const Result<> fits = check_name("the cluster's name", cluster); !fits) {
+    return api_error(fits.error());
+  }
   storage::ClusterStore clusters = call.services.clusters();
   if (const Result<> kept = clusters.save_alias_override(cluster, alias); !kept) {
     return api_error(kept.error());
@@ -177,6 +184,11 @@ ApiAnswer answer_last_pseudo_gtid(ApiCall& call) {
   return api_ok(line.substr(0, place_end), dump(Json(line.substr(place_end + 1))));
 }
 
+ApiAnswer answer_purge(ApiCall& call) {
+  call.args.accept_loss = call.request.query("force") == "true";
+  return answer_instance("purge-binary-logs", "binary logs purged")(call);
+}
+
 ApiAnswer answer_kill_query(ApiCall& call) {
   call.args.statement = call.parameter("process");
   return answer_instance("kill-query", "query killed")(call);
@@ -230,8 +242,7 @@ std::vector<ApiRoute> replication_routes() {
         changing(std::string(each.path) + "/H",
                  answer_instance(std::string(each.command), std::string(each.message))));
   }
-  routes.push_back(changing("purge-binary-logs/H/:binlog",
-                            answer_instance("purge-binary-logs", "binary logs purged")));
+  routes.push_back(changing("purge-binary-logs/H/:binlog", answer_purge));
   routes.push_back(changing("kill-query/H/:process", answer_kill_query));
   routes.push_back({.pattern = "locate-gtid-errant/H", .answer = answer_gtid_logs});
   routes.push_back(changing("last-pseudo-gtid/H", answer_last_pseudo_gtid));

@@ -130,7 +130,7 @@ constexpr RouteText kRouteTexts[] = {
     {"reattach-slave-master-host", "E Instance"},
     {"reattach-replica-master-host", "E Instance"},
     {"flush-binary-logs", "E Instance"},
-    {"purge-binary-logs", "E Instance"},
+    {"purge-binary-logs", "E Instance", "", "force"},
     {"enable-semi-sync-master", "E Instance"},
     {"disable-semi-sync-master", "E Instance"},
     {"enable-semi-sync-source", "E Instance", "Turn semi-synchronous replication on at a source"},

@@ -106,7 +106,9 @@ Result<Reply> run_bulk_promotion_rules(Services& services, const Args& /*args*/)
         fmt::format("{} {}", to_string(candidate.key), to_string(candidate.rule)));
     list.push_back({{"Hostname", candidate.key.hostname},
                     {"Port", candidate.key.port},
-                    {"PromotionRule", to_string(candidate.rule)}});
+                    {"PromotionRule", to_string(candidate.rule)},
+                    {"LastSuggestedString", format_time(candidate.suggested)},
+                    {"PromotionRuleExpiry", format_time(candidate.suggested + age)}});
   }
   std::sort(reply.lines.begin(), reply.lines.end());
   if (reply.lines.empty()) reply.lines.emplace_back();  // the contract's empty line

@@ -223,8 +223,10 @@ std::string owner_argument(const Args& args) {
 }
 
 Result<std::chrono::seconds> duration_argument(const Args& args) {
-  if (args.duration.empty()) return std::chrono::seconds(std::chrono::minutes(10));
-  return parse_simple_time(args.duration);
+  constexpr std::chrono::seconds kUnlessGiven = std::chrono::minutes(10);
+  if (args.duration.empty()) return kUnlessGiven;
+  ORCH_ASSIGN(const std::chrono::seconds given, parse_simple_time(args.duration));
+  return given.count() == 0 ? kUnlessGiven : given;
 }
 
 }  // namespace orch::cmd

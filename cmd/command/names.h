@@ -51,7 +51,7 @@ Result<> check_name(std::string_view what, std::string_view name);
 /// --owner, else the OS user's name.
 std::string owner_argument(const Args& args);
 
-/// --duration, else ten minutes. Errors: InvalidInput.
+/// --duration, else or for none at all ten minutes. Errors: InvalidInput.
 Result<std::chrono::seconds> duration_argument(const Args& args);
 
 }  // namespace orch::cmd

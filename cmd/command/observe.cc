@@ -206,8 +206,13 @@ Result<Instance> probe_and_record(const Services& services, const InstanceKey& k
   probe_writes(services, one.found);
   ORCH_TRY(keep_watched(services, one.found));
   ORCH_TRY(services.record(one.found, since));
-  look_after_quarantine(services, {&one.found.front().instance, 1});
-  return one.found.front().instance;
+  Instance& found = one.found.front().instance;
+  look_after_quarantine(services, {&found, 1});
+  // As its record says from now on.
+  std::ranges::sort(found.replicas);
+  Freshness& freshness = found.freshness;
+  freshness.is_last_check_valid = freshness.is_up_to_date = freshness.is_recently_checked = true;
+  return std::move(found);
 }
 
 Result<Instance> probed_instance(const Services& services, const Args& args) {

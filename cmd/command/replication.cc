@@ -229,7 +229,7 @@ Result<Reply> run_purge(Services& services, const Args& args) {
   ORCH_ASSIGN(const InstanceKey key, instance_argument(services, args));
   ORCH_ASSIGN(std::set<InstanceKey> subjects, with_relatives(services, key));
   const Operation operation{
-      .planner = purge_binary_logs(key, args.binlog),
+      .planner = purge_binary_logs(key, args.binlog, args.accept_loss),
       .subjects = std::move(subjects),
       .name = "purge-binary-logs",
       .about = key,

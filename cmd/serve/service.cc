@@ -2,7 +2,9 @@
 
 #include <algorithm>
 #include <set>
+#include <type_traits>
 #include <utility>
+#include <variant>
 
 #include <fmt/format.h>
 
@@ -16,6 +18,7 @@
 #include "core/analysis/settings.h"
 #include "core/base/log.h"
 #include "core/base/text.h"
+#include "core/config/keys.h"
 #include "ha/completion.h"
 #include "ha/recovery.h"
 #include "storage/analysis_store.h"
@@ -417,6 +420,18 @@ void keep_fixed(Config& next, const Config& now) {
   next.raft = now.raft;
 }
 
+bool is_same(const Config& a, const Config& b) {
+  // The table of keys points to what may be written; nothing is.
+  return std::ranges::all_of(config_keys(), [&](const ConfigKey& key) {
+    const auto is_equal = [](const auto* of_a, const auto* of_b) {
+      if constexpr (std::is_same_v<decltype(of_a), decltype(of_b)>) return *of_a == *of_b;
+      return false;
+    };
+    return std::visit(is_equal, key.place.field(const_cast<Config&>(a)),
+                      key.place.field(const_cast<Config&>(b)));
+  });
+}
+
 }  // namespace
 
 Result<> Service::reload(const std::string& extra_file) {
@@ -439,8 +454,12 @@ Result<> Service::reload(const std::string& extra_file) {
   ORCH_TRY(fleet_->reconfigure(loaded.config));
   {
     const MutexLock lock(mutex_);
-    configs_.push_back(std::make_unique<const Config>(std::move(loaded.config)));
-    config_ = configs_.back().get();
+    auto known = std::ranges::find_if(
+        configs_, [&](const auto& each) { return is_same(*each, loaded.config); });
+    if (known == configs_.end()) {
+      known = configs_.insert(known, std::make_unique<const Config>(std::move(loaded.config)));
+    }
+    config_ = known->get();
   }
   engine_->reconfigure(std::move(settings));
   audit(*services_, "reload-configuration", {}, extra_file);

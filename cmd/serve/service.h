@@ -161,7 +161,7 @@ class Service {
 
   const RunOptions options_;
   const bool leads_;
-  std::vector<std::unique_ptr<const Config>> configs_;  ///< all there were: see Services
+  std::vector<std::unique_ptr<const Config>> configs_;  ///< all there were, each once: see Services
   std::atomic<const Config*> config_{nullptr};
   SystemClock clock_;
   storage::NodeIdentity self_;

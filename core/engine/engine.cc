@@ -26,6 +26,13 @@ constexpr milliseconds kLate{1000};
 constexpr std::size_t kUrgentAtOnce = 64;
 constexpr std::size_t kRecoveriesAtOnce = 128;
 
+/// Whether nobody could log in when the server was last looked at. A bare record was never looked
+/// at: it says when it was made.
+bool was_silent(const Freshness& record) {
+  if (!record.last_seen && record.last_checked == record.last_attempted_check) return false;
+  return !record.is_last_check_valid && !record.last_check_partial_success;
+}
+
 }  // namespace
 
 Engine::Engine(EngineSettings settings, EngineDoors doors, Servers& servers,
@@ -128,11 +135,10 @@ void Engine::start_probe(const InstanceKey& key, SteadyPoint due) {
   schedule.begun = steady_clock::now();
   if (schedule.failures == 0 && picture_.has_replicas(key))
     asked_sources_.emplace_back(schedule.begun, key);
-  if (steady_clock::now() - due > kLate) ++figures_.late_probes;
-  WorkerPool& pool =
-      schedule.hurried ? urgent_probes_ : (schedule.failures > 0 ? dead_probes_ : probes_);
+  const bool is_dead = schedule.failures > 0 || schedule.was_silent;
+  WorkerPool& pool = schedule.hurried ? urgent_probes_ : (is_dead ? dead_probes_ : probes_);
   schedule.hurried = false;
-  pool.submit([this, key] { probe(key); });
+  pool.submit([this, key, due] { probe(key, due); });
 }
 
 /// When a source does not answer, what counts is how long its replicas hear nothing: the first look
@@ -181,8 +187,12 @@ void Engine::run_schedule() {
 
 // --- What a look at a server changes ---
 
-void Engine::probe(const InstanceKey& key) {
+void Engine::probe(const InstanceKey& key, SteadyPoint due) {
   const TimePoint begun = clock_.now();
+  if (steady_clock::now() - due > kLate) {
+    const MutexLock lock(mutex_);
+    ++figures_.late_probes;
+  }
   Observation seen = servers_.probe(key, steady_clock::now() + settings()->probe_limit);
   if (doors_.complete && seen.found()) doors_.complete(seen);
   take(key, seen, begun);
@@ -229,6 +239,7 @@ void Engine::take(const InstanceKey& key, const Observation& seen, TimePoint beg
     schedules_.erase(found);
     schedule.running = false;
     schedule.failures = seen.found() ? 0 : schedule.failures + 1;
+    schedule.was_silent = false;
     schedule.seen_at = steady_clock::now();
     if (seen.found()) schedule.took = schedule.seen_at - schedule.begun;
     const milliseconds pause = is_news(seen) ? kGather : kGatherCalm;
@@ -505,11 +516,16 @@ void Engine::add_records(std::vector<Instance> records, bool replace) {
       continue;
     }
     const auto [place, fresh] = schedules_.try_emplace(key);
+    Schedule& schedule = place->second;
     forgotten_.erase(key);
-    if (replace && place->second.seen_at < leading_since_) picture_.forget(key);
+    if (fresh || (replace && schedule.seen_at < leading_since_)) {
+      schedule.failures = 0;
+      schedule.was_silent = was_silent(record.freshness);
+      picture_.forget(key);
+    }
     picture_.add(std::move(record));
-    place->second.candidate_of.reset();
-    if (fresh) plan(key, place->second, now);
+    schedule.candidate_of.reset();
+    if (fresh) plan(key, schedule, now);
   }
 }
 

@@ -96,7 +96,8 @@ class Engine {
 
   /// From now on these hold, but for the widths and whether masters are watched.
   void reconfigure(EngineSettings settings);
-  /// Watches these servers, too; they are read at once.
+  /// Watches these servers, too; they are read at once, those that were silent when whoever wrote
+  /// the record last looked apart from the others.
   void add(std::vector<Instance> records);
   /// As add(); of those that are watched already and were not read since this process began to
   /// lead, the records hold: another led meanwhile.
@@ -133,6 +134,7 @@ class Engine {
     bool running{false};
     bool again{false};  ///< asked for while it was running
     unsigned failures{0};
+    bool was_silent{false};                     ///< by its record; it was not read here yet
     SteadyPoint begun{};                        ///< when it began to run
     SteadyPoint seen_at{};                      ///< when the latest probe ended
     SteadyPoint::duration took{};               ///< the latest one that found it
@@ -164,7 +166,7 @@ class Engine {
   }
   void run_schedule();
   void run_analysis();
-  void probe(const InstanceKey& key);
+  void probe(const InstanceKey& key, SteadyPoint due);
   void take(const InstanceKey& key, const Observation& seen, TimePoint begun);
   void let_go_unless_watched(const InstanceKey& key);
   void learn_one(const Observation& seen, SteadyPoint since) ORCH_REQUIRES(mutex_);

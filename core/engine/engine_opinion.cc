@@ -61,6 +61,7 @@ void Engine::learn_one(const Observation& seen, SteadyPoint since) {
   const SteadyPoint due = schedule.failures > 0 ? now : now + interval_of(key, schedule);
   schedule.candidate_of.reset();
   schedule.failures = 0;
+  schedule.was_silent = false;
   schedule.seen_at = schedule.learnt_at = now;
   if (!schedule.running) plan(key, schedule, due);
   const TimePoint read = clock_.now();

@@ -78,6 +78,7 @@ Json to_json(const FailureDetection& detection, const SpeakingNode& node, const 
   object["AnalysisEntry"]["StartActivePeriod"] = text_of(detection.started);
   object["SuccessorKey"] = nullptr;
   object["AllErrors"] = Json::array();
+  object["RelatedRecoveryId"] = detection.related_recovery_id;
   object["RecoveryType"] = "";
   return object;
 }

@@ -75,10 +75,10 @@ struct Replication {
   /// Running`; a stored record may disagree with the states (see analysis).
   bool io_running{false};
   bool sql_running{false};
-  BinlogCoordinates read{};      ///< what the receiver has read of the source's log
-  BinlogCoordinates exec{};      ///< what the applier has executed
-  BinlogCoordinates partial{};   ///< inside of a transaction, which begins at `read`. Not stored
-  BinlogCoordinates relay{};     ///< the applier's place in its own relay log
+  BinlogCoordinates read{};     ///< what the receiver has read of the source's log
+  BinlogCoordinates exec{};     ///< what the applier has executed
+  BinlogCoordinates partial{};  ///< inside of a transaction, which begins at `read`. Not stored
+  BinlogCoordinates relay{"", 0, BinlogType::Relay};  ///< the applier's place in its own relay log
   std::string last_io_error{};   ///< plain text, unquoted; 'quoted' only in the store
   std::string last_sql_error{};  ///< likewise
   std::chrono::seconds sql_delay{0};

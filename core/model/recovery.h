@@ -77,6 +77,7 @@ struct FailureDetection {
   bool active{true};
   bool actionable{false};
   std::optional<TimePoint> started{};
+  std::int64_t related_recovery_id{0};  ///< of the latest that it led to; 0: of none
   std::string node_hostname{};
   std::string node_token{};
 };

@@ -43,8 +43,9 @@ FailureDetection read_detection(const Row& row) {
           .active = row.boolean(8),
           .actionable = row.boolean(9),
           .started = row.time(10),
-          .node_hostname = row.text(11),
-          .node_token = row.text(12)};
+          .related_recovery_id = row.integer(11),
+          .node_hostname = row.text(12),
+          .node_token = row.text(13)};
 }
 
 }  // namespace orch::storage

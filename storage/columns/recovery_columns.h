@@ -19,8 +19,10 @@ RecoveryRecord read_recovery(const Row& row);
 /// The columns that read_detection() takes, in its order.
 inline constexpr std::string_view kDetectionColumns = R"(
     detection_id, hostname, port, analysis, cluster_name, cluster_alias, count_affected_slaves,
-    slave_hosts, in_active_period, is_actionable, start_active_period, processing_node_hostname,
-    processcing_node_token)";
+    slave_hosts, in_active_period, is_actionable, start_active_period,
+    (select coalesce(max(recovery_id), 0) from topology_recovery
+      where last_detection_id = detection_id),
+    processing_node_hostname, processcing_node_token)";
 FailureDetection read_detection(const Row& row);
 
 }  // namespace orch::storage

@@ -1,5 +1,8 @@
 #include "ha/consul.h"
 
+#include <chrono>
+#include <thread>
+
 #include <doctest/doctest.h>
 
 #include "tests/support/fake_consul.h"
@@ -141,6 +144,23 @@ TEST_SUITE("ha/consul") {
       REQUIRE(consul.distribute(pairs, kMayWrite, soon()));
       CHECK(fake.values()["dc1/mysql/master/shop"] == "db-2:3306");
     }
+  }
+
+  TEST_CASE("what a data center takes late does not stay in place of what came after") {
+    FakeConsul fake;
+    Consul consul(settings_of(fake));
+    fake.before([](const std::string& request) {
+      if (request != "PUT /v1/kv/a?dc=dc2") return std::string();
+      std::this_thread::sleep_for(std::chrono::milliseconds(1200));
+      return http_answer(200, "true");
+    });
+    CHECK_FALSE(consul.distribute({{"a", "old"}}, kMayWrite,
+                                  std::chrono::steady_clock::now() + std::chrono::seconds(1)));
+    fake.before({});
+    REQUIRE(consul.distribute({{"a", "new"}}, kMayWrite, soon()));
+    fake.put("dc2/a", "old");
+    REQUIRE(consul.distribute({{"a", "new"}}, kMayWrite, soon()));
+    CHECK(fake.values()["dc2/a"] == "new");
   }
 
   TEST_CASE("one data center that refuses keeps no other from being written (REC-47)") {

@@ -1,5 +1,8 @@
 #include "ha/kv.h"
 
+#include <chrono>
+#include <thread>
+
 #include <doctest/doctest.h>
 
 #include "ha/standalone.h"
@@ -89,6 +92,23 @@ TEST_SUITE("ha/kv") {
     consul.forget_asked();
     REQUIRE(submit(stores, {{"p/a", "1"}}));
     CHECK(consul.asked().empty());
+  }
+
+  TEST_CASE_FIXTURE(KvWorld, "what Consul takes late does not stay in place of what came after") {
+    KvStores stores(settings, leader);
+    consul.before([](const std::string&) {
+      std::this_thread::sleep_for(std::chrono::milliseconds(1200));
+      return http_answer(200, "true");
+    });
+    CHECK_FALSE(stores.publish(internal(), {{"p/a", "old"}}, std::chrono::seconds(1)));
+    consul.before({});
+    REQUIRE(stores.publish(internal(), {{"p/a", "new"}}));
+    consul.put("dc1/p/a", "old");
+    consul.forget_asked();
+    REQUIRE(submit(stores, {{"p/a", "new"}}));
+    CHECK(consul.values()["dc1/p/a"] == "new");
+    REQUIRE(submit(stores, {{"p/a", "new"}}));
+    CHECK(consul.asked() == Asked{"GET /v1/kv/p/a", "PUT /v1/kv/p/a", "GET /v1/kv/p/a"});
   }
 
   TEST_CASE_FIXTURE(KvWorld, "a ZooKeeper that is away keeps Consul from nothing, and is told") {

@@ -15,7 +15,7 @@ BINLOG = {"LogFile": str, "LogPos": int, "Type": int}
 def fields(**by_type):
     """strings="A B", ints="C" -> {"A": str, "B": str, "C": int}"""
     types = {"strings": str, "ints": int, "bools": bool, "keys": KEY, "key_lists": [KEY], "binlogs": BINLOG,
-             "int64s": INT64, "nullable_bools": BOOL, "string_lists": [str], "objects": dict}
+             "numbers": float, "int64s": INT64, "nullable_bools": BOOL, "string_lists": [str], "objects": dict}
     return {name: types[kind] for kind, names in by_type.items() for name in names.split()}
 
 
@@ -71,7 +71,31 @@ HEALTH = {"ActiveNode": NODE, "AvailableNodes": [NODE], "Error": (str, None), "R
                    strings="Hostname Token RaftLeader RaftLeaderURI RaftAdvertise")}
 AUDIT = fields(ints="AuditId", strings="AuditTimestamp AuditType Message", keys="AuditInstanceKey")
 STEP = fields(ints="Id", strings="RecoveryUID AuditAt Message")
+CANDIDATE = fields(strings="Hostname PromotionRule LastSuggestedString PromotionRuleExpiry", ints="Port")
+CHANGELOG = fields(keys="AnalyzedInstanceKey", string_lists="Changelog")
+BLOCKED = fields(keys="FailedInstanceKey", strings="ClusterName Analysis LastBlockedTimestamp", ints="BlockingRecoveryId")
+FILTERS = fields(string_lists="RecoverMasterClusterFilters RecoverIntermediateMasterClusterFilters "
+                              "RecoveryIgnoreHostnameFilters")
 MAINTENANCE = fields(ints="MaintenanceId SecondsElapsed", keys="Key", strings="BeginTimestamp Owner Reason", bools="IsActive")
+
+
+def spread(*names, of=("Max", "Mean", "Median", "P95")):
+    return " ".join(kind + name for name in names for kind in of)
+
+
+DISCOVERY = {"Err": (str, None), **fields(strings="Timestamp Hostname", ints="Port",
+                                          numbers="BackendLatencySeconds InstanceLatencySeconds TotalLatencySeconds")}
+DISCOVERIES = fields(
+    strings="FirstSeen LastSeen",
+    ints="CountDistinctInstanceKeys CountDistinctOkInstanceKeys CountDistinctFailedInstanceKeys FailedDiscoveries "
+         "SuccessfulDiscoveries",
+    numbers=spread("TotalSeconds", "BackendSeconds", "InstanceSeconds",
+                   of=[failed + kind for failed in ("", "Failed") for kind in ("Max", "Mean", "Median", "P95")]))
+QUEUE, QUEUES = fields(ints="Active Queued"), fields(numbers=spread(*(kind + "Entries" for kind in (
+    "Min", "Mean", "Median", "P95", "Max")), of=("Active", "Queued")))
+QUERIES = fields(ints="Count", numbers=spread("LatencySeconds", "WaitSeconds"))
+WRITES = fields(ints="InstanceWriteBufferSize InstanceFlushIntervalMilliseconds CountInstances",
+                numbers=spread("Instances", "WaitSeconds", "WriteSeconds"))
 
 # path -> the shape of what it answers; of an envelope's details after "E".
 SHAPES = {
@@ -82,32 +106,32 @@ SHAPES = {
     "downtimed/{c}": [INSTANCE], "problems": [INSTANCE], "problems/%25": [INSTANCE], "bulk-instances": [KEY], "tags/{m}": [str],
     "tag-value/{m}?tag=role": str, "tagged?tag=role": [KEY], "tagged/{m}?tag=role": [KEY], "maintenance": [MAINTENANCE],
     "replication-analysis": ("E", [ANALYSIS]), "replication-analysis/{c}": ("E", [ANALYSIS]),
-    "replication-analysis/instance/{m}": ("E", [ANALYSIS]), "replication-analysis-changelog": [dict],
+    "replication-analysis/instance/{m}": ("E", [ANALYSIS]), "replication-analysis-changelog": [CHANGELOG],
     "audit-recovery": [RECOVERY], "audit-recovery/0": [RECOVERY], "audit-recovery/alias/{c}": [RECOVERY],
     "audit-recovery/id/1": [RECOVERY], "audit-failure-detection": [RECOVERY], "audit-failure-detection/alias/{c}/0": [RECOVERY],
     "active-cluster-recovery/{c}": [RECOVERY], "recently-active-cluster-recovery/{c}": [RECOVERY],
-    "blocked-recoveries": [dict], "audit": [AUDIT], "audit/instance/{m}": [AUDIT], "health": ("E", HEALTH),
+    "blocked-recoveries": [BLOCKED], "audit": [AUDIT], "audit/instance/{m}": [AUDIT], "health": ("E", HEALTH),
     "status": ("E", HEALTH), "lb-check": str, "_ping": str, "leader-check": str, "routed-leader-check": str, "headers": dict,
-    "automated-recovery-filters": ("E", dict), "check-global-recoveries": ("E", str), "topology/{c}": ("E", str),
+    "automated-recovery-filters": ("E", FILTERS), "check-global-recoveries": ("E", str), "topology/{c}": ("E", str),
     "topology/{m}": ("E", str), "topology-tabulated/{c}": ("E", str), "topology-tags/{m}": ("E", str),
     "hostname-resolve-cache": ("E", dict), "in-maintenance/{m}": ("E", str), "can-replicate-from/{r}/{m}": ("E", KEY),
     "can-replicate-from-gtid/{r}/{m}": ("E", KEY), "cluster-pool-instances/{c}": ("E", dict),
-    "heuristic-cluster-pool-instances/{c}/": ("E", [INSTANCE]), "discovery-metrics-raw/60": [dict],
-    "discovery-metrics-aggregated/60": dict, "discovery-queue-metrics-raw/60": [dict],
-    "discovery-queue-metrics-aggregated/DEFAULT/60": dict, "backend-query-metrics-aggregated/60": dict,
+    "heuristic-cluster-pool-instances/{c}/": ("E", [INSTANCE]), "discovery-metrics-raw/60": [DISCOVERY],
+    "discovery-metrics-aggregated/60": DISCOVERIES, "discovery-queue-metrics-raw/60": [QUEUE],
+    "discovery-queue-metrics-aggregated/DEFAULT/60": QUEUES, "backend-query-metrics-aggregated/60": QUERIES,
     "write-buffer-metrics-raw/60": [fields(strings="Timestamp", ints="Instances WaitLatency WriteLatency")],
     "backend-query-metrics-raw/60": [{"Err": (str, None), **fields(strings="Timestamp", ints="WaitLatency ExecuteLatency")}],
-    "write-buffer-metrics-aggregated/60": dict, "explain-takeover/{c}": ("E", str), "explain-failover/{m}": ("E", str),
+    "write-buffer-metrics-aggregated/60": WRITES, "explain-takeover/{c}": ("E", str), "explain-failover/{m}": ("E", str),
     "begin-downtime/{r}/me/a%2Fb%0A/10m": ("E", KEY), "end-downtime/{r}": ("E", KEY),
     "begin-maintenance/{r}/me/why": ("E", KEY), "end-maintenance/{r}": ("E", KEY), "register-candidate/{r}/prefer": ("E", KEY),
     "tag/{r}?tag=x=y": ("E", KEY), "untag/{r}?tag=x": ("E", [KEY]), "tag/{r}/a/b": ("E", KEY), "untag-all/a/b": ("E", [KEY]),
     "submit-pool-instances/web?instances={r_text}": ("E", str), "snapshot-topologies": ("E", str),
     "submit-masters-to-kv-stores": ("E", [fields(strings="Key Value")]), "refresh/{m}": ("E", KEY), "discover/{m}": ("E", INSTANCE),
-    "async-discover/{m}": ("E", dict), "stop-replica/{r}": ("E", INSTANCE), "start-slave/{r}": ("E", INSTANCE),
+    "async-discover/{m}": ("E", {"Key": KEY}), "stop-replica/{r}": ("E", INSTANCE), "start-slave/{r}": ("E", INSTANCE),
     "delay-replication/{r}/0": ("E", int), "restart-slave-statements/{r}?q=select": ("E", [str]),
     "set-read-only/{r}": ("E", INSTANCE), "disable-global-recoveries": ("E", str), "enable-global-recoveries": ("E", str),
     "ack-all-recoveries?comment=seen": ("E", str), "ack-recovery/cluster/{c}?comment=seen": ("E", str),
-    "set-cluster-alias/{name}?alias=shop": ("E", type(None)), "bulk-promotion-rules": [dict],
+    "set-cluster-alias/{name}?alias=shop": ("E", type(None)), "bulk-promotion-rules": [CANDIDATE],
 }
 NOT_SERVED = ["agents", "seeds", "raft-state", "raft-peers", "match-up/{r}", "match/{r}/{m}", "reload-cluster-alias"]
 
@@ -127,7 +151,7 @@ def differences(value, shape, where="answer"):
         texts += [f"{where}: {name} is not known" for name in value.keys() - shape.keys()]
         return texts + [text for name in shape.keys() & value.keys()
                         for text in differences(value[name], shape[name], f"{where}.{name}")]
-    fits = type(value) is shape or (shape is int and isinstance(value, int) and not isinstance(value, bool))
+    fits = type(value) is shape or (shape is float and type(value) is int)
     return [] if fits else [f"{where}: {value!r} is no {shape.__name__}"]
 
 
@@ -164,6 +188,28 @@ class Api(LiveCase):
         for path in NOT_SERVED:
             status, body = service.ask(path.format(**places))
             self.assertEqual((status, json.loads(body)["Code"]), (500, "ERROR"), path)
+
+    def test_a_discovery_answers_with_what_is_so_now(self):
+        c = self.start(3)
+        service = Service(self, self.folder / "serve.log")
+        self.addCleanup(lambda: service.process.poll() is None and service.end())
+        c.wait_for(service.leads, "the service to lead")
+        for path in [f"discover/{node.host}/{node.port}" for node in [*reversed(c.nodes), c[1]]]:
+            found = service.details(path)
+            self.assertEqual([found[name] for name in ("IsLastCheckValid", "IsUpToDate", "IsRecentlyChecked", "Problems")],
+                             [True, True, True, []], path)
+            self.assertEqual(found["RelaylogCoordinates"]["Type"], 1, path)
+        below = [{"Hostname": node.host, "Port": node.port} for node in sorted(c.nodes[1:], key=lambda node: node.port)]
+        self.assertEqual([found["Replicas"], found["SlaveHosts"]], [below, below])
+
+    def test_an_alias_that_its_column_cannot_hold_is_refused(self):
+        service = Service(self, self.folder / "serve.log")
+        self.addCleanup(lambda: service.process.poll() is None and service.end())
+        self.start(1).wait_for(service.leads, "the service to lead")
+        for cluster, alias in (("db1:3306", 129 * "x"), (129 * "x", "shop"), ("db1:3306", "a%09b")):
+            status, body = service.ask(f"set-cluster-alias/{cluster}?alias={alias}")
+            self.assertEqual((status, json.loads(body)["Code"]), (500, "ERROR"), body)
+        service.details(f"set-cluster-alias/db1:3306?alias={128 * 'x'}")
 
     def test_metrics_are_in_the_format_of_prometheus_and_name_those_who_wait_behind_silent_servers(self):
         c = self.start(2)

@@ -137,6 +137,11 @@ class Replication(ClientCase):
         self.c.wait_for(purged, "the logs to be purged")
         self.says("stop-replica", r, i=r)
         self.says("flush-binary-logs", m, i=m)
+        now = self.logs(m)[-1]
+        self.fails("purge-binary-logs", f"because replica {r}", i=m, binlog="latest")
+        self.c.wait_for(lambda: self.service.details(f"purge-binary-logs/{m.host}/{m.port}/latest?force=true") and
+                        self.logs(m) == [now], "the logs to be purged by force")
+        self.says("flush-binary-logs", m, i=m)
         self.write(m, 2)
         self.fails("purge-binary-logs", f"because replica {r}", i=m, binlog=self.logs(m)[-1])
         self.assertIn(now, self.logs(m))

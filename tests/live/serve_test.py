@@ -62,10 +62,14 @@ class Serve(ServiceCase):
     def test_replicas_of_a_dead_intermediate_master_are_moved(self):
         c = self.start(4, "1>2,1>3,3>4")
         self.discover(c)
-        self.serve(c)
+        service = self.serve(c)
         c[3].kill()
         c.wait_for(lambda: c[4].source() in (str(c[1]), str(c[2])) and c[4].replicates(), "the orphan to be moved")
         self.assertEqual(self.writable(c.nodes), [c[1]])
+        c.wait_for(lambda: any(r["IsSuccessful"] for r in service.json("audit-recovery")), "the end of the recovery")
+        recovery = service.json("audit-recovery")[0]
+        found = service.json(f"audit-failure-detection/id/{recovery['LastDetectionId']}")
+        self.assertEqual([detection["RelatedRecoveryId"] for detection in found], [recovery["Id"]])
 
     def test_a_master_that_nobody_may_fail_over_is_announced_and_left(self):
         c = self.start(2)
@@ -243,6 +247,18 @@ class Serve(ServiceCase):
         c.wait_for(lambda: seen() == [True, True], "the service to log in again")
         c[1].kill()
         self.healed(c, c[1])
+
+    def test_a_configuration_that_is_read_again_and_again_takes_no_more_memory(self):
+        c = self.start(1)
+        self.discover(c)
+        service = self.serve(c)
+
+        def kib_after(reloads):
+            for _ in range(reloads):
+                service.details("reload-configuration")
+            return int(re.search(r"RssAnon:\s+(\d+)", Path(f"/proc/{service.process.pid}/status").read_text())[1])
+        before = kib_after(300)
+        self.assertLess(kib_after(1500) - before, 2000)
 
     def test_what_a_probe_asks_is_taken_by_a_reload(self):
         c = self.start(2)

@@ -161,6 +161,18 @@ TEST_SUITE("storage/recovery_store") {
     CHECK(active("topology_failure_detection") == "0");
   }
 
+  TEST_CASE_FIXTURE(RecoveryFixture, "a detection names the latest recovery that it led to") {
+    CHECK(claim_detection("db-1", true));
+    CHECK(claim("u-1"));
+    CHECK(store.acknowledge_instance({"db-1", 3306}, {"alice", "seen"}).value_or(-1) == 1);
+    CHECK(claim("u-2"));
+    CHECK(claim_detection("db-9", true));
+    const auto detections = store.list_detections(0);
+    REQUIRE(detections);
+    CHECK(detections->at(0).related_recovery_id == 0);
+    CHECK(detections->at(1).related_recovery_id == (*store.find("u-2"))->id);
+  }
+
   TEST_CASE_FIXTURE(RecoveryFixture, "a failure that lasts is a new one after a while") {
     CHECK(claim_detection("db-1", true));
     clock.advance(std::chrono::minutes(60));

@@ -30,12 +30,14 @@ Result<std::uint64_t> flushes_until(const std::string& current, const std::strin
 
 namespace {
 
-Result<> check_purge(const Instance& server, const Topology& topology, const std::string& up_to) {
+Result<> check_purge(const Instance& server, const Topology& topology, const std::string& up_to,
+                     bool forced) {
   const std::string key = to_string(server.key);
   if (!log_number(up_to)) return refusal("'" + up_to + "' is no name of a binary log");
   if (is_before(server.server.binlog, {up_to, 0, BinlogType::Binary})) {
     return refusal(key + " has no binary log " + up_to + " yet");
   }
+  if (forced) return {};
   for (const Instance* replica : topology.replicas_of(server.key)) {
     const BinlogCoordinates& applied = replica->replication.exec;
     const bool in_these = log_base(applied.log_file) == log_base(up_to);
@@ -70,12 +72,14 @@ Planner flush_binary_logs(InstanceKey server, std::string until) {
       });
 }
 
-Planner purge_binary_logs(InstanceKey server, std::string up_to) {
+Planner purge_binary_logs(InstanceKey server, std::string up_to, bool forced) {
   return in_one_go(std::move(server),
-                   [up_to = std::move(up_to)](const Instance& now,
-                                              const Topology& all) -> Result<std::vector<Step>> {
-                     ORCH_TRY(check_purge(now, all, up_to));
-                     return std::vector<Step>{asked_step(now, PurgeBinaryLogs{up_to})};
+                   [up_to = std::move(up_to), forced](
+                       const Instance& now, const Topology& all) -> Result<std::vector<Step>> {
+                     const std::string& log =
+                         up_to == "latest" ? now.server.binlog.log_file : up_to;
+                     ORCH_TRY(check_purge(now, all, log, forced));
+                     return std::vector<Step>{asked_step(now, PurgeBinaryLogs{log})};
                    });
 }
 

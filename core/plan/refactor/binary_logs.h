@@ -18,7 +18,8 @@ namespace orch {
 /// for a log that is behind the current one, has another base name or is more than 1,000 away.
 [[nodiscard]] Planner flush_binary_logs(InstanceKey server, std::string until);
 
-/// Drops the logs before that one, unless a known replica has not applied all of them.
-[[nodiscard]] Planner purge_binary_logs(InstanceKey server, std::string up_to);
+/// Drops the logs before that one, or before the current one for "latest", unless a known replica
+/// has not applied all of them. Forced, it asks for no replica.
+[[nodiscard]] Planner purge_binary_logs(InstanceKey server, std::string up_to, bool forced = false);
 
 }  // namespace orch

@@ -450,6 +450,15 @@ TEST_SUITE("cmd/command/management") {
     CHECK(shop.lines("end-downtime", {.instance = "new:1"}) == Lines{"new:1"});
   }
 
+  TEST_CASE("a downtime of no time at all is one of ten minutes") {
+    Shop shop;
+    shop.lines("begin-downtime", {.instance = "db-2", .reason = "r", .duration = "0m"});
+    shop.clock.advance(std::chrono::minutes(9));
+    CHECK(shop.lines("which-downtimed-instances", {.alias = "shop"}) == Lines{"db-2:3306"});
+    shop.clock.advance(std::chrono::minutes(2));
+    CHECK(shop.lines("which-downtimed-instances", {.alias = "shop"}) == Lines{});
+  }
+
   TEST_CASE("forgetting needs a name and a record") {
     Shop shop;
     CHECK(shop.lines("forget") == Lines{"error: Cannot deduce instance: "});
@@ -465,6 +474,10 @@ TEST_SUITE("cmd/command/management") {
     Shop shop;
     CHECK(shop.lines("register-candidate", {.instance = "db-2"}) == Lines{"db-2:3306"});
     CHECK(shop.lines("bulk-promotion-rules") == Lines{"db-2:3306 prefer"});
+    CHECK(shop.verb("bulk-promotion-rules", {}).json ==
+          R"([{"Hostname":"db-2","Port":3306,"PromotionRule":"prefer",)"
+          R"("LastSuggestedString":"2026-01-31 10:20:30",)"
+          R"("PromotionRuleExpiry":"2026-01-31 11:20:30"}])");
     CHECK(shop.lines("register-hostname-unresolve", {.instance = "db-2", .hostname = "vip"}) ==
           Lines{"db-2:3306"});
     CHECK(shop.lines("show-unresolve-hosts") == Lines{"db-2 vip"});

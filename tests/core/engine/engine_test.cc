@@ -419,6 +419,44 @@ TEST_SUITE("engine") {
     CHECK(figures.running == 1);
   }
 
+  TEST_CASE("whoever was silent by its record keeps nobody else waiting at the start (DISC-21)") {
+    EngineBench bench;
+    bench.settings.width = 1;
+    bench.settings.dead_width = 1;
+    bench.leadership.lead(std::nullopt);
+    bench.slow_down(db(2));
+    bench.start();
+    Instance silent{.key = db(2), .cluster_name = "db1:3306"};
+    silent.freshness.last_seen = bench.clock.now() - std::chrono::hours(1);
+    silent.freshness.last_checked = bench.clock.now();
+    SUBCASE("of the process") {
+      bench.engine->add({silent});
+      bench.leadership.lead(2);
+    }
+    SUBCASE("of its lead") {
+      bench.engine->add({Instance{.key = db(2), .cluster_name = "db1:3306"}});
+      bench.leadership.lead(2);
+      bench.engine->catch_up({silent});
+    }
+    bench.wait_for([&] { return bench.slow_reads_ > 0 && bench.looks_[db(1)] > 3; });
+    CHECK(bench.engine->figures().dead_running == 1);
+    bench.hold(false);
+    bench.wait_for([&] { return bench.looks_[db(2)] > 0; });
+  }
+
+  TEST_CASE("a look is late when it waited for a thread") {
+    EngineBench bench;
+    bench.settings.width = 1;
+    bench.slow_down(db(1));
+    bench.start();
+    bench.wait_for([&] { return bench.slow_reads_ > 0; });
+    bench.engine->add({Instance{.key = db(2)}});
+    std::this_thread::sleep_for(std::chrono::milliseconds(1200));
+    bench.hold(false);
+    bench.wait_for([&] { return bench.looks_[db(2)] > 0; });
+    CHECK(bench.engine->figures().late_probes > 0);
+  }
+
   TEST_CASE("what a command has read is known at once, though the next poll is an hour away") {
     EngineBench bench;
     bench.settings.master_poll = bench.settings.poll = std::chrono::hours(1);

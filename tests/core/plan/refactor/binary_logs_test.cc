@@ -21,6 +21,13 @@ TEST_SUITE("core/plan/refactor/binary_logs") {
           "only applied up to bin.000001:1000");
     CHECK(purge("bin.000001") == "");
     CHECK(mentions(purge("bin"), "is no name of a binary log"));
+    CHECK(said(run_plan(servers, purge_binary_logs(db(1), "bin.000002", true))) == "");
+    CHECK(mentions(purge("latest"), "up to bin.000010 because replica db2:3306 has only applied"));
+    for (const int replica : {2, 3, 4}) {
+      servers.set(db(replica), [](Instance& it) { it.replication.exec.log_file = "bin.000010"; });
+    }
+    CHECK(purge("latest") == "");
+    CHECK(servers.changes().back() == "db1:3306 purge binary logs before bin.000010");
     const auto flush = [&](const std::string& log) {
       return said(run_plan(servers, flush_binary_logs(db(1), log)));
     };
