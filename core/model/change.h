@@ -44,7 +44,7 @@ struct LinkOptions {
   bool use_tls{false};
   /// A change of the host sets it back to its default, on all servers.
   std::optional<std::chrono::milliseconds> heartbeat{};
-  std::chrono::seconds connect_retry{0};  ///< for a new link; 0 = as it is
+  KeptOptions kept{};  ///< for a new link
 };
 
 /// CHANGE REPLICATION SOURCE / CHANGE MASTER. Every option of the link that the server would

@@ -13,6 +13,7 @@
 #include "core/model/measure.h"
 #include "core/model/promotion_rule.h"
 #include "core/model/server_version.h"
+#include "core/model/source_link.h"
 
 namespace orch {
 
@@ -42,22 +43,6 @@ struct ServerFacts {
   BinlogCoordinates binlog{};       ///< where its own binary log ends
   bool filters_binlog{false};       ///< by binlog_do_db or binlog_ignore_db. Not stored
   bool skips_errors{false};         ///< as a replica, by slave_skip_errors. Not stored
-};
-
-/// TLS options of a replica's link, verbatim, as CHANGE SOURCE must repeat them. Not stored.
-struct SourceTls {
-  std::string ca_file{};
-  std::string ca_path{};
-  std::string cert{};
-  std::string cipher{};
-  std::string crl_file{};
-  std::string crl_path{};
-  std::string key{};
-  std::optional<bool> verify_server_cert{};
-  std::string tls_version{};
-  std::string tls_ciphersuites{};
-  std::string public_key_path{};
-  std::optional<bool> get_public_key{};
 };
 
 /// How a server follows its source, by its own replica status. `configured` is false and all
@@ -93,8 +78,7 @@ struct Replication {
   bool credentials_available{false};  ///< orch can read user and password for others
   bool allow_tls{false};              ///< Source_SSL_Allowed is Yes
   SourceTls tls{};
-  /// Options that a plain CHANGE SOURCE keeps by itself are not listed here. Not stored.
-  std::chrono::seconds connect_retry{0};
+  KeptOptions kept{};
   std::optional<std::chrono::milliseconds> heartbeat{};  ///< its period. Not stored
   std::uint64_t heartbeats{0};                           ///< how many were received. Not stored
   /// Since when, at the latest, nothing has come from the source; takes two looks. Not stored.

@@ -66,7 +66,7 @@ LinkOptions new_link_options(const Instance& server, const Instance* model) {
   LinkOptions options;
   if (model != nullptr) {
     const Replication& link = model->replication;
-    options = {link.tls, link.allow_tls, link.heartbeat, link.connect_retry};
+    options = {link.tls, link.allow_tls, link.heartbeat, link.kept};
   }
   // Without TLS and without the key, caching_sha2_password cannot log in.
   if (!is_mariadb(server) && !options.use_tls && options.tls.public_key_path.empty()) {
