@@ -61,7 +61,7 @@ struct PointTo {
   std::optional<LinkOptions> options{};
   /// For Coordinates: the place in the present source's log that is the same, where it is known.
   std::optional<BinlogCoordinates> equals{};
-  /// By what name the source is told to the replica; "" = its own.
+  /// By what name the source is told to the replica; "" = see name_to_write().
   std::string written_name{};
 };
 

@@ -50,6 +50,7 @@ struct ServerFacts {
 struct Replication {
   bool configured{false};
   InstanceKey source{};       ///< Source_Host (resolved) and Source_Port
+  std::string source_name{};  ///< Source_Host verbatim, "" when it is not known. Not stored
   std::string source_uuid{};  ///< Source_UUID; "No" where the status has no such column
   std::string user{};         ///< Source_User. Not stored
   std::string channel{};      ///< Channel_Name or Connection_name. Not stored

@@ -165,6 +165,7 @@ void read_replica_status(const ResultSet& set, Instance& instance) {
   const std::int64_t port = row.number("Master_Port", "Source_Port");
   replication.source = {row.text("Master_Host", "Source_Host"),
                         static_cast<std::uint16_t>(port > 0 && port < 65536 ? port : 0)};
+  replication.source_name = replication.source.hostname;
   replication.source_uuid =
       row.has("Master_UUID", "Source_UUID") ? row.text("Master_UUID", "Source_UUID") : "No";
   replication.user = row.text("Master_User", "Source_User");

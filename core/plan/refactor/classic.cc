@@ -334,6 +334,7 @@ Decision undo_link_back(Error because, const InstanceKey& server, const Instance
     } else {
       PointTo former;
       former.source = before.replication.source;
+      former.written_name = before.replication.source_name;
       former.positioning = Positioning::Gtid;
       add(std::move(former));
       if (is_mariadb(before)) add(FollowByGtid{before.gtid.mariadb_current});

@@ -86,6 +86,7 @@ TEST_SUITE("core/probe/replica_status") {
       Source_Retry_Count: 0
     )"));
     const Replication& link = mysql.replication;
+    CHECK(link.source_name == "db1.alias");
     CHECK(link.kept.connect_retry == std::chrono::seconds(7));
     CHECK(link.kept.retry_count == 0);
     const auto read_details = [&](const std::string& compression) {
