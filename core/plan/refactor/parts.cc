@@ -62,6 +62,10 @@ Step step_on(const InstanceKey& server, Action action, std::string why) {
   return {server, std::move(action), std::move(why), {}, false, {}};
 }
 
+bool leads_alike(const PointTo& one, const PointTo& other) {
+  return one.source == other.source && one.written_name == other.written_name;
+}
+
 LinkOptions new_link_options(const Instance& server, const Instance* model) {
   LinkOptions options;
   if (model != nullptr) {

@@ -1,5 +1,7 @@
 #include "core/execute/name_to_write.h"
 
+#include <atomic>
+
 #include <doctest/doctest.h>
 
 #include "core/plan/refactor/classic.h"
@@ -16,13 +18,18 @@ constexpr const char* kAlias = "db.alias";
 /// db1 goes by another name, too, of which nobody knows before it is asked by that name.
 class Renamed final : public ForwardingServers {
  public:
-  explicit Renamed(FakeServers& inner) : ForwardingServers(inner) {}
+  Renamed(FakeServers& inner, bool takes_own_name)
+      : ForwardingServers(inner), takes_own_name_(takes_own_name) {}
 
   Observation probe(const InstanceKey& key, SteadyPoint deadline) override {
-    learnt_ = learnt_ || key.hostname == kAlias;
+    if (key.hostname == kAlias) learnt_ = true;
     Observation seen = ForwardingServers::probe(key.hostname == kAlias ? db(1) : key, deadline);
     Replication& link = seen.instance.replication;
     if (link.source_name == kAlias && !learnt_) link.source.hostname = kAlias;
+    if (link.source_name == "db1" && !takes_own_name_) {
+      link.io_state = ThreadState::Stopped;
+      link.last_io_error = "certificate verify failed";
+    }
     return seen;
   }
   Result<> apply(const Instance& as_probed, const Change& change, SteadyPoint deadline) override {
@@ -33,12 +40,14 @@ class Renamed final : public ForwardingServers {
   }
 
  private:
-  bool learnt_{false};
+  bool takes_own_name_;
+  std::atomic<bool> learnt_{false};
 };
 
 /// db3 follows db1 by the other name.
 struct FollowingAnAlias {
   FakeServers servers{};
+  bool takes_own_name{true};
 
   FollowingAnAlias() {
     servers.add(writable(mysql(1, gtids("1-100"))));
@@ -48,7 +57,7 @@ struct FollowingAnAlias {
   }
 
   Outcome run(const Planner& planner) {
-    Renamed renamed(servers);
+    Renamed renamed(servers, takes_own_name);
     const FakeLeadership leadership;
     FakeLocks locks;
     StepObserver observer;
@@ -94,6 +103,14 @@ TEST_SUITE("core/execute/name_to_write") {
     bench.servers.purge_all(db(2));
     CHECK(mentions(said(bench.run(relocate(db(3), db(2), Policy{}))), "1236"));
     CHECK(did(bench.servers, "db3:3306 replicate from db2:3306 by GTID"));
+    bench.check_as_before();
+  }
+
+  TEST_CASE(
+      "a replica that does not connect to its source's own name goes back to the one it had") {
+    FollowingAnAlias bench;
+    bench.takes_own_name = false;
+    CHECK(mentions(said(bench.run(repoint(db(3), db(1), Policy{}))), "certificate"));
     bench.check_as_before();
   }
 
