@@ -36,6 +36,16 @@ class Takeover(LiveCase):
         self.assertEqual(c[1].sql(link).split(), ["77", "2", "zstd", "9", "TLSv1.3", "TLS_AES_256_GCM_SHA384"])
         self.assertEqual(c[3].sql(link), c[1].sql(link))
 
+    def test_a_replica_that_knows_the_master_by_another_name_takes_over(self):
+        self.config.update(HostnameResolveMethod="default", MySQLHostnameResolveMethod="@@report_host")
+        c = self.start(3)
+        word, change = ("SOURCE", "REPLICATION SOURCE") if IS_MYSQL else ("MASTER", "MASTER")
+        c[3].sql(f"STOP REPLICA; CHANGE {change} TO {word}_HOST='localhost'; START REPLICA")
+        self.discover(c)
+        self.does("takeover", c.name, "--to", c[3])
+        self.follows(c[1], c[3])
+        self.follows(c[2], c[3])
+
     def test_a_replica_is_chosen_when_none_is_named(self):
         c = self.start(3)
         self.discover(c)
