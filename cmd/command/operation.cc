@@ -11,6 +11,7 @@
 #include "core/base/log.h"
 #include "core/base/stop.h"
 #include "core/base/text.h"
+#include "core/execute/name_to_write.h"
 #include "core/json/json.h"
 #include "core/mysql/change_statements.h"
 #include "core/plan/loss.h"
@@ -228,10 +229,11 @@ ExecutorSettings settings_for(const Services& services, const Args& args) {
 }
 
 /// The change with the name by which the replica would be told of its source.
-Result<Change> as_written(Change change, const Topology& fresh, const ExecutorSettings& settings) {
+Result<Change> as_written(Change change, const Instance& replica, const Topology& fresh,
+                          const ExecutorSettings& settings) {
   if (auto* target = std::get_if<PointTo>(&change)) {
     ORCH_ASSIGN(target->written_name,
-                name_to_write(target->source, fresh, settings,
+                name_to_write(replica, *target, fresh, settings,
                               std::chrono::steady_clock::now() + settings.suspect_limit));
   }
   return change;
@@ -276,7 +278,7 @@ Result<> check_names(const Services& services, const Operation& operation, const
   for (const PreviewedStep& previewed : plan.steps) {
     const auto* target = change_in<PointTo>(previewed.step.action);
     if (target == nullptr || !sources.insert(target->source).second) continue;
-    ORCH_TRY(as_written(*target, fresh, settings));
+    ORCH_TRY(as_written(*target, previewed.before, fresh, settings));
   }
   return {};
 }
@@ -357,7 +359,7 @@ Result<Reply> show_plan(const Services& services, const Operation& operation,
   for (const PreviewedStep& previewed : plan.steps) {
     std::vector<SqlStatement> statements;
     if (const Change* change = std::get_if<Change>(&previewed.step.action)) {
-      ORCH_ASSIGN(const Change written, as_written(*change, fresh, settings));
+      ORCH_ASSIGN(const Change written, as_written(*change, previewed.before, fresh, settings));
       statements = statements_for(previewed.before, written, words);
     } else if (std::holds_alternative<Fence>(previewed.step.action)) {
       statements = fence_statements(previewed.before, words);

@@ -9,6 +9,7 @@
 #include "core/base/text.h"
 #include "core/execute/align_servers.h"
 #include "core/execute/destination.h"
+#include "core/execute/name_to_write.h"
 #include "core/execute/waiting.h"
 #include "core/plan/undo.h"
 
@@ -148,15 +149,6 @@ struct Executor::Session {
   [[nodiscard]] std::vector<std::string> left_otherwise(const Account& account, bool failed) const;
 };
 
-Result<std::string> name_to_write(const InstanceKey& source, const Topology& fresh,
-                                  const ExecutorSettings& settings, SteadyPoint deadline) {
-  const Instance* known = fresh.find(source);
-  // Who does not answer cannot be asked whether the other name is its own.
-  const bool silent = known != nullptr && !answers(*known);
-  if (!settings.written_name || is_detached(source) || silent) return source.hostname;
-  return settings.written_name(source, deadline);
-}
-
 Executor::Executor(Servers& servers, const Leadership& leadership, MaintenanceLocks& locks,
                    StepObserver& observer, ExecutorSettings settings)
     : servers_(servers),
@@ -209,7 +201,14 @@ Topology Executor::look(const Topology& records, const RunScope& scope) {
     sources.insert(source);
     limits[source] = settings_.suspect_limit;
   }
-  return survey(fresh, sources, limits);
+  fresh = survey(fresh, sources, limits);
+  // A source with a name that nobody knew has told its own: from now on it goes by that.
+  std::set<InstanceKey> again;
+  for (const InstanceKey& key : scope.probe) {
+    const InstanceKey& source = fresh.find(key)->replication.source;
+    if (sources.contains(source) && records.find(source) == nullptr) again.insert(key);
+  }
+  return survey(fresh, again, limits);
 }
 
 Outcome Executor::run(const Planner& planner, const Topology& records, const RunScope& scope) {
@@ -446,7 +445,7 @@ Result<> Executor::Session::change(const Step& step, const Change& asked) {
   const SteadyPoint deadline = owner.settings_.pace.now() + step.limit.value_or(limit);
   if (auto* target = std::get_if<PointTo>(&full)) {
     ORCH_ASSIGN(target->written_name,
-                name_to_write(target->source, fresh, owner.settings_, deadline));
+                name_to_write(*instance, *target, fresh, owner.settings_, deadline));
   }
   Result<> applied = owner.servers_.apply(*instance, full, deadline);
   if (!applied) {

@@ -61,11 +61,6 @@ struct ExecutorSettings {
   Pace pace{};
 };
 
-/// The name by which a replica is told of that source. Errors: those of `written_name`.
-[[nodiscard]] Result<std::string> name_to_write(const InstanceKey& source, const Topology& fresh,
-                                                const ExecutorSettings& settings,
-                                                SteadyPoint deadline);
-
 /// What one run is about.
 struct RunScope {
   std::set<InstanceKey> probe{};  ///< read before the first decision

@@ -44,7 +44,7 @@ struct LinkOptions {
   bool use_tls{false};
   /// A change of the host sets it back to its default, on all servers.
   std::optional<std::chrono::milliseconds> heartbeat{};
-  std::chrono::seconds connect_retry{0};  ///< for a new link; 0 = as it is
+  KeptOptions kept{};  ///< for a new link
 };
 
 /// CHANGE REPLICATION SOURCE / CHANGE MASTER. Every option of the link that the server would
@@ -61,7 +61,7 @@ struct PointTo {
   std::optional<LinkOptions> options{};
   /// For Coordinates: the place in the present source's log that is the same, where it is known.
   std::optional<BinlogCoordinates> equals{};
-  /// By what name the source is told to the replica; "" = its own.
+  /// By what name the source is told to the replica; "" = see name_to_write().
   std::string written_name{};
 };
 

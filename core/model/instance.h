@@ -13,6 +13,7 @@
 #include "core/model/measure.h"
 #include "core/model/promotion_rule.h"
 #include "core/model/server_version.h"
+#include "core/model/source_link.h"
 
 namespace orch {
 
@@ -44,27 +45,12 @@ struct ServerFacts {
   bool skips_errors{false};         ///< as a replica, by slave_skip_errors. Not stored
 };
 
-/// TLS options of a replica's link, verbatim, as CHANGE SOURCE must repeat them. Not stored.
-struct SourceTls {
-  std::string ca_file{};
-  std::string ca_path{};
-  std::string cert{};
-  std::string cipher{};
-  std::string crl_file{};
-  std::string crl_path{};
-  std::string key{};
-  std::optional<bool> verify_server_cert{};
-  std::string tls_version{};
-  std::string tls_ciphersuites{};
-  std::string public_key_path{};
-  std::optional<bool> get_public_key{};
-};
-
 /// How a server follows its source, by its own replica status. `configured` is false and all
 /// else empty when SHOW REPLICA STATUS has no row.
 struct Replication {
   bool configured{false};
   InstanceKey source{};       ///< Source_Host (resolved) and Source_Port
+  std::string source_name{};  ///< Source_Host verbatim, "" when it is not known. Not stored
   std::string source_uuid{};  ///< Source_UUID; "No" where the status has no such column
   std::string user{};         ///< Source_User. Not stored
   std::string channel{};      ///< Channel_Name or Connection_name. Not stored
@@ -93,8 +79,7 @@ struct Replication {
   bool credentials_available{false};  ///< orch can read user and password for others
   bool allow_tls{false};              ///< Source_SSL_Allowed is Yes
   SourceTls tls{};
-  /// Options that a plain CHANGE SOURCE keeps by itself are not listed here. Not stored.
-  std::chrono::seconds connect_retry{0};
+  KeptOptions kept{};
   std::optional<std::chrono::milliseconds> heartbeat{};  ///< its period. Not stored
   std::uint64_t heartbeats{0};                           ///< how many were received. Not stored
   /// Since when, at the latest, nothing has come from the source; takes two looks. Not stored.

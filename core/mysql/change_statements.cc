@@ -17,6 +17,7 @@ struct Words {
   bool public_key{false};     ///< GET_MASTER_PUBLIC_KEY and its like (8.0.4)
   bool tls_version{false};    ///< MASTER_TLS_VERSION (MySQL 5.7.10)
   bool ciphersuites{false};   ///< MASTER_TLS_CIPHERSUITES (8.0.19)
+  bool compression{false};    ///< MASTER_COMPRESSION_ALGORITHMS (8.0.18)
 };
 
 Words words_of(const Instance& instance) {
@@ -30,6 +31,7 @@ Words words_of(const Instance& instance) {
   words.public_key = version >= ServerVersion{8, 0, 4};
   words.tls_version = version >= ServerVersion{5, 7, 10};
   words.ciphersuites = version >= ServerVersion{8, 0, 19};
+  words.compression = version >= ServerVersion{8, 0, 18};
   return words;
 }
 
@@ -180,6 +182,20 @@ std::string seconds_text(std::chrono::milliseconds period) {
   return text;
 }
 
+void add_kept(Options& options, const Words& words, const KeptOptions& kept) {
+  if (kept.connect_retry.count() > 0) {
+    options.add("CONNECT_RETRY", std::to_string(kept.connect_retry.count()));
+  }
+  if (kept.retry_count && !words.mariadb) {
+    options.add("RETRY_COUNT", std::to_string(*kept.retry_count));
+  }
+  if (!words.compression || kept.compression.empty()) return;
+  options.add_text("COMPRESSION_ALGORITHMS", kept.compression);
+  if (kept.zstd_level > 0) {
+    options.add("ZSTD_COMPRESSION_LEVEL", std::to_string(kept.zstd_level));
+  }
+}
+
 SqlStatement change_source(const Words& words, const Instance& instance, const PointTo& target) {
   Options options(words);
   options.add_text("HOST",
@@ -192,9 +208,7 @@ SqlStatement change_source(const Words& words, const Instance& instance, const P
   const LinkOptions link =
       target.options.value_or(LinkOptions{present.tls, present.allow_tls, present.heartbeat, {}});
   if (link.heartbeat) options.add("HEARTBEAT_PERIOD", seconds_text(*link.heartbeat));
-  if (link.connect_retry.count() > 0) {
-    options.add("CONNECT_RETRY", std::to_string(link.connect_retry.count()));
-  }
+  add_kept(options, words, link.kept);
   add_tls(options, words, link);
   return options.statement(words, instance);
 }

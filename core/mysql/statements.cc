@@ -9,6 +9,7 @@ namespace {
 
 constexpr ServerVersion kSourceReplicaWords{8, 4, 0};
 constexpr ServerVersion kPerformanceSchemaProcessList{8, 0, 22};
+constexpr ServerVersion kLinkOptions{8, 0, 19};
 
 bool is_oracle_kind(Flavor flavor) {
   return flavor == Flavor::MySql || flavor == Flavor::Percona;
@@ -45,8 +46,13 @@ ReadingStatements reading_statements(Flavor flavor, const ServerVersion& version
     statements.dump_threads_fallback = statements.dump_threads;
     statements.dump_threads = dump_threads_of("performance_schema");
   }
+  const std::string options = version >= kLinkOptions
+                                  ? ", tls_ciphersuites AS ciphersuites, compression_algorithm AS "
+                                    "compression, zstd_compression_level AS level"
+                                  : "";
   statements.heartbeats =
-      "SELECT channel_name, count_received_heartbeats AS heartbeats, heartbeat_interval AS period"
+      "SELECT channel_name, count_received_heartbeats AS heartbeats, heartbeat_interval AS period" +
+      options +
       " FROM performance_schema.replication_connection_status"
       " JOIN performance_schema.replication_connection_configuration USING (channel_name)";
   statements.replication_user = "SELECT MAX(user_name) AS user_name FROM mysql.slave_master_info";

@@ -18,8 +18,9 @@ struct ReadingStatements {
   std::string registered_replicas{};
   std::string dump_threads{};  ///< columns user, host
   std::string
-      dump_threads_fallback{};     ///< when the server refuses the former (DISC-6); "" for none
-  std::string heartbeats{};        ///< MySQL: channel_name, heartbeats, period; "" for none
+      dump_threads_fallback{};  ///< when the server refuses the former (DISC-6); "" for none
+  /// MySQL: channel_name, heartbeats, period, ciphersuites, compression, level; "" for none
+  std::string heartbeats{};
   std::string replication_user{};  ///< MySQL: column user_name; "" for none
 };
 ReadingStatements reading_statements(Flavor flavor, const ServerVersion& version);

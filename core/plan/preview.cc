@@ -80,6 +80,7 @@ void point(Instance& instance, const PointTo& target) {
   replication.read = {};
   replication.exec = {};
   replication.source = target.source;
+  replication.source_name = target.written_name;
   replication.configured = true;
   replication.channels = 1;
   replication.last_io_error.clear();

@@ -125,9 +125,12 @@ Standing standing_of_applied(const Instance& instance, const Position& wanted) {
       contains(received_position(instance), wanted)) {
     return {Standing::State::NotYet, lacks};
   }
+  // A receiver that is to try again says that it connects, but a wrong password does not mend.
+  const bool stopped = replication.io_state == ThreadState::Stopped;
   const bool denied = replication.last_io_error.find("ccess denied") != std::string::npos;
-  return {denied ? Standing::State::Never : Standing::State::NotYet,
-          lacks + "; its receiver: " + replication.last_io_error};
+  return {stopped || denied ? Standing::State::Never : Standing::State::NotYet,
+          lacks + (stopped ? "; its receiver stopped: " : "; its receiver: ") +
+              replication.last_io_error};
 }
 
 Standing standing_of_link(const Instance& instance, const InstanceKey& source) {

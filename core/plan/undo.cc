@@ -72,7 +72,9 @@ bool can_go_back(const Instance& before, const Instance& now, const Progress& so
   if (pointed == nullptr || pointed->error || pointed->step.credentials_from) return false;
   const InstanceKey& former = before.replication.source;
   const InstanceKey& present = change_in<PointTo>(pointed->step.action)->source;
-  if (present == former || now.replication.source != present || replica_running(now)) return false;
+  const bool same =
+      present == former && before.replication.source_name == now.replication.source_name;
+  if (same || now.replication.source != present || replica_running(now)) return false;
   const Instance* source = fresh.find(former);
   return source != nullptr && answers(*source) && !fresh.is_below(former, before.key);
 }
@@ -171,6 +173,7 @@ std::vector<Step> undo_link_steps(const Progress& so_far, const Topology& fresh,
     }
     PointTo back;
     back.source = before->replication.source;
+    back.written_name = before->replication.source_name;
     add(std::move(back));
     if (const auto threads = former_threads(*before)) add(StartReplication{*threads});
   }

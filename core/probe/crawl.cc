@@ -160,7 +160,13 @@ void Crawl::take_found(const InstanceKey& key, Observation seen) {
     // The same server may have been asked, or be asked right now, by its own name.
     unreachable_.erase(real);
   }
-  if (!found_.contains(real)) accept(std::move(seen));
+  const auto known = found_.find(real);
+  if (known == found_.end()) {
+    accept(std::move(seen));
+  } else {  // it has one more name
+    std::vector<ResolvedName>& names = known->second.resolved;
+    names.insert(names.end(), seen.resolved.begin(), seen.resolved.end());
+  }
 }
 
 void Crawl::take(const InstanceKey& key, Observation seen) {

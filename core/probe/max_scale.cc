@@ -61,6 +61,7 @@ Result<std::vector<ReportedReplica>> read_max_scale(SqlSession& session, const s
     ORCH_ASSIGN(const ResultSet host,
                 query(session, "SELECT @@global.hostname AS hostname", deadline));
     if (!host.empty()) instance.replication.source.hostname = Row(host, 0).text("hostname");
+    instance.replication.source_name.clear();
     const bool dumping = !status.empty() && Row(status, 0).text("slave_io_state") == "Binlog Dump";
     instance.replication.io_state = dumping ? ThreadState::Running : ThreadState::Stopped;
     instance.replication.io_running = dumping;

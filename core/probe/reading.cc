@@ -532,7 +532,7 @@ Observation Reading::run(const InstanceKey& key) {
   if (!asked) return end(unless_found, unreadable(std::move(asked).error()));
   read_variables(variables_, seen_.instance);
   read_replica_status(*answer(Ask::ReplicaStatus), seen_.instance);
-  if (const ResultSet* set = answer(Ask::Heartbeats)) read_heartbeats(*set, seen_.instance);
+  if (const ResultSet* set = answer(Ask::Heartbeats)) read_link_details(*set, seen_.instance);
   if (rules_.ignores_user(seen_.instance.replication.user)) return end(ProbeOutcome::Skipped);
   if (Result<> named = take_own_name(); !named) {
     return end(ProbeOutcome::Partial, std::move(named).error());

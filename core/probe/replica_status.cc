@@ -165,6 +165,7 @@ void read_replica_status(const ResultSet& set, Instance& instance) {
   const std::int64_t port = row.number("Master_Port", "Source_Port");
   replication.source = {row.text("Master_Host", "Source_Host"),
                         static_cast<std::uint16_t>(port > 0 && port < 65536 ? port : 0)};
+  replication.source_name = replication.source.hostname;
   replication.source_uuid =
       row.has("Master_UUID", "Source_UUID") ? row.text("Master_UUID", "Source_UUID") : "No";
   replication.user = row.text("Master_User", "Source_User");
@@ -173,7 +174,9 @@ void read_replica_status(const ResultSet& set, Instance& instance) {
   replication.filters_domains = filters_domains(row);
   replication.allow_tls = row.text("Master_SSL_Allowed", "Source_SSL_Allowed") == "Yes";
   replication.tls = read_tls(row);
-  replication.connect_retry = std::chrono::seconds(row.number("Connect_Retry"));
+  replication.kept.connect_retry = std::chrono::seconds(row.number("Connect_Retry"));
+  const auto retries = row.find("Master_Retry_Count", "Source_Retry_Count");
+  replication.kept.retry_count = retries ? parse_uint(*retries) : std::nullopt;
   read_threads(row, replication);
   read_positions(row, replication);
   take_heartbeats(row.text("Slave_received_heartbeats"), row.text("Slave_heartbeat_period"),
@@ -184,11 +187,17 @@ void read_replica_status(const ResultSet& set, Instance& instance) {
   instance.gtid.mariadb_current = using_gtid == "Current_Pos";
 }
 
-void read_heartbeats(const ResultSet& set, Instance& instance) {
+void read_link_details(const ResultSet& set, Instance& instance) {
   for (std::size_t i = 0; i < set.rows.size(); ++i) {
     const Row row(set, i);
     if (row.text("channel_name") != instance.replication.channel) continue;
-    take_heartbeats(row.text("heartbeats"), row.text("period"), instance.replication);
+    Replication& link = instance.replication;
+    take_heartbeats(row.text("heartbeats"), row.text("period"), link);
+    link.tls.tls_ciphersuites = row.text("ciphersuites");
+    const std::string compression = row.text("compression");
+    if (compression == "uncompressed") continue;
+    link.kept.compression = compression;
+    link.kept.zstd_level = static_cast<unsigned>(row.number("level").value_or(0));
   }
 }
 

@@ -11,7 +11,8 @@ namespace orch {
 /// sources; of several real ones the default channel is shown, and `channels` counts them (DISC-8).
 void read_replica_status(const ResultSet& set, Instance& instance);
 
-/// Fills the heartbeats of that status' channel, where the server has them in a table of their own.
-void read_heartbeats(const ResultSet& set, Instance& instance);
+/// Fills what a server tells of that status' channel in tables of their own: its heartbeats, and
+/// options of the link.
+void read_link_details(const ResultSet& set, Instance& instance);
 
 }  // namespace orch

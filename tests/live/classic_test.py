@@ -115,6 +115,19 @@ class Classic(LiveCase):
         self.fill(c[1], 21)
         self.all_have(c, 30)
 
+    @unittest.skipIf(IS_MYSQL, "MySQL shows a place in its source's log at all times")
+    def test_a_replica_by_coordinates_moves_up_past_a_source_that_has_just_connected_by_gtid(self):
+        c = self.start(3, "1>2,2>3")
+        self.fill(c[1], 1)
+        self.arrives(10, at=c.nodes)
+        self.discover(c)
+        self.does("-c", "disable-gtid", "-i", c[3])
+        self.does("-c", "repoint", "-i", c[2])
+        self.does("-c", "relocate", "-i", c[3], "-d", c[1])
+        self.follows(c[3], c[1])
+        self.fill(c[1], 11)
+        self.all_have(c, 20)
+
     @unittest.skipUnless(IS_MYSQL, "MariaDB counts what it applies by coordinates, too")
     def test_a_replica_restored_without_its_gtids_is_not_sent_again_what_it_has(self):
         c = self.start(2)

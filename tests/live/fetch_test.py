@@ -16,6 +16,23 @@ class Fetch(LiveCase):
         c[1].kill()
         return self.does_in_part("failover", c.name)
 
+    @unittest.skipIf(IS_MYSQL, "MySQL tells beforehand what it has purged")
+    def test_what_a_server_that_has_it_cannot_send_any_more_is_not_waited_for(self):
+        c = self.start(4)
+        self.discover(c)
+        self.does("-c", "register-candidate", "-i", c[4], "--promotion-rule", "must_not")
+        for node in (c[2], c[3]):
+            node.sql("STOP REPLICA IO_THREAD")
+        self.write(c[1], 1)
+        self.arrives(1, at=[c[4]])
+        c[4].sql("FLUSH BINARY LOGS; FLUSH BINARY LOGS")
+        last = c[4].sql("SHOW MASTER STATUS").split("\t")[0]
+        c.wait_for(lambda: c[4].sql(f"PURGE BINARY LOGS TO '{last}'; SHOW BINARY LOGS").count("\n") == 0, "it to purge")
+        c[1].kill()
+        done = self.does_in_part("failover", c.name)
+        self.assertRegex(done.err, "its receiver stopped: Got fatal error 1236")
+        self.assertNotIn("in vain", done.err)
+
     def test_what_a_dead_intermediates_replica_alone_has_is_fetched_from_it(self):
         c = self.start(4, "1>2,2>3,1>4")
         self.discover(c)

@@ -161,6 +161,20 @@ class Moves(LiveCase):
         self.write(c[1], 1)
         self.arrives(1, at=[c[2], c[3]])
 
+    def test_a_replica_keeps_the_name_by_which_it_knows_its_source(self):
+        # A certificate may have no other.
+        self.config.update(HostnameResolveMethod="default", MySQLHostnameResolveMethod="@@report_host")
+        c = self.start(2)
+        word, change = ("SOURCE", "REPLICATION SOURCE") if IS_MYSQL else ("MASTER", "MASTER")
+        c[2].sql(f"STOP REPLICA; CHANGE {change} TO {word}_HOST='localhost'; START REPLICA")
+        self.discover(c)
+        for command in ("disable-gtid", "repoint", "enable-gtid", "repoint"):
+            self.does("-c", command, "-i", c[2])
+            self.assertEqual(c[2].source(), f"localhost:{c[1].port}")
+            c.wait_for(c[2].replicates, f"{c[2]} to replicate")
+        self.write(c[1], 1)
+        self.arrives(1, at=c.nodes)
+
     @unittest.skipIf(IS_MYSQL, "MASTER_USE_GTID is MariaDB's")
     def test_a_former_master_keeps_current_pos_over_moves_that_work_and_that_fail(self):
         c = self.start(3)

@@ -21,6 +21,31 @@ class Takeover(LiveCase):
             self.follows(c[i], c[3])
         self.switched(c, c[3], [c[1], c[2], c[4]])
 
+    @unittest.skipUnless(IS_MYSQL, "MariaDB has no such options of a link")
+    def test_the_old_master_gets_a_link_like_that_of_the_replicas(self):
+        c = self.start(3, tls=True)
+        for node in c.nodes[1:]:
+            node.sql("STOP REPLICA; CHANGE REPLICATION SOURCE TO SOURCE_RETRY_COUNT=77, SOURCE_CONNECT_RETRY=2,"
+                     " SOURCE_COMPRESSION_ALGORITHMS='zstd', SOURCE_ZSTD_COMPRESSION_LEVEL=9, SOURCE_TLS_VERSION='TLSv1.3',"
+                     " SOURCE_TLS_CIPHERSUITES='TLS_AES_256_GCM_SHA384'; START REPLICA")
+        self.discover(c)
+        self.does("takeover", c.name, "--to", c[2])
+        self.follows(c[1], c[2])
+        link = ("SELECT connection_retry_count, connection_retry_interval, compression_algorithm, zstd_compression_level,"
+                " tls_version, tls_ciphersuites FROM performance_schema.replication_connection_configuration")
+        self.assertEqual(c[1].sql(link).split(), ["77", "2", "zstd", "9", "TLSv1.3", "TLS_AES_256_GCM_SHA384"])
+        self.assertEqual(c[3].sql(link), c[1].sql(link))
+
+    def test_a_replica_that_knows_the_master_by_another_name_takes_over(self):
+        self.config.update(HostnameResolveMethod="default", MySQLHostnameResolveMethod="@@report_host")
+        c = self.start(3)
+        word, change = ("SOURCE", "REPLICATION SOURCE") if IS_MYSQL else ("MASTER", "MASTER")
+        c[3].sql(f"STOP REPLICA; CHANGE {change} TO {word}_HOST='localhost'; START REPLICA")
+        self.discover(c)
+        self.does("takeover", c.name, "--to", c[3])
+        self.follows(c[1], c[3])
+        self.follows(c[2], c[3])
+
     def test_a_replica_is_chosen_when_none_is_named(self):
         c = self.start(3)
         self.discover(c)

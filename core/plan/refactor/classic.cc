@@ -101,6 +101,27 @@ Result<Upward> upward(const Topology& at_start, const InstanceKey& of, const Rep
   return up;
 }
 
+/// What the common source does before it is stopped, so that its place in the log of `top`, its own
+/// source, counts for its replicas: one that follows by GTID shows none at first, then the
+/// beginning of a file, until it has come to where that log ends. Nothing when its place counts.
+std::optional<Decision> learn_place(const Instance& from, const Instance* top, const Policy& policy,
+                                    const Progress& so_far, const Topology& fresh) {
+  const Replication& link = from.replication;
+  const StepResult* waited = latest(so_far, from.key, waits_for<HasExecuted>);
+  if (waited != nullptr && waited->error) return give_up(*waited->error, so_far, fresh);
+  const bool will_come = uses_gtid(from) && top != nullptr && answers(*top) &&
+                         runs(link.io_state) && runs(link.sql_state);
+  if (waited == nullptr && will_come) {
+    const std::chrono::seconds limit = policy.reasonable_maintenance_replication_lag;
+    return Run{{step_on(from.key, WaitFor{HasExecuted{top->server.binlog}, limit, {}},
+                        "its coordinates must be those of what it has")},
+               {}};
+  }
+  if (!link.exec.empty()) return std::nullopt;
+  return give_up(to_string(from.key) + " does not replicate, so that its coordinates are not known",
+                 so_far, fresh);
+}
+
 /// The common source stands still; each replica executes all that the source's log has; then where
 /// the source is in the log of its own source is where the replica is, too.
 Decision next_upward(const Upward& up, const Policy& policy, const Progress& so_far,
@@ -124,6 +145,9 @@ Decision next_upward(const Upward& up, const Policy& policy, const Progress& so_
   const StepResult* stopped = latest(so_far, of, is_change<StopReplication>);
   if (stopped != nullptr && stopped->error) return give_up(*stopped->error, so_far, fresh);
   if (stopped == nullptr && !up.movers.empty()) {
+    if (auto first = learn_place(*from, fresh.find(up.to), policy, so_far, fresh)) {
+      return *std::move(first);
+    }
     return Run{{step_on(of, Change{StopReplication{}}, "stand still for its replicas")}, {}};
   }
   const BinlogCoordinates& place = from->server.binlog;
@@ -310,6 +334,7 @@ Decision undo_link_back(Error because, const InstanceKey& server, const Instance
     } else {
       PointTo former;
       former.source = before.replication.source;
+      former.written_name = before.replication.source_name;
       former.positioning = Positioning::Gtid;
       add(std::move(former));
       if (is_mariadb(before)) add(FollowByGtid{before.gtid.mariadb_current});

@@ -76,7 +76,7 @@ class Mover {
     // What failed on the way to another destination says nothing about this one.
     const StepResult* failed = latest(so_far_, move_.server, [&](const Action& action) {
       const auto* target = change_in<PointTo>(action);
-      if (target != nullptr) return target->source == move_.target.source;
+      if (target != nullptr) return leads_alike(*target, move_.target);
       const auto* align = std::get_if<Align>(&action);
       if (align != nullptr) return align->below == move_.target.source;
       if (!waits_for<ReplicatesFrom>(action)) return false;
@@ -105,7 +105,7 @@ class Mover {
   [[nodiscard]] bool was_pointed() const {
     const StepResult* last = latest(so_far_, move_.server, is_change<PointTo>);
     return last != nullptr && !last->error &&
-           change_in<PointTo>(last->step.action)->source == move_.target.source;
+           leads_alike(*change_in<PointTo>(last->step.action), move_.target);
   }
 
   /// It follows the binlog server where it gathers, by this run's doing or an interrupted one's.

@@ -62,11 +62,15 @@ Step step_on(const InstanceKey& server, Action action, std::string why) {
   return {server, std::move(action), std::move(why), {}, false, {}};
 }
 
+bool leads_alike(const PointTo& one, const PointTo& other) {
+  return one.source == other.source && one.written_name == other.written_name;
+}
+
 LinkOptions new_link_options(const Instance& server, const Instance* model) {
   LinkOptions options;
   if (model != nullptr) {
     const Replication& link = model->replication;
-    options = {link.tls, link.allow_tls, link.heartbeat, link.connect_retry};
+    options = {link.tls, link.allow_tls, link.heartbeat, link.kept};
   }
   // Without TLS and without the key, caching_sha2_password cannot log in.
   if (!is_mariadb(server) && !options.use_tls && options.tls.public_key_path.empty()) {

@@ -26,6 +26,9 @@ namespace orch {
 [[nodiscard]] ErrorKind kind_of_losing(const std::vector<LostReplica>& lost, const Topology& fresh);
 [[nodiscard]] Step step_on(const InstanceKey& server, Action action, std::string why);
 
+/// Whether both lead to one source, by one name.
+[[nodiscard]] bool leads_alike(const PointTo& one, const PointTo& other);
+
 /// For a new link of `server`: as that replica of its cluster has them (REC-42, REF-12); without
 /// one, what lets it log in.
 [[nodiscard]] LinkOptions new_link_options(const Instance& server, const Instance* model);

@@ -356,7 +356,9 @@ Planner repoint(InstanceKey server, std::optional<InstanceKey> destination, Poli
         } else if (destination) {
           return fail(ErrorKind::NotFound, unknown(target));
         }
-        return MovePlan{{repointed(*moved, target, at_start)}, {}};
+        Move move = repointed(*moved, target, at_start);
+        if (destination) move.target.written_name = destination->hostname;
+        return MovePlan{{std::move(move)}, {}};
       },
       policy);
   return [=](const Progress& so_far, const Topology& fresh) {
@@ -479,7 +481,11 @@ Planner detach(InstanceKey server, Policy policy) {
           text = "instance already detached: " + to_string(server);
         }
         if (!text.empty()) return objection(std::move(text), *replica, *replica);
-        Move move = kept_move(*replica, detached(replica->replication.source), "detach");
+        InstanceKey source = replica->replication.source;
+        if (!replica->replication.source_name.empty()) {
+          source.hostname = replica->replication.source_name;
+        }
+        Move move = kept_move(*replica, detached(source), "detach");
         move.verify = false;
         return MovePlan{{std::move(move)}, {}};
       },

@@ -33,7 +33,7 @@ struct Waited {
   std::chrono::milliseconds time{0};
 };
 
-Waited wait_for_link(const Receiving::At& at) {
+Waited wait_for(const Condition& condition, const Receiving::At& at) {
   Waited waited;
   FakeServers servers;
   servers.add(writable(mysql(1, gtids("1-100"))));
@@ -48,9 +48,13 @@ Waited wait_for_link(const Receiving::At& at) {
     waited.time += time;
     return true;
   };
-  waited.result = wait_until(db(2), WaitFor{ReplicatesFrom{db(1)}, std::chrono::seconds(10), {}},
-                             whole, settings, [] { return false; });
+  waited.result = wait_until(db(2), WaitFor{condition, std::chrono::seconds(10), {}}, whole,
+                             settings, [] { return false; });
   return waited;
+}
+
+Waited wait_for_link(const Receiving::At& at) {
+  return wait_for(ReplicatesFrom{db(1)}, at);
 }
 
 void die_of_1236(Replication& replication) {
@@ -86,5 +90,32 @@ TEST_SUITE("waiting for a server") {
     CHECK(waited.result.error().kind == ErrorKind::Unreachable);
     CHECK(waited.result.error().message ==
           "db2:3306: waited 10s in vain: its receiver is not connected");
+  }
+
+  TEST_CASE("what a receiver is to bring is not waited for once it has stopped for good") {
+    const Position more = *GtidSet::parse(gtids("1-150"));
+    const Waited waited = wait_for(HasExecuted{more}, [](Replication& replication, auto now) {
+      if (now >= std::chrono::milliseconds(30)) die_of_1236(replication);
+    });
+    REQUIRE_FALSE(waited.result);
+    CHECK(waited.result.error().kind == ErrorKind::Refused);
+    CHECK(waited.result.error().message.find("its receiver stopped: Got fatal error 1236") !=
+          std::string::npos);
+    CHECK(waited.time <= std::chrono::milliseconds(500));
+    // It holds that already.
+    CHECK(wait_for(HasExecuted{Position(*GtidSet::parse(gtids("1-100")))},
+                   [](Replication& replication, auto) { die_of_1236(replication); })
+              .result);
+  }
+
+  TEST_CASE("what a receiver that tries again is to bring is waited for until the limit") {
+    const Position more = *GtidSet::parse(gtids("1-150"));
+    const Waited waited = wait_for(HasExecuted{more}, [](Replication& replication, auto) {
+      replication.io_state = ThreadState::Other;
+      replication.last_io_error = "error connecting to source: Can't connect (111)";
+    });
+    REQUIRE_FALSE(waited.result);
+    CHECK(waited.result.error().kind == ErrorKind::Unreachable);
+    CHECK(waited.time >= std::chrono::seconds(10));
   }
 }

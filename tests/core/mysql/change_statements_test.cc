@@ -155,10 +155,15 @@ TEST_SUITE("core/mysql/change_statements") {
     primary.replication.heartbeat = std::chrono::milliseconds(1000);
     PointTo target = point_to();
     target.options = LinkOptions{.heartbeat = std::chrono::milliseconds(2500),
-                                 .connect_retry = std::chrono::seconds(7)};
+                                 .kept = {std::chrono::seconds(7), 86400, "zstd,uncompressed", 9}};
     CHECK(shown(primary, target) ==
           "CHANGE REPLICATION SOURCE TO SOURCE_HOST='db9', SOURCE_PORT=3307, "
-          "SOURCE_HEARTBEAT_PERIOD=2.500, SOURCE_CONNECT_RETRY=7");
+          "SOURCE_HEARTBEAT_PERIOD=2.500, SOURCE_CONNECT_RETRY=7, SOURCE_RETRY_COUNT=86400, "
+          "SOURCE_COMPRESSION_ALGORITHMS='zstd,uncompressed', SOURCE_ZSTD_COMPRESSION_LEVEL=9");
+    CHECK(shown(mysql_version("5.7.44"), target) ==
+          "CHANGE MASTER TO MASTER_HOST='db9', MASTER_PORT=3307, MASTER_HEARTBEAT_PERIOD=2.500, "
+          "MASTER_CONNECT_RETRY=7, MASTER_RETRY_COUNT=86400");
+    CHECK(shown(mariadb(1, "0-1-9"), target).ends_with(", MASTER_CONNECT_RETRY=7"));
   }
 
   TEST_CASE("MariaDB keeps its relay logs when a delay is changed at a place in them") {

@@ -64,6 +64,9 @@ class World {
     }
     Observation seen = found->second;
     seen.asked = asked;
+    if (asked != found->first) {
+      seen.resolved.push_back({asked.hostname, found->first.hostname});
+    }
     return seen;
   }
 
@@ -180,6 +183,21 @@ TEST_SUITE("core/probe/crawl") {
     CHECK(found(result, "b").replication.source == key("a"));
     settle_all(result, {});
     CHECK(found(result, "b").cluster_name == "a:3306");
+  }
+
+  TEST_CASE("a name is kept, whether a server was asked by that or by its own name first") {
+    World world;
+    world.add("a");
+    world.add("b", "a").instance.replication.source = key("10.0.0.1");
+    world.also_called("a", "10.0.0.1");
+    for (const char* seed : {"a", "b"}) {
+      const CrawlResult result = world.crawl_from({seed});
+      REQUIRE(found_hosts(result) == Names{"a", "b"});
+      const std::vector<ResolvedName>& names = result.found.front().resolved;
+      REQUIRE(names.size() == 1);
+      CHECK(names.front().hostname == "10.0.0.1");
+      CHECK(names.front().resolved == "a");
+    }
   }
 
   TEST_CASE("a process list's guess is a replica only when it points back (DISC-12, DISC-13)") {

@@ -66,14 +66,42 @@ TEST_SUITE("core/probe/replica_status") {
     Instance mysql = read(
         table({"Source_Host", "Replica_IO_Running", "Channel_Name"}, {{"db1", "Yes", "east"}}));
     CHECK_FALSE(mysql.replication.heartbeat);
-    read_heartbeats(table({"channel_name", "heartbeats", "period"},
-                          {{"", "5", "1.000"}, {"east", "9", "30.000"}, {"west", "x", "1.000"}}),
-                    mysql);
+    read_link_details(table({"channel_name", "heartbeats", "period"},
+                            {{"", "5", "1.000"}, {"east", "9", "30.000"}, {"west", "x", "1.000"}}),
+                      mysql);
     CHECK(mysql.replication.heartbeats == 9);
     CHECK(mysql.replication.heartbeat == std::chrono::seconds(30));
-    read_heartbeats(table({"channel_name", "heartbeats", "period"}, {{"east", "-", "nan"}}), mysql);
+    read_link_details(table({"channel_name", "heartbeats", "period"}, {{"east", "-", "nan"}}),
+                      mysql);
     CHECK(mysql.replication.heartbeats == 0);
     CHECK_FALSE(mysql.replication.heartbeat);
+  }
+
+  TEST_CASE(
+      "options of the link that a new one needs are read, from wherever a server tells them") {
+    Instance mysql = read(vertical(R"(
+      Source_Host: db1.alias
+      Replica_IO_Running: Yes
+      Connect_Retry: 7
+      Source_Retry_Count: 0
+    )"));
+    const Replication& link = mysql.replication;
+    CHECK(link.source_name == "db1.alias");
+    CHECK(link.kept.connect_retry == std::chrono::seconds(7));
+    CHECK(link.kept.retry_count == 0);
+    const auto read_details = [&](const std::string& compression) {
+      read_link_details(table({"channel_name", "ciphersuites", "compression", "level"},
+                              {{"", "TLS_AES_256_GCM_SHA384", compression, "9"}}),
+                        mysql);
+    };
+    read_details("uncompressed");
+    CHECK(link.kept.compression.empty());
+    read_details("zstd,uncompressed");
+    CHECK(link.tls.tls_ciphersuites == "TLS_AES_256_GCM_SHA384");
+    CHECK(link.kept.compression == "zstd,uncompressed");
+    CHECK(link.kept.zstd_level == 9);
+    CHECK_FALSE(
+        read(vertical("Master_Host: db1\nSlave_IO_Running: Yes")).replication.kept.retry_count);
   }
 
   TEST_CASE("options that the server does not name are neither on nor off") {

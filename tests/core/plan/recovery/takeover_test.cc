@@ -340,7 +340,7 @@ TEST_SUITE("core/plan/recovery/takeover") {
       i.replication.allow_tls = true;
       i.replication.tls.ca_file = "/ca.pem";
       i.replication.heartbeat = std::chrono::milliseconds(2500);
-      i.replication.connect_retry = std::chrono::seconds(7);
+      i.replication.kept = {std::chrono::seconds(7), 86400, "zstd", 9};
     });
     const Preview plan = preview(takeover({db(1), db(2), true, true}, Policy{}), servers.records());
     bool found = false;
@@ -352,7 +352,10 @@ TEST_SUITE("core/plan/recovery/takeover") {
       CHECK(target->options->use_tls);
       CHECK(target->options->tls.ca_file == "/ca.pem");
       CHECK(target->options->heartbeat == std::chrono::milliseconds(2500));
-      CHECK(target->options->connect_retry == std::chrono::seconds(7));
+      CHECK(target->options->kept.connect_retry == std::chrono::seconds(7));
+      CHECK(target->options->kept.retry_count == 86400);
+      CHECK(target->options->kept.compression == "zstd");
+      CHECK(target->options->kept.zstd_level == 9);
       CHECK(step.step.credentials_from == db(2));
     }
     CHECK(found);

@@ -18,6 +18,17 @@ Instance top() {
   return instance;
 }
 
+/// db1 < db2 by GTID, which has just connected and shows no place yet; db3 below by coordinates.
+void build_reconnected(FakeServers& servers) {
+  servers.add(writable(mariadb(1, "0-1-9")));
+  Instance middle = following(mariadb(2, "0-1-9"), 1);
+  middle.replication.read = middle.replication.exec = {};
+  servers.add(middle);
+  Instance replica = following(mariadb(3, "0-1-9"), 2);
+  replica.gtid.uses_mariadb = false;
+  servers.add(replica);
+}
+
 }  // namespace
 
 TEST_SUITE("core/plan/refactor/classic") {
@@ -32,6 +43,36 @@ TEST_SUITE("core/plan/refactor/classic") {
     check_below(servers, 3, 1);
     check_below(servers, 2, 1);
     CHECK(outcome.account.moved == std::vector<InstanceKey>{db(3)});
+  }
+
+  TEST_CASE("up by coordinates: a source that follows by GTID first comes to a place that counts") {
+    FakeServers servers;
+    build_reconnected(servers);
+    const Preview plan = preview(move_up(db(3), Policy{}), servers.records());
+    REQUIRE_FALSE(plan.steps.empty());
+    CHECK(describe(plan.steps.front().step) ==
+          "db2:3306: wait (at most 20s) until bin.000001:1000 is executed");
+    CHECK(said(run_plan(servers, move_up(db(3), Policy{}))) == "");
+    CHECK(did(servers, "db3:3306 replicate from db1:3306 at bin.000001:1000"));
+    check_below(servers, 3, 1);
+    check_below(servers, 2, 1);
+  }
+
+  TEST_CASE("up by coordinates: of a source that never shows its place nothing is stopped") {
+    for (const bool runs : {true, false}) {
+      CAPTURE(runs);
+      FakeServers servers;
+      build_reconnected(servers);
+      servers.freeze_applier(db(2));
+      if (!runs)
+        servers.set(db(2), [](Instance& it) {
+          it.replication.io_state = it.replication.sql_state = ThreadState::Stopped;
+        });
+      const Outcome outcome = run_plan(servers, move_up(db(3), Policy{}));
+      CHECK(mentions(said(outcome), runs ? "waited 20s in vain" : "its coordinates are not known"));
+      CHECK(servers.changes().empty());
+      check_below(servers, 3, 2);
+    }
   }
 
   TEST_CASE("up by coordinates: one that does not come to where its source stands, stays (REF-4)") {
