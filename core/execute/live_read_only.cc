@@ -7,8 +7,8 @@
 #include <utility>
 #include <vector>
 
-#include "core/execute/client_sessions.h"
-#include "core/execute/waiting_commits.h"
+#include "core/execute/live_sessions.h"
+#include "core/execute/live_waiting_commits.h"
 #include "core/mysql/change_statements.h"
 #include "core/mysql/examine.h"
 #include "core/mysql/prepared_transactions.h"

@@ -345,7 +345,7 @@ class Classic(LiveCase):
         self.does("-c", "gtid-errant-reset-master", "-i", c[2])
         self.follows(c[2], c[1])
         self.assertEqual(self.does("-c", "which-gtid-errant", "-i", c[2]).lines, [""])
-        c.c.wait_for(lambda: c[2].sql("SELECT @@gtid_executed") == c[1].sql("SELECT @@gtid_executed"),
+        c.wait_for(lambda: c[2].sql("SELECT @@gtid_executed") == c[1].sql("SELECT @@gtid_executed"),
                    "both to have the same")
 
     @unittest.skipIf(IS_MYSQL, "for MariaDB")

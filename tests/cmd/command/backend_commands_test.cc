@@ -208,10 +208,10 @@ TEST_SUITE("cmd/command/information") {
       return Json::parse(reply->json)[0][std::string(key)].get<bool>();
     };
     shop.config.recovery.recover_master_cluster_filters = {"alias=shop"};
-    shop.config.recovery.recover_intermediate_master_cluster_filters = {"("};
+    shop.config.recovery.recover_intermediate_master_cluster_filters = {"alias~=("};
     CHECK(recovered("HasAutomatedMasterRecovery"));
     CHECK_FALSE(recovered("HasAutomatedIntermediateMasterRecovery"));
-    shop.config.recovery.recover_master_cluster_filters = {"*", "("};
+    shop.config.recovery.recover_master_cluster_filters = {"*", "alias~=("};
     CHECK_FALSE(recovered("HasAutomatedMasterRecovery"));
     CHECK(shop.lines("clusters-alias").size() == 2);
   }

@@ -1,4 +1,4 @@
-#include "core/execute/client_sessions.h"
+#include "core/execute/live_sessions.h"
 
 #include <vector>
 

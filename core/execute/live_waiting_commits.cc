@@ -1,4 +1,4 @@
-#include "core/execute/waiting_commits.h"
+#include "core/execute/live_waiting_commits.h"
 
 #include <atomic>
 #include <chrono>
@@ -6,7 +6,7 @@
 #include <thread>
 #include <utility>
 
-#include "core/execute/client_sessions.h"
+#include "core/execute/live_sessions.h"
 #include "core/mysql/change_statements.h"
 
 namespace orch {
