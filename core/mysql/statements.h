@@ -21,6 +21,8 @@ struct ReadingStatements {
       dump_threads_fallback{};     ///< when the server refuses the former (DISC-6); "" for none
   std::string heartbeats{};        ///< MySQL: channel_name, heartbeats, period; "" for none
   std::string replication_user{};  ///< MySQL: column user_name; "" for none
+  std::string purged_gtids{};      ///< MariaDB: one value; "" for none
+  std::string temporary_tables{};  ///< MariaDB: those that the applier holds; "" for none
 };
 ReadingStatements reading_statements(Flavor flavor, const ServerVersion& version);
 
