@@ -60,7 +60,6 @@ class Mover {
 
  private:
   [[nodiscard]] bool source_is_silent() const { return source_ != nullptr && !answers(*source_); }
-
   [[nodiscard]] Step step(Change change, std::string why) const {
     return {move_.server, std::move(change), std::move(why), {}, false, {}};
   }
@@ -181,9 +180,12 @@ class Mover {
     return destination_ == nullptr ? std::nullopt : wait_for_destination();
   }
 
-  /// What it holds and has not applied, when it is to be detached from a source that could not give
-  /// it that again; "" = nothing.
+  /// What it holds and has not applied, when nobody could give it that again: the destination has
+  /// purged it, or it is to be detached from a source that is silent; "" = nothing.
   [[nodiscard]] std::string thrown_away() const {
+    if (move_.target.positioning != Positioning::Coordinates && destination_ != nullptr) {
+      if (std::string gone = gone_there(*server_, *destination_); !gone.empty()) return gone;
+    }
     if (!is_detached(move_.target.source) || !source_is_silent()) return "";
     if (server_->server.binlog_server || has_applied_all(*server_)) return "";
     return "would lose what it has received, and its source does not answer: " +
@@ -345,7 +347,8 @@ class Mover {
     const bool by_gtid = uses_gtid(*server_) && source_ != nullptr && answers(*source_) &&
                          !source_->server.binlog_server;
     const bool has_place = log_number(server_->replication.exec.log_file).has_value();
-    if (by_gtid ? !was_running() : !has_place) {
+    const bool was_stopped = latest(so_far_, move_.server, is_change<StopReplication>) != nullptr;
+    if (by_gtid ? !was_stopped && !runs(server_->replication.sql_state) : !has_place) {
       return lost("does not replicate, so that its coordinates are not known");
     }
     if (!by_gtid) return std::nullopt;
@@ -362,11 +365,6 @@ class Mover {
                        false,
                        {}}},
                      ""};
-  }
-
-  [[nodiscard]] bool was_running() const {
-    return runs(server_->replication.sql_state) ||
-           latest(so_far_, move_.server, is_change<StopReplication>) != nullptr;
   }
 
   /// Nothing when the destination has all that the server has of the log which both know.

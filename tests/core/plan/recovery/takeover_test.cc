@@ -463,4 +463,17 @@ TEST_SUITE("core/plan/recovery/takeover") {
     REQUIRE(outcome.error);
     CHECK(mentions(outcome.error->message, "auto=false, and master db1:3306 has 3 replicas"));
   }
+
+  TEST_CASE("nobody takes over who has purged what a delayed MariaDB sibling has yet to apply") {
+    FakeServers servers;
+    build_mariadb(servers);
+    servers.set(db(3), [](Instance& i) { i.replication.sql_delay = std::chrono::hours(1); });
+    servers.set(db(2), [](Instance& i) { i.gtid.mariadb_purged = "0-1-85"; });
+    const Outcome refused = take_over(servers, db(2));
+    CHECK(mentions(said(refused), "purged what the replica lacks: 0-1-85"));
+    CHECK(servers.changes().empty());
+    servers.set(db(3), [](Instance& i) { i.replication.sql_delay = std::chrono::hours(0); });
+    CHECK(said(take_over(servers, db(2))).empty());
+    check_below(servers, 3, 2);
+  }
 }

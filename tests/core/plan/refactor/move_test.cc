@@ -229,4 +229,30 @@ TEST_SUITE("core/plan/refactor/move") {
     CHECK(std::holds_alternative<Done>(plan.end));
     CHECK(again.front() == db(1));
   }
+
+  TEST_CASE("no MariaDB replica loses what it holds and its source to be has purged") {
+    const std::vector<std::pair<Planner, int>> moves = {
+        {relocate(db(3), db(1), {}), 1},
+        {repoint(db(3), db(1), {}), 1},
+        {repoint(db(3), std::nullopt, {}), 2},
+    };
+    for (const auto& [planner, to] : moves) {
+      CAPTURE(to);
+      FakeServers servers;
+      build_tree(servers, true);
+      servers.set(db(3), [](Instance& it) {
+        it.gtid.mariadb_slave_pos = it.gtid.mariadb_binlog_state = "0-1-80";
+        it.replication.sql_delay = std::chrono::minutes(1);
+      });
+      servers.set(db(to), [](Instance& it) { it.gtid.mariadb_purged = "0-1-90"; });
+      const Outcome refused = run_plan(servers, planner);
+      CHECK(mentions(said(refused), "purged"));
+      CHECK(mentions(said(refused), "0-1-90"));
+      CHECK(servers.changes().empty());
+      // What it applies before it goes is not needed from there.
+      servers.set(db(3), [](Instance& it) { it.replication.sql_delay = std::chrono::minutes(0); });
+      CHECK(said(run_plan(servers, planner)) == "");
+      check_below(servers, 3, to);
+    }
+  }
 }
