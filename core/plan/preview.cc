@@ -84,6 +84,7 @@ void point(Instance& instance, const PointTo& target) {
   replication.channels = 1;
   replication.last_io_error.clear();
   replication.last_sql_error.clear();
+  replication.temporary_tables = 0;
   set_threads(instance, ReplicationThreads::Both, false);
   if (target.positioning == Positioning::Coordinates) {
     replication.read = replication.exec = target.coordinates;
@@ -169,6 +170,8 @@ void fulfil(Instance& instance, const Condition& condition) {
     }
   } else if (std::holds_alternative<ReplicatesFrom>(condition)) {
     set_threads(instance, ReplicationThreads::Both, true);
+  } else if (std::holds_alternative<HoldsNoTemporaryTables>(condition)) {
+    instance.replication.temporary_tables = 0;
   } else if (std::holds_alternative<IsStopped>(condition)) {
     set_threads(instance, ReplicationThreads::Both, false);
   }

@@ -33,10 +33,13 @@ struct HasExecuted {
 struct ReplicatesFrom {
   InstanceKey source{};
 };
+/// MariaDB: no client of its source has any, of those that the applier knows of.
+struct HoldsNoTemporaryTables {};
 struct IsStopped {};  ///< both threads are
 struct CanBeRead {};  ///< it answers; where nobody takes connections, nobody waits
 
-using Condition = std::variant<AppliedReceived, HasExecuted, ReplicatesFrom, IsStopped, CanBeRead>;
+using Condition = std::variant<AppliedReceived, HasExecuted, ReplicatesFrom, HoldsNoTemporaryTables,
+                               IsStopped, CanBeRead>;
 
 /// How a condition stands. `reason` says what is missing, or why it will never hold.
 struct Standing {

@@ -5,6 +5,7 @@
 
 #include "core/plan/binlog_family.h"
 #include "core/plan/refactor/parts.h"
+#include "core/plan/refactor/temporary_tables.h"
 #include "core/plan/undo.h"
 
 namespace orch {
@@ -47,6 +48,7 @@ class Mover {
       if (std::string text = not_let_on(); !text.empty()) return lost(std::move(text));
       if (auto refused = lacking_above()) return *std::move(refused);
       if (auto held_back = keep_applying()) return *std::move(held_back);
+      if (auto held_back = keep_temporary_tables()) return *std::move(held_back);
       if (auto partial = give_up_partial(*server_, so_far_)) {
         return {MoveState::Kind::Working, {*std::move(partial)}, ""};
       }
@@ -180,6 +182,16 @@ class Mover {
     return destination_ == nullptr ? std::nullopt : wait_for_destination();
   }
 
+  [[nodiscard]] std::optional<MoveState> keep_temporary_tables() const {
+    const auto& end = move_.destination_holds;
+    if (move_.equal_at || !needs_temporary_tables(*server_, source_, move_.target.source, end)) {
+      return std::nullopt;
+    }
+    auto wait = await_their_end(*server_, end, policy_, so_far_);
+    return wait ? MoveState{MoveState::Kind::Working, {*std::move(wait)}, ""}
+                : lost(temporary_tables_text(*server_));
+  }
+
   /// What it holds and has not applied, when nobody could give it that again: the destination has
   /// purged it, or it is to be detached from a source that is silent; "" = nothing.
   [[nodiscard]] std::string thrown_away() const {
@@ -214,6 +226,7 @@ class Mover {
 
   [[nodiscard]] MoveState point() const {
     if (std::string text = thrown_away(); !text.empty()) return lost(std::move(text));
+    if (auto held = keep_temporary_tables()) return *std::move(held);
     if (destination_ != nullptr && answers(*destination_)) {
       if (auto held_back = wait_for_destination()) return *held_back;
     }
@@ -512,6 +525,8 @@ MoveState next_of_move(const Move& move, const Progress& so_far, const Topology&
       server != nullptr &&
       std::any_of(state.steps.begin(), state.steps.end(), [&](const Step& step) {
         return waits_for<IsStopped>(step.action) ||
+               waits_for<HoldsNoTemporaryTables>(step.action) ||
+               (server->replication.temporary_tables > 0 && waits_for<HasExecuted>(step.action)) ||
                (waits_for<AppliedReceived>(step.action) && !has_applied_all(*server));
       });
   return state;

@@ -3,6 +3,8 @@
 
 #include "core/plan/recovery/siblings.h"
 
+#include <algorithm>
+
 #include <doctest/doctest.h>
 
 #include "tests/support/recovery_bench.h"
@@ -11,6 +13,27 @@ using namespace orch;        // NOLINT(google-build-using-namespace)
 using namespace orch::test;  // NOLINT(google-build-using-namespace)
 
 TEST_SUITE("core/plan/recovery/siblings") {
+  TEST_CASE("who had temporary tables of a dead primary's clients follows, and is named") {
+    FakeServers servers;
+    build_mariadb(servers);
+    for (const int number : {2, 3, 4})
+      servers.set(db(number), [](Instance& i) { i.replication.temporary_tables = 1; });
+    servers.set(db(4), [](Instance& i) { i.replication.gtid_io_pos = "0-1-99"; });
+    servers.kill(db(1));
+    const Outcome outcome = fail_over(servers);
+    REQUIRE(said(outcome).empty());
+    check_below(servers, 2, 3);
+    check_below(servers, 4, 3);
+    const std::vector<std::string>& notes = outcome.account.notes;
+    const auto about = std::count_if(notes.begin(), notes.end(), [](const std::string& note) {
+      return mentions(note, "had temporary tables of clients of db1:3306");
+    });
+    CHECK(about == 1);
+    CHECK(std::ranges::any_of(notes, [](const std::string& note) {
+      return note.starts_with("db2:3306 had temporary tables");
+    }));
+  }
+
   TEST_CASE("a delayed MariaDB sibling keeps what it holds and the new primary has purged") {
     FakeServers servers;
     build_mariadb(servers);

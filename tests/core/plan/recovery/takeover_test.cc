@@ -476,4 +476,24 @@ TEST_SUITE("core/plan/recovery/takeover") {
     CHECK(said(take_over(servers, db(2))).empty());
     check_below(servers, 3, 2);
   }
+
+  TEST_CASE("a sibling with temporary tables follows when it has all that the old primary wrote") {
+    for (const bool is_slow : {false, true}) {
+      CAPTURE(is_slow);
+      FakeServers servers;
+      build_mariadb(servers);
+      servers.set(db(3), [](Instance& i) { i.replication.temporary_tables = 2; });
+      if (is_slow) servers.freeze_applier(db(3));
+      const Outcome outcome = take_over(servers, db(2));
+      REQUIRE(said(outcome).empty());
+      check_below(servers, 1, 2);
+      if (is_slow) {
+        CHECK(mentions(because(outcome, 3), "holds 2 temporary tables of clients of db1:3306"));
+        CHECK(servers.at(db(3)).replication.source == db(1));
+        CHECK(servers.at(db(3)).replication.gtid_io_pos == "0-1-100");
+      } else {
+        check_below(servers, 3, 2);
+      }
+    }
+  }
 }
