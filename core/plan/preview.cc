@@ -156,8 +156,9 @@ BinlogCoordinates later(const BinlogCoordinates& a, const BinlogCoordinates& b) 
 }
 
 void fulfil(Instance& instance, const Condition& condition) {
-  if (std::holds_alternative<AppliedReceived>(condition)) {
+  if (const auto* applied = std::get_if<AppliedReceived>(&condition)) {
     set_executed(instance, received_position(instance));
+    if (!applied->not_at.empty()) instance.gtid.mariadb_slave_pos.clear();  // not known
     instance.replication.exec = later(instance.replication.exec, instance.replication.read);
   } else if (const auto* executed = std::get_if<HasExecuted>(&condition)) {
     // Coordinates are in the source's log, also for one whose GTIDs are known.

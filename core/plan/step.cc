@@ -154,8 +154,14 @@ Standing standing(const Condition& condition, const Instance& instance) {
   return std::visit(
       Overloaded{
           [&](const AppliedReceived& c) {
-            return standing_of_applied(instance,
-                                       is_known(c.held) ? c.held : received_position(instance));
+            Standing now = standing_of_applied(
+                instance, is_known(c.held) ? c.held : received_position(instance));
+            const bool told_too_soon = now.state == Standing::State::Holds && !c.not_at.empty() &&
+                                       instance.gtid.mariadb_slave_pos == c.not_at;
+            if (!told_too_soon) return now;
+            const std::string trouble = applier_trouble(instance);
+            if (!trouble.empty()) return Standing{Standing::State::Never, trouble};
+            return Standing{Standing::State::NotYet, "it has applied nothing yet"};
           },
           [&](const HasExecuted& c) { return standing_of_applied(instance, c.position); },
           [&](const ReplicatesFrom& c) { return standing_of_link(instance, c.source); },

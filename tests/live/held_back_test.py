@@ -78,6 +78,19 @@ class HeldBack(LiveCase):
         self.assertIs(self.promoted(self.does("failover", c.name), c), c[2])
         self.assertEqual([step for step in steps("Journal", "recovery", "show", "1") if step not in shown], [])
 
+    def test_a_delayed_replica_without_gtid_is_promoted_with_all_that_it_holds(self):
+        for nodes, tree in ((2, "1>2"), (3, "1>2,1>3"), (3, "1>2,2>3")):
+            c = self.start(nodes, tree, gtid=False)
+            self.discover(c)
+            self.hold_back(c[1], c[2], [node for node in c.nodes[2:] if tree == "1>2,1>3"])
+            c[1].kill()
+            done = self.orch("failover", c.name)
+            self.assertIn(done.code, (0, 1), done)
+            self.assertIs(self.promoted(done, c), c[2])
+            self.assertNotIn("has received", done.out)
+            self.assertEqual(c[2].sql("SELECT COUNT(DISTINCT seq), COUNT(*) FROM app.seq"), "20\t20", tree)
+            self.heals(c, c[2], [c[3]] if tree == "1>2,2>3" else [])
+
     def purge(self, master, node):
         """All that the node has logged but for one more row."""
         node.sql("FLUSH BINARY LOGS")
