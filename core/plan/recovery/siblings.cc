@@ -9,6 +9,7 @@
 #include "core/plan/recovery/binlog_servers.h"
 #include "core/plan/recovery/detaching.h"
 #include "core/plan/recovery/held_back.h"
+#include "core/plan/refactor/temporary_tables.h"
 
 namespace orch {
 
@@ -240,7 +241,8 @@ void note_dropped_tables(Account& account, const InstanceKey& old_primary, const
   for (const InstanceKey& key : account.moved) {
     const Instance* before = so_far.at_start.find(key);
     if (before == nullptr || before->replication.temporary_tables == 0 || !end) continue;
-    if ((primary != nullptr && answers(*primary)) || contains(received_position(*before), *end)) {
+    if (keeps_temporary_tables(*before) || (primary != nullptr && answers(*primary)) ||
+        contains(received_position(*before), *end)) {
       continue;
     }
     account.notes.push_back(to_string(key) + " had temporary tables of clients of " +

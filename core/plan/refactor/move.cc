@@ -184,7 +184,7 @@ class Mover {
 
   [[nodiscard]] std::optional<MoveState> keep_temporary_tables() const {
     const auto& end = move_.destination_holds;
-    if (move_.equal_at || !needs_temporary_tables(*server_, source_, move_.target.source, end)) {
+    if (move_.equal_at || !needs_temporary_tables(*server_, source_, destination_, end)) {
       return std::nullopt;
     }
     auto wait = await_their_end(*server_, end, policy_, so_far_);

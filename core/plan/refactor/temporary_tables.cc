@@ -6,13 +6,18 @@
 
 namespace orch {
 
-bool needs_temporary_tables(const Instance& replica, const Instance* source,
-                            const InstanceKey& target, const std::optional<Position>& end) {
+bool keeps_temporary_tables(const Instance& server) {
+  return parse_server_version(server.server.version) >= ServerVersion{11, 8, 0};
+}
+
+bool needs_temporary_tables(const Instance& replica, const Instance* source, const Instance* target,
+                            const std::optional<Position>& end) {
   if (replica.replication.temporary_tables == 0 || source == nullptr || !answers(*source)) {
     return false;
   }
-  // It comes back from nowhere to where it was.
-  if (target == source->key || is_detached(target)) return false;
+  // From nowhere it comes back to where it was.
+  if (target == nullptr || target == source) return false;
+  if (keeps_temporary_tables(replica) && keeps_temporary_tables(*target)) return false;
   return !end || !contains(executed_position(replica), *end);
 }
 

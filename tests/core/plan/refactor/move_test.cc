@@ -272,6 +272,13 @@ TEST_SUITE("core/plan/refactor/move") {
       CHECK(refused.left.empty());
       check_below(servers, 3, 2);
     }
+    // Later versions keep them.
+    FakeServers late;
+    build_tree(late, true);
+    for (const int number : {1, 2, 3, 4})
+      late.set(db(number), [](Instance& it) { it.server.version = "11.8.2-MariaDB-log"; });
+    late.set(db(3), [](Instance& it) { it.replication.temporary_tables = 1; });
+    CHECK(said(run_plan(late, relocate(db(3), db(1), {}))) == "");
     // From its own source it gets what they do with them.
     for (const Planner& planner : {repoint(db(3), std::nullopt, {}), detach(db(3), {})}) {
       FakeServers servers;
