@@ -57,7 +57,9 @@ void write_facts(const PlanFacts& facts, storage::RecoveryRun& run) {
   for (const Undelayed& one : facts.undelayed) {
     rest["Undelayed"].push_back({{"Server", storage::join_keys({one.server})},
                                  {"Delay", one.delay.count()},
-                                 {"CurrentPos", one.mariadb_current}});
+                                 {"CurrentPos", one.mariadb_current},
+                                 {"Exec", one.exec.empty() ? "" : to_string(one.exec)},
+                                 {"SlavePos", one.slave_pos}});
   }
   for (const auto& [server, before] : facts.fetching)
     rest["Fetching"].push_back(storage::join_keys({server, before}));
@@ -105,9 +107,11 @@ PlanFacts read_facts(const storage::RecoveryRun& run) {
   if (const Json* undelayed = member(rest, "Undelayed")) {
     for (const Json& one : *undelayed) {
       for (InstanceKey& key : storage::split_keys(text_member(one, "Server"))) {
-        facts.undelayed.push_back({std::move(key),
-                                   std::chrono::seconds(number_member(one, "Delay")),
-                                   flag_member(one, "CurrentPos")});
+        facts.undelayed.push_back(
+            {std::move(key), std::chrono::seconds(number_member(one, "Delay")),
+             flag_member(one, "CurrentPos"),
+             parse_binlog_coordinates(text_member(one, "Exec")).value_or(BinlogCoordinates{}),
+             text_member(one, "SlavePos")});
       }
     }
   }

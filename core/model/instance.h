@@ -73,6 +73,7 @@ struct Replication {
   std::optional<std::chrono::seconds> seconds_behind{};
   /// The lag query's answer where one is configured, else `seconds_behind`.
   std::optional<std::chrono::seconds> lag{};
+  unsigned temporary_tables{0};       ///< MariaDB: of its source's clients, open. Not stored
   bool has_filters{false};            ///< of any kind: rows are left out, or come elsewhere
   bool filters_domains{false};        ///< MariaDB: IGNORE_DOMAIN_IDS or DO_DOMAIN_IDS
   bool has_credentials{false};        ///< the status names a user
@@ -93,8 +94,7 @@ struct Gtid {
   bool supports_oracle{false};  ///< mode is neither "" nor OFF
   bool uses_oracle{false};      ///< Auto_Position = 1
   bool uses_mariadb{false};     ///< Using_Gtid is present and not No
-  /// MariaDB, Using_Gtid is Current_Pos: what it wrote itself counts when it connects. Not stored.
-  bool mariadb_current{false};
+  bool mariadb_current{false};  ///< ... and Current_Pos: what it wrote itself counts. Not stored
   bool uses_pseudo{false};
   std::string executed{};           ///< @@gtid_executed verbatim
   std::string purged{};             ///< @@gtid_purged verbatim
@@ -102,8 +102,8 @@ struct Gtid {
   std::string mariadb_slave_pos{};  ///< MariaDB: received and applied (gtid_slave_pos). Not stored
   /// MariaDB: the last of each server in its binary log, its own included (gtid_binlog_state).
   std::string mariadb_binlog_state{};
-  /// MariaDB: what it says that it has when it connects by gtid_current_pos. Not stored.
-  std::string mariadb_current_pos{};
+  std::string mariadb_current_pos{};  ///< what it says that it has by current_pos. Not stored
+  std::string mariadb_purged{};       ///< where its oldest binary log begins. Not stored
 };
 
 struct SemiSync {

@@ -1,7 +1,10 @@
 #include "core/model/replication_rules.h"
 
+#include <utility>
+
 #include "core/base/text.h"
 #include "core/model/gtid_set.h"
+#include "core/model/mariadb_gtid.h"
 
 namespace orch {
 
@@ -71,22 +74,44 @@ std::string obstacle(const Instance& replica, const Instance& source,
   return "";
 }
 
-/// Why the link is not possible by GTID; "" when it is. MariaDB is left to judge for itself.
+/// MariaDB looks in each domain for the one that it is told, and where that cannot be found, the
+/// replica's receiver ends.
+Result<std::string> purged_by_mariadb(const Instance& replica, const Instance& source,
+                                      bool applies_rest) {
+  const Gtid& gtid = replica.gtid;
+  const Replication& link = replica.replication;
+  ORCH_ASSIGN(const auto purged, MariaDbGtidPos::parse(source.gtid.mariadb_purged));
+  ORCH_ASSIGN(auto has, MariaDbGtidPos::parse(gtid.mariadb_current ? gtid.mariadb_current_pos
+                                                                   : gtid.mariadb_slave_pos));
+  ORCH_ASSIGN(auto logged, MariaDbGtidPos::parse(gtid.mariadb_binlog_state));
+  logged = std::move(logged).owned_by(replica.server.id);
+  const bool may_apply = link.last_sql_error.empty() && link.sql_delay.count() == 0 &&
+                         !replication_threads_stopped(replica) && !link.read.empty();
+  if (applies_rest && may_apply) {
+    ORCH_ASSIGN(const auto received, MariaDbGtidPos::parse(link.gtid_io_pos));
+    has = has.united(received);
+  }
+  std::string lacking;
+  if (link.filters_domains) return lacking;
+  for (const MariaDbGtid& end : purged.ends()) {
+    const auto last = has.last(end.domain);
+    if ((last && last->sequence >= end.sequence) || logged.contains(end)) continue;
+    lacking += (lacking.empty() ? "" : ",") + to_string(end);
+  }
+  return lacking;
+}
+
+/// Why the link is not possible by GTID; "" when it is.
 std::string gtid_obstacle(const Instance& replica, const Instance& source) {
   if (!gtid_compatible(replica, source)) return "the two are not compatible by GTID";
-  if (!replica.gtid.uses_oracle) return "";
   const std::string& mode = source.gtid.mode;
-  if (!mode.empty() && !equals_ignoring_case(mode, "ON")) {
+  if (replica.gtid.uses_oracle && !mode.empty() && !equals_ignoring_case(mode, "ON")) {
     return "gtid_mode of the source is " + mode +
            ", and only from one with ON may a replica with auto position receive";
   }
-  const auto purged = GtidSet::parse(source.gtid.purged);
-  const auto executed = GtidSet::parse(replica.gtid.executed);
-  if (!purged) return "gtid_purged of the source: " + purged.error().message;
-  if (!executed) return "gtid_executed of the replica: " + executed.error().message;
-  const GtidSet lacking = purged->minus(*executed);
-  if (lacking.empty()) return "";
-  return "the source has purged what the replica lacks: " + lacking.to_string();
+  const auto lacking = purged_and_lacking(replica, source, true);
+  if (!lacking) return lacking.error().message;
+  return lacking->empty() ? "" : "the source has purged what the replica lacks: " + *lacking;
 }
 
 Result<> refused_for(const Instance& replica, const Instance& source, const std::string& reason) {
@@ -123,6 +148,17 @@ std::string bound_to_gtid(const Instance& replica) {
 bool gtid_compatible(const Instance& replica, const Instance& source) {
   return (replica.gtid.uses_oracle && source.gtid.supports_oracle) ||
          (replica.gtid.uses_mariadb && is_mariadb(source));
+}
+
+Result<std::string> purged_and_lacking(const Instance& replica, const Instance& source,
+                                       bool applies_rest) {
+  if (!gtid_compatible(replica, source)) return std::string();
+  if (!replica.gtid.uses_oracle) return purged_by_mariadb(replica, source, applies_rest);
+  const auto purged = GtidSet::parse(source.gtid.purged);
+  const auto executed = GtidSet::parse(replica.gtid.executed);
+  if (!purged) return fail(Error(purged.error()).within("gtid_purged of the source"));
+  if (!executed) return fail(Error(executed.error()).within("gtid_executed of the replica"));
+  return purged->minus(*executed).to_string();
 }
 
 Result<> can_replicate_from_gtid(const Instance& replica, const Instance& source,

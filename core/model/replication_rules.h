@@ -37,6 +37,12 @@ struct ReplicationRules {
 /// CHANGE MASTER (1201) when it has taken half of it.
 [[nodiscard]] std::string bound_to_gtid(const Instance& replica);
 
+/// What the replica needs to follow the source by GTID and that one has purged from its binary
+/// logs; "" = nothing that is known. With `applies_rest`, MariaDB applies before what it has
+/// received, where nothing keeps it from that; else it throws that away. Errors: InvalidInput.
+[[nodiscard]] Result<std::string> purged_and_lacking(const Instance& replica,
+                                                     const Instance& source, bool applies_rest);
+
 /// can_replicate_from(), and besides by GTID: compatible, and the source has purged nothing that
 /// the replica lacks. Errors: Refused.
 [[nodiscard]] Result<> can_replicate_from_gtid(const Instance& replica, const Instance& source,

@@ -35,6 +35,9 @@ ReadingStatements reading_statements(Flavor flavor, const ServerVersion& version
     statements.replica_status = "SHOW ALL SLAVES STATUS";
     // SHOW MASTER STATUS waits there as long as two commits wait for a semi-sync replica.
     statements.binlog_status = "SHOW SESSION STATUS LIKE 'Binlog\\_snapshot\\_%'";
+    // As would SHOW BINARY LOGS. This reads the beginning of the oldest one.
+    statements.purged_gtids = "SELECT IF(@@global.log_bin, BINLOG_GTID_POS('', 4), '') AS purged";
+    statements.temporary_tables = "SHOW SESSION STATUS LIKE 'Slave\\_open\\_temp\\_tables'";
   }
   if (!is_oracle_kind(flavor)) return statements;
   if (version >= kSourceReplicaWords) {

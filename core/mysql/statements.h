@@ -22,6 +22,8 @@ struct ReadingStatements {
   /// MySQL: channel_name, heartbeats, period, ciphersuites, compression, level; "" for none
   std::string heartbeats{};
   std::string replication_user{};  ///< MySQL: column user_name; "" for none
+  std::string purged_gtids{};      ///< MariaDB: one value; "" for none
+  std::string temporary_tables{};  ///< MariaDB: those that the applier holds; "" for none
 };
 ReadingStatements reading_statements(Flavor flavor, const ServerVersion& version);
 

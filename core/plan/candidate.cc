@@ -483,6 +483,9 @@ bool has_place_in_relay_logs(const Instance& instance) {
   const bool keeps_some =
       !replication.relay.empty() && is_before(replication.exec, replication.read);
   if (!is_mariadb(instance) || !keeps_some || replication.channels > 1) return false;
+  if (!uses_gtid(instance) && !holds_gtids_in_relay_log(instance)) {
+    return !instance.gtid.mariadb_slave_pos.empty();
+  }
   Instance alone = instance;
   alone.measure = Measure::AsItFollows;
   const Position held = received_position(alone);
@@ -496,8 +499,10 @@ bool has_place_in_relay_logs(const Instance& instance) {
 bool can_undelay(const Instance& instance) {
   const Replication& replication = instance.replication;
   // Started with GTID when neither thread runs, it would throw away what it holds.
-  const bool needs_it = instance.gtid.uses_mariadb && (replication.sql_delay.count() > 0 ||
-                                                       replication_threads_stopped(instance));
+  const bool needs_it =
+      instance.gtid.uses_mariadb
+          ? replication.sql_delay.count() > 0 || replication_threads_stopped(instance)
+          : replication.sql_delay.count() > 0 && !holds_gtids_in_relay_log(instance);
   const bool may_change = replication.io_state == ThreadState::Stopped &&
                           (runs(replication.sql_state) || replication.last_sql_error.empty());
   return needs_it && may_change && has_place_in_relay_logs(instance) &&

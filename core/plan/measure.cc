@@ -56,8 +56,9 @@ class Readers {
   }
 
   [[nodiscard]] bool follows_by_gtid(const Instance& one) const {
+    const Undelayed* before = is_mariadb(one) ? undelayed(so_far_.facts, one.key) : nullptr;
     return uses_gtid(one) || holds_gtids_in_relay_log(one) ||
-           (is_mariadb(one) && undelayed(so_far_.facts, one.key) != nullptr);
+           (before != nullptr && before->exec.empty());
   }
 
   [[nodiscard]] bool received_until_the_end(const Instance& one) const {
@@ -117,9 +118,31 @@ class Readers {
 
 }  // namespace
 
-Topology measured_alike(const Topology& fresh, const InstanceKey& failed, const Progress& so_far) {
-  const Instance* failed_now = fresh.find(failed);
-  if (failed_now == nullptr || failed_now->measure != Measure::AsItFollows) return fresh;
+namespace {
+
+/// Those tell that they have applied what they hold, and have begun with none of it.
+Topology with_true_places(const Topology& as_read, const InstanceKey& failed,
+                          const Progress& so_far) {
+  std::vector<Instance> instances(as_read.instances().begin(), as_read.instances().end());
+  for (Instance& one : instances) {
+    const Undelayed* before = undelayed(so_far.facts, one.key);
+    Replication& link = one.replication;
+    if (before != nullptr && !before->exec.empty() && link.source == failed &&
+        one.gtid.mariadb_slave_pos == before->slave_pos && is_before(before->exec, link.exec)) {
+      link.exec = before->exec;
+    }
+  }
+  return Topology(std::move(instances));
+}
+
+}  // namespace
+
+Topology measured_alike(const Topology& as_read, const InstanceKey& failed,
+                        const Progress& so_far) {
+  const Instance* failed_now = as_read.find(failed);
+  if (failed_now == nullptr || failed_now->measure != Measure::AsItFollows) return as_read;
+  const Topology fresh =
+      so_far.facts.undelayed.empty() ? as_read : with_true_places(as_read, failed, so_far);
   const Readers readers(fresh, failed, so_far);
   std::map<InstanceKey, Measure> measures = readers.of_readers();
   measures[failed] = readers.of_failed();

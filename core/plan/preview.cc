@@ -85,6 +85,7 @@ void point(Instance& instance, const PointTo& target) {
   replication.channels = 1;
   replication.last_io_error.clear();
   replication.last_sql_error.clear();
+  replication.temporary_tables = 0;
   set_threads(instance, ReplicationThreads::Both, false);
   if (target.positioning == Positioning::Coordinates) {
     replication.read = replication.exec = target.coordinates;
@@ -156,8 +157,9 @@ BinlogCoordinates later(const BinlogCoordinates& a, const BinlogCoordinates& b) 
 }
 
 void fulfil(Instance& instance, const Condition& condition) {
-  if (std::holds_alternative<AppliedReceived>(condition)) {
+  if (const auto* applied = std::get_if<AppliedReceived>(&condition)) {
     set_executed(instance, received_position(instance));
+    if (!applied->not_at.empty()) instance.gtid.mariadb_slave_pos.clear();  // not known
     instance.replication.exec = later(instance.replication.exec, instance.replication.read);
   } else if (const auto* executed = std::get_if<HasExecuted>(&condition)) {
     // Coordinates are in the source's log, also for one whose GTIDs are known.
@@ -170,6 +172,8 @@ void fulfil(Instance& instance, const Condition& condition) {
     }
   } else if (std::holds_alternative<ReplicatesFrom>(condition)) {
     set_threads(instance, ReplicationThreads::Both, true);
+  } else if (std::holds_alternative<HoldsNoTemporaryTables>(condition)) {
+    instance.replication.temporary_tables = 0;
   } else if (std::holds_alternative<IsStopped>(condition)) {
     set_threads(instance, ReplicationThreads::Both, false);
   }

@@ -94,6 +94,7 @@ std::string describe_condition(const Condition& condition) {
           [](const AppliedReceived&) { return std::string("everything received is applied"); },
           [](const HasExecuted& c) { return to_string(c.position) + " is executed"; },
           [](const ReplicatesFrom& c) { return "it replicates from " + to_string(c.source); },
+          [](const HoldsNoTemporaryTables&) { return std::string("it holds no temporary tables"); },
           [](const IsStopped&) { return std::string("replication is stopped"); },
           [](const CanBeRead&) { return std::string("it answers"); },
       },
@@ -156,11 +157,24 @@ Standing standing(const Condition& condition, const Instance& instance) {
   return std::visit(
       Overloaded{
           [&](const AppliedReceived& c) {
-            return standing_of_applied(instance,
-                                       is_known(c.held) ? c.held : received_position(instance));
+            Standing now = standing_of_applied(
+                instance, is_known(c.held) ? c.held : received_position(instance));
+            const bool told_too_soon = now.state == Standing::State::Holds && !c.not_at.empty() &&
+                                       instance.gtid.mariadb_slave_pos == c.not_at;
+            if (!told_too_soon) return now;
+            const std::string trouble = applier_trouble(instance);
+            if (!trouble.empty()) return Standing{Standing::State::Never, trouble};
+            return Standing{Standing::State::NotYet, "it has applied nothing yet"};
           },
           [&](const HasExecuted& c) { return standing_of_applied(instance, c.position); },
           [&](const ReplicatesFrom& c) { return standing_of_link(instance, c.source); },
+          [&](const HoldsNoTemporaryTables&) {
+            const unsigned held = instance.replication.temporary_tables;
+            if (held == 0) return Standing{Standing::State::Holds, ""};
+            return Standing{
+                Standing::State::NotYet,
+                "it holds " + std::to_string(held) + " temporary tables of its source's clients"};
+          },
           [&](const IsStopped&) {
             const bool stopped = !is_replica(instance) || replication_threads_stopped(instance);
             return Standing{stopped ? Standing::State::Holds : Standing::State::NotYet,

@@ -13,6 +13,7 @@
 #include "core/model/change.h"
 #include "core/model/topology.h"
 #include "core/plan/position.h"
+#include "core/plan/undelayed.h"
 
 namespace orch {
 
@@ -24,6 +25,8 @@ namespace orch {
 /// Everything received is executed.
 struct AppliedReceived {
   Position held{};  ///< what was received; unknown: what the server then says
+  /// MariaDB: gtid_slave_pos before it applied any of it; "" = that does not matter.
+  std::string not_at{};
 };
 /// Everything up to the position is executed.
 struct HasExecuted {
@@ -33,10 +36,13 @@ struct HasExecuted {
 struct ReplicatesFrom {
   InstanceKey source{};
 };
+/// MariaDB: no client of its source has any, of those that the applier knows of.
+struct HoldsNoTemporaryTables {};
 struct IsStopped {};  ///< both threads are
 struct CanBeRead {};  ///< it answers; where nobody takes connections, nobody waits
 
-using Condition = std::variant<AppliedReceived, HasExecuted, ReplicatesFrom, IsStopped, CanBeRead>;
+using Condition = std::variant<AppliedReceived, HasExecuted, ReplicatesFrom, HoldsNoTemporaryTables,
+                               IsStopped, CanBeRead>;
 
 /// How a condition stands. `reason` says what is missing, or why it will never hold.
 struct Standing {
@@ -121,14 +127,6 @@ struct LostReplica {
   InstanceKey key{};
   std::string because{};
   friend bool operator==(const LostReplica&, const LostReplica&) = default;
-};
-
-/// A replica without its delay, and how it was before.
-struct Undelayed {
-  InstanceKey server{};
-  std::chrono::seconds delay{0};
-  bool mariadb_current{false};  ///< it followed by current_pos: see Gtid
-  friend bool operator==(const Undelayed&, const Undelayed&) = default;
 };
 
 /// What a planner knows and cannot read from the servers again.

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <optional>
 
+#include "core/model/replication_rules.h"
+
 namespace orch {
 
 namespace {
@@ -45,10 +47,12 @@ std::optional<ReplicationThreads> threads_to_start(const Instance& before, const
   const bool applier = (runs(before.replication.sql_state) || lost_error) &&
                        now.replication.sql_state == ThreadState::Stopped;
   // MariaDB throws away what is received and not applied when the receiver starts by GTID: then
-  // its source must be there to send it again.
-  const bool would_discard = is_mariadb(now) && now.gtid.uses_mariadb &&
-                             !source_answers(now, fresh) && !has_applied_all(now);
+  // its source must be there to send it again, and have it still.
   const Instance* source = fresh.find(now.replication.source);
+  const bool comes_again =
+      source_answers(now, fresh) && purged_and_lacking(now, *source, false).value_or("").empty();
+  const bool would_discard =
+      is_mariadb(now) && now.gtid.uses_mariadb && !comes_again && !has_applied_all(now);
   const auto& winner = so_far.facts.winner;
   const bool gets_what_others_lack =
       is_past_return(so_far) && winner && !was_told_in_vain(*winner, so_far, fresh) &&

@@ -67,6 +67,8 @@ std::vector<Question> questions_for(const Capabilities& known, const ProbeRules&
   }
   if (known.in_group) add(Ask::GroupMembers, group_members());
   add(Ask::Heartbeats, words.heartbeats);
+  if (learn) add(Ask::PurgedGtids, words.purged_gtids);
+  add(Ask::TemporaryTables, words.temporary_tables);
   add(Ask::RegisteredReplicas, words.registered_replicas);
   add(Ask::DumpThreads,
       known.dump_threads_fallback ? words.dump_threads_fallback : words.dump_threads);

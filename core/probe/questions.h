@@ -25,6 +25,8 @@ enum class Ask {
   Status,
   GroupMembers,
   Heartbeats,
+  PurgedGtids,
+  TemporaryTables,
   RegisteredReplicas,
   DumpThreads,
   ReplicationUser,
@@ -57,6 +59,7 @@ struct Capabilities {
   bool in_group{false};
   bool galera{true};                     ///< a node of a Galera cluster; likewise
   std::optional<SteadyPoint> started{};  ///< the server's start, from its uptime
+  std::string purged_gtids{};   ///< asked when the variables are listed: a purge holds it up
   bool connections_due{true};   ///< whether to count them: that costs the server more than the rest
   std::int64_t connections{0};  ///< Threads_connected, as last counted
   std::optional<SteadyPoint> connections_counted{};

@@ -46,6 +46,10 @@ Purpose purpose_of(Ask ask) {
       return {"reading group members", "SELECT on performance_schema.replication_group_members"};
     case Ask::Heartbeats:
       return {"reading heartbeats", "SELECT on performance_schema.replication_connection_status"};
+    case Ask::PurgedGtids:
+      return {"reading where the oldest binary log begins", {}};
+    case Ask::TemporaryTables:
+      return {"counting temporary tables", "what SHOW STATUS needs"};
     case Ask::RegisteredReplicas:
       return {"listing registered replicas",
               "REPLICATION SLAVE (MariaDB: REPLICATION MASTER ADMIN)"};
@@ -305,6 +309,16 @@ Result<> Reading::take_own_name() {
 void Reading::take_server() {
   Instance& instance = seen_.instance;
   if (const ResultSet* set = answer(Ask::BinlogStatus)) read_binlog_status(*set, instance);
+  if (const ResultSet* set = answer(Ask::PurgedGtids)) {
+    known_.purged_gtids = printable(first_value(*set).value_or(""));
+  }
+  instance.gtid.mariadb_purged = known_.purged_gtids;
+  if (const ResultSet* set = answer(Ask::TemporaryTables)) {
+    Variables status;
+    status.add_rows(*set);
+    instance.replication.temporary_tables =
+        static_cast<unsigned>(std::max<std::int64_t>(status.number("slave_open_temp_tables"), 0));
+  }
   if (const ResultSet* set = answer(Ask::Status)) {
     Variables status;
     status.add_rows(*set);
@@ -556,7 +570,7 @@ Observation Reading::run(const InstanceKey& key) {
     if (ask == Ask::BinlogStatus || ask == Ask::Status) outcome = ProbeOutcome::Soft;
   }
   for (const auto& [ask, refused] : known_.refused) {
-    if (ask == Ask::GroupMembers || ask == Ask::Heartbeats) continue;
+    if (ask == Ask::GroupMembers || ask == Ask::Heartbeats || ask == Ask::PurgedGtids) continue;
     seen_.soft_errors.push_back(explain(ask, refused));
     if (ask == asked_.unanswered && !kept_out.empty()) {
       seen_.soft_errors.back().message += "; what was to be asked after it was not: " + kept_out;

@@ -148,6 +148,7 @@ std::vector<std::string> malformed_gtids(const Gtid& gtid) {
   note("gtid_slave_pos", MariaDbGtidPos::parse(gtid.mariadb_slave_pos));
   note("gtid_binlog_state", MariaDbGtidPos::parse(gtid.mariadb_binlog_state));
   note("gtid_current_pos", MariaDbGtidPos::parse(gtid.mariadb_current_pos));
+  note("BINLOG_GTID_POS", MariaDbGtidPos::parse(gtid.mariadb_purged));
   return texts;
 }
 

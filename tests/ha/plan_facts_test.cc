@@ -30,7 +30,8 @@ TEST_SUITE("ha/plan_facts") {
     facts.lost_transactions = "3 transactions";
     facts.place_at_promotion = BinlogCoordinates{"bin.000003", 77, BinlogType::Binary};
     facts.fetching = {{{"db6", 3306}, {"db1", 3306}}, {{"db7", 3307}, {"db2", 3306}}};
-    facts.undelayed = {{{"db4", 3309}, std::chrono::hours(1), true}, {{"db5", 3306}, {}, false}};
+    facts.undelayed = {{{"db4", 3309}, std::chrono::hours(1), true},
+                       {{"db5", 3306}, {}, false, {"bin.000007", 5, BinlogType::Binary}, "0-1-9"}};
     facts.continuation = Continuation{{"db2", 3307}, {"bin.000004", 4, BinlogType::Binary}};
     facts.orphans = std::vector<InstanceKey>{{"db3", 3306}, {"db4", 3307}};
     facts.detached = std::vector<LostReplica>{{{"db5", 3306}, "has \"2\" transactions, by itself"},

@@ -78,6 +78,59 @@ class HeldBack(LiveCase):
         self.assertIs(self.promoted(self.does("failover", c.name), c), c[2])
         self.assertEqual([step for step in steps("Journal", "recovery", "show", "1") if step not in shown], [])
 
+    def test_a_delayed_replica_without_gtid_is_promoted_with_all_that_it_holds(self):
+        for nodes, tree in ((2, "1>2"), (3, "1>2,1>3"), (3, "1>2,2>3")):
+            c = self.start(nodes, tree, gtid=False)
+            self.discover(c)
+            self.hold_back(c[1], c[2], [node for node in c.nodes[2:] if tree == "1>2,1>3"])
+            c[1].kill()
+            done = self.orch("failover", c.name)
+            self.assertIn(done.code, (0, 1), done)
+            self.assertIs(self.promoted(done, c), c[2])
+            self.assertNotIn("has received", done.out)
+            self.assertEqual(c[2].sql("SELECT COUNT(DISTINCT seq), COUNT(*) FROM app.seq"), "20\t20", tree)
+            self.heals(c, c[2], [c[3]] if tree == "1>2,2>3" else [])
+
+    def purge(self, master, node):
+        """All that the node has logged but for one more row."""
+        node.sql("FLUSH BINARY LOGS")
+        last = node.sql("SHOW BINARY LOGS").splitlines()[-1].split("\t")[0]
+        self.write(master, 500 + node.number)
+        self.arrives(500 + node.number, at=[node])
+        def purged():
+            node.sql(f"PURGE BINARY LOGS TO '{last}'")
+            return node.sql("SHOW BINARY LOGS").startswith(last)
+        node.cluster.wait_for(purged, f"{node} to need its older logs no more")
+
+    def test_a_delayed_replica_keeps_what_the_others_have_purged(self):
+        for taken_over in (True, False):
+            c = self.start(4)
+            self.discover(c)
+            self.write(c[1], 1)
+            self.arrives(1, at=c.nodes[1:])
+            self.delay(c[3], 30)
+            c.wait_for(c[3].replicates, f"{c[3]} to receive")
+            for number in range(2, 22):
+                self.write(c[1], number)
+            for node in (c[2], c[4]):
+                self.purge(c[1], node)
+            if taken_over:
+                self.refuses("takeover", c[1], "--to", c[2], saying="purged")
+                self.assertFalse(self.read_only(c[1]))
+                self.refuses("-c", "relocate", "-i", c[3], "-d", c[2], saying="purged")
+                self.follows(c[3], c[1])
+                c.down()
+            else:
+                c[1].kill()
+                shown = self.orch("failover", c.name, "--dry-run", "--to", c[2])
+                self.assertRegex(shown.out, rf"{c[3]}.*purged")
+                done = self.does_in_part("failover", c.name, "--to", c[2])
+                self.assertRegex(done.out + done.err, rf"{c[3]}.*purged")
+                self.heals(c, c[2], [c[4]])
+                self.assertFalse(self.has(c[3], 2))
+                self.arrives(504, at=[c[3]])
+                self.assertEqual(c[3].sql("SELECT COUNT(DISTINCT seq), COUNT(*) FROM app.seq"), "23\t23")
+
     def cut_in_the_middle(self, master, *replicas):
         """The master is killed while it sends a large transaction, which nobody is told to be committed."""
         for replica in replicas:

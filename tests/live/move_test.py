@@ -3,7 +3,7 @@ import json
 import subprocess
 import unittest
 
-from live_case import IS_MYSQL, ORCH, LiveCase
+from live_case import FLAVOR, IS_MYSQL, ORCH, LiveCase
 
 
 class Moves(LiveCase):
@@ -222,6 +222,37 @@ class Moves(LiveCase):
         self.follows(c[2], c[1])
         for node in (c[3], c[4]):
             self.follows(node, c[2])
+
+    @unittest.skipIf(FLAVOR != "mariadb", "MySQL and MariaDB 11.8 keep them")
+    def test_a_replica_is_not_moved_while_a_client_has_a_temporary_table(self):
+        self.config.update(ReasonableMaintenanceReplicationLagSeconds=3)
+        c = self.start(4, settings=["binlog_format=MIXED"])
+        self.discover(c)
+        client = c[1].session("SELECT 1;")
+        self.addCleanup(client.kill)
+
+        def says(text):
+            client.stdin.write(text + " SELECT 1;\n")
+            client.stdin.flush()
+            self.assertEqual(client.stdout.readline().strip(), "1")
+        says("CREATE TEMPORARY TABLE app.mine (n INT); INSERT INTO app.mine VALUES (7);")
+        for replica in c.nodes[1:]:
+            c.wait_for(lambda one=replica: one.sql("SHOW STATUS LIKE 'Slave_open_temp_tables'").endswith("1"), f"the table at {replica}")
+        self.refuses("-c", "relocate", "-i", c[3], "-d", c[2], saying=rf"{c[3]}.* holds 1 temporary table .*{c[1]}")
+        self.follows(c[3], c[1])
+        # One that comes back to its source finds them.
+        self.does("-c", "repoint", "-i", c[3])
+        self.does("-c", "detach-replica", "-i", c[4])
+        self.does("-c", "reattach-replica", "-i", c[4])
+        says("INSERT INTO app.seq (seq, server) SELECT n, 1 FROM app.mine;")
+        self.arrives(7, at=c.nodes[1:])
+        self.does("takeover", c[1], "--to", c[2])
+        for replica in (c[1], c[3], c[4]):
+            self.follows(replica, c[2])
+        self.write(c[2], 8)
+        self.arrives(8, at=c.nodes)
+        self.does("-c", "relocate", "-i", c[3], "-d", c[4])
+        self.follows(c[3], c[4])
 
     def test_two_moves_at_once_make_no_circle(self):
         c = self.start(3)

@@ -202,6 +202,7 @@ void FakeServers::replicate() {
       instance.replication.sql_running = false;
       instance.replication.last_sql_error = error;
     } else if (applies) {
+      if (not_begun_.erase(key) > 0) instance.gtid.mariadb_slave_pos += ",9-9-9";
       instance =
           simulated(instance, {key, WaitFor{AppliedReceived{}, {}, {}}, "", {}, false, {}}, now);
       const auto inside = ends_inside.find(key);
@@ -318,6 +319,10 @@ Result<> FakeServers::apply(const Instance& as_probed, const Change& change, Ste
     stopped_too_soon.insert(as_probed.key);
   }
   discard_relay_logs(instance, change);
+  const auto* delay = std::get_if<SetDelay>(&change);
+  if (delay != nullptr && delay->keeps_relay_logs && !uses_gtid(instance)) {
+    not_begun_.insert(instance.key);
+  }
   const Step step{instance.key, change, "", {}, false, {}};
   const bool comes_nowhere =
       std::holds_alternative<StartUntil>(change) && frozen_.count(instance.key) > 0;

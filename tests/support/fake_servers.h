@@ -110,6 +110,8 @@ class FakeServers final : public Servers {
   std::set<InstanceKey> silent_about_credentials_;
   std::map<std::pair<InstanceKey, std::size_t>, int> refusals_;
   std::map<InstanceKey, int> hanging_;
+  /// Took a place in their relay logs, and have applied nothing since.
+  std::set<InstanceKey> not_begun_;
   std::map<std::pair<InstanceKey, std::size_t>, std::pair<int, bool>> losses_;
   std::vector<std::string> changes_;
   std::map<InstanceKey, Examination> examinations_;

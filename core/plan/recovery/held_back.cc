@@ -12,18 +12,26 @@ constexpr const char* kNoDelay = "what it holds is needed now";
 constexpr const char* kApply = "apply what it holds";
 
 Undelayed as_it_was(const Instance& server) {
-  return {server.key, server.replication.sql_delay, server.gtid.mariadb_current};
+  Undelayed before{server.key, server.replication.sql_delay, server.gtid.mariadb_current, {}, ""};
+  if (is_mariadb(server) && !uses_gtid(server)) {
+    before.exec = server.replication.exec;
+    before.slave_pos = server.gtid.mariadb_slave_pos;
+  }
+  return before;
 }
 
 std::optional<Run> by_gtid_again(const Instance& server, const std::string& why,
                                  const Progress& so_far) {
   if (!answers(server) || !is_replica(server) || uses_gtid(server)) return std::nullopt;
-  if (latest(so_far, server.key, is_change<FollowByGtid>) != nullptr) return std::nullopt;
+  const Undelayed* before = undelayed(so_far.facts, server.key);
+  const bool by_place = before != nullptr && !before->exec.empty();
+  if (by_place || latest(so_far, server.key, is_change<FollowByGtid>) != nullptr) {
+    return std::nullopt;
+  }
   Run run;
   if (!replication_threads_stopped(server)) {
     run.steps.push_back(step_on(server.key, Change{StopReplication{}}, why));
   }
-  const Undelayed* before = undelayed(so_far.facts, server.key);
   const bool current = before != nullptr && before->mariadb_current;
   run.steps.push_back(step_on(server.key, Change{FollowByGtid{current}}, why));
   return run;
@@ -109,8 +117,9 @@ std::optional<Run> drain_of(const Instance& server, const InstanceKey& failed, c
   }
   // By coordinates, the beginning of a transaction counts as received, too.
   AppliedReceived wanted;
-  const bool off_gtid = is_mariadb(server) && undelayed(so_far.facts, server.key) != nullptr;
-  if (off_gtid) wanted.held = received_position(server);
+  const Undelayed* before = is_mariadb(server) ? undelayed(so_far.facts, server.key) : nullptr;
+  if (before != nullptr && before->exec.empty()) wanted.held = received_position(server);
+  if (before != nullptr) wanted.not_at = before->slave_pos;
   Run run;
   if (!runs(server.replication.sql_state) && server.replication.last_sql_error.empty()) {
     run.steps.push_back(
@@ -146,7 +155,7 @@ std::optional<Run> give_delays_back(const std::optional<InstanceKey>& winner,
         std::move(back->steps.begin(), back->steps.end(), std::back_inserter(run.steps));
         continue;
       }
-      if (!uses_gtid(*server)) continue;
+      if (!uses_gtid(*server) && before.exec.empty()) continue;
     }
     // It is moved or put back next, and started by that. What it holds it shall not wait for again.
     if (tried || before.delay.count() == 0 || server->replication.sql_delay.count() > 0) continue;

@@ -25,12 +25,12 @@ namespace orch {
 /// stopped what was received would be lost.
 void undelay_while_receiving(const Instance& server, Run& run);
 
-/// Takes the delay from a MariaDB server that follows by GTID and has stopped receiving, and lets
-/// it apply what it holds. Nothing where that is done, was tried, or cannot be.
+/// Takes the delay from a MariaDB server that has stopped receiving, and lets it apply what it
+/// holds. Nothing where that is done, was tried, or cannot be.
 [[nodiscard]] std::optional<Run> undelay(const Instance& server, const Progress& so_far);
 
-/// undelay() leaves a server that goes on without GTID: back to it, when all that was received by
-/// it is applied. Nothing where there is nothing to do.
+/// undelay() leaves a server that followed by GTID without it: back to it, when all that was
+/// received by it is applied. Nothing where there is nothing to do.
 [[nodiscard]] std::optional<Run> back_to_gtid(const Instance& server, const Progress& so_far);
 
 /// Lets a replica of the failed server, which receives no more, apply what it holds, without a

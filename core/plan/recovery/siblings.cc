@@ -9,6 +9,7 @@
 #include "core/plan/recovery/binlog_servers.h"
 #include "core/plan/recovery/detaching.h"
 #include "core/plan/recovery/held_back.h"
+#include "core/plan/refactor/temporary_tables.h"
 
 namespace orch {
 
@@ -232,6 +233,25 @@ void note_own_writes(Account& account, const Topology& fresh) {
   }
 }
 
+/// With the old primary dead nobody could wait for their end: see temporary_tables.h.
+void note_dropped_tables(Account& account, const InstanceKey& old_primary, const Progress& so_far,
+                         const Topology& fresh) {
+  const Instance* primary = fresh.find(old_primary);
+  const auto& end = so_far.facts.position_at_promotion;
+  for (const InstanceKey& key : account.moved) {
+    const Instance* before = so_far.at_start.find(key);
+    if (before == nullptr || before->replication.temporary_tables == 0 || !end) continue;
+    if (keeps_temporary_tables(*before) || (primary != nullptr && answers(*primary)) ||
+        contains(received_position(*before), *end)) {
+      continue;
+    }
+    account.notes.push_back(to_string(key) + " had temporary tables of clients of " +
+                            to_string(old_primary) +
+                            ", which MariaDB may have dropped before it got all that those did: "
+                            "see that it replicates, and compare its rows");
+  }
+}
+
 }  // namespace
 
 Decision next_of_siblings(const InstanceKey& old_primary, const SiblingPlan& plan, bool detaches,
@@ -253,6 +273,7 @@ Decision next_of_siblings(const InstanceKey& old_primary, const SiblingPlan& pla
     }
   }
   note_own_writes(account, fresh);
+  note_dropped_tables(account, old_primary, so_far, fresh);
   return end_of_moves(std::move(account), so_far, fresh);
 }
 

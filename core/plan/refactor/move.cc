@@ -5,6 +5,7 @@
 
 #include "core/plan/binlog_family.h"
 #include "core/plan/refactor/parts.h"
+#include "core/plan/refactor/temporary_tables.h"
 #include "core/plan/undo.h"
 
 namespace orch {
@@ -47,6 +48,7 @@ class Mover {
       if (std::string text = not_let_on(); !text.empty()) return lost(std::move(text));
       if (auto refused = lacking_above()) return *std::move(refused);
       if (auto held_back = keep_applying()) return *std::move(held_back);
+      if (auto held_back = keep_temporary_tables()) return *std::move(held_back);
       if (auto partial = give_up_partial(*server_, so_far_)) {
         return {MoveState::Kind::Working, {*std::move(partial)}, ""};
       }
@@ -60,7 +62,6 @@ class Mover {
 
  private:
   [[nodiscard]] bool source_is_silent() const { return source_ != nullptr && !answers(*source_); }
-
   [[nodiscard]] Step step(Change change, std::string why) const {
     return {move_.server, std::move(change), std::move(why), {}, false, {}};
   }
@@ -181,9 +182,22 @@ class Mover {
     return destination_ == nullptr ? std::nullopt : wait_for_destination();
   }
 
-  /// What it holds and has not applied, when it is to be detached from a source that could not give
-  /// it that again; "" = nothing.
+  [[nodiscard]] std::optional<MoveState> keep_temporary_tables() const {
+    const auto& end = move_.destination_holds;
+    if (move_.equal_at || !needs_temporary_tables(*server_, source_, destination_, end)) {
+      return std::nullopt;
+    }
+    auto wait = await_their_end(*server_, end, policy_, so_far_);
+    return wait ? MoveState{MoveState::Kind::Working, {*std::move(wait)}, ""}
+                : lost(temporary_tables_text(*server_));
+  }
+
+  /// What it holds and has not applied, when nobody could give it that again: the destination has
+  /// purged it, or it is to be detached from a source that is silent; "" = nothing.
   [[nodiscard]] std::string thrown_away() const {
+    if (move_.target.positioning != Positioning::Coordinates && destination_ != nullptr) {
+      if (std::string gone = gone_there(*server_, *destination_); !gone.empty()) return gone;
+    }
     if (!is_detached(move_.target.source) || !source_is_silent()) return "";
     if (server_->server.binlog_server || has_applied_all(*server_)) return "";
     return "would lose what it has received, and its source does not answer: " +
@@ -212,6 +226,7 @@ class Mover {
 
   [[nodiscard]] MoveState point() const {
     if (std::string text = thrown_away(); !text.empty()) return lost(std::move(text));
+    if (auto held = keep_temporary_tables()) return *std::move(held);
     if (destination_ != nullptr && answers(*destination_)) {
       if (auto held_back = wait_for_destination()) return *held_back;
     }
@@ -345,7 +360,8 @@ class Mover {
     const bool by_gtid = uses_gtid(*server_) && source_ != nullptr && answers(*source_) &&
                          !source_->server.binlog_server;
     const bool has_place = log_number(server_->replication.exec.log_file).has_value();
-    if (by_gtid ? !was_running() : !has_place) {
+    const bool was_stopped = latest(so_far_, move_.server, is_change<StopReplication>) != nullptr;
+    if (by_gtid ? !was_stopped && !runs(server_->replication.sql_state) : !has_place) {
       return lost("does not replicate, so that its coordinates are not known");
     }
     if (!by_gtid) return std::nullopt;
@@ -362,11 +378,6 @@ class Mover {
                        false,
                        {}}},
                      ""};
-  }
-
-  [[nodiscard]] bool was_running() const {
-    return runs(server_->replication.sql_state) ||
-           latest(so_far_, move_.server, is_change<StopReplication>) != nullptr;
   }
 
   /// Nothing when the destination has all that the server has of the log which both know.
@@ -514,6 +525,8 @@ MoveState next_of_move(const Move& move, const Progress& so_far, const Topology&
       server != nullptr &&
       std::any_of(state.steps.begin(), state.steps.end(), [&](const Step& step) {
         return waits_for<IsStopped>(step.action) ||
+               waits_for<HoldsNoTemporaryTables>(step.action) ||
+               (server->replication.temporary_tables > 0 && waits_for<HasExecuted>(step.action)) ||
                (waits_for<AppliedReceived>(step.action) && !has_applied_all(*server));
       });
   return state;

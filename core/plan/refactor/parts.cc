@@ -106,6 +106,13 @@ std::string cannot_go_by_place(const Instance& replica, Positioning how) {
   return by_place ? bound_to_gtid(replica) : "";
 }
 
+std::string gone_there(const Instance& replica, const Instance& source) {
+  const Result<std::string> lacking =
+      answers(source) ? purged_and_lacking(replica, source, false) : std::string();
+  if (!lacking || lacking->empty()) return "";
+  return "lacks what " + to_string(source.key) + " has purged: " + *lacking;
+}
+
 std::string cannot_start_again(const Instance& replica, const Instance* source) {
   if (!runs(replica.replication.io_state) || source == nullptr || !answers(*source)) return "";
   // What it writes may be on its way round to a source that follows it.

@@ -43,6 +43,10 @@ namespace orch {
 /// bound_to_gtid(). "" when it can, or is told none.
 [[nodiscard]] std::string cannot_go_by_place(const Instance& replica, Positioning how);
 
+/// What the replica lacks as it is now, and the source, which it is to follow by GTID, has purged;
+/// "" = nothing that is known.
+[[nodiscard]] std::string gone_there(const Instance& replica, const Instance& source);
+
 /// Why a replica that own_missing() speaks of is not stopped.
 [[nodiscard]] std::string turned_away_text(const Difference& own);
 /// The same, if it receives from that source now: stopped, it could not start again. "" when it

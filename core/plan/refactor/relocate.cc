@@ -30,13 +30,11 @@ std::string objection_to_gtid_move(const Instance& server, const Instance& desti
   if (auto can = can_replicate_from(server, destination, policy.rules()); !can) {
     return can.error().message;
   }
-  if (!server.gtid.uses_oracle) return "";
-  const auto purged = GtidSet::parse(destination.gtid.purged);
-  const auto executed = GtidSet::parse(server.gtid.executed);
-  if (!purged || !executed) return "malformed GTID set on " + to_string(server.key);
-  if (executed->contains(*purged)) return "";
+  const auto lacking = purged_and_lacking(server, destination, true);
+  if (!lacking) return lacking.error().message;
+  if (lacking->empty()) return "";
   return "Instance " + to_string(destination.key) + " has purged GTID entries not found on " +
-         to_string(server.key);
+         to_string(server.key) + ": " + *lacking;
 }
 
 Move gtid_move(const Instance& server, const InstanceKey& destination, std::string why) {

@@ -56,12 +56,17 @@ Result<> may_be_restarted(const Instance& server, const Topology& topology) {
 }
 
 /// Refused where nobody would send again what it has received and not applied, and a change of its
-/// source throws away.
+/// source throws away: that one does not answer, or has purged it.
 Result<> may_discard(const Instance& server, const Topology& topology) {
   const Instance* source = topology.source_of(server.key);
   const bool comes_again =
       source == nullptr ? server.replication.io_state == ThreadState::Running : answers(*source);
-  if (comes_again || has_applied_all(server)) return {};
+  if (has_applied_all(server)) return {};
+  const std::string gone = source == nullptr ? "" : gone_there(server, *source);
+  if (!gone.empty()) {
+    return refusal(to_string(server.key) + " would lose what it has received: it " + gone);
+  }
+  if (comes_again) return {};
   return refusal(to_string(server.key) + " would lose what it has received, and " +
                  to_string(server.replication.source) +
                  (source == nullptr ? " is not known: " : " does not answer: ") +

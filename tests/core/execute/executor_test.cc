@@ -405,7 +405,7 @@ TEST_SUITE("core/execute/executor") {
     Bench bench;
     bench.servers.set(db(2), [](Instance& i) { i.gtid.purged = gtids("1-5", 7); });
     CHECK(message(bench.run(move_gtid(db(3), db(2), {}))) ==
-          "Instance db2:3306 has purged GTID entries not found on db3:3306");
+          "Instance db2:3306 has purged GTID entries not found on db3:3306: " + gtids("1-5", 7));
   }
 
   TEST_CASE("take-siblings, relocate-replicas and take-master end where they should") {

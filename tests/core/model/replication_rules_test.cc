@@ -196,6 +196,46 @@ TEST_SUITE("core/model/replication_rules") {
     p.source.server.log_bin = false;
     CHECK(message().ends_with("Reason: the source has no binary log"));
   }
+
+  TEST_CASE("what MariaDB would not find in its binary logs is lacking, unless it comes first") {
+    Pair p;
+    p.replica.server.version = p.source.server.version = "10.11.6-MariaDB";
+    make_replica(p.replica);
+    p.replica.gtid.uses_mariadb = true;
+    p.replica.replication.io_state = p.replica.replication.sql_state = ThreadState::Running;
+    const auto lacking = [&](bool applies_rest = false) {
+      const auto text = purged_and_lacking(p.replica, p.source, applies_rest);
+      return text ? *text : "no GTIDs";
+    };
+    CHECK(lacking() == "");  // not read
+    p.source.gtid.mariadb_purged = "0-1-20,5-2-3";
+    p.replica.gtid.mariadb_slave_pos = "0-1-19";
+    CHECK(lacking() == "0-1-20,5-2-3");
+    p.replica.gtid.mariadb_slave_pos = "0-2-21,5-2-3";
+    CHECK(lacking() == "");
+    // Two wrote side by side, and the later number came first.
+    p.replica.gtid.mariadb_slave_pos = "0-2-18,5-2-3";
+    CHECK(lacking() == "0-1-20");
+    p.replica.gtid.mariadb_binlog_state = "0-1-20,0-2-18,5-2-3";
+    CHECK(lacking() == "");
+    p.replica.gtid.mariadb_binlog_state = "0-" + std::to_string(p.replica.server.id) + "-99";
+    CHECK(lacking() == "0-1-20");  // what it wrote itself says nothing of that
+    p.replica.gtid.mariadb_binlog_state = "";
+    p.replica.replication.filters_domains = true;
+    CHECK(lacking() == "");
+    p.replica.replication.filters_domains = false;
+    p.replica.replication.gtid_io_pos = "0-1-30,5-2-3";
+    CHECK(lacking(true) == "");
+    CHECK(lacking() == "0-1-20");
+    CHECK(can_replicate_from_gtid(p.replica, p.source, p.rules));
+    p.replica.replication.sql_delay = seconds(60);
+    CHECK(lacking(true) == "0-1-20");
+    const auto verdict = can_replicate_from_gtid(p.replica, p.source, p.rules);
+    REQUIRE_FALSE(verdict);
+    CHECK(verdict.error().message.ends_with("purged what the replica lacks: 0-1-20"));
+    p.source.gtid.mariadb_purged = "garbage";
+    CHECK(lacking() == "no GTIDs");
+  }
 }
 
 }  // namespace orch

@@ -235,4 +235,40 @@ TEST_SUITE("core/plan/measure") {
     CHECK(outcome.account.moved.size() == 2);
     CHECK(outcome.account.lost.empty());
   }
+
+  TEST_CASE("a delayed MariaDB replica without GTID applies what it holds before it serves") {
+    for (const bool is_alone : {true, false}) {
+      for (const bool is_stuck : {false, true}) {
+        CAPTURE(is_alone);
+        CAPTURE(is_stuck);
+        FakeServers servers;
+        Instance primary = writable(mariadb(1, "0-1-9"));
+        primary.server.binlog.log_pos = 2000;
+        servers.add(primary);
+        Instance late = told_place(following(mariadb(2, "0-1-9"), 1), in("bin.000001", 1000));
+        late.replication.read.log_pos = 2000;
+        late.replication.relay = {"relay.000002", 400, BinlogType::Relay};
+        late.replication.sql_delay = std::chrono::hours(1);
+        servers.add(late);
+        if (!is_alone) {
+          servers.add(told_place(following(mariadb(3, "0-1-9"), 1), in("bin.000001", 1500)));
+        }
+        if (is_stuck) servers.freeze_applier(db(2));
+        servers.kill(db(1));
+        const Outcome outcome = fail_over(servers);
+        if (is_stuck && is_alone) {
+          CHECK(mentions(said(outcome), "in vain"));
+          CHECK(servers.writable().empty());
+          continue;
+        }
+        REQUIRE(said(outcome).empty());
+        CHECK(outcome.account.promoted == db(is_stuck ? 3 : 2));
+        CHECK(mentions(outcome.account.lost_transactions, "db2:3306 has received") == is_stuck);
+        // Only who has begun tells how far it is.
+        CHECK(mentions(servers.at(db(2)).gtid.mariadb_slave_pos, "9-9-9") != is_stuck);
+        CHECK_FALSE(did(servers, "db2:3306 follow by GTID again"));
+        if (is_stuck) CHECK(servers.at(db(2)).replication.source == db(1));
+      }
+    }
+  }
 }

@@ -44,6 +44,9 @@ TEST_SUITE("core/plan/undo") {
           if (!source_answers) source = unseen(source);
           const auto steps = undo_thread_steps(so_far, Topology({source, now}));
           CHECK(steps.empty() == (with_mariadb && !source_answers));
+          source.gtid.mariadb_purged = "0-1-35";
+          const auto none = undo_thread_steps(so_far, Topology({source, now}));
+          CHECK(none.empty() == with_mariadb);
         }
       }
     }

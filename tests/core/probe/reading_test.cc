@@ -196,7 +196,7 @@ TEST_SUITE("core/probe/reading") {
         Seconds_Behind_Master: NULL
         Gtid_IO_Pos: 0-1-42
         Using_Gtid: )" + using_gtid));
-      session.answer("SHOW SESSION STATUS LIKE 'Binlog",
+      session.answer("SHOW SESSION STATUS LIKE '",
                      table({"Variable_name", "Value"}, {{"Binlog_snapshot_file", "b.000001"},
                                                         {"Binlog_snapshot_position", "4"}}));
       session.answer("SHOW SLAVE HOSTS",

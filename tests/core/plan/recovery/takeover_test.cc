@@ -466,4 +466,37 @@ TEST_SUITE("core/plan/recovery/takeover") {
     REQUIRE(outcome.error);
     CHECK(mentions(outcome.error->message, "auto=false, and master db1:3306 has 3 replicas"));
   }
+
+  TEST_CASE("nobody takes over who has purged what a delayed MariaDB sibling has yet to apply") {
+    FakeServers servers;
+    build_mariadb(servers);
+    servers.set(db(3), [](Instance& i) { i.replication.sql_delay = std::chrono::hours(1); });
+    servers.set(db(2), [](Instance& i) { i.gtid.mariadb_purged = "0-1-85"; });
+    const Outcome refused = take_over(servers, db(2));
+    CHECK(mentions(said(refused), "purged what the replica lacks: 0-1-85"));
+    CHECK(servers.changes().empty());
+    servers.set(db(3), [](Instance& i) { i.replication.sql_delay = std::chrono::hours(0); });
+    CHECK(said(take_over(servers, db(2))).empty());
+    check_below(servers, 3, 2);
+  }
+
+  TEST_CASE("a sibling with temporary tables follows when it has all that the old primary wrote") {
+    for (const bool is_slow : {false, true}) {
+      CAPTURE(is_slow);
+      FakeServers servers;
+      build_mariadb(servers);
+      servers.set(db(3), [](Instance& i) { i.replication.temporary_tables = 2; });
+      if (is_slow) servers.freeze_applier(db(3));
+      const Outcome outcome = take_over(servers, db(2));
+      REQUIRE(said(outcome).empty());
+      check_below(servers, 1, 2);
+      if (is_slow) {
+        CHECK(mentions(because(outcome, 3), "holds 2 temporary tables of clients of db1:3306"));
+        CHECK(servers.at(db(3)).replication.source == db(1));
+        CHECK(servers.at(db(3)).replication.gtid_io_pos == "0-1-100");
+      } else {
+        check_below(servers, 3, 2);
+      }
+    }
+  }
 }

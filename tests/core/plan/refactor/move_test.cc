@@ -229,4 +229,82 @@ TEST_SUITE("core/plan/refactor/move") {
     CHECK(std::holds_alternative<Done>(plan.end));
     CHECK(again.front() == db(1));
   }
+
+  TEST_CASE("no MariaDB replica loses what it holds and its source to be has purged") {
+    const std::vector<std::pair<Planner, int>> moves = {
+        {relocate(db(3), db(1), {}), 1},
+        {repoint(db(3), db(1), {}), 1},
+        {repoint(db(3), std::nullopt, {}), 2},
+    };
+    for (const auto& [planner, to] : moves) {
+      CAPTURE(to);
+      FakeServers servers;
+      build_tree(servers, true);
+      servers.set(db(3), [](Instance& it) {
+        it.gtid.mariadb_slave_pos = it.gtid.mariadb_binlog_state = "0-1-80";
+        it.replication.sql_delay = std::chrono::minutes(1);
+      });
+      servers.set(db(to), [](Instance& it) { it.gtid.mariadb_purged = "0-1-90"; });
+      const Outcome refused = run_plan(servers, planner);
+      CHECK(mentions(said(refused), "purged"));
+      CHECK(mentions(said(refused), "0-1-90"));
+      CHECK(servers.changes().empty());
+      // What it applies before it goes is not needed from there.
+      servers.set(db(3), [](Instance& it) { it.replication.sql_delay = std::chrono::minutes(0); });
+      CHECK(said(run_plan(servers, planner)) == "");
+      check_below(servers, 3, to);
+    }
+  }
+
+  TEST_CASE("no replica is moved while its source's clients have temporary tables there") {
+    const Planner planners[] = {relocate(db(3), db(1), {}), move_gtid(db(3), db(1), {}),
+                                move_up(db(3), {}), relocate(db(3), db(4), {}),
+                                repoint(db(3), db(1), {})};
+    for (const Planner& planner : planners) {
+      FakeServers servers;
+      build_tree(servers, true);
+      servers.keep_writing(db(1));
+      servers.set(db(3), [](Instance& it) { it.replication.temporary_tables = 1; });
+      const Outcome refused = run_plan(servers, planner);
+      CHECK(mentions(said(refused), "db3:3306"));
+      CHECK(mentions(said(refused), "holds 1 temporary table of clients of db2:3306"));
+      CHECK(servers.changes().empty());
+      CHECK(refused.left.empty());
+      check_below(servers, 3, 2);
+    }
+    // Later versions keep them.
+    FakeServers late;
+    build_tree(late, true);
+    for (const int number : {1, 2, 3, 4})
+      late.set(db(number), [](Instance& it) { it.server.version = "11.8.2-MariaDB-log"; });
+    late.set(db(3), [](Instance& it) { it.replication.temporary_tables = 1; });
+    CHECK(said(run_plan(late, relocate(db(3), db(1), {}))) == "");
+    // From its own source it gets what they do with them.
+    for (const Planner& planner : {repoint(db(3), std::nullopt, {}), detach(db(3), {})}) {
+      FakeServers servers;
+      build_tree(servers, true);
+      servers.set(db(3), [](Instance& it) { it.replication.temporary_tables = 1; });
+      CHECK(said(run_plan(servers, planner)) == "");
+    }
+  }
+
+  TEST_CASE("what a client opens while a replica is stopped has it started again where it was") {
+    FakeServers servers;
+    build_tree(servers, true);
+    const Planner move = relocate(db(3), db(1), {});
+    const Planner watched = [&](const Progress& so_far, const Topology& fresh) {
+      if (did(servers, "db3:3306 stop the receiver")) {
+        servers.set(db(3), [](Instance& it) { it.replication.temporary_tables = 1; });
+        std::vector<Instance> all(fresh.instances().begin(), fresh.instances().end());
+        for (Instance& one : all)
+          if (one.key == db(3)) one.replication.temporary_tables = 1;
+        return move(so_far, Topology(std::move(all)));
+      }
+      return move(so_far, fresh);
+    };
+    const Outcome refused = run_plan(servers, watched);
+    CHECK(mentions(said(refused), "holds 1 temporary table"));
+    check_below(servers, 3, 2);
+    CHECK(refused.left.empty());
+  }
 }
