@@ -128,6 +128,7 @@ class Member {
   void become_newcomer();
   Result<> join_anew();
   void ask_to_join();
+  void look_for_namesake();
   void notice_wanted(const std::string& address);
   [[nodiscard]] std::set<std::string> known_addresses() const;
   [[nodiscard]] bool hears_of_no_leader() const;
