@@ -65,6 +65,9 @@ class Database {
   /// the connection broke just while it was committed. So it begins anew each time, and tells what
   /// an earlier time has written from what others have.
   virtual Result<> transaction(const std::function<Result<>()>& work) = 0;
+  /// Runs `work`, which only reads, on what the database holds when it first does: what others
+  /// write meanwhile does not show, and they need not wait. As transaction() otherwise.
+  virtual Result<> reading(const std::function<Result<>()>& work) { return transaction(work); }
   /// The generated key of the latest INSERT of this connection.
   [[nodiscard]] virtual std::int64_t last_insert_id() const = 0;
 

@@ -165,7 +165,19 @@ class MySqlDatabase final : public Database {
   Result<> transaction(const std::function<Result<>()>& work) override {
     const std::lock_guard lock(mutex_);
     if (in_transaction_) return work();
-    return with_patience([&] { return try_transaction(work); }, Kind::Transaction);
+    return with_patience([&] { return try_transaction("start transaction", work); },
+                         Kind::Transaction);
+  }
+
+  Result<> reading(const std::function<Result<>()>& work) override {
+    const std::lock_guard lock(mutex_);
+    if (in_transaction_) return work();
+    const auto attempt = [&]() -> Result<> {
+      // Of the next transaction alone, whatever the server's default is.
+      ORCH_TRY(run("set transaction isolation level repeatable read", {}));
+      return try_transaction("start transaction with consistent snapshot, read only", work);
+    };
+    return with_patience(attempt, Kind::Transaction);
   }
 
   [[nodiscard]] std::int64_t last_insert_id() const override {
@@ -221,8 +233,8 @@ class MySqlDatabase final : public Database {
     }
   }
 
-  Result<> try_transaction(const std::function<Result<>()>& work) {
-    ORCH_TRY(run("start transaction", {}));
+  Result<> try_transaction(std::string_view begin, const std::function<Result<>()>& work) {
+    ORCH_TRY(run(begin, {}));
     in_transaction_ = true;
     Result<> outcome = work();
     // Whatever `work` made of it: nothing of the transaction is left.

@@ -210,26 +210,12 @@ class SqliteDatabase final : public Database {
   }
 
   Result<> transaction(const std::function<Result<>()>& work) override {
-    const std::lock_guard lock(mutex_);
-    if (in_transaction_) return work();
     // IMMEDIATE: the write lock is waited for here, where nothing has been read yet that another
     // process could make stale.
-    ORCH_TRY(execute("begin immediate"));
-    in_transaction_ = true;
-    Result<> outcome = work();
-    if (outcome) {
-      if (Result<std::int64_t> committed = execute("commit"); !committed) {
-        outcome = fail(std::move(committed).error());
-      }
-    }
-    in_transaction_ = false;
-    // Some failures (a full disk) have rolled back by themselves.
-    if (!outcome && sqlite3_get_autocommit(connection_.get()) == 0) {
-      if (const Result<std::int64_t> undone = execute("rollback"); !undone) {
-        return fail(std::move(outcome).error().within("after " + undone.error().message));
-      }
-    }
-    return outcome;
+    return run_between("begin immediate", work);
+  }
+  Result<> reading(const std::function<Result<>()>& work) override {
+    return run_between("begin", work);
   }
 
   [[nodiscard]] std::int64_t last_insert_id() const override {
@@ -282,6 +268,27 @@ class SqliteDatabase final : public Database {
   }
 
  private:
+  Result<> run_between(std::string_view begin, const std::function<Result<>()>& work) {
+    const std::lock_guard lock(mutex_);
+    if (in_transaction_) return work();
+    ORCH_TRY(execute(begin));
+    in_transaction_ = true;
+    Result<> outcome = work();
+    if (outcome) {
+      if (Result<std::int64_t> committed = execute("commit"); !committed) {
+        outcome = fail(std::move(committed).error());
+      }
+    }
+    in_transaction_ = false;
+    // Some failures (a full disk) have rolled back by themselves.
+    if (!outcome && sqlite3_get_autocommit(connection_.get()) == 0) {
+      if (const Result<std::int64_t> undone = execute("rollback"); !undone) {
+        return fail(std::move(outcome).error().within("after " + undone.error().message));
+      }
+    }
+    return outcome;
+  }
+
   /// Moves a long write-ahead log into the file, unless somebody else is at work, who will do it.
   void shorten_log() {
     constexpr std::uintmax_t kLongLog = 256U << 10U;

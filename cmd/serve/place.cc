@@ -12,12 +12,14 @@
 
 #include "cmd/command/raft.h"
 #include "cmd/serve/second_opinion.h"
+#include "cmd/version.h"
 #include "core/base/log.h"
 #include "core/base/text.h"
 #include "ha/lease_coordination.h"
 #include "ha/raft/node.h"
 #include "ha/raft/raft_coordination.h"
 #include "storage/lease_store.h"
+#include "storage/open.h"
 
 namespace orch::cmd {
 
@@ -40,11 +42,15 @@ Result<> Service::take_place() {
 
 Result<> Service::join_group() {
   const RaftSettings& raft = config().raft;
-  decisions_ = std::make_unique<ha::raft::State>(*lease_database_, clock_,
-                                                 [this](const std::set<InstanceKey>& keys) {
-                                                   const MutexLock lock(mutex_);
-                                                   forgotten_.insert(keys.begin(), keys.end());
-                                                 });
+  const storage::OpenOptions open{.version = fmt::format("orch-{}", version())};
+  ORCH_ASSIGN(snapshot_database_, storage::open_backend(config().backend, open, clock_));
+  decisions_ = std::make_unique<ha::raft::State>(
+      *lease_database_, clock_,
+      [this](const std::set<InstanceKey>& keys) {
+        const MutexLock lock(mutex_);
+        forgotten_.insert(keys.begin(), keys.end());
+      },
+      ha::raft::State::kPatience, snapshot_database_.get());
   // Of a time without raft: an epoch that no term of the group may be compared with.
   ORCH_TRY(storage::LeaseStore(*database_).forget());
   ha::raft::Settings settings = raft_settings(raft);

@@ -170,6 +170,7 @@ class Service {
   std::unique_ptr<Recent<WriteSample>> write_log_;
   std::unique_ptr<storage::Database> database_;
   std::unique_ptr<storage::Database> lease_database_;  ///< a connection that nobody else holds up
+  std::unique_ptr<storage::Database> snapshot_database_;  ///< with raft
   std::unique_ptr<Fleet> fleet_;
   std::unique_ptr<Progress> progress_;
   std::unique_ptr<ha::raft::State> decisions_;  ///< with raft

@@ -12,6 +12,10 @@ typedef int (*SendFunction)(struct raft_io* io, struct raft_io_send* request,
 typedef int (*StartFunction)(struct raft_io* io, unsigned milliseconds, raft_io_tick_cb tick,
                              raft_io_recv_cb receive);
 
+typedef int (*PutFunction)(struct raft_io* io, unsigned trailing,
+                           struct raft_io_snapshot_put* request,
+                           const struct raft_snapshot* snapshot, raft_io_snapshot_put_cb callback);
+
 struct OrchRaft {
   struct raft raft;
   struct raft_io io;
@@ -23,6 +27,13 @@ struct OrchRaft {
   SendFunction send;
   StartFunction start;
   raft_io_recv_cb receive;
+  PutFunction put;
+  struct {
+    struct raft_io_snapshot_put* request;  // NULL: none waits
+    const struct raft_snapshot* snapshot;
+    raft_io_snapshot_put_cb callback;
+    unsigned trailing;
+  } unwritten;
   int abstains;
   raft_index waits_for;
   int transfers;
@@ -88,17 +99,13 @@ static int fsm_apply(struct raft_fsm* fsm, const struct raft_buffer* buffer, voi
 
 static int fsm_snapshot(struct raft_fsm* fsm, struct raft_buffer* buffers[], unsigned* count) {
   struct OrchRaft* raft = fsm->data;
-  char* bytes = NULL;
-  size_t size = 0;
-  if (raft->hooks.snapshot(raft->hooks.owner, &bytes, &size) != 0) return RAFT_BUSY;
-  *buffers = raft_malloc(sizeof **buffers);
+  if (raft->hooks.snapshot(raft->hooks.owner) != 0) return RAFT_BUSY;
+  *buffers = raft_calloc(1, sizeof **buffers);
   if (*buffers == NULL) {
     raft->hooks.snapshot_done(raft->hooks.owner);
     return RAFT_NOMEM;
   }
-  (*buffers)[0].base = bytes;
-  (*buffers)[0].len = size;
-  *count = 1;
+  *count = 1;  // empty as yet: put_when_written()
   return 0;
 }
 
@@ -109,6 +116,40 @@ static int fsm_snapshot_done(struct raft_fsm* fsm, struct raft_buffer* buffers[]
   *count = 0;
   raft->hooks.snapshot_done(raft->hooks.owner);
   return 0;
+}
+
+// libraft wants the state at once, on the loop's thread, where a large one takes so long to write
+// out that the leader is deposed. But it goes on while a snapshot gets to the disk: to libraft, the
+// time until there is something to put there is a part of that.
+static int put_when_written(struct raft_io* io, unsigned trailing,
+                            struct raft_io_snapshot_put* request,
+                            const struct raft_snapshot* snapshot,
+                            raft_io_snapshot_put_cb callback) {
+  struct raft* engine = io->data;
+  struct OrchRaft* raft = engine->data;
+  // One that another node sent has all its bytes.
+  if (snapshot->n_bufs != 1 || snapshot->bufs[0].base != NULL) {
+    return raft->put(io, trailing, request, snapshot, callback);
+  }
+  raft->unwritten.request = request;
+  raft->unwritten.snapshot = snapshot;
+  raft->unwritten.callback = callback;
+  raft->unwritten.trailing = trailing;
+  return 0;
+}
+
+void orch_raft_snapshot_written(struct OrchRaft* raft, char* bytes, size_t size) {
+  struct raft_io_snapshot_put* request = raft->unwritten.request;
+  int status = RAFT_CANCELED;
+  if (request == NULL) return;
+  raft->unwritten.request = NULL;
+  if (bytes != NULL) {
+    raft->unwritten.snapshot->bufs[0].base = bytes;
+    raft->unwritten.snapshot->bufs[0].len = size;
+    status = raft->put(&raft->io, raft->unwritten.trailing, request, raft->unwritten.snapshot,
+                       raft->unwritten.callback);
+  }
+  if (status != 0) raft->unwritten.callback(request, status);
 }
 
 static int fsm_restore(struct raft_fsm* fsm, struct raft_buffer* buffer) {
@@ -309,6 +350,8 @@ struct OrchRaft* orch_raft_open(struct uv_loop_s* loop, const struct OrchRaftSet
   raft_set_snapshot_trailing(&raft->raft, settings->snapshot_trailing);
   raft->send = raft->io.send;
   raft->io.send = send_corrected;
+  raft->put = raft->io.snapshot_put;
+  raft->io.snapshot_put = put_when_written;
   raft->start = raft->io.start;
   raft->io.start = start_guarded;
   return raft;
@@ -354,6 +397,7 @@ static void on_closed(struct raft* engine) {
 }
 
 void orch_raft_close(struct OrchRaft* raft) {
+  orch_raft_snapshot_written(raft, NULL, 0);
   raft_close(&raft->raft, on_closed);
 }
 void orch_raft_free(struct OrchRaft* raft) {

@@ -19,9 +19,10 @@ struct OrchRaftHooks {
   void* owner;
   /// The entry at `index` is agreed on.
   void (*apply)(void* owner, uint64_t index, const char* bytes, size_t size);
-  /// Points to all of the state, which stays there until snapshot_done; nonzero: not now. The size
-  /// is a multiple of 8.
-  int (*snapshot)(void* owner, char** bytes, size_t* size);
+  /// All of the state is wanted as it is now, for orch_raft_snapshot_written() as soon as it is
+  /// written out; nonzero: not now.
+  int (*snapshot)(void* owner);
+  /// The snapshot has come to an end, whichever.
   void (*snapshot_done)(void* owner);
   /// Nonzero: it cannot be used.
   int (*restore)(void* owner, const char* bytes, size_t size);
@@ -117,6 +118,9 @@ uint64_t orch_raft_match(struct OrchRaft* raft, uint64_t id);
 void orch_raft_abstain(struct OrchRaft* raft, int abstain);
 /// Until its log has reached `index` the node neither asks for votes nor gives its own.
 void orch_raft_wait_for(struct OrchRaft* raft, uint64_t index);
+/// What hooks.snapshot wanted; it stays there until hooks.snapshot_done. The size is a multiple
+/// of 8. NULL: there is none.
+void orch_raft_snapshot_written(struct OrchRaft* raft, char* bytes, size_t size);
 /// Takes a snapshot as soon as `entries` were applied since the last one.
 void orch_raft_snapshot_after(struct OrchRaft* raft, unsigned entries);
 

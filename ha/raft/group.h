@@ -2,6 +2,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <string>
 #include <string_view>
@@ -17,7 +18,8 @@ namespace orch::ha::raft {
 /// Place of an entry in the log that all nodes of a group share; the first is 1.
 using Index = std::uint64_t;
 
-/// What the nodes of a group agree on. All of it is called by one thread, the engine's.
+/// What the nodes of a group agree on. All of it is called by one thread, the engine's, but where
+/// it says otherwise.
 class StateMachine {
  public:
   virtual ~StateMachine() = default;
@@ -33,8 +35,9 @@ class StateMachine {
   [[nodiscard]] virtual std::string waits_for() const { return ""; }
   /// Whoever waits in apply() is to end with an error, now and from now on; for other threads.
   virtual void wait_no_more() {}
-  /// All of the state as it is after the entry applied last.
-  virtual Result<std::string> snapshot() = 0;
+  /// All of the state as it is after the entry applied last. A thread of its own calls this: the
+  /// engine's waits until `pinned` is called, and what it applies from then on does not show.
+  virtual Result<std::string> snapshot(const std::function<void()>& pinned) = 0;
   /// Replaces all of the state, in one transaction. Refuses a damaged snapshot.
   virtual Result<> restore(std::string_view snapshot) = 0;
   /// The index of the entry applied last; 0 when there was none.

@@ -45,8 +45,8 @@ OrchRaftHooks Member::hooks() {
   hooks.apply = [](void* owner, std::uint64_t index, const char* bytes, std::size_t size) {
     member_of(owner).on_apply(index, {bytes, size});
   };
-  hooks.snapshot = [](void* owner, char** bytes, std::size_t* size) {
-    return member_of(owner).on_snapshot(bytes, size);
+  hooks.snapshot = [](void* owner) {
+    return member_of(owner).on_snapshot();
   };
   hooks.snapshot_done = [](void* owner) {
     member_of(owner).on_snapshot_done();
@@ -212,8 +212,10 @@ void Member::finish() {
   const auto ended = fail(ErrorKind::Unreachable, "this node ends");
   for (const auto& [number, answer] : std::exchange(proposals_, {}))
     answer->give(ended);
-  for (const auto& waiter : std::exchange(snapshot_waiters_, {}))
-    waiter->give(ended);
+  for (auto* waiters : {&snapshot_askers_, &snapshot_waiters_}) {
+    for (const auto& waiter : std::exchange(*waiters, {}))
+      waiter->give(ended);
+  }
   loop_.stop_posting();
   const MutexLock lock(mutex_);
   status_.state = "Shutdown";
@@ -236,34 +238,6 @@ void Member::on_apply(Index index, std::string_view bytes) {
   if (proposal->proposer != proposer_) return;
   const auto waiting = proposals_.find(proposal->number);
   if (waiting != proposals_.end()) waiting->second->give(std::move(result));
-}
-
-int Member::on_snapshot(char** bytes, std::size_t* size) {
-  if (!broken_.empty()) return 1;
-  const auto packed = [&]() -> Result<std::string> {
-    ORCH_ASSIGN(const std::string state, machine_.snapshot());
-    return pack_snapshot(state);
-  }();
-  if (!packed) {
-    log::error("raft: no snapshot: {}", packed.error().message);
-    for (const auto& waiter : std::exchange(snapshot_waiters_, {})) {
-      waiter->give(fail(packed.error()));
-    }
-    ::orch_raft_snapshot_after(engine_, settings_.snapshot_after);
-    return 1;
-  }
-  snapshot_ = *packed;
-  snapshot_ticks_ = 0;
-  *bytes = snapshot_.data();
-  *size = snapshot_.size();
-  return 0;
-}
-
-void Member::on_snapshot_done() {
-  std::exchange(snapshot_, {});
-  ::orch_raft_snapshot_after(engine_, settings_.snapshot_after);
-  for (const auto& waiter : std::exchange(snapshot_waiters_, {}))
-    waiter->give({});
 }
 
 int Member::on_restore(std::string_view bytes) {

@@ -3,6 +3,7 @@
 #include <atomic>
 #include <cstdint>
 #include <functional>
+#include <future>
 #include <map>
 #include <memory>
 #include <optional>
@@ -127,6 +128,7 @@ class Member {
   void become_newcomer();
   Result<> join_anew();
   void ask_to_join();
+  void look_for_namesake();
   void notice_wanted(const std::string& address);
   [[nodiscard]] std::set<std::string> known_addresses() const;
   [[nodiscard]] bool hears_of_no_leader() const;
@@ -157,7 +159,8 @@ class Member {
 
   // What the engine calls
   void on_apply(Index index, std::string_view bytes);
-  int on_snapshot(char** bytes, std::size_t* size);
+  int on_snapshot();
+  void hand_over_snapshot();
   void on_snapshot_done();
   int on_restore(std::string_view bytes);
 
@@ -220,9 +223,12 @@ class Member {
   SteadyPoint last_look_{};
   SteadyPoint disk_fine_at_{};
   std::string broken_{};
-  std::string snapshot_{};  ///< while the engine writes it
-  std::vector<SharedAnswer<>> snapshot_waiters_{};
-  int snapshot_ticks_{0};  ///< since one was asked for
+  bool takes_snapshot_{false};
+  std::future<Result<std::string>> unwritten_{};    ///< a thread writes it out
+  std::string snapshot_{};                          ///< while the engine puts it on the disk
+  std::vector<SharedAnswer<>> snapshot_askers_{};   ///< of the one that is taken
+  std::vector<SharedAnswer<>> snapshot_waiters_{};  ///< for the next one
+  int snapshot_ticks_{0};                           ///< since one was asked for
 
   /// What other threads read without waiting.
   std::atomic<Term> led_term_{0};

@@ -21,6 +21,8 @@ constexpr std::string_view kState = "state";
 constexpr std::string_view kHasLog = "data";
 constexpr std::string_view kHasNone = "fresh";
 constexpr std::string_view kJoin = "join ";
+/// A question: the number of that process, which two that run the same log do not share.
+constexpr std::string_view kProcess = "process";
 constexpr std::string_view kNotForEverybody = "is not for everybody";
 constexpr std::string_view kToBeAdded = " is to be added first";
 constexpr std::string_view kElsewhere = " is in the group as ";
@@ -166,6 +168,7 @@ void Member::ask_to_join() {
   }
   if (votes && !hears_of_no_leader()) return;
   last_join_request_ = now;
+  look_for_namesake();
   for (const std::string& peer : known_addresses()) {
     if (peer == settings_.advertise) continue;
     if (group_.empty()) {
@@ -194,6 +197,22 @@ std::set<std::string> Member::known_addresses() const {
   for (const Server& server : read_servers())
     known.emplace(address_in(server.name));
   return known;
+}
+
+/// A copy of a node, or one that was given its address by mistake: others hear of it, and reach the
+/// one that is there.
+void Member::look_for_namesake() {
+  transport_->ask(settings_.advertise, std::string(kProcess), [this](const auto& number) {
+    // One that is not reached may still be where the others reach it.
+    if (!number || !is_number(*number) || phase_ != Phase::Running) return;
+    if (*number == fmt::format("{:016x}", proposer_)) return;
+    const std::string why = fmt::format(
+        "another node answers at {}: no two may have the same RaftAdvertise, and a copy of a node "
+        "needs an empty RaftDataDir, too",
+        settings_.advertise);
+    if (why != outside_) log::error("raft: {}", why);
+    outside_ = why;
+  });
 }
 
 void Member::ask_to_be_taken_in(const std::string& peer) {
@@ -252,10 +271,11 @@ std::string Member::on_question(std::string_view question, const Transport::Aske
   if (question == kState) {
     return std::string(runs && ::orch_raft_view(engine_).last > 1 ? kHasLog : kHasNone);
   }
-  if (question == kGroupKnown) return group_;
   if (question.rfind(kJoin, 0) == 0) return on_join_request(question.substr(kJoin.size()), asker);
   // Who is yet to join asks no more than that.
   if (!asker.known) return std::string(kNotForEverybody);
+  if (question == kGroupKnown) return group_;
+  if (question == kProcess) return fmt::format("{:016x}", proposer_);
   if (question == kLeaderKnown) return status().leader;
   if (question == kCouldLead) return std::string(should_not_lead() ? kCannotLead : "yes");
   if (question == kIdentity) return fmt::format("{:016x}", runs ? id_ : 0);

@@ -106,7 +106,8 @@ void Member::tick() {
   ::orch_raft_abstain(engine_, unfit ? 1 : 0);
   if (unfit && view.leads != 0) leave_leadership();
   if (!unfit) compare_logs(view);
-  if (!snapshot_waiters_.empty() && snapshot_.empty() && ++snapshot_ticks_ > 3) {
+  hand_over_snapshot();
+  if (!snapshot_waiters_.empty() && !takes_snapshot_ && ++snapshot_ticks_ > 3) {
     // Nothing has happened since the last one.
     ::orch_raft_snapshot_after(engine_, settings_.snapshot_after);
     for (const auto& waiter : std::exchange(snapshot_waiters_, {}))

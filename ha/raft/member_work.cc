@@ -121,15 +121,6 @@ void Member::yield(std::chrono::milliseconds span, const SharedAnswer<>& answer)
   answer->give({});
 }
 
-void Member::take_snapshot(const SharedAnswer<>& answer) {
-  if (phase_ != Phase::Running) {
-    return answer->give(fail(ErrorKind::Refused, "this node has no log yet"));
-  }
-  snapshot_waiters_.push_back(answer);
-  snapshot_ticks_ = 0;
-  if (snapshot_.empty()) ::orch_raft_snapshot_after(engine_, 1);
-}
-
 void Member::change(const Change& change, const SharedAnswer<>& answer) {
   if (phase_ != Phase::Running || !active_) return answer->give(not_leading());
   submit(

@@ -90,7 +90,7 @@ class IdleEngine {
     hooks.owner = this;
     hooks.apply = [](void*, std::uint64_t, const char*, std::size_t) {
     };
-    hooks.snapshot = [](void*, char**, std::size_t*) {
+    hooks.snapshot = [](void*) {
       return 1;
     };
     hooks.snapshot_done = [](void*) {

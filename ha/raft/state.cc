@@ -177,11 +177,19 @@ std::string State::waits_for() const {
   return waits_for_;
 }
 
-Result<std::string> State::snapshot() {
+Result<std::string> State::snapshot(const std::function<void()>& pinned) {
   std::string snapshot;
-  ORCH_TRY(database_.transaction([&]() -> Result<> {
-    ORCH_ASSIGN(const Progress progress, read_progress(database_));
-    ORCH_ASSIGN(snapshot, write_snapshot(database_, progress));
+  std::optional<Index> pinned_at;
+  ORCH_TRY(reader_.reading([&]() -> Result<> {
+    ORCH_ASSIGN(const Progress progress, read_progress(reader_));
+    // The engine goes on once it is pinned: what is read anew then may be of a later entry.
+    if (pinned_at && *pinned_at != progress.applied) {
+      return fail(ErrorKind::Unreachable,
+                  fmt::format("the connection to {} was lost meanwhile", reader_.name()));
+    }
+    pinned_at = progress.applied;
+    pinned();
+    ORCH_ASSIGN(snapshot, write_snapshot(reader_, progress));
     return {};
   }));
   return snapshot;

@@ -30,11 +30,19 @@ class State final : public StateMachine {
   /// Must not block.
   using Forgotten = std::function<void(const std::set<InstanceKey>& keys)>;
 
+  static constexpr std::chrono::seconds kPatience{30};
+
   /// `database`: best a connection that nobody else holds up.
   /// For how long it may be away: as long as a node whose backend is gone stays.
+  /// `reader`: another connection to the same, for snapshots; without one, what is to be applied
+  /// waits while a snapshot is read.
   State(storage::Database& database, const Clock& clock, Forgotten forgotten = {},
-        std::chrono::milliseconds patience = std::chrono::seconds(30))
-      : database_(database), clock_(clock), forgotten_(std::move(forgotten)), patience_(patience) {}
+        std::chrono::milliseconds patience = kPatience, storage::Database* reader = nullptr)
+      : database_(database),
+        reader_(reader != nullptr ? *reader : database),
+        clock_(clock),
+        forgotten_(std::move(forgotten)),
+        patience_(patience) {}
 
   /// Makes sure that the database and the log belong together. Where they do not, the decisions in
   /// the database are thrown away, and that is told: this node is new to the group, and is fed by
@@ -48,7 +56,7 @@ class State final : public StateMachine {
   Result<std::string> apply(Index index, std::string_view command) override;
   [[nodiscard]] std::string waits_for() const override;
   void wait_no_more() override { ends_ = true; }
-  Result<std::string> snapshot() override;
+  Result<std::string> snapshot(const std::function<void()>& pinned) override;
   Result<> reset() override;
   /// One that this database is past already changes nothing.
   Result<> restore(std::string_view snapshot) override;
@@ -62,6 +70,7 @@ class State final : public StateMachine {
   void wait_for(std::string what);
 
   storage::Database& database_;
+  storage::Database& reader_;
   const Clock& clock_;
   const Forgotten forgotten_;
   const std::chrono::milliseconds patience_;

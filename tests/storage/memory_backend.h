@@ -19,12 +19,11 @@ std::string why(const Result<T>& result) {
   return result ? "no error" : result.error().message;
 }
 
-/// An empty backend in memory, and a clock that stands still. With
+/// An empty backend in memory, or in `file`, and a clock that stands still. With
 /// ORCH_TEST_BACKEND=host:port:user:password in the environment a new schema of that MySQL server
 /// instead, which is dropped in the end.
 struct MemoryBackend {
-  MemoryBackend() {
-    BackendSettings settings;
+  explicit MemoryBackend(const std::string& file = ":memory:") {
     if (const char* server = std::getenv("ORCH_TEST_BACKEND"); server != nullptr) {
       static int number = 0;
       const std::vector<std::string> parts = words(server, ":");
@@ -38,11 +37,9 @@ struct MemoryBackend {
       settings.mysql_orchestrator_database = schema;
     } else {
       settings.backend_db = "sqlite";
-      settings.sqlite3_data_file = ":memory:";
+      settings.sqlite3_data_file = file;
     }
-    auto opened = open_backend(settings, {.version = "test"}, clock);
-    REQUIRE_MESSAGE(opened.has_value(), why(opened));
-    owner = *std::move(opened);
+    owner = open();
   }
   ~MemoryBackend() {
     if (owner && !schema.empty()) {
@@ -54,6 +51,12 @@ struct MemoryBackend {
   MemoryBackend& operator=(const MemoryBackend&) = delete;
 
   Database& database() { return *owner; }
+  /// One more connection; of one in memory it would see another database.
+  [[nodiscard]] std::unique_ptr<Database> open() const {
+    auto opened = open_backend(settings, {.version = "test"}, clock);
+    REQUIRE_MESSAGE(opened.has_value(), why(opened));
+    return *std::move(opened);
+  }
   /// One value as text, for looking at the tables themselves.
   std::string value(std::string_view sql) {
     std::string text = "no row";
@@ -68,6 +71,7 @@ struct MemoryBackend {
   }
 
   FakeClock clock;
+  BackendSettings settings;
   std::string schema;
   std::unique_ptr<Database> owner;
 };

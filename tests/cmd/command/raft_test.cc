@@ -18,7 +18,9 @@ struct NoMachine final : ha::raft::StateMachine {
   Result<std::string> apply(ha::raft::Index /*index*/, std::string_view /*command*/) override {
     return std::string();
   }
-  Result<std::string> snapshot() override { return std::string(); }
+  Result<std::string> snapshot(const std::function<void()>& /*pinned*/) override {
+    return std::string();
+  }
   [[nodiscard]] Result<ha::raft::Index> applied() const override { return ha::raft::Index{0}; }
   Result<> reset() override { return {}; }
   Result<> restore(std::string_view /*snapshot*/) override { return {}; }

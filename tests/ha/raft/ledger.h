@@ -2,6 +2,7 @@
 
 #include <atomic>
 #include <chrono>
+#include <functional>
 #include <map>
 #include <string>
 #include <thread>
@@ -29,7 +30,13 @@ class Ledger final : public StateMachine {
     entries_.emplace(index, command);
     return "did " + std::string(command);
   }
-  Result<std::string> snapshot() override {
+  Result<std::string> snapshot(const std::function<void()>& pinned) override {
+    std::string text = as_text();
+    pinned();
+    std::this_thread::sleep_for(std::chrono::milliseconds(write_ms_));
+    return text;
+  }
+  [[nodiscard]] std::string as_text() const {
     const MutexLock lock(mutex_);
     std::string text = std::to_string(applied_) + "\n";
     for (const auto& [index, command] : entries_)
@@ -75,6 +82,8 @@ class Ledger final : public StateMachine {
 
   /// The next command takes that long, and holds up the node.
   void pause_for(std::chrono::milliseconds span) { pause_ms_ = span.count(); }
+  /// So long it takes to write a snapshot out, from now on.
+  void write_for(std::chrono::milliseconds span) { write_ms_ = span.count(); }
   void break_with(const std::string& problem) {
     const MutexLock lock(mutex_);
     problem_ = problem;
@@ -102,6 +111,7 @@ class Ledger final : public StateMachine {
   int restored_ ORCH_GUARDED_BY(mutex_){0};
   std::string problem_ ORCH_GUARDED_BY(mutex_);
   std::atomic<std::int64_t> pause_ms_{0};
+  std::atomic<std::int64_t> write_ms_{0};
 };
 
 }  // namespace orch::ha::raft::test

@@ -18,6 +18,7 @@ namespace orch::ha::raft {
 namespace {
 
 using test::Cluster;
+using test::Ledger;
 using test::soon;
 
 /// The file of the first node's log that contains a text.
@@ -123,6 +124,33 @@ TEST_CASE("a node without a log begins no group of its own when others want it f
   CHECK(cluster.all_know({"a", "b"}));
 }
 
+TEST_CASE("a copy of a node, with its log or without, says that another one has its address") {
+  Cluster cluster(3);
+  REQUIRE(cluster.start_all());
+  REQUIRE(cluster.put("a"));
+  REQUIRE(cluster.all_know({"a"}));
+  const std::size_t one = (cluster.leader() + 1) % 3;
+  cluster.stop(one);
+  cluster.keep_disk(one);
+  REQUIRE(cluster.start(one));
+  for (const bool has_log : {true, false}) {
+    CAPTURE(has_log);
+    Ledger ledger;
+    if (has_log) REQUIRE(ledger.restore(cluster.ledger(one).as_text()));
+    Settings settings = cluster.settings(one);
+    settings.bind = test::free_address();
+    settings.data_dir += has_log ? ".kept" : ".empty";
+    const auto copy = Node::start(settings, ledger);
+    REQUIRE_MESSAGE(copy, copy.error().message);
+    CHECK(soon([&] {
+      return (*copy)->status().trouble.find("another node answers at " + cluster.address(one)) == 0;
+    }));
+    CHECK(cluster[one].status().trouble.empty());
+    REQUIRE(cluster.put(has_log ? "b" : "c"));
+  }
+  CHECK(cluster.all_know({"a", "b", "c"}));
+}
+
 TEST_CASE("a node that joined and lost its log alone joins once more, as another") {
   Cluster cluster(3);
   REQUIRE(cluster.start_all());
@@ -155,8 +183,7 @@ TEST_CASE("an old disk of another group at the same addresses is not mixed in") 
   for (std::size_t i = 0; i < 3; ++i)
     cluster.stop(i);
   cluster.keep_disk(2);
-  const auto backend = cluster.ledger(2).snapshot();
-  REQUIRE(backend);
+  const auto backend = cluster.ledger(2).as_text();
   for (std::size_t i = 0; i < 3; ++i)
     cluster.lose_disk(i);
   REQUIRE(cluster.start_all());
@@ -164,7 +191,7 @@ TEST_CASE("an old disk of another group at the same addresses is not mixed in") 
   REQUIRE(cluster.all_know({new_group}));
   cluster.stop(2);
   cluster.bring_back_disk(2);
-  REQUIRE(cluster.ledger(2).restore(*backend));
+  REQUIRE(cluster.ledger(2).restore(backend));
   const Term term = cluster[cluster.leader()].status().term;
   REQUIRE(cluster.start(2));
   CHECK(soon([&] {

@@ -518,20 +518,6 @@ TEST_CASE("a node whose state machine breaks says so once, and another leads") {
   CHECK(told == 1);
 }
 
-TEST_CASE("a snapshot is taken on demand, and the log goes on") {
-  Cluster cluster(1);
-  REQUIRE(cluster.start(0));
-  REQUIRE(cluster.put("a"));
-  REQUIRE(cluster[0].take_snapshot());
-  REQUIRE(cluster[0].take_snapshot());
-  REQUIRE(cluster.put("b"));
-  cluster.stop(0);
-  REQUIRE(cluster.start(0));
-  CHECK(cluster.ledger(0).restored() == 1);
-  REQUIRE(cluster.put("c"));
-  CHECK(cluster.all_know({"a", "b", "c"}));
-}
-
 TEST_CASE("log and snapshots are for nobody but the node's account (HA-30)") {
   using std::filesystem::perms;
   Cluster cluster(1);

@@ -31,7 +31,7 @@ struct TwoStates {
   RaftNode empty{others, 0};
 
   std::string taken() {
-    const Result<std::string> snapshot = full.state.snapshot();
+    const Result<std::string> snapshot = full.state.snapshot([] {});
     REQUIRE_MESSAGE(snapshot.has_value(), storage::why(snapshot));
     return *snapshot;
   }

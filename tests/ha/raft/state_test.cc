@@ -74,6 +74,26 @@ TEST_CASE("an entry that was applied before changes nothing when it comes again 
   CHECK(*node.state.applied() == 7);
 }
 
+TEST_CASE("what is carried out while a snapshot is written neither waits nor shows in it (HA-9)") {
+  const TemporaryFolder folder;
+  storage::MemoryBackend backend((folder.path / "orch.db").string());
+  const auto reader = backend.open();
+  State state(backend.database(), backend.clock, {}, std::chrono::seconds(1), reader.get());
+  LoneState other;
+  const std::string second = other.command(1, "delete from global_recovery_disable");
+  REQUIRE(state.apply(1, other.command(0, std::string(kSwitchOff))));
+  bool applied = false;
+  const auto snapshot = state.snapshot([&] { applied = state.apply(2, second).has_value(); });
+  REQUIRE_MESSAGE(snapshot, snapshot.error().message);
+  CHECK(applied);
+  CHECK(*state.applied() == 2);
+  REQUIRE(other.state.restore(*snapshot));
+  CHECK(*other.state.applied() == 1);
+  CHECK(other.switches() == "1");
+  CHECK(other.apply(2, second) == kDone);
+  CHECK(other.switches() == "0");
+}
+
 TEST_CASE("a command that was made before another one changed something is outdated") {
   LoneState node;
   CHECK(node.apply(1, node.command(0, "delete from kv_store")) == kDone);

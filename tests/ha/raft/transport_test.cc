@@ -353,6 +353,9 @@ TEST_CASE("who is no node does not speak along with a certificate of the nodes' 
   CHECK(heard("node", "orch-raft/1 ask identity").find("not for everybody") == std::string::npos);
   CHECK(heard("application", "orch-raft/1 ask identity").find("not for everybody") !=
         std::string::npos);
+  CHECK(heard("node", "orch-raft/1 ask group").find("not for everybody") == std::string::npos);
+  CHECK(heard("application", "orch-raft/1 ask group").find("not for everybody") !=
+        std::string::npos);
   const std::string follower = cluster.address((leader + 1) % 3);
   CHECK(heard("application", "orch-raft/1 ask join 77 " + follower).find("not for everybody") !=
         std::string::npos);
