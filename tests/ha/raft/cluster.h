@@ -2,9 +2,13 @@
 
 #include <netinet/in.h>
 #include <sys/socket.h>
+#include <sys/un.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <atomic>
 #include <chrono>
+#include <cstddef>
 #include <cstdlib>
 #include <filesystem>
 #include <functional>
@@ -21,19 +25,39 @@
 
 namespace orch::ha::raft::test {
 
-/// "127.0.0.1:PORT" that nobody listens on.
+/// Takes the port until this process ends, among those that take theirs so: a node that is stopped
+/// for a while must find it free again. The name of an abstract socket (unix(7)) is the lock.
+inline bool take_port(std::uint16_t port) {
+  const std::string name = "orch-test-port-" + std::to_string(port);
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  std::copy(name.begin(), name.end(), address.sun_path + 1);
+  const auto size = static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + 1 + name.size());
+  const int lock = ::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  if (::bind(lock, reinterpret_cast<sockaddr*>(&address), size) == 0) return true;
+  ::close(lock);
+  return false;
+}
+
+/// "127.0.0.1:PORT" that nobody listens on, nor will.
 inline std::string free_address() {
-  const int probe = ::socket(AF_INET, SOCK_STREAM, 0);
-  sockaddr_in address{};
-  address.sin_family = AF_INET;
-  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  socklen_t size = sizeof address;
-  if (::bind(probe, reinterpret_cast<sockaddr*>(&address), size) != 0 ||
-      ::getsockname(probe, reinterpret_cast<sockaddr*>(&address), &size) != 0) {
-    std::abort();
+  // Below what the kernel gives to those who connect (ip_local_port_range): they would take it
+  // before the node does.
+  constexpr unsigned kFirst = 10'000;
+  constexpr unsigned kCount = 6'900;
+  static std::atomic<unsigned> next{0};
+  while (true) {
+    const auto port = static_cast<std::uint16_t>(kFirst + next++ % kCount);
+    if (!take_port(port)) continue;
+    sockaddr_in address{};
+    address.sin_family = AF_INET;
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    address.sin_port = htons(port);
+    const int probe = ::socket(AF_INET, SOCK_STREAM, 0);
+    const bool is_free = ::bind(probe, reinterpret_cast<sockaddr*>(&address), sizeof address) == 0;
+    ::close(probe);
+    if (is_free) return fmt::format("127.0.0.1:{}", port);
   }
-  ::close(probe);
-  return fmt::format("127.0.0.1:{}", ntohs(address.sin_port));
 }
 
 /// Waits for a condition, for as long as a very slow machine may need.
