@@ -25,7 +25,7 @@ Result<> wait_until(const InstanceKey& server, const WaitFor& wait, WholeTransac
   const Pace& pace = settings.pace;
   const SteadyPoint end = pace.now() + wait.limit;
   SteadyPoint last_progress = pace.now();
-  std::optional<SteadyPoint> at_work;
+  SteadyPoint at_work = SteadyPoint::max();  // since when
   const bool is_link = std::holds_alternative<ReplicatesFrom>(wait.condition);
   std::string last_position;
   std::string reason = "it does not answer";
@@ -43,10 +43,9 @@ Result<> wait_until(const InstanceKey& server, const WaitFor& wait, WholeTransac
         return fail(ErrorKind::Refused, name + ": " + now.reason);
       }
       const bool holds = now.state == Standing::State::Holds;
-      const bool for_long = at_work && looked - *at_work >= kSeenAtWork;
+      at_work = holds ? std::min(at_work, looked) : SteadyPoint::max();
+      const bool for_long = at_work <= looked - kSeenAtWork;
       if (holds && (!is_link || for_long || end - looked < kSeenAtWork)) return {};
-      if (!holds) at_work.reset();
-      if (holds && !at_work) at_work = looked;
       if (holds) pause = kSeenAtWork;
       reason = holds ? "its receiver was seen at work for a moment only" : now.reason;
       was_seen = true;

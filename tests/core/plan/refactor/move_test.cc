@@ -236,7 +236,8 @@ TEST_SUITE("core/plan/refactor/move") {
         {repoint(db(3), db(1), {}), 1},
         {repoint(db(3), std::nullopt, {}), 2},
     };
-    for (const auto& [planner, to] : moves) {
+    for (const auto& [planner, target] : moves) {
+      const int to = target;  // clang 14 captures no structured binding
       CAPTURE(to);
       FakeServers servers;
       build_tree(servers, true);
