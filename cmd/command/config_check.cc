@@ -30,6 +30,19 @@ void add_without_effect(const LoadedConfig& loaded, std::vector<ConfigProblem>& 
   problems.push_back(std::move(problem));
 }
 
+/// Our own commands use a local file then, and all others end.
+void add_no_backend(const LoadedConfig& loaded, std::vector<ConfigProblem>& problems) {
+  const BackendSettings& backend = loaded.config.backend;
+  ConfigProblem problem{.severity = Severity::Warning,
+                        .key = "BackendDB",
+                        .message = "is mysql, and MySQLOrchestratorHost names no server"};
+  locate(problem, loaded);
+  const bool is_asked_for = problem.line > 0 && equals_ignoring_case(backend.backend_db, "mysql");
+  if (is_asked_for && backend.mysql_orchestrator_host.empty()) {
+    problems.push_back(std::move(problem));
+  }
+}
+
 void add_waited_for(const LoadedConfig& loaded, std::vector<ConfigProblem>& problems) {
   const auto warn = [&](std::string message) {
     ConfigProblem problem{
@@ -72,6 +85,7 @@ std::vector<ConfigProblem> problems_of(const LoadedConfig& loaded) {
   for (ConfigProblem& problem : check_named_files(loaded.config))
     add(std::move(problem));
   add_without_effect(loaded, problems);
+  add_no_backend(loaded, problems);
   add_waited_for(loaded, problems);
   if (const Result<> sound = check_access(loaded.config.http); !sound) {
     add({.key = "HTTPAuthUser", .message = sound.error().message});

@@ -241,8 +241,7 @@ Result<Reply> run_purge(Services& services, const Args& args) {
 Result<Reply> run_skip_query(Services& services, const Args& args) {
   ORCH_ASSIGN(const Instance instance, probed_instance(services, args));
   std::string gtid;
-  if (instance.gtid.supports_oracle && !instance.replication.last_sql_error.empty() &&
-      !runs(instance.replication.sql_state)) {
+  if (instance.gtid.supports_oracle && !instance.replication.last_sql_error.empty()) {
     auto failed = services.servers().failed_transaction(
         instance, std::chrono::steady_clock::now() + probe_limit(services));
     // By coordinates it may have none.

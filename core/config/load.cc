@@ -175,15 +175,6 @@ class Loader {
     for (ConfigProblem& problem : check_config(loaded_.config)) {
       report_checked(std::move(problem));
     }
-    // Where no file names a backend, a local file serves.
-    const BackendSettings& backend = loaded_.config.backend;
-    ConfigProblem no_host{.severity = Severity::Warning, .key = "BackendDB"};
-    locate(no_host, loaded_);
-    if (no_host.line > 0 && equals_ignoring_case(backend.backend_db, "mysql") &&
-        backend.mysql_orchestrator_host.empty()) {
-      no_host.message = "is mysql, and MySQLOrchestratorHost names no server";
-      report(std::move(no_host));
-    }
     // A key that is missing belongs into the last file, which has the last word.
     for (ConfigProblem& problem : loaded_.problems) {
       if (problem.file.empty() && !loaded_.files.empty()) problem.file = loaded_.files.back();

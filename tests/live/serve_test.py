@@ -217,7 +217,7 @@ class Serve(ServiceCase):
         self.discover(c)
         service = self.serve(c)
         good = dict(self.config)
-        self.config["RecoverMasterClusterFilters"] = ["("]
+        self.config["RecoverMasterClusterFilters"] = ["alias~=("]
         self.write_config()
         status, body = service.ask("reload-configuration")
         self.assertEqual(status, 500, body)

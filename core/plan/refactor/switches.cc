@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "core/base/result.h"
+#include "core/base/text.h"
 #include "core/plan/candidate.h"
 #include "core/plan/refactor/parts.h"
 
@@ -285,7 +286,9 @@ Planner skip_query(InstanceKey server, std::string gtid, Policy policy) {
                          " replicates by MariaDB GTID, with which no event is skipped; "
                          "mend what stopped the applier, then start replication");
         }
-        if (now.gtid.uses_oracle && gtid.empty()) {
+        const bool all_have_gtids =
+            now.gtid.uses_oracle || equals_ignoring_case(now.gtid.mode, "ON");
+        if (all_have_gtids && gtid.empty()) {
           return refusal("skip-query: " + key + " does not tell what failed");
         }
         // MySQL heeds sql_replica_skip_counter only where the transaction has no GTID.

@@ -21,6 +21,16 @@ TEST_SUITE("cmd/command/config_check") {
     CHECK(config_check(load_config_text(off, "orch.json", {})).notes.empty());
   }
 
+  TEST_CASE("a MySQL backend that is asked for is on some server") {
+    const auto notes = [](const char* text) {
+      return join(config_check(load_config_text(text, "orch.json", {})).notes, "\n");
+    };
+    CHECK(notes(R"({"BackendDB": "mysql"})") ==
+          "orch.json:1: warning: BackendDB: is mysql, and MySQLOrchestratorHost names no server");
+    CHECK(notes("{}") == "");
+    CHECK(notes(R"({"BackendDB": "mysql", "MySQLOrchestratorHost": "db"})") == "");
+  }
+
   TEST_CASE("with what a service does not start, a configuration is not good") {
     const char* const text = R"({"AuthenticationMethod": "multi"})";
     const Reply reply = config_check(load_config_text(text, "orch.json", {}));

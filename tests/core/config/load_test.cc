@@ -369,13 +369,6 @@ TEST_SUITE("core/config/load") {
     CHECK(load_config(strict).problems.empty());
   }
 
-  TEST_CASE("a MySQL backend that is asked for is on some server") {
-    CHECK(shown(load_text("{\"BackendDB\": \"mysql\"}")) ==
-          "test.json:1: warning: BackendDB: is mysql, and MySQLOrchestratorHost names no server\n");
-    CHECK(shown(load_text("{}")) == "");
-    CHECK(shown(load_text("{\"BackendDB\": \"mysql\", \"MySQLOrchestratorHost\": \"db\"}")) == "");
-  }
-
   TEST_CASE("the process's own environment answers") {
     CHECK(process_environment("PATH"));
     CHECK_FALSE(process_environment("ORCH_NO_SUCH_VARIABLE"));

@@ -213,6 +213,9 @@ TEST_SUITE("core/plan/refactor/switches") {
         i.replication.last_sql_error = "duplicate key";
       });
       CHECK(refuses(skip_query(db(2), "", {})));
+      servers.set(db(2), [](Instance& i) { i.gtid.uses_oracle = false; });
+      CHECK(refuses(skip_query(db(2), "", {})));  // nor by coordinates: it has one all the same
+      servers.set(db(2), [](Instance& i) { i.gtid.uses_oracle = true; });
       CHECK(refuses(change_source_credentials(db(2), {})));
       CHECK(servers.changes().empty());
     }
