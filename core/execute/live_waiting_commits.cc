@@ -93,6 +93,7 @@ class Release {
     ORCH_ASSIGN(const ResultSet found,
                 connection_.query("SELECT id AS id, user AS user FROM"
                                   " information_schema.processlist WHERE command <> 'Killed'"
+                                  " AND user <> 'system user'"
                                   " AND (state LIKE '%semi-sync ACK%' OR state LIKE '%commit')",
                                   deadline_));
     if (found.empty()) return {};
@@ -112,7 +113,6 @@ class Release {
   bool switched_{false};
 };
 
-/// Before what waits gives up: no commit may get through meanwhile.
 Result<> put_back(const Instance& instance, const LiveServerSettings& settings) {
   const SteadyPoint end = steady_clock::now() + kPuttingBack;
   ORCH_ASSIGN(Connection connection, connect_to(instance.key, settings, end));
@@ -134,6 +134,8 @@ Result<> set_while_commits_wait(const std::function<Result<>(SteadyPoint)>& set,
   Release release(second, own, instance, settings, is_set, deadline);
   std::optional<Error> failed;
   if (auto released = release.run(); !released) failed = std::move(released).error();
+  // As long as the other session waits no commit gets through: it gives up last.
+  if (!failed && is_set && !done) failed = done.error();
   if (failed && release.has_switched()) {
     if (auto back = put_back(instance, settings); !back) {
       failed->message += "; semi-sync could not be switched on again: " + back.error().message;

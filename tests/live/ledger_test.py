@@ -1,10 +1,11 @@
 """Masters die and hand over while an application keeps a ledger of what it was told is committed: under lossless
 semi-sync no such row may be missing, and no row be there twice, whatever happens."""
 import signal
+import subprocess
 import threading
 import unittest
 
-from live_case import IS_MYSQL, LiveCase, Writer, starts_writable
+from live_case import IS_MYSQL, ORCH, LiveCase, Writer, starts_writable
 
 ROLE = "source" if IS_MYSQL else "master"
 LOSSLESS = [f"{n}:rpl_semi_sync_{ROLE}_timeout=600000" for n in (1, 2, 3)] + \
@@ -114,6 +115,30 @@ class Ledger(LiveCase):
         c, looks = self.wakes_among_writers("root", 2)
         self.assertIn("waits in its commit for an acknowledgement and may not be ended", looks[0].out + looks[0].err)
         self.assertEqual(c[1].sql("SELECT @@rpl_semi_sync_source_enabled"), "1")
+
+    @unittest.skipUnless(IS_MYSQL, "on MariaDB the commit ends with its session, and the lock, too")
+    def test_a_fence_that_is_cut_off_when_it_has_switched_semi_sync_off_leaves_it_on(self):
+        c = self.start(3, semi_sync=True, settings=LOSSLESS + starts_writable(1))
+        self.config.update(MySQLConnectTimeoutSeconds=2, MySQLDiscoveryReadTimeoutSeconds=3)
+        c[1].sql("CREATE TABLE app.side (n INT)")
+        self.discover(c)
+        holder = c[1].session("LOCK TABLES app.side WRITE; SELECT 1;")  # of root, whom orch's account may not end
+        self.addCleanup(holder.communicate)
+        c[1].freeze()
+        self.does("failover", c.name)
+        c[1].thaw()
+        writer = Writer(c[1])
+        c.wait_for(lambda: c[1].sql("SHOW GLOBAL STATUS LIKE 'Rpl_semi_sync_source_wait_sessions'").endswith("\t1"),
+                   "a commit to wait for a replica")
+        process = subprocess.Popen([ORCH, "--config", self.write_config(), "discover", str(c[1])],
+                                   stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, cwd=self.folder)
+        enabled = "SELECT @@rpl_semi_sync_source_enabled"
+        c.wait_for(lambda: c[1].sql(enabled) == "0", "semi-sync to be switched off")
+        c[1].sql("KILL " + c[1].sql("SELECT id FROM information_schema.processlist WHERE info LIKE 'SET GLOBAL read_only%'"))
+        said = process.communicate(timeout=60)[0]
+        self.assertEqual(writer.end(), [])
+        self.assertIn("could not be made read-only", said)
+        self.assertEqual(c[1].sql(enabled), "1")
 
     def test_a_master_that_is_shut_down_loses_nothing(self):
         def shut_down(node):
